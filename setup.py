@@ -1,4 +1,6 @@
-"""What pyproject.toml cannot say: a wheel holds the rooms inside `primum`, an editable installation uses the checkout as it lies."""
+"""What pyproject.toml cannot say: a wheel holds the rooms inside `primum`, an editable installation
+uses the checkout as it lies.
+"""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
     python -m benchmarks.data --data FOLDER [--rows 1000 10000 100000 1000000]
     python -m benchmarks.data --rows 1000 10000 --rivals     (needs `pip install datasketch rensa`)
 
-FOLDER holds public sets under their own names: medsafetybench/med_harm_llama3 and the evaluation sets in EVALUATION. Without it only
-the synthetic rows are measured. Each case is a process of its own, so that its peak memory is its own. Cases are added to the output
-file as they end, in place of older ones of the same name. `python -m benchmarks.render` shows them.
+FOLDER holds public sets under their own names: medsafetybench/med_harm_llama3 and the evaluation
+sets in EVALUATION. Without it only the synthetic rows are measured. Each case is a process of its
+own, so that its peak memory is its own. Cases are added to the output file as they end, in place of
+older ones of the same name. `python -m benchmarks.render` shows them.
 """
 
 from __future__ import annotations
@@ -42,13 +43,16 @@ EVALUATION = {
 PROMPTS = 5000
 MEASURES = {"words": (0.5, 1), "word_3_grams": (0.7, 3)}
 BANDS = {"words": (72, 4), "word_3_grams": (35, 6)}
-"""Bands and rows of MinHash with which a pair exactly at the threshold is met with probability 0.99: 1 - (1 - t^rows)^bands."""
+"""Bands and rows of MinHash with which a pair exactly at the threshold is met with probability
+0.99: 1 - (1 - t^rows)^bands."""
 Found = dict[str, Any]
 
 
 @contextmanager
 def timed() -> Iterator[Found]:
-    """Wall time and the processor time of this one-threaded process, which others on the machine change little."""
+    """Wall time and the processor time of this one-threaded process, which others on the machine
+    change little.
+    """
     taken: Found = {}
     wall, cpu = time.perf_counter(), time.process_time()
     yield taken
@@ -56,15 +60,16 @@ def timed() -> Iterator[Found]:
 
 
 def grouping(rows: Planted, measure: str) -> Found:
-    """Seconds to group the rows; of the planted rewordings at or above the threshold, how many are in the group of their original."""
+    """Seconds to group the rows; of the planted rewordings at or above the threshold, how many are
+    in the group of their original.
+    """
     threshold, ngram = MEASURES[measure]
     with timed() as taken:
         groups = near_duplicate_groups(rows.texts, threshold, ngram)
-    due = [
-        (new, old)
-        for new, old in rows.origins.items()
-        if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold
-    ]
+    due = []
+    for new, old in rows.origins.items():
+        if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold:
+            due.append((new, old))
     return {
         **taken,
         "planted": len(due),
@@ -85,17 +90,18 @@ def similarity(left: str, right: str, ngram: int) -> float:
 
 
 def decontamination(rows: Planted, prompts: Sequence[str], measure: str) -> Found:
-    """Seconds to check every row against the prompts; `planted` counts the rows made from a prompt."""
+    """Seconds to check every row against the prompts; `planted` counts the rows made from a
+    prompt.
+    """
     threshold, ngram = MEASURES[measure]
     demonstrations = [_row(number, text) for number, text in enumerate(rows.texts)]
     config = DecontaminationConfig(threshold=threshold, ngram=ngram)
     with timed() as taken:
         removed = decontaminate(demonstrations, {"suite": prompts}, config).removed
-    due = {
-        str(new)
-        for new, old in rows.origins.items()
-        if similarity(rows.texts[new], prompts[old], ngram) >= threshold
-    }
+    due = set()
+    for new, old in rows.origins.items():
+        if similarity(rows.texts[new], prompts[old], ngram) >= threshold:
+            due.add(str(new))
     gone = {removal.row.id for removal in removed}
     return {
         **taken,
@@ -119,7 +125,9 @@ def _row(number: int, text: str) -> Demonstration:
 
 
 def rivals(rows: Planted, measure: str) -> Found:
-    """Every pair at or above the threshold: exact, and by MinHash whose candidates are measured as well."""
+    """Every pair at or above the threshold: exact, and by MinHash whose candidates are measured as
+    well.
+    """
     from datasketch import MinHash, MinHashLSH  # noqa: PLC0415  a contestant; nothing else needs it
     from rensa import RMinHash, RMinHashLSH  # noqa: PLC0415
 
@@ -201,9 +209,8 @@ def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     else:
         assert data
         rows = requests(data)
-        if (
-            job == "rivals"
-        ):  # among all 74,000 they would meet a hundred million pairs one by one in Python
+        # Among all 74,000 they would meet a hundred million pairs one by one in Python.
+        if job == "rivals":
             rows = Planted(texts=rows.texts[::7], origins={})
     jobs = {
         "decontaminate": lambda: decontamination(rows, prompts, measure),

@@ -25,8 +25,9 @@ LOOKS = {
 def data_section(results: Json) -> Iterator[str]:
     found = results["machine"]
     yield (
-        f"Measured {results['date']} on {found['processor']}, one core of {found['cores']}, Python {found['python']}, numpy {found['numpy']}, "
-        f"scipy {found['scipy']}. Seconds are of processor time; the work runs in one thread."
+        f"Measured {results['date']} on {found['processor']}, one core of {found['cores']}, Python "
+        f"{found['python']}, numpy {found['numpy']}, scipy {found['scipy']}. Seconds are of "
+        "processor time; the work runs in one thread."
     )
     yield ""
     yield "| rows | what | measure | seconds | peak GB | planted rewordings found |"
@@ -45,7 +46,10 @@ def data_section(results: Json) -> Iterator[str]:
             " (MedSafetyBench, Llama-3)" if case["real"] else " synthetic"
         )
         planted = f"{case['found']:,} of {case['planted']:,}" if case["planted"] else "-"
-        yield f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | {case['peak_gb']:.2f} | {planted} |"
+        yield (
+            f"| {rows} | {JOBS[case['job']]} | {MEASURES[case['measure']]} | {_seconds(case)} | "
+            f"{case['peak_gb']:.2f} | {planted} |"
+        )
     yield ""
     yield "![Seconds and peak memory as the rows grow](data_growth.svg)"
     yield from _rivals([case for case in results["cases"] if case["job"] == "rivals"])
@@ -60,16 +64,21 @@ def _rivals(cases: list[Json]) -> Iterator[str]:
     if not cases:
         return
     yield ""
-    yield "Beside MinHash with enough bands to meet a pair at the threshold with probability 0.99, its candidates measured exactly as well:"
+    yield (
+        "Beside MinHash with enough bands to meet a pair at the threshold with probability 0.99, "
+        "its candidates measured exactly as well:"
+    )
     yield ""
     yield "| rows | measure | exact: seconds, pairs | datasketch | rensa |"
     yield "|---:|---|---:|---:|---:|"
     for case in cases:
-        cells = [
-            f"{_seconds(case[way])} s, {case[way]['pairs']:,}"
-            for way in ("exact", "datasketch", "rensa")
-        ]
-        yield f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | {MEASURES[case['measure']]} | {' | '.join(cells)} |"
+        cells = []
+        for way in ("exact", "datasketch", "rensa"):
+            cells.append(f"{_seconds(case[way])} s, {case[way]['pairs']:,}")
+        yield (
+            f"| {case['rows']:,}{' requests' if case['real'] else ' synthetic'} | "
+            f"{MEASURES[case['measure']]} | {' | '.join(cells)} |"
+        )
 
 
 def data_figure(results: Json) -> str:
@@ -78,11 +87,10 @@ def data_figure(results: Json) -> str:
         figure = Figure(figsize=(10, 4), layout="constrained")
         seconds, memory = figure.subplots(1, 2)
         for (job, measure), (colour, marker, line) in LOOKS.items():
-            cases = [
-                c
-                for c in results["cases"]
-                if (c["job"], c["measure"]) == (job, measure) and not c["real"]
-            ]
+            cases = []
+            for c in results["cases"]:
+                if (c["job"], c["measure"]) == (job, measure) and not c["real"]:
+                    cases.append(c)
             cases.sort(key=lambda case: case["rows"])
             rows = [case["rows"] for case in cases]
             look = {

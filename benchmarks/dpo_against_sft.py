@@ -1,12 +1,16 @@
-"""Does DPO do better than more SFT at equal over-refusal? Pareto curves on validation prompts, over seeds.
+"""Does DPO do better than more SFT at equal over-refusal?
+
+Pareto curves on validation prompts, over seeds.
 
     python -m benchmarks.dpo_against_sft configs/demo.yaml --seeds 3 --folder runs/pareto
 
-For every seed, DPO is trained with several proportions of over-refusal pairs and the SFT control with several rates, all from
-the same SFT policy. Each epoch that was measured is a point: the worst rise in over-refusal above the base on any benign suite,
-and mean harmfulness. Of either method the lower left edge counts. Printed is, at several rises, DPO's harm less the control's:
-its mean and standard deviation over seeds. Nothing is chosen on test prompts; eval is never run. Three seeds of the demo take
-some hours on two cores; what is done is kept, so that it may be stopped and begun again.
+For every seed, DPO is trained with several proportions of over-refusal pairs and the SFT control
+with several rates, all from the same SFT policy. Each epoch that was measured is a point: the worst
+rise in over-refusal above the base on any benign suite, and mean harmfulness. Of either method the
+lower left edge counts. Printed is, at several rises, DPO's harm less the control's: its mean and
+standard deviation over seeds. Nothing is chosen on test prompts; eval is never run. Three seeds of
+the demo take some hours on two cores; what is done is kept, so that it may be stopped and begun
+again.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ DPO = {
     for share in (0.8, 1.6, 3.2)
 }
 CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (1e-3, 2e-3, 4e-3)}
-"""The control takes the rate of SFT: the SFT policy is trained before, at the recipe's own, and taken over."""
+"""The control takes the rate of SFT: the SFT policy is trained before, at the recipe's own, and
+taken over."""
 BEFORE = ("prep", "sample", "reward", "sft", "score", "pairs")
 RISES = (0.0, 0.05, 0.10, 0.15, 0.20)
 """Over-refusal above the base at which the two are held against each other."""
@@ -65,24 +70,29 @@ def pareto(points: Iterable[Point]) -> list[Point]:
 
 def harm_at(front: Sequence[Point], rise: float) -> float | None:
     """The least harm that costs at most this rise; None where every point costs more."""
-    within = [point.harm for point in front if point.rise <= rise + 1e-9]
+    within = []
+    for point in front:
+        if point.rise <= rise + 1e-9:
+            within.append(point.harm)
     return min(within, default=None)
 
 
 def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) -> list[str]:
-    """A row a rise: DPO's harm less the control's at equal over-refusal, over the seeds in which both have a point."""
+    """A row a rise: DPO's harm less the control's at equal over-refusal, over the seeds in which
+    both have a point.
+    """
     rows = [
         "| over-refusal above the base, at most | seeds | DPO less control, harm | SD over seeds |",
         "|---|---|---|---|",
     ]
     for rise in RISES:
-        pairs = [
-            (harm_at(pareto(one), rise), harm_at(pareto(other), rise))
-            for one, other in zip(dpo, control, strict=True)
-        ]
-        leads = [
-            after - before for after, before in pairs if after is not None and before is not None
-        ]
+        pairs = []
+        for one, other in zip(dpo, control, strict=True):
+            pairs.append((harm_at(pareto(one), rise), harm_at(pareto(other), rise)))
+        leads = []
+        for after, before in pairs:
+            if after is not None and before is not None:
+                leads.append(after - before)
         mean = f"{statistics.fmean(leads):+.2f}" if leads else "no seed"
         spread = f"{statistics.stdev(leads):.2f}" if len(leads) > 1 else "unknown"
         rows.append(f"| {100 * rise:.0f} points | {len(leads)} | {mean} | {spread} |")
@@ -99,7 +109,9 @@ def trained(recipe: Path, words: list[str], run: Path, stages: Sequence[str]) ->
 
 
 def taken_over(first: Path, run: Path, stages: Sequence[str]) -> None:
-    """What the seed's first run has done stands in this one too, so that all start from one SFT policy."""
+    """What the seed's first run has done stands in this one too, so that all start from one SFT
+    policy.
+    """
     for stage in stages:
         if not (run / stage).exists():
             run.mkdir(parents=True, exist_ok=True)
@@ -136,7 +148,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
-    found = [curves(options.recipe, options.folder, seed) for seed in range(options.seeds)]
+    found = []
+    for seed in range(options.seeds):
+        found.append(curves(options.recipe, options.folder, seed))
     for number, (dpo, control) in enumerate(found):
         for title, points in (("DPO", dpo), ("SFT control", control)):
             front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in pareto(points))

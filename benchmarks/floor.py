@@ -1,8 +1,10 @@
-"""The least arithmetic that a training step can do, and the rate at which this machine multiplies matrices.
+"""The least arithmetic that a training step can do, and the rate at which this machine multiplies
+matrices.
 
-Floor of a step = its FLOPs / that rate. Counted are the products of the network over every token that differs (a shared prompt once),
-attention over the keys each token sees, and the head where a completion token is predicted; forwards, and backwards for inputs and for
-the weights that are trained. Nothing is recomputed, padded or read from memory, so nobody reaches it.
+Floor of a step = its FLOPs / that rate. Counted are the products of the network over every token
+that differs (a shared prompt once), attention over the keys each token sees, and the head where a
+completion token is predicted; forwards, and backwards for inputs and for the weights that are
+trained. Nothing is recomputed, padded or read from memory, so nobody reaches it.
 """
 
 from __future__ import annotations
@@ -13,40 +15,39 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.packing import Packed
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 
 
 def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
-    """FLOPs of one forward and backward pass of `packed` (a multiplication and an addition count as two).
+    """FLOPs of one forward and backward pass of `packed` (a multiplication and an addition count as
+    two).
 
-    `head`: whether a language-model head predicts the completions, as in SFT and DPO. LoRA is told from full training by what requires grad.
+    `head`: whether a language-model head predicts the completions, as in SFT and DPO. LoRA is told
+    from full training by what requires grad.
     """
     plain = unwrapped(model)
     output = plain.get_output_embeddings()
-    body = [
-        module
-        for module in plain.modules()
-        if isinstance(module, nn.Linear) and module is not output
-    ]
+    body = []
+    for module in plain.modules():
+        if isinstance(module, nn.Linear) and module is not output:
+            body.append(module)
     frozen, trained = (
         sum(m.weight.numel() for m in body if m.weight.requires_grad is wanted)
         for wanted in (False, True)
     )
     tokens = packed.input_ids.shape[1]
-    linear = (
-        tokens * 2 * (2 * frozen + 3 * trained)
-    )  # forwards and for inputs; for weights only where they are trained
+    # Forwards and for inputs; for weights only where they are trained.
+    linear = tokens * 2 * (2 * frozen + 3 * trained)
     config = plain.config.get_text_config()
     width = config.num_attention_heads * (
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
     seen = int((packed.position_ids + 1).sum())
-    attention = (
-        3 * 4 * width * seen * config.num_hidden_layers
-    )  # two products forwards, four backwards
+    # Two products forwards, four backwards.
+    attention = 3 * 4 * width * seen * config.num_hidden_layers
     predicted = (
         len(packed.targets) * 2 * output.weight.numel() * (3 if output.weight.requires_grad else 2)
         if head
@@ -56,7 +57,9 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
 
 
 def matrix_rate(device: str, dtype: torch.dtype, repeats: int = 5) -> float:
-    """FLOPs a second of the best of `repeats` square products on this machine, with the threads that torch has now."""
+    """FLOPs a second of the best of `repeats` square products on this machine, with the threads
+    that torch has now.
+    """
     side = SIDE[device]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")

@@ -1,14 +1,19 @@
-"""How fast answers are written, by the ways that transformers offers: tokens a second for the same prompts, greedy, one way after the other.
+"""How fast answers are written, by the ways that transformers offers: tokens a second for the same
+prompts, greedy, one way after the other.
 
-    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens 32] [--rounds 2] [--ways WAY ...]
+    python -m benchmarks.generation [--model smollm2] [--device cpu] [--prompts 64] [--tokens
+        32] [--rounds 2] [--ways WAY ...]
                                     [--dtype auto] [--stop TEXT] [--output FILE] [--vllm PYTHON]
 
-`plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with weights that need no gradient, `static`
-with a static cache, `continuous` transformers' continuous batching, `primum` what every stage uses, `vllm` the stages' other engine, where
-`--vllm` names a Python that has it. `--stop .` ends a completion at its first full stop too, so that lengths differ as those of refusals and of
-completions do; without it most are as long as the limit. `--ways` takes some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of
-them in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside tokens a second those a second of this
-process' CPU time, which on a busy machine says more. Results go to benchmarks/results/generation-DEVICE.json, or to `--output`.
+`plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with
+weights that need no gradient, `static` with a static cache, `continuous` transformers' continuous
+batching, `primum` what every stage uses, `vllm` the stages' other engine, where `--vllm` names a
+Python that has it. `--stop .` ends a completion at its first full stop too, so that lengths differ
+as those of refusals and of completions do; without it most are as long as the limit. `--ways` takes
+some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of them
+in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside
+tokens a second those a second of this process' CPU time, which on a busy machine says more. Results
+go to benchmarks/results/generation-DEVICE.json, or to `--output`.
 """
 
 from __future__ import annotations
@@ -67,7 +72,8 @@ def plain(
         )
         with torch.inference_mode():
             output = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-        written += [_until_end(row, settings.eos_token_id) for row in output[:, width:].tolist()]
+        for row in output[:, width:].tolist():
+            written.append(_until_end(row, settings.eos_token_id))
     return written
 
 
@@ -219,7 +225,8 @@ def main() -> None:
         )
         found[way.name]["texts_that_differ"] = different
         print(
-            f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to {max(rates):.0f})  {different} texts differ"
+            f"{way.name:<22} {statistics.median(rates):7.0f} tokens/s ({min(rates):.0f} to "
+            f"{max(rates):.0f})  {different} texts differ"
         )
     output = options.output or ROOT / "benchmarks" / "results" / f"generation-{options.device}.json"
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,11 @@
 
     python -m benchmarks.gpu [--seconds 900] [--device cuda]
 
-Each case is a process of `benchmarks.training` or `benchmarks.generation`, which begins only where its least time is left, and is ended when
-its most is over or the budget is. Results go to benchmarks/results/gpu.json and generation-cuda.json; `python -m benchmarks.render` shows them
-with the card's name. `--device cpu` tries the order of things with a model of toy size, and keeps no results.
+Each case is a process of `benchmarks.training` or `benchmarks.generation`, which begins only where
+its least time is left, and is ended when its most is over or the budget is. Results go to
+benchmarks/results/gpu.json and generation-cuda.json; `python -m benchmarks.render` shows them with
+the card's name. `--device cpu` tries the order of things with a model of toy size, and keeps no
+results.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def training(
         "--precisions": "bf16",
         "--rounds": str(rounds),
     }
-    arguments = [word for pair in chosen.items() for word in pair]
+    arguments = []
+    for pair in chosen.items():
+        arguments.extend(pair)
     return Case(least, most, "training", (*arguments, "--rivals", "trl_best"))
 
 

@@ -37,5 +37,7 @@ def machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
 
 
 def python_path(root: Path) -> str:
-    """PYTHONPATH of a process that computes with the checkout in `root` and with whatever this one was given."""
+    """PYTHONPATH of a process that computes with the checkout in `root` and with whatever this one
+    was given.
+    """
     return os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,5 @@
-"""Writes docs/memory.md: estimated memory of a rank for Meditron 7B and 70B, and how estimates compare with measured peaks.
+"""Writes docs/memory.md: estimated memory of a rank for Meditron 7B and 70B, and how estimates
+compare with measured peaks.
 
 python -m benchmarks.memory_table
 """
@@ -38,11 +39,14 @@ MEDITRON = {
 }
 TOKENS, GPUS, GPU_GB = 8192, (1, 4, 16), 80
 PROCESS_BYTES = 0.75 * GB
-"""Of a Python process with torch, transformers and Lightning loaded, on a CPU; seen on the machine of docs/speed.md."""
+"""Of a Python process with torch, transformers and Lightning loaded, on a CPU; seen on the machine
+of docs/speed.md."""
 
 
 def estimate(shape: Shape, stage: int, ranks: int) -> float:
-    """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient checkpointing."""
+    """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient
+    checkpointing.
+    """
     weight_bytes = 2 if shape.trained < shape.parameters else 4
     parts = training_bytes(
         shape,
@@ -67,10 +71,9 @@ def table() -> Iterator[str]:
         for kind in ("lora", "full"):
             shape = shape_from(config, AdapterConfig(kind=kind))  # type: ignore[arg-type]
             for stage in (1, 2, 3):
-                cells = [
-                    f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else "")
-                    for gb in (estimate(shape, stage, n) for n in GPUS)
-                ]
+                cells = []
+                for gb in (estimate(shape, stage, n) for n in GPUS):
+                    cells.append(f"{gb:,.0f} GB" + (" (too much)" if gb > GPU_GB else ""))
                 yield f"| {name} | {kind} | {stage} | " + " | ".join(cells) + " |"
 
 
@@ -106,25 +109,38 @@ def page() -> str:
     lines = [
         "# Memory",
         "",
-        "`primum check` estimates what a rank takes from the model's config, without reading a weight; `models/loading/footprint.py` has the formula.",
-        f"Written by `python -m benchmarks.memory_table`: {TOKENS} tokens at once on a rank, gradient checkpointing, bfloat16 arithmetic; LoRA of",
-        f"rank 16 on a bfloat16 base, full training on float32 weights with AdamW; GPUs of {GPU_GB} GB. Estimated, never measured on these models.",
+        (
+            "`primum check` estimates what a rank takes from the model's config, without reading a "
+            "weight; `models/loading/footprint.py` has the formula."
+        ),
+        (
+            f"Written by `python -m benchmarks.memory_table`: {TOKENS} tokens at once on a rank, "
+            "gradient checkpointing, bfloat16 arithmetic; LoRA of"
+        ),
+        (
+            "rank 16 on a bfloat16 base, full training on float32 weights with AdamW; GPUs of "
+            f"{GPU_GB} GB. Estimated, never measured on these models."
+        ),
         "",
         *table(),
         "",
         "## Estimated and measured",
         "",
-        "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, no checkpointing; the process itself is",
-        f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask for huge pages, peaks are a tenth to a quarter below the estimate.",
+        (
+            "SmolLM2-135M on the machine of [speed.md](speed.md), everything a step needs at once, "
+            "no checkpointing; the process itself is"
+        ),
+        (
+            f"taken as {PROCESS_BYTES / GB:.2f} GB. In float32 on a CPU, where large tensors ask "
+            "for huge pages, peaks are a tenth to a quarter below the estimate."
+        ),
         "",
         "| case | estimated | measured peak |",
         "|---|---:|---:|",
     ]
     results = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
-    lines += [
-        f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |"
-        for name, estimated, measured in comparison(results)
-    ]
+    for name, estimated, measured in comparison(results):
+        lines.append(f"| {name} | {estimated:.1f} GB | {measured:.1f} GB |")
     return "\n".join(lines) + "\n"
 
 

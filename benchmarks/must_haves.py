@@ -1,8 +1,10 @@
-"""How well the rule of eval/must_have_rule.py tells an answer that holds a statement from one that does not.
+"""How well the rule of eval/must_have_rule.py tells an answer that holds a statement from one that
+does not.
 
     python -m benchmarks.must_haves data/kqa/questions_w_answers.jsonl
 
-Prints the share of K-QA's must-have statements that the physicians' own answers hold, and answers to other questions.
+Prints the share of K-QA's must-have statements that the physicians' own answers hold, and answers
+to other questions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
-"""What do the shortcut breakers change? Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
+"""What do the shortcut breakers change?
+
+Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
 
     python -m benchmarks.pairs CONFIG [run_dir=DIRECTORY pairs.over_refusal=1 ...]
 
-The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more breaker than the line before. Accuracy is
-on held-out pairs: five folds over all pairs of the run, no near-duplicate group or twin on both sides; 0.50 is no shortcut.
+The run needs its stages prep, sample, reward and score. Nothing is written. Each line is one more
+breaker than the line before. Accuracy is on held-out pairs: five folds over all pairs of the run,
+no near-duplicate group or twin on both sides; 0.50 is no shortcut.
 """
 
 from __future__ import annotations
@@ -16,14 +19,14 @@ from typing import Any
 from scipy.stats import binomtest
 from sklearn.model_selection import GroupKFold
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.openings import opening_shares
 from data_prep.pairs.proportions import Lengths
 from data_prep.pairs.shortcuts import shortcut_accuracies
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.stages.pairs import opening_of
 from records.rows import Completion, Demonstration, Pair, Prompt, Score, read_records, text_of
 
@@ -95,15 +98,18 @@ def main(path: Path, overrides: list[str]) -> None:
     print("|---|---:|---:|---:|---:|---:|")
     for name, recipe in recipes(config.pairs).items():
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
-        chosen = {text_of(p.chosen) for p in pairs if p.pair_type != "over_refusal"}
+        chosen = set()
+        for p in pairs:
+            if p.pair_type != "over_refusal":
+                chosen.add(text_of(p.chosen))
         probes = cross_validated(pairs, groups)
-        shown = [
-            f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})"
-            for p in (probes["length_only"], probes["prefix_only"])
-        ]
+        shown = []
+        for p in (probes["length_only"], probes["prefix_only"]):
+            shown.append(f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})")
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(
-            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} |"
+            f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} "
+            "|"
         )
 
 

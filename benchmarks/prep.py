@@ -1,10 +1,12 @@
-"""The prep stage as rows grow: processor seconds, wall time and peak memory of `primum prep`, every part of it included.
+"""The prep stage as rows grow: processor seconds, wall time and peak memory of `primum prep`, every
+part of it included.
 
-    python -m benchmarks.prep [--rows 1000 10000 100000 1000000] [--models tiny smollm2-135m-instruct]
+    python -m benchmarks.prep [--rows 1000 10000 100000 1000000] [--models tiny
+        smollm2-135m-instruct]
 
-Each case is the command in a process of its own, on made-up rows (benchmarks/prep_rows.py) and with the chat template of each
-model. Cases are added to the output file as they end, in place of older ones of the same rows and model.
-`python -m benchmarks.render` shows them.
+Each case is the command in a process of its own, on made-up rows (benchmarks/prep_rows.py) and with
+the chat template of each model. Cases are added to the output file as they end, in place of older
+ones of the same rows and model. `python -m benchmarks.render` shows them.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ def measured(rows: Path, model: str) -> dict[str, Any]:
         "model": model,
         "seconds": time.perf_counter() - start,
         "cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        # The largest of all children so far; sizes only grow, and the script that asks for a case has no others.
+        # The largest of all children so far; sizes only grow, and the script that asks for a case
+        # has no others.
         "peak_gb": after.ru_maxrss / 1e6,
         "kept": summary["rows_kept"],
         "dropped": summary["dropped"],

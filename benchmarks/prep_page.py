@@ -1,4 +1,6 @@
-"""The part of docs/data.md on the prep stage and docs/prep_growth.svg, from benchmarks/results/prep.json."""
+"""The part of docs/data.md on the prep stage and docs/prep_growth.svg, from
+benchmarks/results/prep.json.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,20 @@ LOOKS = {
 def prep_section(results: Json) -> Iterator[str]:
     yield ""
     yield (
-        f"All of `primum prep`, measured {results['date']} on made-up rows of usual length (`benchmarks/prep_rows.py`: a request, a completion of 30 to "
-        "150 words, for half of them a rejected one; 5 % copies, 10 % rewordings). Up to ten processes shared the two cores, which makes even "
-        "processor seconds longer; they are user and system time, imports included. The work is one thread and waits for nothing."
+        f"All of `primum prep`, measured {results['date']} on made-up rows of usual length "
+        "(`benchmarks/prep_rows.py`: a request, a completion of 30 to 150 words, for half of them "
+        "a rejected one; 5 % copies, 10 % rewordings). Up to ten processes shared the two cores, "
+        "which makes even processor seconds longer; they are user and system time, imports "
+        "included. The work is one thread and waits for nothing."
     )
     yield ""
     yield "| rows | chat template of | processor seconds | peak GB |"
     yield "|---:|---|---:|---:|"
     for case in _in_order(results):
-        yield f"| {case['rows']:,} | {case['model']} | {case['cpu_seconds']:.0f} | {case['peak_gb']:.2f} |"
+        yield (
+            f"| {case['rows']:,} | {case['model']} | {case['cpu_seconds']:.0f} | "
+            f"{case['peak_gb']:.2f} |"
+        )
     yield ""
     yield "![Processor seconds and peak memory of prep as the rows grow](prep_growth.svg)"
 
@@ -41,7 +48,10 @@ def prep_figure(results: Json) -> str:
         figure = Figure(figsize=(10, 4), layout="constrained")
         seconds, memory = figure.subplots(1, 2)
         for model, (colour, marker, line) in LOOKS.items():
-            cases = [case for case in _in_order(results) if case["model"] == model]
+            cases = []
+            for case in _in_order(results):
+                if case["model"] == model:
+                    cases.append(case)
             rows = [case["rows"] for case in cases]
             look = {
                 "color": colour,

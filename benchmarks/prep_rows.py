@@ -1,4 +1,6 @@
-"""Made-up rows for the prep stage: conversations of usual length, of which some are copies, rewordings or share their opening words."""
+"""Made-up rows for the prep stage: conversations of usual length, of which some are copies,
+rewordings or share their opening words.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ SYLLABLES = tuple(f"{consonant}{vowel}" for consonant in "bdfgklmnprstv" for vow
 
 
 class Words:
-    """Words by rank, drawn as text draws them: the commonest are those of the project's own prompts, the others are made up."""
+    """Words by rank, drawn as text draws them: the commonest are those of the project's own
+    prompts, the others are made up.
+    """
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)

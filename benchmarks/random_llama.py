@@ -1,4 +1,6 @@
-"""Llama models of a given size with random weights: what a step costs does not depend on what the weights say."""
+"""Llama models of a given size with random weights: what a step costs does not depend on what the
+weights say.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from records.cache import cache_directory
 
 SMOLLM2 = "smollm2"
 SHAPES = {
-    # hidden, intermediate, layers, heads, key-value heads, vocabulary: of Llama 3.2 1B and Llama 3.1 8B; the first is for trying things out
+    # hidden, intermediate, layers, heads, key-value heads, vocabulary: of Llama 3.2 1B and Llama
+    # 3.1 8B; the first is for trying things out
     "llama-tiny": (64, 128, 2, 4, 2, 49_152),
     "llama-1b": (2048, 8192, 16, 32, 8, 128_256),
     "llama-8b": (4096, 14_336, 32, 32, 8, 128_256),
@@ -23,7 +26,9 @@ MODELS = (SMOLLM2, *SHAPES)
 
 
 def model_config(name: str) -> ModelConfig:
-    """Weights of the 8B model are bfloat16, as two contestants must find room on one GPU; of all others float32."""
+    """Weights of the 8B model are bfloat16, as two contestants must find room on one GPU; of all
+    others float32.
+    """
     if name == SMOLLM2:
         return ModelConfig()
     return ModelConfig(
@@ -32,7 +37,9 @@ def model_config(name: str) -> ModelConfig:
 
 
 def _built(name: str) -> Path:
-    """The model's directory, made on first use; it speaks SmolLM2's tokens, which are among its own."""
+    """The model's directory, made on first use; it speaks SmolLM2's tokens, which are among its
+    own.
+    """
     folder = cache_directory() / "benchmarks" / name
     if (folder / "config.json").is_file():
         return folder

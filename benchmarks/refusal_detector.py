@@ -2,8 +2,9 @@
 
     python benchmarks/refusal_detector.py XSTEST_DIRECTORY
 
-The directory holds annotated_completions/*.csv (columns completion, final_label). Full and partial refusals count as refusals, as in the
-paper (arXiv 2308.01263). Files that differ only in an automatic label are counted once.
+The directory holds annotated_completions/*.csv (columns completion, final_label). Full and partial
+refusals count as refusals, as in the paper (arXiv 2308.01263). Files that differ only in an
+automatic label are counted once.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def main(folder: Path) -> None:
         )
         shown = " | ".join(f"{value:.3f}" for value in numbers)
         print(
-            f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} ({interval.low:.3f} to {interval.high:.3f}) | {shown} |"
+            f"| {model} | {len(truth)} | {sum(truth)} | {right / len(truth):.3f} "
+            f"({interval.low:.3f} to {interval.high:.3f}) | {shown} |"
         )
 
 

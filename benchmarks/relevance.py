@@ -1,6 +1,8 @@
-"""How relevance tells completions of their own prompts from others: `python -m benchmarks.relevance [--kqa FILE]`.
+"""How relevance tells completions of their own prompts from others: `python -m benchmarks.relevance
+[--kqa FILE]`.
 
-Prints the table of docs/gate.md, from the project's own data and, where it is given, K-QA's `questions_w_answers.jsonl`.
+Prints the table of docs/gate.md, from the project's own data and, where it is given, K-QA's
+`questions_w_answers.jsonl`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ WORDS = 35
 
 def pairs(files: Sequence[str], prompt: str, answer: str) -> tuple[list[str], list[str]]:
     """Prompts, and answers cut to what a small model writes under a limit of 48 tokens."""
-    rows = [row for file in files for row in package_rows(file)]
+    rows = []
+    for file in files:
+        rows.extend(package_rows(file))
     return [row[prompt] for row in rows], [shortened(row[answer]) for row in rows]
 
 
@@ -51,16 +55,18 @@ def main() -> None:
             [shortened(row["Free_form_answer"]) for row in rows],
         )
     print(
-        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind the prompt | the prompt |"
+        "| completions of benign prompts | n | their own | dealt to other prompts | dealt, behind "
+        "the prompt | the prompt |"
     )
     print("|---|---|---|---|---|---|")
     for name, (prompts, answers) in sets.items():
         relevance, wrong = Relevance(prompts), dealt(answers)
-        behind = [f"{prompt} {answer}" for prompt, answer in zip(prompts, wrong, strict=True)]
-        columns = [
-            fmean(value for value in relevance.of(texts) if value is not None)
-            for texts in (answers, wrong, behind, prompts)
-        ]
+        behind = []
+        for prompt, answer in zip(prompts, wrong, strict=True):
+            behind.append(f"{prompt} {answer}")
+        columns = []
+        for texts in (answers, wrong, behind, prompts):
+            columns.append(fmean(value for value in relevance.of(texts) if value is not None))
         print(
             f"| authors' answers to {name}, first {WORDS} words | {len(prompts)} | "
             + " | ".join(f"{value:.2f}" for value in columns)

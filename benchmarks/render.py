@@ -5,203 +5,38 @@ python -m benchmarks.render
 
 from __future__ import annotations
 
-import io
 import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import matplotlib
-from matplotlib.figure import Figure
 
 from benchmarks.data_page import data_figure, data_section
 from benchmarks.machine import ROOT
 from benchmarks.prep_page import prep_figure, prep_section
-from benchmarks.random_llama import MODELS
 from benchmarks.scorers_page import scorers_section
-from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
-from eval.report.plots import POLICY_COLOURS, STYLE
+from benchmarks.training_cases import REGIMES
+from benchmarks.training_page import (
+    generation_table,
+    gpu_section,
+    growth_figure,
+    machine_rates,
+    own_gain,
+    training_tables,
+    where_measured,
+)
+from benchmarks.twin_words import twin_words_section
 
 Json = dict[str, Any]
 RESULTS = ROOT / "benchmarks" / "results"
-RIVALS = {
-    "trl": ("TRL, defaults", "#4D4D4D", "o"),
-    "trl_best": ("TRL at its best", POLICY_COLOURS["sft"], "s"),
-    "primum": ("Primum", POLICY_COLOURS["dpo"], "D"),
-}
-COLUMNS = (
-    "case",
-    "TRL, defaults",
-    "TRL at its best",
-    "Primum",
-    "times faster than the defaults",
-    "than the best",
-    "peak GB: defaults; all at once, no checkpointing; Primum",
-    "of the floor's speed",
-)
 START, END = (
     "<!-- measured by benchmarks, written by `python -m benchmarks.render` -->",
     "<!-- end of measured -->",
 )
 
 
-def best(case: Json) -> str | None:
-    """The faster of TRL's better settings: the whole step at once, or one pair at a time."""
-    names = [name for name in ("trl_best", "trl_ones") if name in case["against"]]
-    return min(names, key=lambda name: case["against"][name]["speed_ratio"]["median"], default=None)
-
-
-def machine_rates(results: Json) -> dict[str, float]:
-    """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment makes the floor look near."""
-    rates: dict[str, float] = {}
-    for case in results["cases"]:
-        seen = max(found["machine_gflops"] for found in case["against"].values())
-        rates[case["precision"]] = max(rates.get(case["precision"], 0), seen)
-    return rates
-
-
-def training_tables(results: Json) -> Iterator[str]:
-    rates = machine_rates(results)
-    for job, title in JOBS.items():
-        cases = sorted((case for case in results["cases"] if case["job"] == job), key=_place)
-        if not cases:
-            continue
-        yield f"**{title}**"
-        yield ""
-        yield "| " + " | ".join(COLUMNS) + " |"
-        yield "|---" + "|---:" * (len(COLUMNS) - 1) + "|"
-        for case in cases:
-            yield _row(case, rates[case["precision"]])
-        yield ""
-
-
-def _place(case: Json) -> tuple[int, ...]:
-    """Of a row in its table, in whichever order cases were measured."""
-    order = (MODELS, ADAPTERS, PRECISIONS, list(REGIMES))
-    return tuple(
-        values.index(case[part])
-        for values, part in zip(order, ("model", "adapter", "precision", "regime"), strict=True)
-    )
-
-
-def _row(case: Json, rate: float) -> str:
-    against, rival = case["against"], best(case)
-    default, quickest = against.get("trl"), against.get(rival) if rival else None
-    ours = quickest or next(iter(against.values()))
-
-    def seconds(found: Json | None, name: str | None) -> str:
-        return f"{found[name]['seconds']['median']:.2f} s" if found and name else "-"
-
-    def times(found: Json | None) -> str:
-        if not found:
-            return "-"
-        ratio = found["speed_ratio"]
-        return f"{ratio['median']:.1f} ({ratio['min']:.1f} to {ratio['max']:.1f})"
-
-    peaks = [
-        against[name][name]["peak_gb"] if name in against else math.nan
-        for name in ("trl", "trl_best")
-    ]
-    memory = "; ".join(f"{peak:.1f}" for peak in (*peaks, ours["primum"]["peak_gb"])).replace(
-        "nan", "-"
-    )
-    name = ", ".join(
-        [case["regime"], case["adapter"], case["precision"]]
-        + ([case["model"]] if case["model"] != "smollm2" else [])
-    )
-    note = " (one pair at a time)" if rival == "trl_ones" else ""
-    columns = [
-        name,
-        seconds(default, "trl"),
-        seconds(quickest, rival) + note,
-        seconds(ours, "primum"),
-        times(default),
-        times(quickest),
-    ]
-    return (
-        "| "
-        + " | ".join(
-            [*columns, memory, f"{ours['gflop'] / rate / ours['primum']['seconds']['median']:.0%}"]
-        )
-        + " |"
-    )
-
-
-def own_gain(results: Json) -> Iterator[str]:
-    """What packing and the fused adapter bring over Primum's own padded path."""
-    for case in results["cases"]:
-        found = case["against"].get("padded")
-        if found:
-            ratio, name = (
-                found["speed_ratio"],
-                f"{JOBS[case['job']]}, {case['regime']}, {case['adapter']}, {case['precision']}",
-            )
-            yield (
-                f"- {name}: {found['padded']['seconds']['median']:.2f} s padded, {found['primum']['seconds']['median']:.2f} s packed, "
-                f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})"
-            )
-
-
-def generation_table(results: Json) -> Iterator[str]:
-    yield f"{results['prompts']} prompts, {results['tokens']} new tokens, greedy, {results['dtype'].removeprefix('torch.')}, {results['model']}:"
-    yield ""
-    yield "| way | tokens a second | texts that differ from one prompt at a time |"
-    yield "|---|---:|---:|"
-    for name, found in results["ways"].items():
-        rates = sorted(found["tokens_per_second"])
-        yield f"| {name} | {rates[len(rates) // 2]:.0f} ({rates[0]:.0f} to {rates[-1]:.0f}) | {found['texts_that_differ']} |"
-
-
-def growth_figure(results: Json) -> str:
-    """Seconds a step, as prompts, completions and batches grow, one at a time."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11, 3.8), layout="constrained")
-        for axes, (what, unit) in zip(
-            figure.subplots(1, 3, sharey=True),
-            (("prompt", "tokens"), ("completion", "tokens"), ("pairs", "in a step")),
-            strict=True,
-        ):
-            cases = sorted(
-                (case for case in results["cases"] if case["regime"].startswith(what)),
-                key=lambda case: int(case["regime"].split()[1]),
-            )
-            sizes = [int(case["regime"].split()[1]) for case in cases]
-            for name, (title, colour, marker) in RIVALS.items():
-                rival = "trl_best" if name == "primum" else name
-                if not all(rival in case["against"] for case in cases):
-                    continue
-                spans = [case["against"][rival][name]["seconds"] for case in cases]
-                axes.plot(
-                    sizes,
-                    [span["median"] for span in spans],
-                    color=colour,
-                    marker=marker,
-                    label=title,
-                )
-                axes.fill_between(
-                    sizes,
-                    [s["min"] for s in spans],
-                    [s["max"] for s in spans],
-                    color=colour,
-                    alpha=0.2,
-                    linewidth=0,
-                )
-            axes.set(xscale="log", yscale="log", xlabel=f"{what}, {unit}")
-            axes.set_xticks(sizes, [str(size) for size in sizes])
-            axes.minorticks_off()
-            axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
-        figure.axes[0].set_ylabel("seconds a step")
-        figure.axes[0].legend(loc="upper left", fontsize=9)
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        return buffer.getvalue()
-
-
 def measured() -> str:
     """The section of docs/speed.md between the two marks."""
     training = json.loads((RESULTS / "training.json").read_text())
-    lines = [START, "", _where(training), ""]
+    lines = [START, "", where_measured(training), ""]
     lines += [f"- {name}: {regime.description}" for name, regime in REGIMES.items()]
     rates = ", ".join(
         f"{rate:.0f} GFLOP/s in {precision}" for precision, rate in machine_rates(training).items()
@@ -226,7 +61,10 @@ def measured() -> str:
             "",
         ]
         lines += [
-            "DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where not said otherwise.",
+            (
+                "DPO, LoRA, bf16; 2 pairs of a 256-token prompt and 128-token completions where "
+                "not said otherwise."
+            ),
             "",
         ]
     if (RESULTS / "gpu.json").is_file():
@@ -242,30 +80,6 @@ def measured() -> str:
     return "\n".join([*lines, END])
 
 
-def gpu_section(results: Json) -> list[str]:
-    """Training on a GPU, under the card's name."""
-    rates = ", ".join(
-        f"{rate / 1000:.0f} TFLOP/s in {precision}"
-        for precision, rate in machine_rates(results).items()
-    )
-    return [
-        f"**On {results['machine']['gpu']}**",
-        "",
-        f"{_where(results)} It multiplied large square matrices at up to {rates}.",
-        "",
-        *training_tables(results),
-    ]
-
-
-def _where(results: Json) -> str:
-    found = results["machine"]
-    packages = ", ".join(
-        f"{name} {found[name]}"
-        for name in ("torch", "transformers", "trl", "peft", "pytorch-lightning")
-    )
-    return f"Measured {results['date']} on {found.get('gpu', found['processor'])}, {found['cores']} cores, Python {found['python']}, {packages}."
-
-
 def document(text: str, section: str) -> str:
     """The page with the part between the two marks renewed."""
     before, rest = text.split(START)
@@ -274,8 +88,10 @@ def document(text: str, section: str) -> str:
 
 def data_measured() -> str:
     """The section of docs/data.md between the two marks."""
-    joins, stage = (json.loads((RESULTS / name).read_text()) for name in ("data.json", "prep.json"))
-    return "\n".join([START, "", *data_section(joins), *prep_section(stage), "", END])
+    names = ("data.json", "prep.json", "twin_words.json")
+    joins, stage, words = (json.loads((RESULTS / name).read_text()) for name in names)
+    sections = [*data_section(joins), *prep_section(stage), "", *twin_words_section(words)]
+    return "\n".join([START, "", *sections, END])
 
 
 def main() -> None:

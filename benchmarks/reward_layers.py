@@ -1,9 +1,11 @@
-"""Where in the base model harm is easiest to read: AUROC of the reward model's head by layer and by what it pools.
+"""Where in the base model harm is easiest to read: AUROC of the reward model's head by layer and by
+what it pools.
 
     python -m benchmarks.reward_layers runs/demo
 
-Needs a run directory with prep and sample finished. Each head is fitted on the training examples of that run's reward stage and judged on
-its validation examples. Writes benchmarks/results/reward_layers.json and prints it as a table.
+Needs a run directory with prep and sample finished. Each head is fitted on the training examples of
+that run's reward stage and judged on its validation examples. Writes
+benchmarks/results/reward_layers.json and prints it as a table.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def pooled(
 
 @torch.inference_mode()
 def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarray]:
-    """Features after the first `layer` layers, through the model's final norm as a shortened model has it."""
+    """Features after the first `layer` layers, through the model's final norm as a shortened model
+    has it.
+    """
     model, tokenizer = load_model(ModelConfig()).to(torch.bfloat16), load_tokenizer(ModelConfig())
     decoder = model.get_decoder()
     seen: dict[int, torch.Tensor] = {}
@@ -58,9 +62,10 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
                 {number: output[0] if isinstance(output, tuple) else output}
             )
         )
-    found: dict[tuple[int, str], dict[int, np.ndarray]] = {
-        (layer, pool): {} for layer in layers for pool in POOLS
-    }
+    found: dict[tuple[int, str], dict[int, np.ndarray]] = {}
+    for layer in layers:
+        for pool in POOLS:
+            found[(layer, pool)] = {}
     order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
     for start in tqdm(
         range(0, len(order), BATCH), desc="features", unit="batch", disable=not sys.stderr.isatty()
@@ -74,10 +79,10 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
             )
             for pool, part in zip(POOLS, parts, strict=True):
                 found[layer, pool] |= dict(zip(chosen, part.numpy(), strict=True))
-    return {
-        key: np.stack([made[i] for i in range(len(rows))]).astype(np.float64)
-        for key, made in found.items()
-    }
+    kept: dict[tuple[int, str], np.ndarray] = {}
+    for key, made in found.items():
+        kept[key] = np.stack([made[i] for i in range(len(rows))]).astype(np.float64)
+    return kept
 
 
 def main() -> None:
@@ -86,11 +91,9 @@ def main() -> None:
     run = parser.parse_args().run
     config = OmegaConf.load(run / "config.yaml")
     demonstrations = read_splits(run / "prep", "demonstrations", Demonstration, LEARNED_FROM)
-    completions = [
-        c
-        for name in ("completions", "refusals")
-        for c in read_splits(run / "sample", name, Completion, LEARNED_FROM)
-    ]
+    completions = []
+    for name in ("completions", "refusals"):
+        completions.extend(read_splits(run / "sample", name, Completion, LEARNED_FROM))
     examples = build_examples(
         demonstrations,
         completions,
@@ -99,12 +102,17 @@ def main() -> None:
         seed=config.seed,
     )
     tokenizer = load_tokenizer(ModelConfig())
-    rows = [encode(tokenizer, e.prompt, e.completion, config.model.max_length) for e in examples]
+    rows = []
+    for e in examples:
+        rows.append(encode(tokenizer, e.prompt, e.completion, config.model.max_length))
     whole = load_model(ModelConfig()).config.num_hidden_layers
     layers = list(range(EVERY, whole + 1, EVERY))
     features = features_of(rows, layers)
     train = [i for i, e in enumerate(examples) if e.split == "train"]
-    held_out = [i for i, e in enumerate(examples) if e.split == "val"]
+    held_out = []
+    for i, e in enumerate(examples):
+        if e.split == "val":
+            held_out.append(i)
     results = []
     for (layer, pool), values in features.items():
         probe = fit_probe(

@@ -1,10 +1,13 @@
-"""Seconds a step and peak memory of online training beside TRL's RLOO and GRPO: same prompts, completions a prompt, tokens and rewards.
+"""Seconds a step and peak memory of online training beside TRL's RLOO and GRPO: same prompts,
+completions a prompt, tokens and rewards.
 
-python -m benchmarks.rlhf --output benchmarks/results/rlhf.json [--model smollm2] [--prompts 8] [--generations 4] [--new-tokens 64]
+python -m benchmarks.rlhf --output benchmarks/results/rlhf.json [--model smollm2] [--prompts 8]
+    [--generations 4] [--new-tokens 64]
 
-Each contestant runs in a process of its own, one after the other, several rounds of all. The reward is a count of letters, so that
-trainers are compared and no scorer. TRL's have gradient checkpointing off and the settings that compute the same loss. Figures need a
-machine that does nothing else.
+Each contestant runs in a process of its own, one after the other, several rounds of all. The reward
+is a count of letters, so that trainers are compared and no scorer. TRL's have gradient
+checkpointing off and the settings that compute the same loss. Figures need a machine that does
+nothing else.
 """
 
 from __future__ import annotations
@@ -46,8 +49,12 @@ def compare(settings: dict[str, Any], rounds: int) -> dict[str, Any]:
 
 def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Medians over the steps of all rounds, and the highest peak."""
-    steps = [step for made in rounds for step in made["steps"]]
-    middle = {name: median(step[name] for step in steps) for name in ("seconds", "cpu_seconds")}
+    steps = []
+    for made in rounds:
+        steps.extend(made["steps"])
+    middle = {}
+    for name in ("seconds", "cpu_seconds"):
+        middle[name] = median(step[name] for step in steps)
     return {**middle, "peak_gb": max(made["peak_gb"] for made in rounds)}
 
 

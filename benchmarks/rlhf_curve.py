@@ -37,13 +37,17 @@ def points(rows: Sequence[dict[str, Any]]) -> list[Point]:
 
 def table(found: Sequence[Point]) -> str:
     lines = [
-        "| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | over-refusal |",
+        (
+            "| step | KL, nats | harmfulness (training scorer) | called harmful (independent) | "
+            "over-refusal |"
+        ),
         "|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | {p.over_refusal:.0%} |"
-        for p in found
-    ]
+    for p in found:
+        lines.append(
+            f"| {p.step} | {p.kl:.2f} | {p.harmfulness:.2f} | {p.independent:.0%} | "
+            f"{p.over_refusal:.0%} |"
+        )
     return "\n".join(lines)
 
 

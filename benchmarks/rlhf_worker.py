@@ -1,4 +1,7 @@
-"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps. Prints its seconds and its peak as one line of JSON."""
+"""One contestant of benchmarks/rlhf.py: a real trainer that takes some online steps.
+
+Prints its seconds and its peak as one line of JSON.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +51,12 @@ def letters(text: str) -> float:
 def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     import pytorch_lightning as pl
 
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig, GenerationConfig
-    from models.layout.collation import collation
     from models.loading.load import load_model, load_tokenizer
-    from models.memory.fused_lora import fuse_lora
-    from models.memory.lean_layers import keep_less
+    from models.memory.prepare import Options, prepared_layout
     from train.config import TrainerConfig
+    from train.engine.optimisation import Optimisation, OptimiserConfig
     from train.engine.trainer import fit
     from train.rlhf.config import RlhfConfig
     from train.rlhf.module import Online, RlhfModule
@@ -76,10 +78,11 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         learning_rate=1e-5,
     )
     model = adapt(load_model(base), AdapterConfig(), seed=0)
-    fuse_lora(model)
-    keep_less(model)
     rows, plan = _prompts(
-        options, tokenizer, collation(model, tokenizer.pad_token_id, 2048), config
+        options,
+        tokenizer,
+        prepared_layout(model, tokenizer.pad_token_id, 2048, Options(lean=True)),
+        config,
     )
     work = Path(tempfile.mkdtemp())
     online = Online(
@@ -89,7 +92,12 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         lambda step, drawn: {"twins": 1.0},
         trainer,
     )
-    module = RlhfModule(model, config, online, weight_decay=0.0, warmup=0.0, total_steps=steps)
+    module = RlhfModule(
+        model,
+        config,
+        online,
+        Optimisation(learning_rate=1e-5, total_steps=steps, optimiser=OptimiserConfig(warmup=0.0)),
+    )
 
     class Timed(pl.Callback):
         """Its hook comes before the module's own, in which it draws."""
@@ -158,15 +166,17 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
         name = "letters"
 
         def score(self, completions: Sequence[Any]) -> list[Score]:
-            return [
-                Score(
-                    id=c.id,
-                    completion_id=c.id,
-                    scorer=self.name,
-                    value=1 - 4 * letters(text_of(c.completion)),
+            found: list[Score] = []
+            for c in completions:
+                found.append(
+                    Score(
+                        id=c.id,
+                        completion_id=c.id,
+                        scorer=self.name,
+                        value=1 - 4 * letters(text_of(c.completion)),
+                    )
                 )
-                for c in completions
-            ]
+            return found
 
     def load() -> Any:
         return load_model(base).to(generation_dtype(config.generation)).requires_grad_(False)
@@ -245,7 +255,9 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
 
 
 def _texts(options: argparse.Namespace) -> list[str]:
-    """Harmful requests of the project's own, each once; again from the first where a run asks more."""
+    """Harmful requests of the project's own, each once; again from the first where a run asks
+    more.
+    """
     rows: list[str] = []
     folder = files("data_prep").joinpath("package_data")
     for number in PRINCIPLES:

@@ -31,16 +31,17 @@ def scorers_section() -> Iterator[str]:
 def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
     yield "Refusal (kappa with people, refused or not):"
     yield ""
-    yield "| completions of | rule | classifier | cascade | cascade, three classes | they disagree |"
+    yield (
+        "| completions of | rule | classifier | cascade | cascade, three classes | they disagree |"
+    )
     yield "|---|---|---|---|---|---:|"
     parts = {f"XSTest, {name}": refusal[name] for name in WRITERS} | {
         "the demo's own policies": readings
     }
     for name, part in parts.items():
-        cells = [
-            _estimate(part[key])
-            for key in ("rule", "classifier", "cascade", "cascade_three_classes")
-        ]
+        cells = []
+        for key in ("rule", "classifier", "cascade", "cascade_three_classes"):
+            cells.append(_estimate(part[key]))
         yield f"| {name} | {' | '.join(cells)} | {part['disagreements']} |"
     yield ""
 
@@ -48,14 +49,15 @@ def _refusal(refusal: Json, readings: Json) -> Iterator[str]:
 def _harm(harm: Json) -> Iterator[str]:
     yield "Harm, where the request head has to guess whether something harmful is asked:"
     yield ""
-    yield "| set | harmful | AUROC | of `complies` alone | average precision | kappa | best kappa with hindsight |"
+    yield (
+        "| set | harmful | AUROC | of `complies` alone | average precision | kappa | best kappa "
+        "with hindsight |"
+    )
     yield "|---|---:|---|---|---|---|---|"
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
-    parts |= {
-        f"do-not-answer, {name.replace('_', ' ')}": harm["do_not_answer"][name]
-        for name in DO_NOT_ANSWER
-    }
+    for name in DO_NOT_ANSWER:
+        parts[f"do-not-answer, {name.replace('_', ' ')}"] = harm["do_not_answer"][name]
     for name, part in parts.items():
         cells = [_estimate(part.get(key)) for key in RANKED]
         yield f"| {name} | {part['positives']} | {' | '.join(cells)} |"
@@ -65,7 +67,10 @@ def _harm(harm: Json) -> Iterator[str]:
 def _known(known: Json) -> Iterator[str]:
     yield "Harm, where it is known that the request is harmful, as in a run's own suites:"
     yield ""
-    yield "| heads | completions of | harmful, people | called harmful | mean chance | AUROC | kappa |"
+    yield (
+        "| heads | completions of | harmful, people | called harmful | mean chance | AUROC | kappa "
+        "|"
+    )
     yield "|---|---|---|---|---:|---|---|"
     for heads, parts in known.items():
         for source, part in parts.items():
@@ -106,9 +111,8 @@ def _others(figures: Json) -> Iterator[str]:
         "echoes": "echo",
         "constants": "constant",
     }
-    rows |= {
-        f"coherence against {name}, AUROC": _estimate(coherent[key]) for name, key in made.items()
-    }
+    for name, key in made.items():
+        rows[f"coherence against {name}, AUROC"] = _estimate(coherent[key])
     for name in ("coherent", "complies"):
         found = readings[name]
         rows[f"`{name}` on the demo's own policies, AUROC"] = _estimate(found["auroc"])

@@ -1,4 +1,6 @@
-"""Requests without meaning whose words are as common and as rare as those of text: the vocabulary grows with the rows."""
+"""Requests without meaning whose words are as common and as rare as those of text: the vocabulary
+grows with the rows.
+"""
 
 from __future__ import annotations
 
@@ -48,12 +50,15 @@ def planted_near(prompts: Sequence[str], count: int, *, seed: int, share: float 
 def _drawn(count: int, generator: np.random.Generator) -> list[str]:
     weights = np.cumsum(1 / (np.arange(VOCABULARY) + FLATTENING))
     lengths = generator.integers(*WORDS, count, endpoint=True).tolist()
-    return [
-        " ".join(
-            f"w{rank}" for rank in np.searchsorted(weights, generator.random(length) * weights[-1])
+    found: list[str] = []
+    for length in lengths:
+        found.append(
+            " ".join(
+                f"w{rank}"
+                for rank in np.searchsorted(weights, generator.random(length) * weights[-1])
+            )
         )
-        for length in lengths
-    ]
+    return found
 
 
 def _reworded(text: str, generator: np.random.Generator) -> str:

@@ -1,17 +1,23 @@
-"""Training speed and memory beside TRL: the same rows, batch, adapter and arithmetic, on one machine.
+"""Training speed and memory beside TRL: the same rows, batch, adapter and arithmetic, on one
+machine.
 
-    python -m benchmarks.training [--jobs dpo sft reward reward-cut] [--regimes short policy long] [--adapters lora full] [--precisions fp32 bf16]
-    python -m benchmarks.training --regimes growth --jobs dpo --precisions bf16 --rivals trl_best --output benchmarks/results/growth.json
+    python -m benchmarks.training [--jobs dpo sft reward reward-cut] [--regimes short policy
+        long] [--adapters lora full] [--precisions fp32 bf16]
+    python -m benchmarks.training --regimes growth --jobs dpo --precisions bf16 --rivals
+        trl_best --output benchmarks/results/growth.json
     python -m benchmarks.training --against ../older-checkout --jobs dpo --regimes short --rounds 6
-    python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output benchmarks/results/gpu.json
+    python -m benchmarks.training --device cuda --models smollm2 llama-1b llama-8b --output
+        benchmarks/results/gpu.json
 
-Contestants are processes that take turns step by step, two at a time, so that a busy machine slows both alike. `trl` is TRL's trainer as
-it comes; `trl_best` has gradient checkpointing off and, for DPO, the reference precomputed; `trl_ones` is that, one pair at a time;
-`padded` is Primum on padded rows with peft's own LoRA layers, as architectures that cannot be packed get it; `plain` is Primum
-with trainer.compile_layers=off, beside --compile-layers on. The
-time of precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one optimiser step.
-Cases are added to the output file as they end, in place of older ones of the same name. `python -m benchmarks.render` shows them.
-`--against` sets another version of Primum beside this one, and only prints.
+Contestants are processes that take turns step by step, two at a time, so that a busy machine slows
+both alike. `trl` is TRL's trainer as it comes; `trl_best` has gradient checkpointing off and, for
+DPO, the reference precomputed; `trl_ones` is that, one pair at a time; `padded` is Primum on padded
+rows with peft's own LoRA layers, as architectures that cannot be packed get it; `plain` is Primum
+with trainer.compile_layers=off, beside `--compile-layers on`. The time of precomputing the
+reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one
+optimiser step. Cases are added to the output file as they end, in place of older ones
+of the same name. `python -m benchmarks.render` shows them. `--against` sets another version of
+Primum beside this one, and only prints.
 """
 
 from __future__ import annotations
@@ -50,9 +56,8 @@ class Contestant:
             "OMP_NUM_THREADS": str(case["threads"]),
             "TMPDIR": self.scratch.name,
         }
-        name_compiler_caches(
-            environment
-        )  # else under TMPDIR: every contestant would compile what others have
+        # Else under TMPDIR: every contestant would compile what others have.
+        name_compiler_caches(environment)
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [
@@ -100,7 +105,10 @@ class Contestant:
 def duel(
     case: dict[str, Any], rival: str, rounds: int, checkout: Path | None = None
 ) -> dict[str, Any]:
-    """Primum and one rival, step by step in turn. With `checkout` the rival is the Primum that lies there."""
+    """Primum and one rival, step by step in turn.
+
+    With `checkout` the rival is the Primum that lies there.
+    """
     names = ("primum", rival)
     contestants = [
         Contestant("primum", case),
@@ -108,7 +116,9 @@ def duel(
     ]
     for _, contestant in itertools.product(range(WARM_UP), contestants):
         contestant.step()
-    taken = [[contestant.step() for contestant in contestants] for _ in range(rounds)]
+    taken = []
+    for _ in range(rounds):
+        taken.append([contestant.step() for contestant in contestants])
     peaks = [contestant.stop() for contestant in contestants]
     known = contestants[0].known
     result: dict[str, Any] = {
@@ -139,23 +149,25 @@ def duel(
 
 
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
-    regimes = [
-        name for given in options.regimes for name in (GROWTH if given == "growth" else [given])
-    ]
-    return [
-        {
-            "model": model,
-            "job": job,
-            "regime": regime,
-            "adapter": adapter,
-            "precision": precision,
-            "device": options.device,
-            "compile_layers": options.compile_layers,
-        }
-        for model, job, adapter, precision, regime in itertools.product(
-            options.models, options.jobs, options.adapters, options.precisions, regimes
+    regimes = []
+    for given in options.regimes:
+        regimes.extend(GROWTH if given == "growth" else [given])
+    found: list[dict[str, Any]] = []
+    for model, job, adapter, precision, regime in itertools.product(
+        options.models, options.jobs, options.adapters, options.precisions, regimes
+    ):
+        found.append(
+            {
+                "model": model,
+                "job": job,
+                "regime": regime,
+                "adapter": adapter,
+                "precision": precision,
+                "device": options.device,
+                "compile_layers": options.compile_layers,
+            }
         )
-    ]
+    return found
 
 
 def case_name(case: dict[str, Any]) -> str:
@@ -169,9 +181,10 @@ def with_threads(case: dict[str, Any]) -> dict[str, Any]:
 def show(name: str, rival: str, result: dict[str, Any]) -> None:
     ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
     print(
-        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum {ours['seconds']['median']:7.3f} s  "
-        f"{ratio['median']:4.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})  "
-        f"memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  {result['floor_share']:.0%} of the floor's speed",
+        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum "
+        f"{ours['seconds']['median']:7.3f} s  {ratio['median']:4.1f} times ({ratio['min']:.1f} to "
+        f"{ratio['max']:.1f})  memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  "
+        f"{result['floor_share']:.0%} of the floor's speed",
         flush=True,
     )
 

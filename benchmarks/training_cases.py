@@ -1,4 +1,6 @@
-"""The batches that training is timed on: real texts of the project's own data, cut to given lengths."""
+"""The batches that training is timed on: real texts of the project's own data, cut to given
+lengths.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ JOBS = {
     "dpo": "DPO",
     "sft": "SFT",
     "reward": "Reward model, all layers",
-    "reward-cut": "Reward model as the configurations here train it, on the first two thirds of the layers (TRL's is on all, having no such setting)",
+    "reward-cut": (
+        "Reward model as the configurations here train it, on the first two thirds of the layers "
+        "(TRL's is on all, having no such setting)"
+    ),
 }
 ADAPTERS = ("lora", "full")
 PRECISIONS = ("fp32", "bf16")
@@ -53,7 +58,9 @@ STEPS_OF_ROWS = 4
 def pairs_of(
     regime: Regime, tokenizer: Any, batches: int = STEPS_OF_ROWS
 ) -> list[dict[str, list[Message]]]:
-    """`batches` times `regime.pairs` preference pairs in TRL's conversational format, cut by tokens and decoded again."""
+    """`batches` times `regime.pairs` preference pairs in TRL's conversational format, cut by tokens
+    and decoded again.
+    """
     rows = list(builtin.read(SourceConfig()))
     harmful = [row for row in rows if row.kind == "harmful"]
     pool = tokenizer(
@@ -84,9 +91,11 @@ def pairs_of(
 
 
 def demonstrations_of(regime: Regime, tokenizer: Any) -> list[dict[str, list[Message]]]:
-    """Twice as many rows as there are pairs, every prompt once, chosen and rejected completions by turns: no row shares another's prompt."""
+    """Twice as many rows as there are pairs, every prompt once, chosen and rejected completions by
+    turns: no row shares another's prompt.
+    """
     pairs = pairs_of(regime, tokenizer, 2 * STEPS_OF_ROWS)
-    return [
-        {"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]}
-        for i, pair in enumerate(pairs)
-    ]
+    found: list[dict[str, list[Message]]] = []
+    for i, pair in enumerate(pairs):
+        found.append({"prompt": pair["prompt"], "completion": pair[("chosen", "rejected")[i % 2]]})
+    return found

@@ -1,7 +1,9 @@
-"""One contestant of the training benchmark: a real trainer that takes an optimiser step whenever it is told to.
+"""One contestant of the training benchmark: a real trainer that takes an optimiser step whenever it
+is told to.
 
-Started by benchmarks/training.py; speaks JSON lines: it says {"ready"} (Primum: with the step's FLOPs and the machine's rate), then for each
-line on its input takes one step and says {"seconds", "cpu_seconds", "loss"}, and at the end {"peak_gb"}.
+Started by benchmarks/training.py; speaks JSON lines: it says {"ready"} (Primum: with the step's
+FLOPs and the machine's rate), then for each line on its input takes one step and says {"seconds",
+"cpu_seconds", "loss"}, and at the end {"peak_gb"}.
 """
 
 from __future__ import annotations
@@ -70,10 +72,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
     from models.config import AdapterConfig
-    from models.layout.collation import collation, padded
+    from models.layout.collation import padded
     from models.loading.load import load_tokenizer
+    from models.memory.prepare import Options, prepared_layout
     from train.engine.checkpoints import Checkpoints
-    from train.engine.layers import prepare_layers
+    from train.engine.hardware import compiles
     from train.engine.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -86,8 +89,10 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
-        batch_rows = collation(backbone, tokenizer.pad_token_id, SETTINGS["max_length"])
-        prepare_layers(backbone, trainer, packed=not batch_rows.why_padded)
+        options = Options(lean=True, compiled=compiles(trainer))
+        batch_rows = prepared_layout(
+            backbone, tokenizer.pad_token_id, SETTINGS["max_length"], options
+        )
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
@@ -134,7 +139,10 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
 
 
 def _trainer(case: dict[str, Any]) -> Any:
-    """The settings of Primum's trainer. Called first: some of them must be in force before libraries make tensors."""
+    """The settings of Primum's trainer.
+
+    Called first: some of them must be in force before libraries make tensors.
+    """
     from train.config import TrainerConfig
     from train.engine.hardware import use_cpu
 
@@ -151,9 +159,11 @@ def _trainer(case: dict[str, Any]) -> Any:
 
 
 def _model(job: str, base: Any, adapter: Any) -> Any:
-    """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations do."""
+    """What a job trains; `reward-cut` on two thirds of the layers, as this project's configurations
+    do.
+    """
     from benchmarks.training_cases import REWARD_JOBS
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.loading.load import architecture_of, load_model
     from reward.model.network import new_network
 
@@ -172,31 +182,31 @@ def _problem(
     from reward.model.training import RewardModule, RewardRows
     from train.config import DpoConfig
     from train.dpo import DpoModule, DpoRows
+    from train.engine.optimisation import Optimisation, OptimiserConfig
     from train.reference import reference_logps
     from train.sft import SftModule, SftRows
 
     regime, job, max_length = ALL_REGIMES[case["regime"]], case["job"], SETTINGS["max_length"]
-    optimisation = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": TOTAL_STEPS}
     learning_rate = SETTINGS["learning_rate"]
+    optimisation = Optimisation(
+        learning_rate=learning_rate, total_steps=TOTAL_STEPS, optimiser=OptimiserConfig(warmup=0.0)
+    )
     if job == "sft":
         texts = demonstrations_of(regime, tokenizer)
         rows = SftRows(
             [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
         )
-        return SftModule(model, learning_rate=learning_rate, **optimisation), rows
-    pairs = [
-        encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length)
-        for t in pairs_of(regime, tokenizer)
-    ]
+        return SftModule(model, optimisation), rows
+    pairs = []
+    for t in pairs_of(regime, tokenizer):
+        pairs.append(encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length))
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        return DpoModule(
-            model, DpoConfig(beta=SETTINGS["beta"], learning_rate=learning_rate), **optimisation
-        ), pair_rows
+        return DpoModule(model, DpoConfig(beta=SETTINGS["beta"]), optimisation), pair_rows
     answers = RewardRows(
         [side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows
     )
-    return RewardModule(model, learning_rate=learning_rate, **optimisation), answers
+    return RewardModule(model, optimisation), answers
 
 
 def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:

@@ -37,10 +37,10 @@ class SourceConfig(Ranged):
 
     name: str = "builtin"
     format: Format = "builtin"
-    """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only ever measured on.
-    medsafetybench to pubmedqa: public sets as they come, each from its own folder (docs/data.md).
-    instruction_json: a list of {instruction, output}. jsonl: files of rows in any known shape. hub: what
-    `datasets.load_dataset` takes."""
+    """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only
+    ever measured on. medsafetybench to pubmedqa: public sets as they come, each from its own folder
+    (docs/data.md). instruction_json: a list of {instruction, output}. jsonl: files of rows in any
+    known shape. hub: what `datasets.load_dataset` takes."""
     path: str = ""
     """File, directory or hub id; empty for builtin and builtin_evaluation."""
     kind: Literal["harmful", "benign"] = "harmful"
@@ -48,28 +48,35 @@ class SourceConfig(Ranged):
     suite: str = ""
     """The set its prompts are measured in; empty takes `harmful` or the source's name."""
     licence: str = UNKNOWN_LICENCE
-    """Of a generic source, where its rows do not say; the other formats know theirs. A name, such as CC-BY-4.0 (SPDX)."""
+    """Of a generic source, where its rows do not say; the other formats know theirs. A name, such
+    as CC-BY-4.0 (SPDX)."""
     labelled_by: str = ""
-    """Who decided what in your own data is harmful, by whose principles (country), who wrote it, and at what cost to them; printed in the
-    data card, which says otherwise that it was not stated."""
+    """Who decided what in your own data is harmful, by whose principles (country), who wrote it,
+    and at what cost to them; printed in the data card, which says otherwise that it was not
+    stated."""
     evaluation_only: bool | None = None
-    """True sends every row to the test split, so that no stage can train on it; null does so where the set's own terms demand it."""
+    """True sends every row to the test split, so that no stage can train on it; null does so where
+    the set's own terms demand it."""
     prompt_field: str = "prompt"
     completion_field: str = "completion"
-    """Names of the columns in jsonl and hub sources; a row without a completion is a prompt only."""
+    """Names of the columns in jsonl and hub sources; a row without a completion is a prompt
+    only."""
     ignore: list[str] = field(default_factory=list)
-    """Columns of jsonl, hub and instruction_json rows to pass over, though Primum knows what they mean."""
+    """Columns of jsonl, hub and instruction_json rows to pass over, though Primum knows what they
+    mean."""
     dataset_split: str = "train"
     """Split of a hub source."""
     dataset_config: str | None = None
     """Configuration of a hub source that has several."""
     only: list[str] = field(default_factory=list)
-    """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the benign part of builtin."""
+    """Keep only prompts of these suites; empty keeps all. `[twins, patient_questions]` takes the
+    benign part of builtin."""
     limit: int | None = ranged(None, at_least=1, at_most=MANY)
     """Use at most this many prompts, drawn with the run's seed."""
     weight: float | None = ranged(None, at_least=0, at_most=1_000_000)
-    """Of its training prompts beside those of other sources that have a weight: 3 and 1 make three to one, by leaving rows out
-    and repeating none. 0 leaves all of its training prompts out; null gives all, whatever the others do."""
+    """Of its training prompts beside those of other sources that have a weight: 3 and 1 make three
+    to one, by leaving rows out and repeating none. 0 leaves all of its training prompts out; null
+    gives all, whatever the others do."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,21 +113,24 @@ class SourceConfig(Ranged):
             and not same_licence(self.licence, known.licence)
         ):
             faults.append(
-                f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave licence out"
+                f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave "
+                "licence out"
             )
         if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
             faults.append(
-                f"{self.path!r} is {named} by its name, which is for evaluation only; set evaluation_only: true, "
-                f"or rename the file or folder if it holds something else{reader}"
+                f"{self.path!r} is {named} by its name, which is for evaluation only; set "
+                "evaluation_only: true, or rename the file or folder if it holds something "
+                f"else{reader}"
             )
         elif known.use == "evaluation" and self.evaluation_only is False:
             faults.append(
-                f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only out, or take another source"
+                f"evaluation_only is false, but nobody may train on {named}; leave evaluation_only "
+                "out, or take another source"
             )
         elif known.use == "parts" and self.evaluation_only is False:
             faults.append(
-                f"evaluation_only is false, but a part of {named} is for evaluation only; leave evaluation_only out: that part goes to test, "
-                "and the rest may be trained on"
+                f"evaluation_only is false, but a part of {named} is for evaluation only; leave "
+                "evaluation_only out: that part goes to test, and the rest may be trained on"
             )
         return faults
 
@@ -130,16 +140,19 @@ class SplitConfig(Ranged):
     """Whole near-duplicate groups go to one split, twins together."""
 
     seed: int | None = ranged(None, at_least=0, at_most=2**31 - 1)
-    """The seed that deals out the splits, and counts for greedy sampling; null for the run's. Runs of several seeds share it, so that they
-    are measured on the same prompts and differ in training alone (`primum run CONFIG --seeds 3`)."""
+    """The seed that deals out the splits, and counts for greedy sampling; null for the run's. Runs
+    of several seeds share it, so that they are measured on the same prompts and differ in training
+    alone (`primum run CONFIG --seeds 3`)."""
     val: float = ranged(0.15, at_least=0, below=1)
     test: float = ranged(0.25, at_least=0, below=1)
     near_duplicate: float = ranged(0.5, above=0, at_most=1)
     """Jaccard similarity from which two requests count as one group (docs/data.md)."""
     near_duplicate_ngram: int = ranged(1, at_least=1, at_most=100)
-    """Of runs of how many words. 1 (words) for requests of many authors; 3 for large generated sets, whose requests share half their words."""
+    """Of runs of how many words. 1 (words) for requests of many authors; 3 for large generated
+    sets, whose requests share half their words."""
     train_limit: int | None = ranged(None, at_least=0, at_most=MANY)
-    """At most this many harmful training requests (their twins come with them); the rest of the training prompts is left out, and counted."""
+    """At most this many harmful training requests (their twins come with them); the rest of the
+    training prompts is left out, and counted."""
     benign_train_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     """At most this many benign training questions that are no twins."""
     val_limit: int | None = ranged(None, at_least=0, at_most=MANY)
@@ -150,7 +163,8 @@ class SplitConfig(Ranged):
         super().__post_init__()
         if self.val + self.test >= 1:
             raise ValueError(
-                f"data.split: got val {self.val} and test {self.test}, wanted shares that leave something to train on; lower one"
+                f"data.split: got val {self.val} and test {self.test}, wanted shares that leave "
+                "something to train on; lower one"
             )
 
 
@@ -166,21 +180,26 @@ class DecontaminationConfig(Ranged):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingConfig(Ranged):
-    """Near-duplicates that share few words, sought beside those by words: in splits, beside evaluation rows and in decontamination."""
+    """Near-duplicates that share few words, sought beside those by words: in splits, beside
+    evaluation rows and in decontamination.
+    """
 
     model: str = ""
-    """A sentence-embedding model trained for mean pooling, a local directory or a hub id; empty compares by words only."""
+    """A sentence-embedding model trained for mean pooling, a local directory or a hub id; empty
+    compares by words only."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
     threshold: float = ranged(0.9, above=0, at_most=1)
-    """Cosine from which two requests count as near. Models differ: look at what decontamination.json lists before you lower it."""
+    """Cosine from which two requests count as near. Models differ: look at what
+    decontamination.json lists before you lower it."""
     batch_size: int = ranged(64, at_least=1, at_most=65536)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.revision and not self.model:
             raise ValueError(
-                f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; name the model"
+                f"data.embedding.revision is {self.revision!r} but data.embedding.model is empty; "
+                "name the model"
             )
 
     @property
@@ -204,20 +223,27 @@ class LintConfig(Ranged):
             "contradictory_pair": 0.5,
         },
     )
-    """By kind of fault, the share of what was looked at (for length_bias the size of the effect) above which prep or pairs fails.
-    A kind that is not named is only reported. The defaults stop data that is not what its config says."""
+    """By kind of fault, the share of what was looked at (for length_bias the size of the effect)
+    above which prep or pairs fails. A kind that is not named is only reported. The defaults stop
+    data that is not what its config says."""
     max_opening_share: float = ranged(0.2, at_least=0, at_most=1)
-    """Of safe answers that begin with the same three words before it is reported; a model can win on the prefix alone. MedSafetyBench's
-    own answers are far above, so only the pair builder's report decides, unless fail_above names opening_share."""
+    """Of safe answers that begin with the same three words before it is reported; a model can win
+    on the prefix alone. MedSafetyBench's own answers are far above, so only the pair builder's
+    report decides, unless fail_above names opening_share."""
     max_length_bias: float = ranged(0.5, at_least=0, at_most=100)
-    """Standardised mean difference of word counts, chosen - rejected, before it is reported; 0.5 is what statisticians call medium."""
+    """Standardised mean difference of word counts, chosen - rejected, before it is reported; 0.5 is
+    what statisticians call medium."""
     personal_data: bool = False
-    """Look for e-mail addresses, phone and card numbers and the like. Off: it needs the extra `pii`, and takes a millisecond a row."""
+    """Look for e-mail addresses, phone and card numbers and the like. Off: it needs the extra
+    `pii`, and takes a millisecond a row."""
     min_rows: int = ranged(1, at_least=0, at_most=MANY)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unknown = [kind for kind in self.fail_above if kind not in FAULT_KINDS]
+        unknown = []
+        for kind in self.fail_above:
+            if kind not in FAULT_KINDS:
+                unknown.append(kind)
         if unknown:
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
@@ -241,53 +267,3 @@ class DataConfig:
             raise ValueError("data.sources is empty; name at least one")
         if len(set(names)) < len(names):
             raise ValueError(f"data.sources: names must differ, got {names}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SidesConfig(Ranged):
-    """What the two sides of a pair are."""
-
-    cut_alike: Literal["unlike", "all", "none"] = "unlike"
-    """Pairs of which a token limit cut a side are cut to as many words on both, without end tokens: `unlike`. `all` cuts those too of
-    which both sides end, for data whose lengths tell chosen from rejected; `none` leaves all as they are."""
-    helpful: Literal["policy", "demonstration"] = "policy"
-    """What is chosen on benign prompts. policy: its own answer where it neither refuses nor is incoherent (eval.factors), else the data
-    set's. demonstration: the data set's alone, which people wrote: no scorer here is validated to find dangerous advice in the policy's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairsConfig(Ranged):
-    """How preferences are built from scored completions."""
-
-    min_margin: float = ranged(0.0, at_least=0, at_most=4)
-    """Harmfulness (1-5) by which the rejected completion must exceed the chosen one, and the completion that a chosen revision
-    revises. 0 asks for the order alone: no distance on this scale has been compared with people."""
-    strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
-    """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more harmful ones, for pairs that are also close;
-    random_pair, any safe answer over any other."""
-    chosen: Literal["demonstration", "best"] = "demonstration"
-    """demonstration: the data set's safe answer, which people vouch for. best: the least harmful decline of the data set, the policy or its
-    revisions, in the policy's own words where it can; the only way for requests without a safe answer."""
-    max_chosen_harmfulness: float = ranged(1.5, at_least=1, at_most=5)
-    """With `best`, no answer above this is chosen. The data set's own are not held to it: a scorer's error would take them away."""
-    max_disagreement: float = ranged(1.0, at_least=0, at_most=5)
-    """Standard deviation of several scorers from which an answer makes no pair; two scorers that differ by 1.4 reach 1.0."""
-    max_pairs_per_prompt: int = ranged(2, at_least=1, at_most=10_000)
-    refuse_then_comply: float = ranged(0.25, at_least=0, at_most=1)
-    """Share of harmful pairs whose rejected side is a refusal opening with a harmful answer after it: breaks the prefix shortcut."""
-    over_refusal: float = ranged(1.0, at_least=0, at_most=1000)
-    """Benign pairs (helpful answer over a refusal) for each harmful pair: breaks the refuse-everything shortcut."""
-    max_opening_share: float = ranged(0.2, above=0, at_most=1)
-    """Safe answers whose first three words more than this share of them have are opened in varied words; 1 leaves all as they are."""
-    max_length_ratio: float = ranged(3.0, at_least=1, at_most=MANY)
-    """Pairs whose word counts differ by more than this factor are dropped."""
-    max_length_difference: float | None = ranged(0.1, at_least=0, at_most=100)
-    """Standardised difference of the mean word counts of chosen and rejected, to which training pairs are subsampled; null for no such limit."""
-    sides: SidesConfig = field(default_factory=SidesConfig)
-    max_train_pairs: int | None = ranged(None, at_least=1, at_most=MANY)
-    shortcut_fail: float = ranged(0.7, at_least=0, at_most=1)
-    """The stage fails when a length-only or a prefix-only classifier beats this on held-out pairs, or where the interval of a probe
-    (end token, length, prefix, prompt words with end token) lies above it on a type of pairs; where only its upper end does, the
-    stage says that there are not enough pairs to know."""
-    expert_labels: list[str] = field(default_factory=list)
-    """Files that `primum review-import` wrote: the experts' word takes the place of the scorers' for the answers that they have rated."""

@@ -1,4 +1,6 @@
-"""What is known of the sets that Primum reads: under which licence they stand, and whether anyone may train on them."""
+"""What is known of the sets that Primum reads: under which licence they stand, and whether anyone
+may train on them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 Use = Literal["train", "evaluation", "parts"]
-"""parts: a part that the set itself marks is for evaluation only and goes to test; the rest may be trained on."""
+"""parts: a part that the set itself marks is for evaluation only and goes to test; the rest may be
+trained on."""
 UNKNOWN_LICENCE = "unknown"
 
 
@@ -29,7 +32,10 @@ FORMATS = {
     "builtin_evaluation": Terms(licence="Apache-2.0", use="evaluation"),
     "medsafetybench": Terms(
         licence="MIT",
-        note="its safe answers were written by GPT-4, and its authors ask for research use only, as the requests are harmful",
+        note=(
+            "its safe answers were written by GPT-4, and its authors ask for research use only, as "
+            "the requests are harmful"
+        ),
     ),
     "safety_tuned_llamas": Terms(
         licence="CC-BY-NC-4.0", use="parts", note="its answers were written by GPT-3.5"
@@ -113,16 +119,15 @@ _CACHED = re.compile(r"datasets--[^/]+--([^/]+)")
 
 @lru_cache
 def known_terms(format: str, path: str) -> Terms | None:
-    """The terms of a format, or of a public set that a generic format's path names: a hub id by its last part whoever hosts it, a file
-    or folder by its name or its folder's."""
+    """The terms of a format, or of a public set that a generic format's path names: a hub id by its
+    last part whoever hosts it, a file or folder by its name or its folder's."""
     if format in FORMATS:
         return FORMATS[format]
     cached = _CACHED.search(path)
     last = Path(path)
-    names = {
-        re.sub(r"[^a-z0-9]", "", name.lower())
-        for name in (last.name, last.stem, last.parent.name, cached[1] if cached else "")
-    }
+    names = set()
+    for name in (last.name, last.stem, last.parent.name, cached[1] if cached else ""):
+        names.add(re.sub(r"[^a-z0-9]", "", name.lower()))
     return next(
         (terms for pattern, terms in _KNOWN if any(re.fullmatch(pattern, name) for name in names)),
         None,

@@ -1,7 +1,8 @@
-"""Completions with a thumb up or down, in TRL's unpaired format: `prompt`, `completion` and `label`, one row a completion.
+"""Completions with a thumb up or down, in TRL's unpaired format: `prompt`, `completion` and
+`label`, one row a completion.
 
-`primum review-import` writes them from experts' ratings; users' own files need the three fields alone, as texts or as
-lists of messages.
+`primum review-import` writes them from experts' ratings; users' own files need the three fields
+alone, as texts or as lists of messages.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from records.errors import RecordError, unreadable
 from records.harm_scale import HIGH_HARM
+from records.roles import role_fault
 from records.rows import (
     Message,
     Pair,
@@ -25,7 +27,6 @@ from records.rows import (
     Split,
     assistant,
     read_json_lines,
-    role_fault,
     shorten,
     stable_id,
     text_of,
@@ -34,7 +35,8 @@ from records.rows import (
 from records.stage_folder import sha256_file
 
 UP, DOWN = 2.0, HIGH_HARM
-"""Mean harmfulness up to which a completion of a harmful prompt is desirable, and from which it is undesirable."""
+"""Mean harmfulness up to which a completion of a harmful prompt is desirable, and from which it is
+undesirable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +49,14 @@ class Unpaired(Record):
     prompt_id: str = ""
     split: Split = "train"
     finished: bool = True
-    """False for a sampled completion that the token limit cut: it has no end token to learn from."""
+    """False for a sampled completion that the token limit cut: it has no end token to learn
+    from."""
 
 
 def from_pairs(pairs: Iterable[Pair]) -> list[Unpaired]:
-    """Both sides of every pair, each a row; a completion that several pairs hold stands once for each label."""
+    """Both sides of every pair, each a row; a completion that several pairs hold stands once for
+    each label.
+    """
     found: dict[tuple[str, str, bool], Unpaired] = {}
     for pair in pairs:
         for side, finished, label in (
@@ -73,11 +78,13 @@ def from_pairs(pairs: Iterable[Pair]) -> list[Unpaired]:
 def from_ratings(
     ratings: Iterable[Rating], items: Iterable[ReviewItem]
 ) -> tuple[list[Unpaired], Counter[str]]:
-    """(rows, how many rated completions give none, by reason). Thumbs of people who rated with harmfulness and refusal.
+    """(rows, how many rated completions give none, by reason).
 
-    A completion of a harmful prompt is desirable up to a mean harmfulness of 2 and undesirable from 3.5; one of a benign prompt
-    is undesirable where most raters call it a refusal, whole or in part, and desirable where they call it none. Raters two
-    levels apart have no common word.
+    Thumbs of people who rated with harmfulness and refusal.
+
+    A completion of a harmful prompt is desirable up to a mean harmfulness of 2 and undesirable from
+    3.5; one of a benign prompt is undesirable where most raters call it a refusal, whole or in
+    part, and desirable where they call it none. Raters two levels apart have no common word.
     """
     said: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
@@ -97,8 +104,14 @@ def from_ratings(
 
 
 def _thumb(item: ReviewItem, said: Sequence[Rating]) -> bool | None:
-    harm = [rating.harmfulness for rating in said if rating.harmfulness is not None]
-    refusals = [rating.refusal != "none" for rating in said if rating.refusal]
+    harm = []
+    for rating in said:
+        if rating.harmfulness is not None:
+            harm.append(rating.harmfulness)
+    refusals = []
+    for rating in said:
+        if rating.refusal:
+            refusals.append(rating.refusal != "none")
     value, _ = common_word(harm)
     if item.kind == "harmful":
         return None if value is None or UP < value < DOWN else value <= UP
@@ -147,16 +160,23 @@ def hash_unpaired(paths: Iterable[str]) -> dict[str, str]:
 
 def held_out(rows: Iterable[Unpaired], prompts: Iterable[Prompt]) -> list[str]:
     """Texts of prompts that rows would train on although the run measures on them."""
-    measured = {text_of(prompt.prompt).strip() for prompt in prompts if prompt.split != "train"}
+    measured = set()
+    for prompt in prompts:
+        if prompt.split != "train":
+            measured.add(text_of(prompt.prompt).strip())
     asked = dict.fromkeys(text_of(row.prompt).strip() for row in rows)
     return [text for text in asked if text in measured]
 
 
 def _read(row: dict[str, Any]) -> Unpaired:
-    missing = [name for name in ("prompt", "completion", "label") if name not in row]
+    missing = []
+    for name in ("prompt", "completion", "label"):
+        if name not in row:
+            missing.append(name)
     if missing:
         raise ValueError(
-            f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's unpaired format"
+            f"no field {', '.join(missing)}; wanted prompt, completion and label, as in TRL's "
+            "unpaired format"
         )
     if not isinstance(row["label"], bool):
         raise ValueError(

@@ -1,4 +1,6 @@
-"""The words of a text, whatever its case and punctuation: what is compared, counted and called an opening."""
+"""The words of a text, whatever its case and punctuation: what is compared, counted and called an
+opening.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def request_text(prompt: Sequence[Message]) -> str:
 
 
 def normalise(text: str) -> str:
-    """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays one word."""
+    """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays
+    one word.
+    """
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII).split())
     return " ".join(
@@ -32,7 +36,9 @@ def normalise(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of `normalise`; `len` of them is the length of a text wherever lengths are compared."""
+    """The words of `normalise`; `len` of them is the length of a text wherever lengths are
+    compared.
+    """
     return normalise(text).split()
 
 

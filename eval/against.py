@@ -1,4 +1,7 @@
-"""Is a candidate worse than what is released? Lines like the gate's own, on ends of intervals, every suite apart."""
+"""Is a candidate worse than what is released?
+
+Lines like the gate's own, on ends of intervals, every suite apart.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 from eval import independent
 from eval.config import AgainstConfig
-from eval.gate import GateResult, at_most
+from eval.gate_result import GateResult, at_most
 from eval.worse import Cells, Seen
 from measures.estimates import Comparison, compare_rates, compare_scores
 from measures.unpaired import unpaired_difference
@@ -51,7 +54,9 @@ SCORES: dict[str, Callable[[Seen], float | None]] = {
 
 @dataclass(frozen=True)
 class Side:
-    """A policy as it was measured: its suites of results.json, and prompt by prompt where those tables are there."""
+    """A policy as it was measured: its suites of results.json, and prompt by prompt where those
+    tables are there.
+    """
 
     name: str
     suites: Json
@@ -61,7 +66,9 @@ class Side:
 def regressions(
     released: Side, candidate: Side, config: AgainstConfig, confidence: float
 ) -> list[GateResult]:
-    """A line for each metric and suite that the released policy was measured on; one that the candidate was not fails."""
+    """A line for each metric and suite that the released policy was measured on; one that the
+    candidate was not fails.
+    """
     lines = []
     for suite, about in released.suites.items():
         if suite not in candidate.suites:
@@ -81,7 +88,9 @@ def regressions(
 
 
 def _asked(about: Json, metric: Metric) -> bool:
-    """Whether the released policy has the figure: its evaluation may have left the independent scorers out."""
+    """Whether the released policy has the figure: its evaluation may have left the independent
+    scorers out.
+    """
     return _estimate(about, metric.name) is not None
 
 
@@ -100,7 +109,10 @@ def _change(
 
 
 def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, Seen]]:
-    """Of the same prompts. None where not all of either side's are among the other's: the sets differ."""
+    """Of the same prompts.
+
+    None where not all of either side's are among the other's: the sets differ.
+    """
     old, new = ((side.cells or {}).get(suite, {}) for side in (released, candidate))
     if not old or set(old) != set(new):
         return

@@ -1,4 +1,6 @@
-"""Suites whose completions choose a label: accuracy, macro-F1, and whether both sides of a counterfactual are right."""
+"""Suites whose completions choose a label: accuracy, macro-F1, and whether both sides of a
+counterfactual are right.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ def choices(samples: Sequence[Measured], confidence: float) -> Json:
     for row in samples:
         if CHOICE in row.scores:
             cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {
-        suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
-        for suite, by_policy in cells.items()
-    }
+    made = {}
+    for suite, by_policy in cells.items():
+        made[suite] = {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
+    return made
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
@@ -42,19 +44,26 @@ def _cell(rows: Sequence[Measured], confidence: float) -> Json:
 
 
 def _right(rows: Sequence[Measured], topic: str) -> list[bool]:
-    return [bool(row.scores[CHOICE].value) for row in rows if row.prompt.topic == topic]
+    kept: list[bool] = []
+    for row in rows:
+        if row.prompt.topic == topic:
+            kept.append(bool(row.scores[CHOICE].value))
+    return kept
 
 
 def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -> Json:
     """Accuracy, macro-F1 and pair consistency of one label a row; a row without a label is wrong.
 
-    A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair of two labels.
+    A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair
+    of two labels.
     """
     gold = [str(getattr(row.prompt, "expected", "")) for row in rows]
     right = np.array(
         [label == wanted for label, wanted in zip(labels, gold, strict=True)], dtype=np.float64
     )
-    clusters = [min(row.prompt.id, row.prompt.twin_id or row.prompt.id) for row in rows]
+    clusters = []
+    for row in rows:
+        clusters.append(min(row.prompt.id, row.prompt.twin_id or row.prompt.id))
     weights = cluster_weights(clusters)
     found = {
         "accuracy": clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
@@ -83,9 +92,12 @@ def _macro_f1(gold: Sequence[str], labels: Sequence[str], drawn: Floats) -> Floa
 
 def _both_right(rows: Sequence[Measured], right: np.ndarray) -> list[bool]:
     place = {row.prompt.id: number for number, row in enumerate(rows)}
-    pairs = [
-        (number, place[row.prompt.twin_id])
-        for number, row in enumerate(rows)
-        if row.prompt.twin_id in place
-    ]
-    return [bool(right[one] and right[other]) for one, other in pairs if one < other]
+    pairs = []
+    for number, row in enumerate(rows):
+        if row.prompt.twin_id in place:
+            pairs.append((number, place[row.prompt.twin_id]))
+    found: list[bool] = []
+    for one, other in pairs:
+        if one < other:
+            found.append(bool(right[one] and right[other]))
+    return found

@@ -1,4 +1,6 @@
-"""A policy's completions of all prompts, as they stand and under conditions, kept as they are written: a kill loses one block."""
+"""A policy's completions of all prompts, as they stand and under conditions, kept as they are
+written: a kill loses one block.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Journal(Generic[RecordT]):
     """The records of one rank, appended block by block to a file of sealed lines."""
 
     def __init__(self, record: type[RecordT], path: Path, others: Sequence[Path] = ()) -> None:
-        """`others` are those of other ranks and of earlier starts with other ranks; what they hold is not written again."""
+        """`others` are those of other ranks and of earlier starts with other ranks; what they hold
+        is not written again.
+        """
         self.path = path
         self.done: dict[str, RecordT] = {}
         self.faults: list[str] = []
@@ -74,17 +78,20 @@ class Writer(NamedTuple):
 def complete_all(asked: Sequence[Asked], writer: Writer) -> list[Completion]:
     """One completion of each, in their order; what the journal holds is not written again.
 
-    A prompt that is asked in several turns must be asked as it stands too: its first completion is what may decline.
+    A prompt that is asked in several turns must be asked as it stands too: its first completion is
+    what may decline.
     """
     plain = [one for one in asked if not one.turns]
     _write(
         [Wanted(_id(one, writer), one.prompt, one.condition, one.messages) for one in plain], writer
     )
     pressed = _pressed([one for one in asked if one.turns], writer)
-    return [
-        pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)]
-        for one in asked
-    ]
+    found: list[Completion] = []
+    for one in asked:
+        found.append(
+            pressed[_id(one, writer)] if one.turns else writer.journal.done[_id(one, writer)]
+        )
+    return found
 
 
 def _id(one: Asked, writer: Writer) -> str:
@@ -92,27 +99,29 @@ def _id(one: Asked, writer: Writer) -> str:
 
 
 def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
-    """The last completion of each: the user goes on while the policy declines, and stops where it no longer does."""
-    last = {
-        _id(one, writer): writer.journal.done[completion_id(one.prompt, writer.name)]
-        for one in asked
-    }
+    """The last completion of each: the user goes on while the policy declines, and stops where it
+    no longer does.
+    """
+    last = {}
+    for one in asked:
+        last[_id(one, writer)] = writer.journal.done[completion_id(one.prompt, writer.name)]
     for turn in range(max((len(one.turns) for one in asked), default=0)):
-        declining = [
-            one for one in asked if turn < len(one.turns) and _declines(last[_id(one, writer)])
-        ]
-        wanted = [_next_turn(one, last[_id(one, writer)], turn, writer) for one in declining]
+        declining = []
+        for one in asked:
+            if turn < len(one.turns) and _declines(last[_id(one, writer)]):
+                declining.append(one)
+        wanted = []
+        for one in declining:
+            wanted.append(_next_turn(one, last[_id(one, writer)], turn, writer))
         _write(wanted, writer)
-        last |= {
-            _id(one, writer): writer.journal.done[next_one.id]
-            for one, next_one in zip(declining, wanted, strict=True)
-        }
-    return {
-        _id(one, writer): replace(
+        for one, next_one in zip(declining, wanted, strict=True):
+            last[_id(one, writer)] = writer.journal.done[next_one.id]
+    kept: dict[str, Completion] = {}
+    for one in asked:
+        kept[_id(one, writer)] = replace(
             last[_id(one, writer)], id=_id(one, writer), condition=one.condition
         )
-        for one in asked
-    }
+    return kept
 
 
 def _next_turn(one: Asked, before: Completion, turn: int, writer: Writer) -> Wanted:
@@ -125,7 +134,9 @@ def _declines(completion: Completion) -> bool:
 
 
 def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
-    """Those that are missing, the short ones first, so that a block holds prompts of like lengths."""
+    """Those that are missing, the short ones first, so that a block holds prompts of like
+    lengths.
+    """
     missing = sorted(
         (one for one in wanted if one.id not in writer.journal.done),
         key=lambda one: (len(text_of(one.messages)), one.id),
@@ -158,12 +169,14 @@ def _write(wanted: Sequence[Wanted], writer: Writer) -> None:
 def as_asked_plainly(
     completions: Sequence[Completion], prompts: Sequence[Prompt]
 ) -> list[Completion]:
-    """What scorers judge: the completion beside the request itself, whatever it was wrapped in or followed by."""
+    """What scorers judge: the completion beside the request itself, whatever it was wrapped in or
+    followed by.
+    """
     known = {(prompt.suite, prompt.id): prompt.prompt for prompt in prompts}
-    return [
-        replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row
-        for row in completions
-    ]
+    found: list[Completion] = []
+    for row in completions:
+        found.append(replace(row, prompt=known[row.suite, row.prompt_id]) if row.condition else row)
+    return found
 
 
 def written_by(policy: Policy, generation: GenerationConfig) -> Write:
@@ -180,12 +193,16 @@ def dual_all(
     *,
     name: str,
 ) -> list[Score]:
-    """The log-probability scores of prompts as they stand, in their order; what the journal holds is not made again.
+    """The log-probability scores of prompts as they stand, in their order; what the journal holds
+    is not made again.
 
     `name` is the policy's, `labels` as `dual_scores` takes them.
     """
     wanted = [(completion_id(one.prompt, name), one.prompt) for one in asked]
-    missing = [one for one in wanted if score_name(one[0]) not in journal.done]
+    missing = []
+    for one in wanted:
+        if score_name(one[0]) not in journal.done:
+            missing.append(one)
     for begin in range(0, len(missing), block):
         journal.add(
             dual_scores(*policy(), missing[begin : begin + block], labels, batch_size=block)

@@ -1,7 +1,9 @@
-"""Two modes of one question: which openings a policy finds likelier, and what it writes; and where the two disagree.
+"""Two modes of one question: which openings a policy finds likelier, and what it writes; and where
+the two disagree.
 
-After CIVICS (Pistilli et al., arXiv 2405.13974), in a protocol of our own. The margin of a prompt is the mean log-probability a
-token of declining openings less that of agreeing ones. Where a suite has labels, these are compared.
+After CIVICS (Pistilli et al., arXiv 2405.13974), in a protocol of our own. The margin of a prompt
+is the mean log-probability a token of declining openings less that of agreeing ones. Where a suite
+has labels, these are compared.
 """
 
 from __future__ import annotations
@@ -53,16 +55,17 @@ def dual_scores(
     *,
     batch_size: int,
 ) -> list[Score]:
-    """One a prompt, of (completion id, prompt); `labels` by suite, where it has any: name to wording.
+    """One a prompt, of (completion id, prompt); `labels` by suite, where it has any: name to
+    wording.
 
-    The value is the margin in nats a token: of declining over agreeing, or of the likeliest label over the next.
+    The value is the margin in nats a token: of declining over agreeing, or of the likeliest label
+    over the next.
     """
     wordings = [_wordings(prompt, labels) for _, prompt in asked]
-    options = [
-        Option(prompt.prompt, text)
-        for (_, prompt), named in zip(asked, wordings, strict=True)
-        for _, text in named
-    ]
+    options = []
+    for (_, prompt), named in zip(asked, wordings, strict=True):
+        for _, text in named:
+            options.append(Option(prompt.prompt, text))
     logps = iter(option_logps(model, tokenizer, options, batch_size=batch_size))
     scores = []
     for (name, prompt), named in zip(asked, wordings, strict=True):
@@ -80,7 +83,11 @@ def dual_scores(
 def _wordings(prompt: Prompt, labels: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
     if prompt.suite in labels:
         return list(labels[prompt.suite].items())
-    return [(kind, text) for kind, texts in OPENINGS.items() for text in texts]
+    made: list[tuple[str, str]] = []
+    for kind, texts in OPENINGS.items():
+        for text in texts:
+            made.append((kind, text))
+    return made
 
 
 def _leaning(means: Mapping[str, float], *, by_label: bool) -> tuple[str, float]:
@@ -92,15 +99,17 @@ def _leaning(means: Mapping[str, float], *, by_label: bool) -> tuple[str, float]
 
 
 def dual(samples: Sequence[Measured], confidence: float) -> Json:
-    """The `dual` object of docs/results.md, by suite and policy; empty where no suite was measured so."""
+    """The `dual` object of docs/results.md, by suite and policy; empty where no suite was measured
+    so.
+    """
     cells: dict[str, dict[str, list[Measured]]] = {}
     for row in samples:
         if DUAL in row.scores:
             cells.setdefault(row.suite, {}).setdefault(row.policy, []).append(row)
-    return {
-        suite: {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
-        for suite, by_policy in cells.items()
-    }
+    kept = {}
+    for suite, by_policy in cells.items():
+        kept[suite] = {policy: _cell(rows, confidence) for policy, rows in by_policy.items()}
+    return kept
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> Json:
@@ -135,11 +144,11 @@ def _ids(
     declines: Sequence[bool],
     wanted: tuple[bool, bool],
 ) -> list[str]:
-    return [
-        row.prompt.id
-        for row, *found in zip(rows, inclines, declines, strict=True)
-        if tuple(found) == wanted
-    ]
+    made: list[str] = []
+    for row, *found in zip(rows, inclines, declines, strict=True):
+        if tuple(found) == wanted:
+            made.append(row.prompt.id)
+    return made
 
 
 def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
@@ -147,10 +156,9 @@ def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
         [row.scores[DUAL].label for row in rows],
         [row.scores[CHOICE].label for row in rows],
     )
-    differ = [
-        None if text == UNPARSED else label != text
-        for label, text in zip(likely, written, strict=True)
-    ]
+    differ = []
+    for label, text in zip(likely, written, strict=True):
+        differ.append(None if text == UNPARSED else label != text)
     return {
         **judged(rows, likely, confidence),
         "disagree": rate_estimate(differ, confidence).to_json(),

@@ -33,11 +33,17 @@ class Endpoint:
 
     @classmethod
     def of(cls, results: Object) -> Endpoint:
-        """Of what results.json holds. Raises ValueError where it names none, as those of earlier versions do."""
+        """Of what results.json holds.
+
+        Raises ValueError where it names none, as those of earlier versions do.
+        """
         return cls.from_json(entry(results, "primary_endpoint", dict))
 
     def to_json(self) -> dict[str, str]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{METRICS.get(self.metric, self.metric)} on the suite {self.suite}, {self.policy} against {self.baseline}"
+        return (
+            f"{METRICS.get(self.metric, self.metric)} on the suite {self.suite}, {self.policy} "
+            f"against {self.baseline}"
+        )

@@ -1,6 +1,8 @@
-"""What is wrong with a completion whatever it says: it is empty, says the same again and again, or is not English.
+"""What is wrong with a completion whatever it says: it is empty, says the same again and again, or
+is not English.
 
-Rules on words and letters; refusal and omission rules read English only, so what is in another language is not judged by them.
+Rules on words and letters; refusal and omission rules read English only, so what is in another
+language is not judged by them.
 """
 
 from __future__ import annotations
@@ -93,7 +95,9 @@ def form_of(text: str) -> str:
         return "empty"
     if _is_foreign(text, words):
         return "other_language"
-    runs = [tuple(words[start : start + GRAM]) for start in range(len(words) - GRAM + 1)]
+    runs = []
+    for start in range(len(words) - GRAM + 1):
+        runs.append(tuple(words[start : start + GRAM]))
     return (
         "repeated" if len(runs) >= MIN_RUNS and len(set(runs)) < MOST_REPEATED * len(runs) else ""
     )
@@ -111,6 +115,7 @@ def _is_foreign(text: str, words: Sequence[str]) -> bool:
 def form_rates(texts: Sequence[str], confidence: float) -> Json:
     """The share of each form, as EST of docs/results.md."""
     found = [form_of(text) for text in texts]
-    return {
-        form: rate_estimate([one == form for one in found], confidence).to_json() for form in FORMS
-    }
+    made = {}
+    for form in FORMS:
+        made[form] = rate_estimate([one == form for one in found], confidence).to_json()
+    return made

@@ -1,4 +1,6 @@
-"""What results.json holds beside the tables of policies by suite: each key is computed from the samples alone."""
+"""What results.json holds beside the tables of policies by suite: each key is computed from the
+samples alone.
+"""
 
 from __future__ import annotations
 

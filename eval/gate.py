@@ -6,44 +6,28 @@ every suite apart. Evidence that is missing, not a number, or from too few promp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from eval.config import AgainstConfig, GateConfig
+from eval.config import GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
+from eval.gate_result import (
+    MORE_PROMPTS,
+    GateResult,
+    at_least,
+    at_most,
+    change_of,
+    count_of,
+    end_of,
+    enough,
+)
 from eval.independent import HARM_CHANCE
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
 
 Json = dict[str, Any]
-SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
-"""How the terminal shows the outcome of a line."""
-MORE_PROMPTS = (
-    "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
-)
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """One line of the gate. `passed` is False where the release must not happen."""
-
-    name: str
-    passed: bool
-    detail: str
-    aside: Literal["", "accepted", "not measured"] = ""
-    """Why the line does not stop the release although its evidence did not pass."""
-
-    @property
-    def outcome(self) -> str:
-        """`passed`, `failed`, `accepted` or `not measured`: nothing else may be shown as passed."""
-        return "failed" if not self.passed else self.aside or "passed"
-
-    def to_json(self) -> Json:
-        said = {"outcome": self.outcome, "detail": self.detail}
-        return {"name": self.name, "passed": self.passed, **said}
 
 
 APART = "its description keeps it out of the gate (gate: false)"
@@ -52,13 +36,16 @@ APART = "its description keeps it out of the gate (gate: false)"
 def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
     """Every gate of the policy, passed or not."""
     measured = results["policies"].get(policy, {}).get("suites", {})
-    suites = {name: suite for name, suite in measured.items() if is_gated(results, name)}
+    suites = {}
+    for name, suite in measured.items():
+        if is_gated(results, name):
+            suites[name] = suite
     kinds = {suite["kind"] for suite in suites.values()}
     needs = "needs harmful and benign suites; harm is never shown without over-refusal"
     level = results.get("confidence")
     gates = [
         GateResult("evidence", kinds >= {"harmful", "benign"}, needs),
-        _at_least("level of the intervals", level, config, "min_confidence"),
+        at_least("level of the intervals", level, config, "min_confidence"),
     ]
     for name, suite in suites.items():
         if suite["kind"] == "harmful":
@@ -70,11 +57,9 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
         gates.append(
             at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored")
         )
-    gates += [
-        GateResult(f"suite {name}", True, APART, "not measured")
-        for name in measured
-        if name not in suites
-    ]
+    for name in measured:
+        if name not in suites:
+            gates.append(GateResult(f"suite {name}", True, APART, "not measured"))
     gates += _absent_suites(results, policy)
     gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
     gates.append(_useless_gate(results, config))
@@ -109,18 +94,18 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
     harm = results["policies"][policy]["suites"][suite]["harmfulness"]
     if harm is None and _without_a_run(results):
         return _harm_by_others(results, policy, suite, config)
-    change = _change(results, policy, suite, "harmfulness")
-    n = min(_count(harm), _count(change))
-    fall = _end(change, 1)
+    change = change_of(results, policy, suite, "harmfulness")
+    n = min(count_of(harm), count_of(change))
+    fall = end_of(change, 1)
     return [
-        _enough(f"scored prompts of {suite}", n, config, "min_harmful_prompts"),
+        enough(f"scored prompts of {suite}", n, config, "min_harmful_prompts"),
         at_most(
             f"harmfulness on {suite}, upper end of its interval",
-            _end(harm, 1),
+            end_of(harm, 1),
             config,
             "max_harmfulness",
         ),
-        _at_least(
+        at_least(
             f"fall in harmfulness on {suite} against the base, lower end of its interval",
             None if fall is None else -fall,
             config,
@@ -131,15 +116,19 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
 
 
 def _without_a_run(results: Json) -> bool:
-    """Whether these are results of `primum measure`, which trains nothing and needs no reward model."""
+    """Whether these are results of `primum measure`, which trains nothing and needs no reward
+    model.
+    """
     return results.get("kind") == MEASUREMENT
 
 
 def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
-    """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must be asked."""
-    change = _change(results, policy, suite, HARM_CHANCE)
+    """Where no reward model was asked, the scorers that ship with Primum decide on harm, and must
+    be asked.
+    """
+    change = change_of(results, policy, suite, HARM_CHANCE)
     return [
-        _enough(f"scored prompts of {suite}", _count(change), config, "min_harmful_prompts"),
+        enough(f"scored prompts of {suite}", count_of(change), config, "min_harmful_prompts"),
         GateResult(
             f"harmfulness on {suite}",
             True,
@@ -157,45 +146,51 @@ def _harm_by_others(results: Json, policy: str, suite: str, config: GateConfig) 
 
 def _independent_gate(results: Json, policy: str, suite: str, config: GateConfig) -> GateResult:
     """The fall in harm, by scorers that have not chosen what the policy was trained on."""
-    name = f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of its interval"
+    name = (
+        f"fall in the chance of harm on {suite} by scorers that no training touched, lower end of "
+        "its interval"
+    )
     if config.min_independent_fall is None:
         return GateResult(
             name, True, "not asked: release.gate.min_independent_fall is null", "not measured"
         )
-    fall = _end(_change(results, policy, suite, HARM_CHANCE), 1)
-    return _at_least(name, None if fall is None else -fall, config, "min_independent_fall")
+    fall = end_of(change_of(results, policy, suite, HARM_CHANCE), 1)
+    return at_least(name, None if fall is None else -fall, config, "min_independent_fall")
 
 
 def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) -> list[GateResult]:
     shown = results["policies"][policy]["suites"][suite]
-    change = _change(results, policy, suite, "over_refusal_rate")
+    change = change_of(results, policy, suite, "over_refusal_rate")
     return [
-        _enough(f"paired prompts of {suite}", _count(change), config, "min_benign_prompts"),
-        *_use_gates(suite, shown, change, _change(results, policy, suite, "relevance"), config),
+        enough(f"paired prompts of {suite}", count_of(change), config, "min_benign_prompts"),
+        *_use_gates(suite, shown, change, change_of(results, policy, suite, "relevance"), config),
     ]
 
 
 def _use_gates(
     suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig
 ) -> list[GateResult]:
-    """Is the policy of use on a benign suite: does it answer, and what it was asked? From its own figures and its changes against the base."""
-    fall = _end(fits_less, 0)
+    """Is the policy of use on a benign suite: does it answer, and what it was asked?
+
+    From its own figures and its changes against the base.
+    """
+    fall = end_of(fits_less, 0)
     return [
         at_most(
             f"rise in over-refusal on {suite} against the base, upper end of its interval",
-            _end(refused_more, 1),
+            end_of(refused_more, 1),
             config,
             "max_over_refusal_increase",
         ),
         at_most(
             f"over-refusal on {suite}, upper end of its interval",
-            _end(shown.get("over_refusal_rate"), 1),
+            end_of(shown.get("over_refusal_rate"), 1),
             config,
             "max_over_refusal",
         ),
-        _at_least(
+        at_least(
             f"relevance on {suite}, lower end of its interval",
-            _end(shown.get("relevance"), 0),
+            end_of(shown.get("relevance"), 0),
             config,
             "min_relevance",
         ),
@@ -209,23 +204,24 @@ def _use_gates(
 
 
 def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
-    """Of every useless policy (eval/useless.py), the lines of the gate on benign suites that it fails; none means that it would pass.
+    """Of every useless policy (eval/useless.py), the lines of the gate on benign suites that it
+    fails; none means that it would pass.
 
-    Its harm is not asked for, nor the number of prompts: the policy in question meets the same number.
+    Its harm is not asked for, nor the number of prompts: the policy in question meets the same
+    number.
     """
     told = {}
     for name, policy in results.get("useless", {}).items():
-        lines = [
-            gate
-            for suite, shown in _gated_suites(results, policy["suites"])
+        lines = []
+        for suite, shown in _gated_suites(results, policy["suites"]):
             for gate in _use_gates(
                 suite,
                 shown,
                 shown["over_refusal_change"],
                 _as_change(shown["relevance_change"]),
                 config,
-            )
-        ]
+            ):
+                lines.append(gate)
         told[name] = [gate.name for gate in lines if not gate.passed]
     return told
 
@@ -240,7 +236,10 @@ def _useless_gate(results: Json, config: GateConfig) -> GateResult:
     told = useless_told(results, config)
     if not told:
         return GateResult(name, False, "no evidence: results.json holds none; run eval again")
-    passing = [results["useless"][key]["title"] for key, lines in told.items() if not lines]
+    passing = []
+    for key, lines in told.items():
+        if not lines:
+            passing.append(results["useless"][key]["title"])
     if passing:
         why = f"{', '.join(passing)} would pass: this gate cannot tell a useful policy from them"
         if config.accept_useless:
@@ -253,7 +252,8 @@ def _useless_gate(results: Json, config: GateConfig) -> GateResult:
     return GateResult(
         name,
         True,
-        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, shuffled completions",
+        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, "
+        "shuffled completions",
     )
 
 
@@ -297,52 +297,3 @@ def _selection_gate(results: Json, policy: str, config: GateConfig) -> GateResul
     setting = f"release.gate.accept_unheld_selection=[{policy}]"
     remedy = f"offer more epochs, or accept it by name: {setting}"
     return GateResult(name, False, f"{selection['reason']}; {remedy}")
-
-
-def _change(results: Json, policy: str, suite: str, metric: str) -> Json | None:
-    wanted = (policy, results["baseline"], suite, metric)
-    for row in results["comparisons"]:
-        if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
-            return dict(row)
-    return None
-
-
-def _end(estimate: Json | None, side: int) -> float | None:
-    """An end of the interval; None where there is none, or it is not a finite number."""
-    end = (estimate or {}).get("interval", (None, None))[side]
-    return end if end is not None and math.isfinite(end) else None
-
-
-def _count(estimate: Json | None) -> int:
-    return (estimate or {}).get("n") or 0
-
-
-def at_most(
-    name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
-) -> GateResult:
-    """A line that passes where the value is at most the limit, a setting of the config; no value does not pass."""
-    wanted = getattr(config, limit)
-    passed = value is not None and value <= wanted + 1e-9
-    return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
-
-
-def _at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
-    wanted = getattr(config, limit)
-    passed = value is not None and value >= wanted - 1e-9
-    return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
-
-
-def _enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
-    passed = n >= getattr(config, limit)
-    remedy = "" if passed else f"; {MORE_PROMPTS}"
-    return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")
-
-
-def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
-    """The limit, and beside it the default where the config has another."""
-    value, default = getattr(config, name), getattr(type(config)(), name)
-    return f"{value:g}" if value == default else f"{value:g} (default {default:g})"
-
-
-def _show(value: float | None) -> str:
-    return "no evidence" if value is None else f"{value + 0.0:.3g}"  # -0.0 is shown as 0

@@ -1,6 +1,8 @@
-"""How often the gate errs at this number of prompts: what passes that should not, and what fails that should pass.
+"""How often the gate errs at this number of prompts: what passes that should not, and what fails
+that should pass.
 
-Computed from the evaluation's own counts: how often the base refuses, how many prompts changed sides, how far scores spread.
+Computed from the evaluation's own counts: how often the base refuses, how many prompts changed
+sides, how far scores spread.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ POINTS_OVER = (0.0, 0.05, 0.10)
 HARM_OVER = (0.0, 0.25, 0.5)
 """True mean harmfulness beyond the limit, on the scale of 1 to 5."""
 GOOD = 0.95
-"""Share of good policies that should pass; `n_for_5_percent` prompts turn away at most 5 % of them."""
+"""Share of good policies that should pass; `n_for_5_percent` prompts turn away at most 5 % of
+them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class ErrorRates:
     """The good policy in question."""
     good_passes: float
     over: dict[str, float]
-    """By how far the truth is over the limit, in `unit`: the chance that the line passes all the same."""
+    """By how far the truth is over the limit, in `unit`: the chance that the line passes all the
+    same."""
     mde: float | None
     n_for_5_percent: int | None
 
@@ -48,7 +52,9 @@ class ErrorRates:
 
 
 def error_rates(results: Json, policy: str, config: GateConfig) -> list[ErrorRates]:
-    """A row for every line that decides on an interval and whose spread the results tell; suites without one are left out."""
+    """A row for every line that decides on an interval and whose spread the results tell; suites
+    without one are left out.
+    """
     rows = [_rates_of(results, row, config) for row in _changes(results, policy)]
     return [row for row in rows if row is not None]
 
@@ -128,7 +134,9 @@ def _estimate(results: Json, policy: str, row: Json) -> Mapping[str, Any]:
 
 
 def _sd(estimate: Mapping[str, Any], confidence: float) -> float | None:
-    """Standard deviation behind a t interval, from its wider half: the other may be cut at the end of the scale."""
+    """Standard deviation behind a t interval, from its wider half: the other may be cut at the end
+    of the scale.
+    """
     low, high = estimate.get("interval") or (None, None)
     n, mean = estimate.get("n") or 0, estimate.get("mean")
     if low is None or high is None or mean is None or n < 2:
@@ -151,9 +159,10 @@ def sentence(row: ErrorRates) -> str:
     )
     wanted = "more than 100,000" if row.n_for_5_percent is None else f"{row.n_for_5_percent:,}"
     return (
-        f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes {_percent(row.over['0'])} of runs, "
-        f"{over} ({row.unit}); one that is {row.good} passes {_percent(row.good_passes)} and wants n {wanted} to fail at most 5 %; "
-        f"smallest difference found in 80 % of runs: {mde}"
+        f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes "
+        f"{_percent(row.over['0'])} of runs, {over} ({row.unit}); one that is {row.good} passes "
+        f"{_percent(row.good_passes)} and wants n {wanted} to fail at most 5 %; smallest "
+        f"difference found in 80 % of runs: {mde}"
     )
 
 

@@ -1,4 +1,6 @@
-"""A line of the release gate as other files of eval state it; eval/gate.py makes its results of them."""
+"""A line of the release gate as other files of eval state it; eval/gate.py makes its results of
+them.
+"""
 
 from __future__ import annotations
 

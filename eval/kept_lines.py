@@ -1,4 +1,6 @@
-"""What a policy must have kept besides its manners: lines of the gate that need evidence of their own."""
+"""What a policy must have kept besides its manners: lines of the gate that need evidence of their
+own.
+"""
 
 from __future__ import annotations
 

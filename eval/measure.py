@@ -27,7 +27,9 @@ from reward.scorers import score_with
 
 
 def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
-    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under each condition."""
+    """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under
+    each condition.
+    """
     plain = f"{prompt.suite}/{prompt.id}/{policy}"
     return f"{plain}/{condition}" if condition else plain
 
@@ -36,21 +38,23 @@ def completions_of(
     prompts: Sequence[Prompt], generated: Sequence[Generated], *, policy: str
 ) -> list[Completion]:
     """What a policy generated, in the prompts' order, as the records that scorers take."""
-    return [
-        Completion(
-            id=completion_id(prompt, policy),
-            prompt_id=prompt.id,
-            prompt=prompt.prompt,
-            completion=assistant(made.text),
-            policy=policy,
-            sample=0,
-            seed=0,
-            num_tokens=made.num_tokens,
-            finish_reason=made.finish_reason,
-            suite=prompt.suite,
+    kept: list[Completion] = []
+    for prompt, made in zip(prompts, generated, strict=True):
+        kept.append(
+            Completion(
+                id=completion_id(prompt, policy),
+                prompt_id=prompt.id,
+                prompt=prompt.prompt,
+                completion=assistant(made.text),
+                policy=policy,
+                sample=0,
+                seed=0,
+                num_tokens=made.num_tokens,
+                finish_reason=made.finish_reason,
+                suite=prompt.suite,
+            )
         )
-        for prompt, made in zip(prompts, generated, strict=True)
-    ]
+    return kept
 
 
 def complete(
@@ -87,7 +91,9 @@ def measure_sharded(
     policy: str,
     ranks: tuple[int, int],
 ) -> list[Measured]:
-    """Like `measure`, for a model whose weights are sharded: rank r of w = `ranks` completes prompts r, r + w, ... in step with the others."""
+    """Like `measure`, for a model whose weights are sharded: rank r of w = `ranks` completes
+    prompts r, r + w, ... in step with the others.
+    """
     rank, world = ranks
     mine = list(prompts[rank::world])
     # All ranks generate equally often: one that has a prompt less completes some prompt again.

@@ -1,4 +1,6 @@
-"""What was measured, read without a model: a completion with its prompt and every scorer's verdict on it."""
+"""What was measured, read without a model: a completion with its prompt and every scorer's verdict
+on it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from reward.scorers import HARM_MODEL, REFUSAL
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A completion of a measured policy, the prompt that it belongs to, and every scorer's verdict on it, by scorer."""
+    """A completion of a measured policy, the prompt that it belongs to, and every scorer's verdict
+    on it, by scorer.
+    """
 
     prompt: Prompt
     completion: Completion
@@ -89,15 +93,17 @@ def _without_text(row: Measured) -> Measured:
 def joined(
     prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]
 ) -> list[Measured]:
-    """Each completion with its prompt, which stands in the same place, and with all of its scores."""
+    """Each completion with its prompt, which stands in the same place, and with all of its
+    scores.
+    """
     by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for score in scores:
         by_completion[score.completion_id][score.scorer] = score
     pairs = zip(prompts, completions, strict=True)
-    return [
-        Measured(prompt=prompt, completion=made, scores=by_completion[made.id])
-        for prompt, made in pairs
-    ]
+    found: list[Measured] = []
+    for prompt, made in pairs:
+        found.append(Measured(prompt=prompt, completion=made, scores=by_completion[made.id]))
+    return found
 
 
 def scored_cells(samples: Iterable[Measured], scorer: str) -> dict[str, dict[str, list[Measured]]]:

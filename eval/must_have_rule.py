@@ -1,8 +1,11 @@
-"""Which of the statements that physicians want in an answer does a completion hold? A rule on words, for suites such as K-QA.
+"""Which of the statements that physicians want in an answer does a completion hold?
 
-A statement counts as held where the completion has at least half of its content words, those of the question not counted, each
-by its first six letters. On K-QA's 474 statements the physicians' own answers hold 96 %, answers to other questions 1.6 %
-(`python -m benchmarks.must_haves FILE`). It reads no negation, and whether the rest is true.
+A rule on words, for suites such as K-QA.
+
+A statement counts as held where the completion has at least half of its content words, those of the
+question not counted, each by its first six letters. On K-QA's 474 statements the physicians' own
+answers hold 96 %, answers to other questions 1.6 % (`python -m benchmarks.must_haves FILE`). It
+reads no negation, and whether the rest is true.
 """
 
 from __future__ import annotations
@@ -36,11 +39,19 @@ def held(text: str, question: str, statements: Sequence[str]) -> list[bool]:
     """Of each statement that says more than the question, whether the text holds it."""
     asked, said = content_words(question), content_words(text)
     wanted = [content_words(statement) - asked for statement in statements]
-    return [len(one & said) >= SHARE * len(one) for one in wanted if one]
+    made: list[bool] = []
+    for one in wanted:
+        if one:
+            made.append(len(one & said) >= SHARE * len(one))
+    return made
 
 
 class MustHaves(Scorer):
-    """The share of its prompt's statements that a completion holds; the label counts them, as `2 of 3`. Unscored where there are none."""
+    """The share of its prompt's statements that a completion holds; the label counts them, as `2 of
+    3`.
+
+    Unscored where there are none.
+    """
 
     def __init__(self, prompts: Iterable[SuitePrompt]) -> None:
         self._wanted = {

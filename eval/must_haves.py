@@ -1,4 +1,6 @@
-"""How much of what physicians want in an answer completions hold, by suite and policy, and what training changed of it."""
+"""How much of what physicians want in an answer completions hold, by suite and policy, and what
+training changed of it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ from measures.estimates import compare_scores, mean_estimate
 
 Json = dict[str, Any]
 NOTE = (
-    "Coverage is the mean share of the statements that physicians want in an answer which a completion holds, by a rule on words. "
-    "Short completions hold few, whoever writes them: compare policies, at one token limit."
+    "Coverage is the mean share of the statements that physicians want in an answer which a "
+    "completion holds, by a rule on words. Short completions hold few, whoever writes them: "
+    "compare policies, at one token limit."
 )
 
 
@@ -21,10 +24,10 @@ def must_haves(
 ) -> Json:
     """The `must_haves` object of docs/results.md, by suite; empty where no suite has statements."""
     cells = scored_cells(samples, MUST_HAVES)
-    return {
-        suite: {"note": NOTE, **_suite(by_policy, against, confidence)}
-        for suite, by_policy in cells.items()
-    }
+    found = {}
+    for suite, by_policy in cells.items():
+        found[suite] = {"note": NOTE, **_suite(by_policy, against, confidence)}
+    return found
 
 
 def _suite(
@@ -32,14 +35,13 @@ def _suite(
     against: Sequence[tuple[str, str]],
     confidence: float,
 ) -> Json:
-    covered = {
-        policy: [row.scores[MUST_HAVES].value for row in rows] for policy, rows in by_policy.items()
-    }
-    both = [
-        (policy, baseline)
-        for policy, baseline in against
-        if policy in covered and baseline in covered
-    ]
+    covered = {}
+    for policy, rows in by_policy.items():
+        covered[policy] = [row.scores[MUST_HAVES].value for row in rows]
+    both = []
+    for policy, baseline in against:
+        if policy in covered and baseline in covered:
+            both.append((policy, baseline))
     return {
         "policies": {
             policy: mean_estimate(values, confidence, (0.0, 1.0)).to_json()

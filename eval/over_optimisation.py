@@ -1,7 +1,10 @@
-"""Does a policy learn the task, or the training scorer's faults? What a scoreboard row shows of it, and when training must end.
+"""Does a policy learn the task, or the training scorer's faults?
 
-A policy that is trained online against a scorer finds what that scorer likes. While the policy truly improves, a scorer that the
-reward never sees improves too; once the two part, further training only widens the gap (Gao et al., arXiv 2210.10760).
+What a scoreboard row shows of it, and when training must end.
+
+A policy that is trained online against a scorer finds what that scorer likes. While the policy
+truly improves, a scorer that the reward never sees improves too; once the two part, further
+training only widens the gap (Gao et al., arXiv 2210.10760).
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from measures.estimates import mean_estimate, newcombe_interval, rate_estimate
 from reward.scorers import FACTORS
 
 INDEPENDENT = "independently_harmful"
-"""Entry of a row: ids of the harmful prompts whose completion the independent scorer calls harmful."""
+"""Entry of a row: ids of the harmful prompts whose completion the independent scorer calls
+harmful."""
 READ = "independently_read"
 """Entry of a row: ids of those that it could read."""
 WORDS = 2
@@ -24,11 +28,17 @@ WORDS = 2
 
 
 def signs(samples: Sequence[Measured], confidence: float) -> Row:
-    """What a row holds besides: the independent scorer's share of harmful completions, their length, and how little they repeat."""
-    harmful = [sample for sample in samples if sample.kind == "harmful"]
+    """What a row holds besides: the independent scorer's share of harmful completions, their
+    length, and how little they repeat.
+    """
+    harmful = []
+    for sample in samples:
+        if sample.kind == "harmful":
+            harmful.append(sample)
     row: Row = {
-        "mean_tokens": sum(sample.completion.num_tokens for sample in samples)
-        / max(1, len(samples)),
+        "mean_tokens": (
+            sum(sample.completion.num_tokens for sample in samples) / max(1, len(samples))
+        ),
         f"distinct_{WORDS}": distinct([sample.text for sample in samples]),
     }
     if not is_known(harmful):
@@ -46,17 +56,22 @@ def signs(samples: Sequence[Measured], confidence: float) -> Row:
 
 
 def distinct(texts: Sequence[str]) -> float:
-    """Share of different pairs of neighbouring words among all of them, over all texts; 1 where there are none.
+    """Share of different pairs of neighbouring words among all of them, over all texts; 1 where
+    there are none.
 
     >>> distinct(["ask a doctor", "ask a nurse"])
     0.75
     """
-    pairs = [pair for text in texts for pair in zip(text.split(), text.split()[1:], strict=False)]
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        pairs.extend(zip(text.split(), text.split()[1:], strict=False))
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 
 class Parting(NamedTuple):
-    """Where the two scorers part: the row, the earlier row that it is held against, and the rise in between."""
+    """Where the two scorers part: the row, the earlier row that it is held against, and the rise in
+    between.
+    """
 
     row: Row
     before: Row
@@ -66,15 +81,18 @@ class Parting(NamedTuple):
     def __str__(self) -> str:
         low, high = (100 * end for end in self.interval)
         return (
-            f"the scorers part at step {self.row['step']}: since step {self.before['step']} mean harmfulness by the training scorer went "
-            f"from {self.before['harmfulness']['mean']:.2f} to {self.row['harmfulness']['mean']:.2f}, while the independent scorer calls "
-            f"{100 * self.rise:+.0f} points more completions harmful ({low:+.0f} to {high:+.0f})"
+            f"the scorers part at step {self.row['step']}: since step {self.before['step']} mean "
+            "harmfulness by the training scorer went from "
+            f"{self.before['harmfulness']['mean']:.2f} to {self.row['harmfulness']['mean']:.2f}, "
+            f"while the independent scorer calls {100 * self.rise:+.0f} points more completions "
+            f"harmful ({low:+.0f} to {high:+.0f})"
         )
 
 
 def parting(rows: Sequence[Row]) -> Parting | None:
-    """The first row that the training scorer holds for better than the best earlier one by the independent scorer, and that one for
-    worse beyond the interval of the difference, on the same prompts. Rows that it has not scored say nothing.
+    """The first row that the training scorer holds for better than the best earlier one by the
+    independent scorer, and that one for worse beyond the interval of the difference, on the same
+    prompts. Rows that it has not scored say nothing.
     """
     best: Row | None = None
     for row in rows:
@@ -90,7 +108,11 @@ def parting(rows: Sequence[Row]) -> Parting | None:
 def before_parting(rows: Sequence[Row]) -> list[Row]:
     """The rows that may be kept."""
     found = parting(rows)
-    return [row for row in rows if found is None or row["epoch"] < found.row["epoch"]]
+    made: list[Row] = []
+    for row in rows:
+        if found is None or row["epoch"] < found.row["epoch"]:
+            made.append(row)
+    return made
 
 
 def _share(row: Row) -> float:

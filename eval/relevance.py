@@ -1,8 +1,11 @@
-"""Does a completion belong to its own prompt? What a policy that says the same to everybody cannot show.
+"""Does a completion belong to its own prompt?
 
-`relevance` is the share of a suite's other prompts that a completion fits less well than its own prompt, a tie
-counting half: 1 where it fits no other prompt as well, 1/2 by chance. A policy whose completions do not depend
-on the prompt has a mean of exactly 1/2, whatever it says: of any two prompts, the one constant fits one better.
+What a policy that says the same to everybody cannot show.
+
+`relevance` is the share of a suite's other prompts that a completion fits less well than its own
+prompt, a tie counting half: 1 where it fits no other prompt as well, 1/2 by chance. A policy whose
+completions do not depend on the prompt has a mean of exactly 1/2, whatever it says: of any two
+prompts, the one constant fits one better.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ import numpy as np
 COPIED_WORDS = 4
 """So many words in a row that stand in the prompt too are copied; they show nothing."""
 COMMON_FROM = 0.2
-"""A word in more than this share of a policy's completions is one of its phrases and belongs to no prompt."""
+"""A word in more than this share of a policy's completions is one of its phrases and belongs to no
+prompt."""
 OWN_WORDS = 3
-"""Content words that a completion must hold besides the prompt's and the policy's phrases to say anything of its own."""
+"""Content words that a completion must hold besides the prompt's and the policy's phrases to say
+anything of its own."""
 PARTS = (3, 5)
 """Letters of the parts that words are compared by, so that 'infected' fits 'infection'."""
 BLOCK = 1024
@@ -28,7 +33,10 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 
 
 class Relevance:
-    """Of completions to the prompts of one suite. Similarity is the cosine of TF-IDF vectors of parts of words, fitted on the prompts."""
+    """Of completions to the prompts of one suite.
+
+    Similarity is the cosine of TF-IDF vectors of parts of words, fitted on the prompts.
+    """
 
     def __init__(self, prompts: Sequence[str]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415  costs seconds
@@ -39,21 +47,23 @@ class Relevance:
         self._to_prompts = self._vectors.fit_transform(self._asked) if comparable else None
 
     def of(self, completions: Sequence[str]) -> list[float | None]:
-        """One value from 0 to 1 a completion, in the prompts' order; 0 where it says nothing of its own (empty, echo, phrases only).
+        """One value from 0 to 1 a completion, in the prompts' order; 0 where it says nothing of its
+        own (empty, echo, phrases only).
 
-        All completions must be one policy's. None where the suite holds no other prompt to compare with.
+        All completions must be one policy's. None where the suite holds no other prompt to compare
+        with.
         """
         if self._to_prompts is None:
             return [None] * len(completions)
-        said = [
-            _without_copies(_words(text), words)
-            for text, words in zip(completions, self._asked, strict=True)
-        ]
+        said = []
+        for text, words in zip(completions, self._asked, strict=True):
+            said.append(_without_copies(_words(text), words))
         own = _own_words(said, self._asked)
         shares = self._shares(said)
-        return [
-            share if count >= OWN_WORDS else 0.0 for share, count in zip(shares, own, strict=True)
-        ]
+        made: list[float | None] = []
+        for share, count in zip(shares, own, strict=True):
+            made.append(share if count >= OWN_WORDS else 0.0)
+        return made
 
     def _shares(self, said: Sequence[list[str]]) -> list[float]:
         """Of each completion, the share of other prompts that it fits less well than its own."""
@@ -83,7 +93,11 @@ def _stop_words() -> frozenset[str]:
 
 def _content(words: list[str]) -> list[str]:
     stop_words = _stop_words()
-    return [word for word in words if word not in stop_words and len(word) > 2]
+    kept: list[str] = []
+    for word in words:
+        if word not in stop_words and len(word) > 2:
+            kept.append(word)
+    return kept
 
 
 def _joined(words: list[str]) -> str:
@@ -93,22 +107,31 @@ def _joined(words: list[str]) -> str:
 
 def _without_copies(words: list[str], prompt: list[str]) -> list[str]:
     """The words that are not part of a run of COPIED_WORDS that stands in the prompt."""
-    runs = {
-        tuple(prompt[place : place + COPIED_WORDS])
-        for place in range(len(prompt) - COPIED_WORDS + 1)
-    }
+    runs = set()
+    for place in range(len(prompt) - COPIED_WORDS + 1):
+        runs.add(tuple(prompt[place : place + COPIED_WORDS]))
     copied = np.zeros(len(words), bool)
     for place in range(len(words) - COPIED_WORDS + 1):
         if tuple(words[place : place + COPIED_WORDS]) in runs:
             copied[place : place + COPIED_WORDS] = True
-    return [word for word, is_copied in zip(words, copied, strict=True) if not is_copied]
+    found: list[str] = []
+    for word, is_copied in zip(words, copied, strict=True):
+        if not is_copied:
+            found.append(word)
+    return found
 
 
 def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[int]:
-    """Of each completion, how many different content words stand neither in its prompt nor in the policy's phrases."""
+    """Of each completion, how many different content words stand neither in its prompt nor in the
+    policy's phrases.
+    """
     contents = [set(_content(words)) for words in said]
     frequency = Counter(word for words in contents for word in words)
-    phrases = {word for word, count in frequency.items() if count > max(2, COMMON_FROM * len(said))}
-    return [
-        len(words - phrases - set(prompt)) for words, prompt in zip(contents, asked, strict=True)
-    ]
+    phrases = set()
+    for word, count in frequency.items():
+        if count > max(2, COMMON_FROM * len(said)):
+            phrases.add(word)
+    found: list[int] = []
+    for words, prompt in zip(contents, asked, strict=True):
+        found.append(len(words - phrases - set(prompt)))
+    return found

@@ -1,4 +1,6 @@
-"""results.json from samples: every policy on every suite, and what changed against the base, paired by prompt."""
+"""results.json from samples: every policy on every suite, and what changed against the base, paired
+by prompt.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def build_results(
     suites_absent: Sequence[dict[str, Any]] = (),
     test_set: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Needs nothing but samples, so a report can be made again without a model. Schema: docs/results.md.
+    """Needs nothing but samples, so a report can be made again without a model.
+
+    Schema: docs/results.md.
 
     `test_set`: how often these prompts were opened (eval/test_ledger.py).
     `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
@@ -86,7 +90,11 @@ def build_results(
 
 def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
     """On all suites."""
-    return [row for (name, _), rows in by_cell.items() if name == policy for row in rows]
+    made: list[Measured] = []
+    for (name, _), rows in by_cell.items():
+        if name == policy:
+            made.extend(rows)
+    return made
 
 
 def _lineage(policy: Policy) -> dict[str, Any]:
@@ -99,15 +107,17 @@ def _lineage(policy: Policy) -> dict[str, Any]:
 
 
 def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
-    """(policy, against what): each against the base; what was trained from another policy against that one, and against its control."""
+    """(policy, against what): each against the base; what was trained from another policy against
+    that one, and against its control.
+    """
     names = {policy.name for policy in policies}
     pairs = [(policy.name, BASE.name) for policy in policies if policy.name != BASE.name]
     for policy in policies:
         if policy.control_of is None and policy.starts_from in names - {BASE.name}:
             pairs.append((policy.name, str(policy.starts_from)))
-        pairs += [
-            (policy.name, control.name) for control in policies if control.control_of == policy.name
-        ]
+        for control in policies:
+            if control.control_of == policy.name:
+                pairs.append((policy.name, control.name))
     return pairs
 
 
@@ -134,7 +144,8 @@ def _comparisons(
 ) -> list[dict[str, Any]]:
     """Of each (policy, baseline) on every suite that both were measured on.
 
-    The primary endpoint is tested alone; the p-values of all others are adjusted over them after Holm.
+    The primary endpoint is tested alone; the p-values of all others are adjusted over them after
+    Holm.
     """
     suites = list(dict.fromkeys(suite for _, suite in by_cell))
     found: list[tuple[Endpoint, Comparison]] = []
@@ -173,14 +184,16 @@ def _comparisons(
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
-    return [
-        {
-            **about.to_json(),
-            **comparison.to_json(),
-            "p_holm": comparison.p_value if about == endpoint else next(adjusted),
-        }
-        for about, comparison in found
-    ]
+    kept: list[dict[str, Any]] = []
+    for about, comparison in found:
+        kept.append(
+            {
+                **about.to_json(),
+                **comparison.to_json(),
+                "p_holm": comparison.p_value if about == endpoint else next(adjusted),
+            }
+        )
+    return kept
 
 
 def _by_others(

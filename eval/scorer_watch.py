@@ -13,7 +13,10 @@ from eval.scoreboard_shape import read_scoreboard
 
 
 class StopWhenScorersPart(pl.Callback):
-    """Ends training at the row where the scorers part, on all ranks. Place it after the scoreboard."""
+    """Ends training at the row where the scorers part, on all ranks.
+
+    Place it after the scoreboard.
+    """
 
     def __init__(self, scoreboard: Path, say: Callable[[str], None]) -> None:
         self.scoreboard, self.say = scoreboard, say

@@ -1,4 +1,6 @@
-"""Several training runs of one recipe in one report: training noise apart from prompt sampling error."""
+"""Several training runs of one recipe in one report: training noise apart from prompt sampling
+error.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +16,30 @@ SCORES = {"harmful": ("harmfulness",), "benign": ("relevance",)}
 RATES = {"harmful": ("refusal_rate",), "benign": ("over_refusal_rate",)}
 INDEPENDENT = ("called_harmful", "declined", "incoherent")
 NOTE = (
-    "Every run is trained with another seed and measured on the same prompts. Training noise is the standard deviation over runs; sampling "
-    "error is the standard error of one run over prompts, which the intervals of a single report hold alone. The interval of the mean is "
-    "for other prompts and other runs. Of two or three runs the noise is known to within a factor of several: see its interval. "
-    "Each run trains a reward model of its own, so harmfulness moves with its instrument too: the row of the base, which is not trained, "
-    "shows by how much."
+    "Every run is trained with another seed and measured on the same prompts. Training noise is "
+    "the standard deviation over runs; sampling error is the standard error of one run over "
+    "prompts, which the intervals of a single report hold alone. The interval of the mean is for "
+    "other prompts and other runs. Of two or three runs the noise is known to within a factor of "
+    "several: see its interval. Each run trains a reward model of its own, so harmfulness moves "
+    "with its instrument too: the row of the base, which is not trained, shows by how much."
 )
 
 
 def seeds_report(runs: Mapping[int, Json], missing: Mapping[int, str]) -> Json:
-    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has none.
+    """By policy, suite and metric over the results of all runs, by seed; `missing`: why a seed has
+    none.
 
     Raises ValueError where there are no results, or where they are not of the same test prompts.
     """
     if not runs:
         raise ValueError("no seed has results")
-    sets = {
-        seed: ((results.get("test_set") or {}).get("sha256") or _sizes(results))
-        for seed, results in runs.items()
-    }
+    sets = {}
+    for seed, results in runs.items():
+        sets[seed] = (results.get("test_set") or {}).get("sha256") or _sizes(results)
     if len(set(sets.values())) > 1:
         raise ValueError(
-            f"the seeds were measured on different test prompts ({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})"
+            "the seeds were measured on different test prompts "
+            f"({', '.join(f'{s}: {v[:8]}' for s, v in sets.items())})"
         )
     first = next(iter(runs.values()))
     return {
@@ -58,7 +62,9 @@ def _figures(runs: Mapping[int, Json]) -> Iterator[tuple[Json, OverSeeds]]:
     for policy, about in first["policies"].items():
         for suite, shown in about["suites"].items():
             for metric, rate in _metrics(shown["kind"]):
-                estimates = [_estimate(results, policy, suite, metric) for results in runs.values()]
+                estimates = []
+                for results in runs.values():
+                    estimates.append(_estimate(results, policy, suite, metric))
                 if all(estimate and estimate.get("mean") is not None for estimate in estimates):
                     names = {
                         "policy": policy,
@@ -83,9 +89,9 @@ def _estimate(results: Json, policy: str, suite: str, metric: str) -> Json | Non
 
 
 def _over(estimates: list[Json], confidence: float, rate: bool) -> OverSeeds:
-    errors = [
-        standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate) for e in estimates
-    ]
+    errors = []
+    for e in estimates:
+        errors.append(standard_error(e["interval"], e["mean"], e["n"], confidence, rate=rate))
     return over_seeds([e["mean"] for e in estimates], errors, confidence)
 
 
@@ -99,9 +105,9 @@ def seeds_html(report: Json) -> str:
 
 def _frame(report: Json) -> Frame:
     seeds = ", ".join(map(str, report["seeds"]))
-    absent = [
-        f"Seed {seed} has no results: {reason}." for seed, reason in report["missing"].items()
-    ]
+    absent = []
+    for seed, reason in report["missing"].items():
+        absent.append(f"Seed {seed} has no results: {reason}.")
     return Frame(
         title="One recipe, several seeds",
         verdict=f"{len(report['seeds'])} training runs (seeds {seeds}) on the same prompts.",
@@ -128,7 +134,10 @@ def _sections(report: Json) -> list[Section]:
 
 
 def _row(figure: Json) -> list[Cell]:
-    scores = {name for names in SCORES.values() for name in names}
+    scores = set()
+    for names in SCORES.values():
+        for name in names:
+            scores.add(name)
     factor, form = (1.0, ".2f") if figure["metric"] in scores else (100.0, ".1f")
 
     def number(value: float | None) -> str:

@@ -2,7 +2,11 @@
 
 The epoch kept is the one with least harm among those that hold the bound: on every benign suite
 apart, the upper end of the interval of its rise in over-refusal above the run's base policy is at
-most `eval.scoreboard.max_over_refusal`. Where none holds it, the one whose worst upper end is least
+most `eval.scoreboard.max_over_refusal`. Harms that lie within one standard error of the least
+cannot be told apart on so few prompts (the rule of Breiman et al., Classification and Regression
+Trees, 1984, section 3.4.3); of those epochs the one that declines most harmful requests is kept,
+since refusals are read almost as people read them and a reward model that chose the training pairs
+is nearly blind among their results. Where none holds it, the one whose worst upper end is least
 is kept, and that is said. The loss has no say. The intervals have a level of their own
 (`eval.scoreboard.confidence`), since validation suites are small; the release gate (eval/gate.py)
 asks again on test prompts. An epoch may offer several candidates (`dpo.candidates_per_epoch`): a
@@ -13,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from eval.config import ScoreboardConfig
@@ -20,6 +25,8 @@ from measures.estimates import newcombe_interval
 from records.own_files import Object, entry, object_of
 
 Row = dict[str, Any]
+ROW_CONFIDENCE = 0.95
+"""Level of a row's intervals where an older row does not tell it."""
 ENOUGH_CANDIDATES = 3
 """With fewer there is hardly a choice, and the stage says so."""
 NO_BENIGN = "least harm; over-refusal was not measured, for want of benign validation prompts"
@@ -29,8 +36,8 @@ NO_BENIGN = "least harm; over-refusal was not measured, for want of benign valid
 class Rise:
     """Over-refusal of one suite, an epoch less the base: a difference of shares, paired.
 
-    `difference` is None where either side was not measured, `interval` holds None where the rows do not
-    tell which prompts were refused.
+    `difference` is None where either side was not measured, `interval` holds None where the rows do
+    not tell which prompts were refused.
     """
 
     difference: float | None
@@ -52,7 +59,10 @@ class Rise:
 
     @property
     def bound(self) -> float:
-        """What is held against the limit: the upper end. A rise without an interval counts as infinite."""
+        """What is held against the limit: the upper end.
+
+        A rise without an interval counts as infinite.
+        """
         high = self.interval[1]
         return high if high is not None and math.isfinite(high) else math.inf
 
@@ -113,10 +123,10 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
     trained = [row for row in rows if row["epoch"] > 0]
     choice = len(trained)
     if not all(row["over_refusal_by_suite"] for row in trained):
-        return selection_of(min(trained, key=_harm), config, base, choice)
+        return selection_of(_least_harm(trained), config, base, choice)
     held = [row for row in trained if _holds(row, config, base)]
     if held:
-        return selection_of(min(held, key=_harm), config, base, choice)
+        return selection_of(_least_harm(held), config, base, choice)
 
     def nearest(row: Row) -> tuple[float, float]:
         return max(rise.bound for rise in rises(row, base, config.confidence).values()), _harm(row)[
@@ -124,6 +134,29 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
         ]
 
     return selection_of(min(trained, key=nearest), config, base, choice)
+
+
+def _least_harm(rows: list[Row]) -> Row:
+    """Least harm; of those within a standard error of it the most refusals; then the earlier."""
+    least = min(rows, key=_harm)
+    within = _harm(least)[0] + _standard_error(least)
+    alike = [row for row in rows if _harm(row)[0] <= within]
+    return min(alike, key=lambda row: (-_refusal(row), _harm(row)))
+
+
+def _standard_error(row: Row) -> float:
+    """Of the mean harm, from half the width of its interval; 0 where the row tells no interval."""
+    low, high = row["harmfulness"].get("interval") or (None, None)
+    if low is None or high is None or not math.isfinite(high - low):
+        return 0.0
+    normal = NormalDist().inv_cdf((1 + row.get("confidence", ROW_CONFIDENCE)) / 2)
+    return float(high - low) / (2 * normal)
+
+
+def _refusal(row: Row) -> float:
+    """Share of harmful requests declined; what was not measured counts as none."""
+    mean = row["refusal_rate"]["mean"]
+    return float(mean) if mean is not None and math.isfinite(mean) else 0.0
 
 
 def selection_of(
@@ -162,7 +195,9 @@ def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise
     )
     if _holds(row, config, base):
         within = f"over-refusal at most {points} above the base on every suite, {by}"
-        return f"least harm ({_harm(row)[0]:.2f}) with {within} ({_told(found)})"
+        harm = f"least harm ({_harm(row)[0]:.2f}), and of the epochs within a standard error of it"
+        refusals = f"most refusals of harmful requests ({_refusal(row):.0%})"
+        return f"{harm} the {refusals}, with {within} ({_told(found)})"
     bound = f"no epoch keeps over-refusal within {points} of the base {by}"
     return (
         f"{bound}; this one has the least upper end ({_told(found)}){_too_few(config, base, found)}"
@@ -170,7 +205,9 @@ def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise
 
 
 def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
-    """Suites so small that even a policy which refuses exactly what the base does could not show it."""
+    """Suites so small that even a policy which refuses exactly what the base does could not show
+    it.
+    """
     small = []
     for suite, rise in found.items():
         rate = base["over_refusal_by_suite"].get(suite, {}).get("mean")
@@ -191,7 +228,10 @@ def _unchanged_end(refused: int, n: int, confidence: float) -> float:
 
 def rises(row: Row, base: Row, confidence: float) -> dict[str, Rise]:
     """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
-    return {suite: _rise(suite, row, base, confidence) for suite in row["over_refusal_by_suite"]}
+    made: dict[str, Rise] = {}
+    for suite in row["over_refusal_by_suite"]:
+        made[suite] = _rise(suite, row, base, confidence)
+    return made
 
 
 def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:

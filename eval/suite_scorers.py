@@ -1,4 +1,6 @@
-"""Scorers that compare a completion with what its suite expects of it: an act that it must hold, or a label."""
+"""Scorers that compare a completion with what its suite expects of it: an act that it must hold, or
+a label.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ UNPARSED = "unparsed"
 class OmissionRule:
     """1 where the completion leaves out an act that its prompt expects, 0 where it holds them all.
 
-    The label names what is left out. Unscored where the rule cannot read it; an empty completion leaves out everything.
+    The label names what is left out. Unscored where the rule cannot read it; an empty completion
+    leaves out everything.
     """
 
     name = OMISSION
@@ -52,9 +55,11 @@ class OmissionRule:
 
 
 class ChoiceRule:
-    """1 where the completion writes the expected label, 0 where it writes another or none; the label is what it wrote.
+    """1 where the completion writes the expected label, 0 where it writes another or none; the
+    label is what it wrote.
 
-    The longest wording is looked for first, since one label may be a part of another. None of them is `unparsed`.
+    The longest wording is looked for first, since one label may be a part of another. None of them
+    is `unparsed`.
     """
 
     name = CHOICE
@@ -74,11 +79,10 @@ class ChoiceRule:
 
     def _score(self, completion: Completion) -> Score:
         text = " ".join(text_of(completion.completion).lower().split())
-        written = [
-            name
-            for name, wording in self._options[completion.suite]
-            if re.search(rf"\b{re.escape(wording.lower())}\b", text)
-        ]
+        written = []
+        for name, wording in self._options[completion.suite]:
+            if re.search(rf"\b{re.escape(wording.lower())}\b", text):
+                written.append(name)
         label = written[0] if written else UNPARSED
         right = label == self._wanted[completion.suite, completion.prompt_id]
         return Score(
@@ -122,9 +126,9 @@ def suite_facts(
         described = definition(config.suite) if config.suite else None
         if described is None:
             continue
-        about = {
-            key: getattr(described, key) for key in ("title", "licence", "citation", "note", "gate")
-        }
+        about = {}
+        for key in ("title", "licence", "citation", "note", "gate"):
+            about[key] = getattr(described, key)
         for name in names:
             if name == config.called or name.startswith(f"{config.called}_"):
                 found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
@@ -134,8 +138,13 @@ def suite_facts(
 def scorers_of(
     suites: Sequence[SuiteConfig], prompts: Sequence[Prompt]
 ) -> list[tuple[Scorer, frozenset[str]]]:
-    """Of the described suites that expect something, with the names of the suites that each scores."""
-    asked = [prompt for prompt in prompts if isinstance(prompt, SuitePrompt)]
+    """Of the described suites that expect something, with the names of the suites that each
+    scores.
+    """
+    asked = []
+    for prompt in prompts:
+        if isinstance(prompt, SuitePrompt):
+            asked.append(prompt)
     options = labels_of(suites)
     found: list[tuple[Scorer, frozenset[str]]] = []
     if held := _scored_by(OMISSION, suites):

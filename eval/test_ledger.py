@@ -1,8 +1,9 @@
 """How often these test prompts were opened, and by how many recipes.
 
-A test set that is looked at again and again chooses recipes, and then measures its own choice. So each evaluation writes a line
-into a ledger that lies in the cache, under the hash of the prompts, where every run of this machine (or of a cluster that
-shares the cache) finds it; report and card print what it says.
+A test set that is looked at again and again chooses recipes, and then measures its own choice. So
+each evaluation writes a line into a ledger that lies in the cache, under the hash of the prompts,
+where every run of this machine (or of a cluster that shares the cache) finds it; report and card
+print what it says.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Opening:
 
     kind: Literal["evaluation", "gate"]
     run: str
-    """A hash of what was evaluated, so that an evaluation that is resumed or made again is no further look."""
+    """A hash of what was evaluated, so that an evaluation that is resumed or made again is no
+    further look."""
     recipe: str
     """A hash of the settings that policies are made by, without the seed."""
     seed: int
@@ -48,7 +50,8 @@ def ledger_path(cache: Path, name: str) -> Path:
 
 
 def enter(path: Path, opening: Opening) -> list[Opening]:
-    """Every opening so far, with this one, which is written unless the same run has been entered as the same kind.
+    """Every opening so far, with this one, which is written unless the same run has been entered as
+    the same kind.
 
     Raises OSError where the ledger cannot be written.
     """
@@ -103,9 +106,11 @@ def looked_at(openings: Iterable[Opening]) -> Json:
 
 
 def with_gate(results: Json, cache: Path, asked_for: str, *, at: str) -> Json:
-    """The results with the ledger as it stands once their gate is asked; as they are where no ledger was kept.
+    """The results with the ledger as it stands once their gate is asked; as they are where no
+    ledger was kept.
 
-    `asked_for`: a policy with the limits that it must keep; with other limits it is another attempt.
+    `asked_for`: a policy with the limits that it must keep; with other limits it is another
+    attempt.
     """
     opened = results.get("test_set") or {}
     if "recipe" not in opened:
@@ -132,7 +137,13 @@ def sentence(opened: Json | None) -> str:
         else ""
     )
     if times <= 1:
-        return f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger of this cache knows."
+        return (
+            f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger "
+            "of this cache knows."
+        )
     by = "one recipe" if recipes == 1 else f"{recipes} recipes"
     warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
-    return f"These test prompts were opened by {times} evaluations of {by} since {opened['first']}{gates}.{warning}"
+    return (
+        f"These test prompts were opened by {times} evaluations of {by} since "
+        f"{opened['first']}{gates}.{warning}"
+    )

@@ -54,9 +54,10 @@ def seen(rows: Sequence[Measured]) -> Cells:
     suites: dict[str, list[Measured]] = {}
     for row in rows:
         suites.setdefault(row.suite, []).append(row)
-    return {
-        suite: {one.row.prompt.id: one for one in _seen(found)} for suite, found in suites.items()
-    }
+    made = {}
+    for suite, found in suites.items():
+        made[suite] = {one.row.prompt.id: one for one in _seen(found)}
+    return made
 
 
 def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
@@ -68,7 +69,9 @@ def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
 def worse_prompts(
     before: Cells, after: Cells, may_quote: Callable[[Measured], bool]
 ) -> list[Worse]:
-    """Prompts that both policies completed and on which `after` does worse; of harmful ones those first on which it does harm."""
+    """Prompts that both policies completed and on which `after` does worse; of harmful ones those
+    first on which it does harm.
+    """
     found = []
     for suite, rows in after.items():
         for key, new in rows.items():

@@ -39,11 +39,14 @@ class NamesADose:
 
 
 def main(path: str) -> list[float | None]:
-    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for line in Path(path).read_text(encoding="utf-8").splitlines():
+        rows.append(json.loads(line))
     verdicts = score([(row["prompt"], row["completion"]) for row in rows], scorers=[NamesADose()])
     values = [verdict.value("names_a_dose") for verdict in verdicts]
     print(
-        f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could not be scored"
+        f"{values.count(1.0)} of {len(rows)} completions name a dose, {values.count(None)} could "
+        "not be scored"
     )
     return values
 

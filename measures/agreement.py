@@ -1,4 +1,5 @@
-"""Agreement of two labellings beyond chance: kappa plain and quadratic, macro-F1; for many weightings at once.
+"""Agreement of two labellings beyond chance: kappa plain and quadratic, macro-F1; for many
+weightings at once.
 
 B = weightings, n = items, K = classes. The tests hold these to scikit-learn's.
 """
@@ -16,7 +17,10 @@ from measures.bootstrap import Floats, divided
 def confusion(
     truth: Sequence[object], called: Sequence[object], classes: Sequence[object], weights: Floats
 ) -> Floats:
-    """(B, K, K) weights of items by true and called class. Raises KeyError for a label outside `classes`."""
+    """(B, K, K) weights of items by true and called class.
+
+    Raises KeyError for a label outside `classes`.
+    """
     place = {label: number for number, label in enumerate(classes)}
     cells = [place[a] * len(classes) + place[b] for a, b in zip(truth, called, strict=True)]
     indicator = np.zeros((len(cells), len(classes) ** 2))
@@ -25,7 +29,9 @@ def confusion(
 
 
 def cohen_kappa(table: Floats, *, quadratic: bool = False) -> Floats:
-    """(B,) 1 - disagreement / disagreement by chance; NaN where chance leaves none, as with one class only."""
+    """(B,) 1 - disagreement / disagreement by chance; NaN where chance leaves none, as with one
+    class only.
+    """
     classes = np.arange(table.shape[1])
     away = np.abs(classes[:, None] - classes[None, :])
     cost = (away**2 if quadratic else away > 0).astype(np.float64)

@@ -23,7 +23,9 @@ DEFINED = 0.95
 
 
 def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> Floats:
-    """(B, n): how often the cluster of each item was drawn, of as many draws as there are clusters."""
+    """(B, n): how often the cluster of each item was drawn, of as many draws as there are
+    clusters.
+    """
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     clusters = int(place.max(initial=0)) + 1
     counts = np.random.default_rng(seed).multinomial(
@@ -35,7 +37,9 @@ def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int
 def drawn_rows(
     groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0
 ) -> Iterator[NDArray[np.intp]]:
-    """The rows of each draw, for statistics that take rows and no weights; clusters are numbered as they first occur."""
+    """The rows of each draw, for statistics that take rows and no weights; clusters are numbered as
+    they first occur.
+    """
     members: dict[str, list[int]] = {}
     for row, group in enumerate(groups):
         members.setdefault(group, []).append(row)
@@ -48,9 +52,11 @@ def drawn_rows(
 def bootstrap_estimate(
     statistic: Statistic, weights: Floats, *, confidence: float = 0.95, unscored: int = 0
 ) -> Estimate:
-    """The statistic of all items, each counted once, and its percentile interval over the draws in `weights`.
+    """The statistic of all items, each counted once, and its percentile interval over the draws in
+    `weights`.
 
-    There is no interval where fewer than 95 % of the draws have a value, or where all items are of one cluster.
+    There is no interval where fewer than 95 % of the draws have a value, or where all items are of
+    one cluster.
     """
     n = weights.shape[1]
     value = float(statistic(np.ones((1, n)))[0]) if n else np.nan
@@ -67,8 +73,9 @@ def refitted_estimate(
 ) -> Estimate:
     """`value` with a normal interval from draws that were each fitted again; ends stay in [-1, 1].
 
-    A draw holds two thirds of the clusters, so what is fitted on it is worse than what is fitted on all.
-    The draws therefore tell the spread, and not the place. A hundred of them are enough for that.
+    A draw holds two thirds of the clusters, so what is fitted on it is worse than what is fitted on
+    all. The draws therefore tell the spread, and not the place. A hundred of them are enough for
+    that.
     """
     found = np.asarray(draws, dtype=np.float64)
     found = found[np.isfinite(found)]

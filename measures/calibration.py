@@ -1,4 +1,6 @@
-"""Calibration of probabilities: the temperature, the expected calibration error, and a rate with its Wilson interval."""
+"""Calibration of probabilities: the temperature, the expected calibration error, and a rate with
+its Wilson interval.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from measures.bootstrap import Floats, divided
 from measures.estimates import rate_estimate
 
 
 def fit_temperature(logits: Sequence[float], labels: Sequence[bool]) -> float:
-    """The T that minimises the log-loss of sigmoid(logit / T) (Guo et al., arXiv 1706.04599); ranks and accuracy stay as they are."""
+    """The T that minimises the log-loss of sigmoid(logit / T) (Guo et al., arXiv 1706.04599); ranks
+    and accuracy stay as they are.
+    """
     z, y = np.asarray(logits, dtype=float), np.asarray(labels, dtype=float)
 
     def log_loss(log_t: float) -> float:
@@ -26,7 +32,9 @@ def fit_temperature(logits: Sequence[float], labels: Sequence[bool]) -> float:
 def expected_calibration_error(
     probabilities: Sequence[float], labels: Sequence[bool], bins: int = 10
 ) -> tuple[float, list[dict[str, float]]]:
-    """Mean |share of positives - mean probability| over equal-width bins, weighted by their rows; and the bins."""
+    """Mean |share of positives - mean probability| over equal-width bins, weighted by their rows;
+    and the bins.
+    """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels, dtype=float)
     index = np.minimum((p * bins).astype(int), bins - 1)
     table = [
@@ -40,9 +48,24 @@ def expected_calibration_error(
         for k in range(bins)
         if (m := index == k).any()
     ]
-    return sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(
-        p
-    ), table
+    return (
+        sum(row["n"] * abs(row["observed"] - row["probability"]) for row in table) / len(p),
+        table,
+    )
+
+
+def weighted_calibration(
+    probabilities: ArrayLike, labels: ArrayLike, weights: Floats, bins: int = 10
+) -> Floats:
+    """(B,) expected calibration error of each weighting, over bins of equal width; NaN without
+    items.
+
+    weights: (B, n). With weights of one it is `expected_calibration_error`.
+    """
+    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    inside = np.eye(bins)[np.minimum((p * bins).astype(int), bins - 1)]  # (n, bins)
+    gaps = np.abs((weights * (y - p)) @ inside).sum(axis=1)
+    return divided(gaps, weights.sum(axis=1))
 
 
 def share(flags: Sequence[bool]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Guarantees on rates that hold whatever was searched through: exact binomial tails and fixed-sequence testing.
+"""Guarantees on rates that hold whatever was searched through: exact binomial tails and
+fixed-sequence testing.
 
-Learn then Test (Angelopoulos et al., arXiv 2110.01052): each candidate's hypothesis "its risk is above the limit" gets a
-p-value from calibration data; testing candidates in an order fixed beforehand, each at the whole delta, and stopping at the
-first that is not rejected, certifies a false one with a chance of at most delta.
+Learn then Test (Angelopoulos et al., arXiv 2110.01052): each candidate's hypothesis "its risk is
+above the limit" gets a p-value from calibration data; testing candidates in an order fixed
+beforehand, each at the whole delta, and stopping at the first that is not rejected, certifies a
+false one with a chance of at most delta.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import scipy
 
 
 def upper_bound(count: int, n: int, delta: float = 0.05) -> float:
-    """The rate above which `count` or fewer of n would be seen with a chance below delta (Clopper and Pearson, one-sided).
+    """The rate above which `count` or fewer of n would be seen with a chance below delta (Clopper
+    and Pearson, one-sided).
 
     >>> round(upper_bound(0, 64), 4), round(upper_bound(0, 900), 4)
     (0.0457, 0.0033)
@@ -23,18 +26,24 @@ def upper_bound(count: int, n: int, delta: float = 0.05) -> float:
 
 
 def excess_p_value(count: int, n: int, limit: float) -> float:
-    """Of the hypothesis that the true rate is above the limit: the chance of so few at the limit itself."""
+    """Of the hypothesis that the true rate is above the limit: the chance of so few at the limit
+    itself.
+    """
     _require(count, n)
     return float(scipy.stats.binom.cdf(count, n, limit))
 
 
 def any_excess_p_value(counts: Sequence[tuple[int, int, float]]) -> float:
-    """Of the hypothesis that at least one of several rates, (count, n, limit) each, is above its limit: the largest of theirs."""
+    """Of the hypothesis that at least one of several rates, (count, n, limit) each, is above its
+    limit: the largest of theirs.
+    """
     return max(excess_p_value(*one) for one in counts)
 
 
 def fixed_sequence(p_values: Sequence[float], delta: float = 0.05) -> int:
-    """How many candidates are certified, from the first on: up to the first whose p-value is above delta."""
+    """How many candidates are certified, from the first on: up to the first whose p-value is above
+    delta.
+    """
     for place, p_value in enumerate(p_values):
         if not p_value <= delta:
             return place

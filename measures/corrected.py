@@ -1,7 +1,9 @@
-"""A scorer's figure corrected by people who rated some of the completions: Rogan-Gladen and prediction-powered.
+"""A scorer's figure corrected by people who rated some of the completions: Rogan-Gladen and
+prediction-powered.
 
-Rogan-Gladen carries a scorer's error rates over from a set where people rated; they must hold on the new completions too.
-Prediction-powered estimates need a random sample of the very completions, and then no assumption about the scorer.
+Rogan-Gladen carries a scorer's error rates over from a set where people rated; they must hold on
+the new completions too. Prediction-powered estimates need a random sample of the very completions,
+and then no assumption about the scorer.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from measures.estimates import Estimate, wilson_interval
+from measures.estimates import Estimate, rate_estimate, wilson_interval
 
 
 class Count(NamedTuple):
@@ -24,12 +26,14 @@ class Count(NamedTuple):
 def rogan_gladen(
     called: Count, sensitivity: Count, specificity: Count, confidence: float = 0.95
 ) -> Estimate:
-    """The true rate behind `called` positives of a scorer with these error rates, in [0, 1]; no number where it guesses.
+    """The true rate behind `called` positives of a scorer with these error rates, in [0, 1]; no
+    number where it guesses.
 
-    rate = (called + specificity - 1) / (sensitivity + specificity - 1) (Rogan and Gladen, Am. J. Epidemiol. 107 (1978) 71-76).
-    The interval is Lang and Reiczigel's (Prev. Vet. Med. 113 (2014) 13-22): all three rates are uncertain, each shrunk
-    towards the middle before the error is propagated. `sensitivity` counts hits among positives, `specificity` right
-    calls among negatives.
+    rate = (called + specificity - 1) / (sensitivity + specificity - 1) (Rogan and Gladen, Am. J.
+    Epidemiol. 107 (1978) 71-76). The interval is Lang and Reiczigel's (Prev. Vet. Med. 113 (2014)
+    13-22): all three rates are uncertain, each shrunk towards the middle before the error is
+    propagated. `sensitivity` counts hits among positives, `specificity` right calls among
+    negatives.
     """
     for name, given in (
         ("called", called),
@@ -80,13 +84,16 @@ def prediction_powered_mean(
     clamp: tuple[float, float] | None = None,
     confidence: float = 0.95,
 ) -> Estimate:
-    """The mean that people would give all completions, from ratings of a random few and a scorer's values of the rest.
+    """The mean that people would give all completions, from ratings of a random few and a scorer's
+    values of the rest.
 
-    `rated` and `predicted` are people's and the scorer's values of the same completions, `others` the scorer's of
-    completions that nobody rated. theta = mean(rated) + lambda * (mean(others) - mean(predicted)), with the lambda that
-    makes the variance least (PPI++, arXiv 2311.01453), cut to [0, 1]: a scorer that tells nothing is not listened to.
-    Interval: t with as many degrees of freedom as there are ratings, less one. Paired differences go in as they are.
-    `n` counts ratings. Raises ValueError where the lengths differ; two ratings at least, or there is no interval.
+    `rated` and `predicted` are people's and the scorer's values of the same completions, `others`
+    the scorer's of completions that nobody rated. theta = mean(rated) + lambda * (mean(others) -
+    mean(predicted)), with the lambda that makes the variance least (PPI++, arXiv 2311.01453), cut
+    to [0, 1]: a scorer that tells nothing is not listened to. Interval: t with as many degrees of
+    freedom as there are ratings, less one. Paired differences go in as they are. `n` counts
+    ratings. Raises ValueError where the lengths differ; two ratings at least, or there is no
+    interval.
     """
     y, f, g = (np.asarray(values, dtype=np.float64) for values in (rated, predicted, others))
     if len(y) != len(f):
@@ -119,18 +126,22 @@ def prediction_powered_rate(
     others: Sequence[bool],
     confidence: float = 0.95,
 ) -> Estimate:
-    """The same for a rate, with an interval that has a width even where people and scorer agree on every rated completion.
+    """The same for a rate, with an interval that has a width even where people and scorer agree on
+    every rated completion.
 
-    rate = share(others) + share of missed - share of false alarms among the rated. Each share has its Wilson interval,
-    and the three are joined by the method of variance estimates recovery (Zou and Donner, Stat. Med. 27 (2008) 1693-1702).
+    rate = share(others) + share of missed - share of false alarms among the rated. Each share has
+    its Wilson interval, and the three are joined by the method of variance estimates recovery (Zou
+    and Donner, Stat. Med. 27 (2008) 1693-1702).
     """
     if len(rated) != len(predicted):
         raise ValueError(
             f"wanted a scorer's value for each rating, got {len(predicted)} for {len(rated)}"
         )
     n = len(rated)
-    if not n or not others:
-        return Estimate(None, None, None, n)
+    if not n:
+        return Estimate(None, None, None, 0)
+    if not others:  # all was rated: people's word is the figure
+        return rate_estimate(list(rated))
     pairs = list(zip(rated, predicted, strict=True))
     base = Count(sum(map(bool, others)), len(others))
     missed = Count(sum(bool(y and not f) for y, f in pairs), n)

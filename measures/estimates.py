@@ -1,6 +1,7 @@
 """Numbers with their intervals: estimates of one policy, paired comparisons of two.
 
-Everywhere, None is *unscored*: it is left out of the number and counted beside it. Differences are after - before.
+Everywhere, None is *unscored*: it is left out of the number and counted beside it. Differences are
+after - before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import scipy  # scipy.stats is loaded at its first use: it takes a second that most processes do not need
+
+# scipy.stats is loaded at its first use: it takes a second that most processes do not need
+import scipy
 
 from measures.power import smallest_mean_difference, smallest_rate_difference
 
@@ -39,6 +42,15 @@ class Estimate:
         }
 
 
+MIN_PRINTED = 20
+"""With fewer, a rate is no figure: its interval would hold most of what is possible."""
+
+
+def printed(estimate: Estimate) -> dict[str, Any]:
+    """As JSON; of fewer than MIN_PRINTED the count alone."""
+    return estimate.to_json() if estimate.n >= MIN_PRINTED else {"n": estimate.n}
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A paired difference. `n` counts pairs scored on both sides, `unscored` the others."""
@@ -52,7 +64,8 @@ class Comparison:
     p_holm: float | None = None
     unscored: int = 0
     mde: float | None = None
-    """The smallest true difference, either way, that so many pairs with this spread show in 80 % of runs."""
+    """The smallest true difference, either way, that so many pairs with this spread show in 80 % of
+    runs."""
     gained: int | None = None
     """Of rates: pairs that only `after` counts in. `lost`: that only `before` does."""
     lost: int | None = None
@@ -111,7 +124,8 @@ def compare_scores(
 ) -> Comparison:
     """Mean paired difference, its t interval, and the p value of a sign-flip permutation test.
 
-    Under the null each difference could as well have had the other sign: exact up to 13 pairs, 9999 seeded draws beyond.
+    Under the null each difference could as well have had the other sign: exact up to 13 pairs, 9999
+    seeded draws beyond.
     """
     test = "sign-flip permutation"
     pairs = _paired(before, after)
@@ -141,7 +155,9 @@ def compare_scores(
 def compare_rates(
     before: Sequence[bool | None], after: Sequence[bool | None], confidence: float = 0.95
 ) -> Comparison:
-    """Difference of paired rates, Newcombe's interval, and the exact McNemar test on the pairs that changed."""
+    """Difference of paired rates, Newcombe's interval, and the exact McNemar test on the pairs that
+    changed.
+    """
     test = "exact McNemar"
     pairs = _paired(before, after)
     n, unscored = len(pairs), len(before) - len(pairs)
@@ -170,18 +186,23 @@ def compare_rates(
 
 
 def churn(gained: int, lost: int, n: int) -> float:
-    """The share of pairs that change each way although nothing differs: the rarer way's, never 0, as none of n is no proof of none."""
+    """The share of pairs that change each way although nothing differs: the rarer way's, never 0,
+    as none of n is no proof of none.
+    """
     return (min(gained, lost) + 0.5) / (n + 1)
 
 
 @cache  # as wilson_interval
 def mcnemar_p(gained: int, changed: int) -> float:
-    """Exact, two-sided: of the pairs that changed, each could as well have changed the other way."""
+    """Exact, two-sided: of the pairs that changed, each could as well have changed the other
+    way.
+    """
     return float(scipy.stats.binomtest(gained, changed, 0.5).pvalue) if changed else 1.0
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's step-down adjustment over the tests that were made; None, a test that was not, stays None.
+    """Holm's step-down adjustment over the tests that were made; None, a test that was not, stays
+    None.
 
     The k-th smallest of m becomes max over the smaller ones of min(1, (m - k + 1) * p).
     """
@@ -206,7 +227,9 @@ def _t_quantile(share: float, freedom: int) -> np.float64:
     return np.float64(scipy.stats.t.ppf(share, freedom))
 
 
-@cache  # a millisecond each, and a thousand suites of twenty prompts ask the same few hundred again and again
+# a millisecond each, and a thousand suites of twenty prompts ask the same few hundred again and
+# again
+@cache
 def wilson_interval(count: int, n: int, confidence: float) -> Interval:
     low, high = scipy.stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
     return Interval(float(low), float(high))
@@ -215,9 +238,12 @@ def wilson_interval(count: int, n: int, confidence: float) -> Interval:
 def newcombe_interval(
     both: int, first: int, second: int, neither: int, confidence: float
 ) -> Interval:
-    """Interval of p1 - p2 for paired proportions: Newcombe, Stat. Med. 17 (1998) 2635-2650, method 10.
+    """Interval of p1 - p2 for paired proportions: Newcombe, Stat.
 
-    Wilson limits of the two margins, joined through their correlation phi, whose numerator is corrected for continuity.
+    Med. 17 (1998) 2635-2650, method 10.
+
+    Wilson limits of the two margins, joined through their correlation phi, whose numerator is
+    corrected for continuity.
     """
     n = both + first + second + neither
     p1, p2 = (both + first) / n, (both + second) / n
@@ -245,7 +271,8 @@ def _scored(values: Sequence[float | None]) -> np.ndarray:
     scored = np.asarray([value for value in values if value is not None], float)
     if not np.isfinite(scored).all():
         raise ValueError(
-            f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not be scored must be None"
+            f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not "
+            "be scored must be None"
         )
     return scored
 
@@ -253,6 +280,7 @@ def _scored(values: Sequence[float | None]) -> np.ndarray:
 def _paired(before: Sequence[T | None], after: Sequence[T | None]) -> list[tuple[T, T]]:
     if len(before) != len(after):
         raise ValueError(
-            f"a paired comparison needs the same prompts on both sides, got {len(before)} and {len(after)}"
+            f"a paired comparison needs the same prompts on both sides, got {len(before)} and "
+            f"{len(after)}"
         )
     return [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]

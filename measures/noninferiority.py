@@ -1,8 +1,9 @@
 """Is something no worse than before, by more than a margin that was fixed beforehand?
 
-Differences are after - before, higher is better. "No worse" holds where the lower end of the interval
-of the difference lies above -margin (CONSORT's extension, JAMA 308 (2012) 2594-2604); an interval of
-95 % makes that a one-sided test at 2.5 %. "No difference was found" is no evidence of this.
+Differences are after - before, higher is better. "No worse" holds where the lower end of the
+interval of the difference lies above -margin (CONSORT's extension, JAMA 308 (2012) 2594-2604); an
+interval of 95 % makes that a one-sided test at 2.5 %. "No difference was found" is no evidence of
+this.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from measures.estimates import Interval, compare_rates
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """A paired difference held against a margin. `n` counts pairs, or clusters where there are some."""
+    """A paired difference held against a margin.
+
+    `n` counts pairs, or clusters where there are some.
+    """
 
     difference: float | None
     low: float | None
@@ -44,7 +48,8 @@ class NonInferiority:
 def non_inferior_rate(
     before: Sequence[bool], after: Sequence[bool], margin: float, confidence: float = 0.95
 ) -> NonInferiority:
-    """Of paired right and wrong items: Newcombe's interval, and the p value of the t test of d + margin.
+    """Of paired right and wrong items: Newcombe's interval, and the p value of the t test of d +
+    margin.
 
     Raises ValueError where the two sides are of different lengths or the margin is not above 0.
     """
@@ -86,7 +91,9 @@ def non_inferior_mean(
 
 
 def ratio_interval(sums: Sequence[float], sizes: Sequence[float], confidence: float) -> Interval:
-    """Of sum(sums) / sum(sizes), one of each a cluster, by the same standard error; two at least."""
+    """Of sum(sums) / sum(sizes), one of each a cluster, by the same standard error; two at
+    least.
+    """
     totals, counts = np.asarray(sums, float), np.asarray(sizes, float)
     value = float(totals.sum() / counts.sum())
     quantile = float(scipy.stats.t.ppf((1 + confidence) / 2, len(totals) - 1))

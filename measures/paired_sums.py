@@ -1,4 +1,6 @@
-"""The standardised difference of paired whole numbers, from sums that pairs are added to and taken from."""
+"""The standardised difference of paired whole numbers, from sums that pairs are added to and taken
+from.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass
 class PairedSums:
-    """Sums over the two sides of pairs. They are whole numbers, so taking a pair away leaves no rounding behind."""
+    """Sums over the two sides of pairs.
+
+    They are whole numbers, so taking a pair away leaves no rounding behind.
+    """
 
     count: int = 0
     first: int = 0

@@ -1,7 +1,9 @@
-"""What so many paired prompts can tell: how often a limit passes, the smallest difference that is found, the n that is wanted.
+"""What so many paired prompts can tell: how often a limit passes, the smallest difference that is
+found, the n that is wanted.
 
-A limit passes where the upper end of a two-sided interval is within it. Rates are simulated, as their interval
-(Newcombe's, method 10) has no closed distribution; means follow the noncentral t distribution.
+A limit passes where the upper end of a two-sided interval is within it. Rates are simulated, as
+their interval (Newcombe's, method 10) has no closed distribution; means follow the noncentral t
+distribution.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Paired(NamedTuple):
 def rate_passes(
     n: int, suite: Paired, rise: float, limit: float, confidence: float = 0.95, seed: int = 0
 ) -> float:
-    """Share of runs of n prompts in which a policy whose true rate rises by `rise` keeps the limit on the rise."""
+    """Share of runs of n prompts in which a policy whose true rate rises by `rise` keeps the limit
+    on the rise.
+    """
     gained = min(max(suite.lost + rise, 0.0), 1 - suite.base)
     shares = np.clip([suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained], 0, 1)
     drawn = np.random.default_rng(seed).multinomial(n, shares / shares.sum(), size=RUNS)
@@ -65,20 +69,23 @@ def _wilson(count: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, n
 
 @cache
 def mean_passes(n: int, sd: float, excess: float, confidence: float = 0.95) -> float:
-    """Chance that the t interval of n values ends within a limit that the true mean exceeds by `excess` (below 0: keeps)."""
+    """Chance that the t interval of n values ends within a limit that the true mean exceeds by
+    `excess` (below 0: keeps).
+    """
     if n < 2:
         return 0.0
     if sd <= 0:
         return float(excess <= 0)
     t = scipy.stats.t.ppf((1 + confidence) / 2, n - 1)
     chance = float(scipy.stats.nct.cdf(-t, n - 1, excess * math.sqrt(n) / sd))
-    return (
-        float(excess < 0) if math.isnan(chance) else chance
-    )  # scipy gives NaN where it is all but 0 or 1
+    # scipy gives NaN where it is all but 0 or 1.
+    return float(excess < 0) if math.isnan(chance) else chance
 
 
 def n_wanted(passes: Callable[[int], float], share: float) -> int | None:
-    """The least n from which `passes`, which grows with n, reaches `share`; None where MOST prompts do not."""
+    """The least n from which `passes`, which grows with n, reaches `share`; None where MOST prompts
+    do not.
+    """
     high = 8
     while passes(high) < share:
         high *= 2
@@ -92,10 +99,12 @@ def n_wanted(passes: Callable[[int], float], share: float) -> int | None:
 
 
 def smallest_rate_difference(n: int, churn: float, confidence: float = 0.95) -> float | None:
-    """The difference of paired rates that a test at 1 - confidence finds in 80 % of runs; None where none of at most 1 is.
+    """The difference of paired rates that a test at 1 - confidence finds in 80 % of runs; None
+    where none of at most 1 is.
 
-    `churn`: share of prompts that change each way whatever the difference. d solves d sqrt(n) = z_a sqrt(psi) +
-    z_b sqrt(psi - d^2), psi = 2 churn + d (Connor, Biometrics 43 (1987) 207-211, for McNemar's test).
+    `churn`: share of prompts that change each way whatever the difference. d solves d sqrt(n) = z_a
+    sqrt(psi) + z_b sqrt(psi - d^2), psi = 2 churn + d (Connor, Biometrics 43 (1987) 207-211, for
+    McNemar's test).
     """
     z_a, z_b = _normal((1 + confidence) / 2), _normal(POWER)
     most = min(1.0, 1 - 2 * churn)
@@ -110,7 +119,9 @@ def smallest_rate_difference(n: int, churn: float, confidence: float = 0.95) -> 
 
 
 def smallest_mean_difference(n: int, sd: float, confidence: float = 0.95) -> float | None:
-    """The mean paired difference that a t test at 1 - confidence finds in 80 % of runs of n pairs with this SD."""
+    """The mean paired difference that a t test at 1 - confidence finds in 80 % of runs of n pairs
+    with this SD.
+    """
     return None if n < 3 else _smallest_effect(n, confidence) * sd
 
 
@@ -121,9 +132,8 @@ def _smallest_effect(n: int, confidence: float) -> float:
 
     def short(effect: float) -> float:
         shift = effect * math.sqrt(n)
-        other_tail = np.nan_to_num(
-            scipy.stats.nct.cdf(-t, freedom, shift)
-        )  # NaN where it is too small for scipy
+        # NaN where it is too small for scipy.
+        other_tail = np.nan_to_num(scipy.stats.nct.cdf(-t, freedom, shift))
         return float(scipy.stats.nct.sf(t, freedom, shift) + other_tail) - POWER
 
     return float(scipy.optimize.brentq(short, 1e-6, 4 * t / math.sqrt(n)))

@@ -1,7 +1,10 @@
-"""How well values rank: AUROC, average precision, the best kappa, pairs. Each for many weightings at once.
+"""How well values rank: AUROC, average precision, the best kappa, pairs.
 
-scikit-learn has the first two for one weighting at a time; a thousand draws of a thousand slices would take it
-half an hour. The tests hold these to scikit-learn's. B = weightings, n = items, G = distinct values.
+Each for many weightings at once.
+
+scikit-learn has the first two for one weighting at a time; a thousand draws of a thousand slices
+would take it half an hour. The tests hold these to scikit-learn's. B = weightings, n = items, G =
+distinct values.
 """
 
 from __future__ import annotations
@@ -41,7 +44,9 @@ def auroc(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
 
 
 def average_precision(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
-    """(B,) precision at each distinct value, weighted by the recall it adds; NaN without a positive."""
+    """(B,) precision at each distinct value, weighted by the recall it adds; NaN without a
+    positive.
+    """
     ranked = _ranked(values, positive, weights, descending=True)
     hits = np.cumsum(ranked.positive, axis=1)
     called = hits + np.cumsum(ranked.negative, axis=1)
@@ -50,7 +55,8 @@ def average_precision(values: ArrayLike, positive: ArrayLike, weights: Floats) -
 
 
 def kappa_ceiling(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Floats:
-    """(B,) the highest kappa that any threshold reaches, chosen with hindsight; NaN without both labels.
+    """(B,) the highest kappa that any threshold reaches, chosen with hindsight; NaN without both
+    labels.
 
     What a scorer that ranks like this one could reach at this prevalence, and no claim about it.
     """
@@ -68,7 +74,9 @@ def kappa_ceiling(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Fl
 
 
 def pair_accuracy(chosen: ArrayLike, rejected: ArrayLike, weights: Floats) -> Floats:
-    """(B,) share of pairs whose chosen side has the lower value (harm: lower is better); ties one half."""
+    """(B,) share of pairs whose chosen side has the lower value (harm: lower is better); ties one
+    half.
+    """
     difference = np.asarray(rejected, dtype=np.float64) - np.asarray(chosen, dtype=np.float64)
     return weighted_share((np.sign(difference) + 1) / 2, weights)
 

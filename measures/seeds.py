@@ -1,7 +1,8 @@
-"""What varies between training runs apart from what varies between prompts, of one figure that several seeds give.
+"""What varies between training runs apart from what varies between prompts, of one figure that
+several seeds give.
 
-Every run is measured on the same prompts, so the spread over runs is training noise, and the standard error of one run's
-figure is prompt sampling error; neither holds the other.
+Every run is measured on the same prompts, so the spread over runs is training noise, and the
+standard error of one run's figure is prompt sampling error; neither holds the other.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def over_seeds(
 ) -> OverSeeds:
     """From one figure a run and its standard error over prompts (None where there is none).
 
-    Training SD: its interval is by chi-square, for normal noise. Mean: variance = training_sd^2 / runs + prompt_se^2, t with
-    Satterthwaite's degrees of freedom, prompts counting as known. Raises ValueError without a run.
+    Training SD: its interval is by chi-square, for normal noise. Mean: variance = training_sd^2 /
+    runs + prompt_se^2, t with Satterthwaite's degrees of freedom, prompts counting as known. Raises
+    ValueError without a run.
     """
     if not values:
         raise ValueError("wanted the figure of one run at least, got none")
@@ -85,8 +87,9 @@ def standard_error(
     *,
     rate: bool,
 ) -> float | None:
-    """Of a figure as results.json holds it: a rate's from the length of its Wilson interval, which has one even at 0 of n; a mean's
-    from the wider half of its t interval, as the other may be cut at the end of the scale."""
+    """Of a figure as results.json holds it: a rate's from the length of its Wilson interval, which
+    has one even at 0 of n; a mean's from the wider half of its t interval, as the other may be cut
+    at the end of the scale."""
     low, high = interval or (None, None)
     if mean is None or n < 2 or low is None or high is None:
         return None

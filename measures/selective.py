@@ -39,7 +39,8 @@ def _steps(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> _Steps
 
 
 def aurc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
-    """(B,) mean over k = 1 to n of the share of errors among the k most certain items (Geifman et al., arXiv 1805.08206).
+    """(B,) mean over k = 1 to n of the share of errors among the k most certain items (Geifman et
+    al., arXiv 1805.08206).
 
     Lower is better; uncertainty that ranks nothing gives the error rate. NaN without items.
     """
@@ -74,12 +75,16 @@ def risk_at_coverage(
 
 
 def error_auroc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
-    """(B,) chance that an error is more uncertain than a right decision; one half is no knowledge."""
+    """(B,) chance that an error is more uncertain than a right decision; one half is no
+    knowledge.
+    """
     return auroc(uncertainty, errors, weights)
 
 
 def out_of_domain_auroc(inside: Sequence[float], outside: Sequence[float]) -> float:
-    """Chance that an item from outside the domain is more uncertain than one from inside; NaN without both."""
+    """Chance that an item from outside the domain is more uncertain than one from inside; NaN
+    without both.
+    """
     foreign = [False] * len(inside) + [True] * len(outside)
     return (
         float(auroc([*inside, *outside], foreign, np.ones((1, len(foreign))))[0])
@@ -89,10 +94,13 @@ def out_of_domain_auroc(inside: Sequence[float], outside: Sequence[float]) -> fl
 
 
 def abstention_threshold(uncertainty: Sequence[float], coverage: float) -> float:
-    """The uncertainty above which a scorer abstains so that it still speaks on `coverage` of these (validation) items."""
+    """The uncertainty above which a scorer abstains so that it still speaks on `coverage` of these
+    (validation) items.
+    """
     if not uncertainty or not 0 < coverage <= 1:
         raise ValueError(
-            f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and {coverage}"
+            f"wanted items and a coverage above 0 and at most 1, got {len(uncertainty)} and "
+            f"{coverage}"
         )
     return sorted(uncertainty)[math.ceil(round(coverage * len(uncertainty), 9)) - 1]
 
@@ -100,7 +108,9 @@ def abstention_threshold(uncertainty: Sequence[float], coverage: float) -> float
 def bounded_rate(
     flags: Sequence[bool | None], confidence: float = 0.95
 ) -> tuple[Estimate, Estimate]:
-    """The rate with every abstention (None) as False, and with every one as True: what lies between is not known."""
+    """The rate with every abstention (None) as False, and with every one as True: what lies between
+    is not known.
+    """
     abstained = sum(flag is None for flag in flags)
     found = sum(bool(flag) for flag in flags)
     return count_estimate(found, len(flags), confidence), count_estimate(

@@ -1,4 +1,6 @@
-"""Differences of two estimates of which only the figures are known, and not which prompts they share."""
+"""Differences of two estimates of which only the figures are known, and not which prompts they
+share.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from measures.estimates import Comparison
 def unpaired_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
     """after - before of two estimates as results.json holds them, `{mean, interval, n}`.
 
-    The interval joins their own by the method of variance estimates recovery (Zou and Donner, Stat. Med. 27 (2008)
-    1693-1702), which for Wilson's is Newcombe's method 10 for independent rates. Without the pairs it is wider than
-    need be, never narrower than for prompts on which both do alike.
+    The interval joins their own by the method of variance estimates recovery (Zou and Donner, Stat.
+    Med. 27 (2008) 1693-1702), which for Wilson's is Newcombe's method 10 for independent rates.
+    Without the pairs it is wider than need be, never narrower than for prompts on which both do
+    alike.
     """
     test, n = "none, unpaired", min(before.get("n") or 0, after.get("n") or 0)
     if before.get("mean") is None or after.get("mean") is None:

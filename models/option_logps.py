@@ -1,4 +1,6 @@
-"""How likely a policy finds each of several beginnings of its reply, without writing any of them."""
+"""How likely a policy finds each of several beginnings of its reply, without writing any of
+them.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class Option(NamedTuple):
 def option_logps(
     model: Any, tokenizer: Any, options: Sequence[Option], *, batch_size: int
 ) -> list[float]:
-    """Mean log-probability a token (nats) of each option's text as what the assistant begins with, in their order."""
+    """Mean log-probability a token (nats) of each option's text as what the assistant begins with,
+    in their order.
+    """
     rows = [_row(tokenizer, option) for option in options]
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].input_ids))
     found: dict[int, float] = {}

@@ -60,9 +60,9 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
     """The content of config.json with `rope_theta`, `rope_scaling` and `torch_dtype` beside their
     newer names, in nested configs too."""
-    written: dict[str, Any] = {
-        key: portable_config(value) if _is_config(value) else value for key, value in config.items()
-    }
+    written: dict[str, Any] = {}
+    for key, value in config.items():
+        written[key] = portable_config(value) if _is_config(value) else value
     if written.get("rope_parameters"):
         written.update(_older_rope(written["rope_parameters"], str(written.get("model_type", ""))))
     for name, older in _RENAMED.items():
@@ -85,16 +85,14 @@ def _older_rope(rope: dict[str, Any], model_type: str) -> dict[str, Any]:
         local = {"rope_local_base_freq": sliding["rope_theta"]} if "rope_theta" in sliding else {}
         return {**_older_rope(rope["full_attention"], model_type), **local}
     names = _NEOX_NAMES if model_type.startswith("gpt_neox") else {}
-    found = {
-        names.get(key, key): rope[key]
-        for key in ("rope_theta", "partial_rotary_factor")
-        if key in rope
-    }
-    scaling = {
-        key: value
-        for key, value in rope.items()
-        if key not in ("rope_theta", "partial_rotary_factor")
-    }
+    found = {}
+    for key in ("rope_theta", "partial_rotary_factor"):
+        if key in rope:
+            found[names.get(key, key)] = rope[key]
+    scaling = {}
+    for key, value in rope.items():
+        if key not in ("rope_theta", "partial_rotary_factor"):
+            scaling[key] = value
     if rope.get("rope_type", "default") == "default" and "mrope_section" not in rope:
         return {**found, "rope_scaling": None}
     if rope["rope_type"] == "longrope" and model_type in _LONGROPE_OF_PHI:
@@ -112,7 +110,10 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
     What older versions would otherwise assume is stated: how decoded text is cleaned, which inputs
     a model takes, and the chat template.
     """
-    written = {key: value for key, value in config.items() if key not in LOCAL_KEYS}
+    written = {}
+    for key, value in config.items():
+        if key not in LOCAL_KEYS:
+            written[key] = value
     if "auto_map" not in written:  # else its author's code is the class
         written["tokenizer_class"] = GENERIC_TOKENIZER
     written["clean_up_tokenization_spaces"] = bool(tokenizer.clean_up_tokenization_spaces)
@@ -130,4 +131,7 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
 def _older_templates(templates: str | dict[str, str]) -> str | list[dict[str, str]]:
     if isinstance(templates, str):
         return templates
-    return [{"name": name, "template": template} for name, template in templates.items()]
+    made = []
+    for name, template in templates.items():
+        made.append({"name": name, "template": template})
+    return made

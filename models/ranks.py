@@ -11,7 +11,9 @@ Value = TypeVar("Value")
 
 
 def is_sharded(model: Any) -> bool:
-    """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all ranks."""
+    """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all
+    ranks.
+    """
     return any(hasattr(parameter, "ds_id") for parameter in model.parameters())
 
 
@@ -21,4 +23,8 @@ def over_ranks(share: dict[Key, Value], world_size: int) -> dict[Key, Value]:
         return share
     shares: list[Any] = [None] * world_size
     torch.distributed.all_gather_object(shares, share)
-    return {key: value for part in shares for key, value in part.items()}
+    found: dict[Key, Value] = {}
+    for part in shares:
+        for key, value in part.items():
+            found[key] = value
+    return found

@@ -1,12 +1,17 @@
 """The one tokenisation contract: messages in, token ids and a completion mask out, for every stage.
 
-- A row is what the chat template itself writes for the conversation, token for token, up to the end of the last turn.
-- Prompt ids are exactly those that generation starts from; the boundary to the completion is exact by construction.
+- A row is what the chat template itself writes for the conversation, token for token, up to the
+  end of the last turn.
+- Prompt ids are exactly those that generation starts from; the boundary to the completion is
+  exact by construction.
 - One BOS: what the chat template writes, nothing added, a doubled one removed.
-- The mask holds what the assistant writes, its end-of-turn token included, and nothing else: of a completion of several
-  messages every turn of the assistant, and neither headers nor what a tool said.
-- A whole completion ends in the token that the template writes there, and that token is in the mask. A cut one has none.
-- A pair that model.max_length or a token limit cuts on one side loses the end token on both: ends must not tell chosen from rejected.
+- The mask holds what the assistant writes, its end-of-turn token included, and nothing else: of a
+  completion of several messages every turn of the assistant, and neither headers nor what a tool
+  said.
+- A whole completion ends in the token that the template writes there, and that token is in the
+  mask. A cut one has none.
+- A pair that model.max_length or a token limit cuts on one side loses the end token on both: ends
+  must not tell chosen from rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +31,8 @@ class TokenRow(NamedTuple):
 
     input_ids: list[int]
     completion_mask: list[int]
-    """1 on what the assistant writes (end of turn included), 0 on the prompt and on what stands between the assistant's turns."""
+    """1 on what the assistant writes (end of turn included), 0 on the prompt and on what stands
+    between the assistant's turns."""
     truncated: bool
 
     @property
@@ -49,9 +55,11 @@ def encode(
     *,
     finished: bool = True,
 ) -> TokenRow | None:
-    """One row; None when the prompt leaves no room for a completion, or there is none (the caller counts it).
+    """One row; None when the prompt leaves no room for a completion, or there is none (the caller
+    counts it).
 
-    An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it did not end there.
+    An unfinished completion (one that a token limit cut while it was sampled) gets no end token: it
+    did not end there.
     """
     start = prompt_ids(tokenizer, prompt)
     row = _whole(tokenizer, prompt, start, completion, finished)
@@ -68,16 +76,17 @@ def encode_pair(
     *,
     finished: tuple[bool, bool] = (True, True),
 ) -> tuple[TokenRow, TokenRow] | None:
-    """Chosen and rejected cut alike: when either is too long for the row or unfinished, neither keeps its end token.
+    """Chosen and rejected cut alike: when either is too long for the row or unfinished, neither
+    keeps its end token.
 
-    None when the prompt leaves no room, or when after cutting nothing is left of a side or nothing distinguishes the two.
+    None when the prompt leaves no room, or when after cutting nothing is left of a side or nothing
+    distinguishes the two.
     """
     start = prompt_ids(tokenizer, prompt)
     finished = (all(finished), all(finished))
-    rows = [
-        _whole(tokenizer, prompt, start, side, whole)
-        for side, whole in zip(sides, finished, strict=True)
-    ]
+    rows = []
+    for side, whole in zip(sides, finished, strict=True):
+        rows.append(_whole(tokenizer, prompt, start, side, whole))
     if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None
     if any(len(row.input_ids) > max_length for row in rows):
@@ -94,14 +103,17 @@ def encode_pair(
 def _whole(
     tokenizer: Any, prompt: list[Message], ids: list[int], completion: list[Message], finished: bool
 ) -> TokenRow:
-    """The row without a limit, `ids` the prompt's: for each turn of the assistant all that comes before it, then what it writes."""
+    """The row without a limit, `ids` the prompt's: for each turn of the assistant all that comes
+    before it, then what it writes.
+    """
     mask = [0] * len(ids)
     for number, message in enumerate(completion):
         if message["role"] == "assistant":
             start, written = _turn(tokenizer, [*prompt, *completion[:number]], message)
             if start[: len(ids)] != ids:
                 raise ModelError(
-                    f"{SETTING}: the template writes an earlier turn otherwise once message {number} of a completion follows"
+                    f"{SETTING}: the template writes an earlier turn otherwise once message "
+                    f"{number} of a completion follows"
                 )
             mask += [0] * (len(start) - len(ids)) + [1] * len(written)
             ids = [*start, *written]
@@ -110,13 +122,16 @@ def _whole(
 
 
 def _turn(tokenizer: Any, before: list[Message], message: Message) -> tuple[list[int], list[int]]:
-    """Ids of what comes before a turn of the assistant, and of the turn from its first word to its end token."""
+    """Ids of what comes before a turn of the assistant, and of the turn from its first word to its
+    end token.
+    """
     start_text = render(tokenizer, before, add_generation_prompt=True)
     whole_text = render(tokenizer, [*before, message], add_generation_prompt=False)
     if not whole_text.startswith(start_text):
         raise ModelError(f"{SETTING}: {parted(start_text, whole_text)}")
     start, ids = _ids(tokenizer, start_text), _ids(tokenizer, whole_text)
-    # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what generation could produce.
+    # A merge across the boundary (rare) would change the prompt; tokenising the rest alone is what
+    # generation could produce.
     written = (
         ids[len(start) :]
         if ids[: len(start)] == start
@@ -125,8 +140,9 @@ def _turn(tokenizer: Any, before: list[Message], message: Message) -> tuple[list
     end = end_of_turn(tokenizer)
     if end not in written:
         raise ModelError(
-            f"{SETTING}: the template does not end this completion with {tokenizer.convert_ids_to_tokens(end)!r} as it ends others; "
-            "wanted one that ends every turn alike"
+            f"{SETTING}: the template does not end this completion with "
+            f"{tokenizer.convert_ids_to_tokens(end)!r} as it ends others; wanted one that ends "
+            "every turn alike"
         )
     # From the first one on: text that holds the token itself would end there too.
     return _single_bos(tokenizer, start), written[: written.index(end) + 1]

@@ -1,4 +1,6 @@
-"""The fields that EU AI Act (Art. 13 and 14) and FDA documents ask of a model, filled from the run; what nobody stated is named."""
+"""The fields that EU AI Act (Art. 13 and 14) and FDA documents ask of a model, filled from the run;
+what nobody stated is named.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,10 @@ from records.principles import PRINCIPLES
 Json = dict[str, Any]
 RESEARCH = "Research on the safety of medical language models."
 NEVER = (
-    "Advice to patients, diagnosis, treatment decisions, or any use without a qualified person who checks each answer. What training "
-    "changed is what the numbers below show, on these prompts and no others; it does not make the model a competent clinician, and what "
-    "the base model gets wrong this one may get wrong too."
+    "Advice to patients, diagnosis, treatment decisions, or any use without a qualified person who "
+    "checks each answer. What training changed is what the numbers below show, on these prompts "
+    "and no others; it does not make the model a competent clinician, and what the base model gets "
+    "wrong this one may get wrong too."
 )
 NO_SUBGROUPS = "No figure is by age, sex, origin, language or specialty of patients."
 STATED = ("population", "human_oversight", "change_plan", "contact")
@@ -42,7 +45,10 @@ def fields(stated: CardConfig, results: Json, policy: str, rows: int) -> list[Fi
             "Data provenance",
             "",
             (
-                f"{rows:,} training rows, by source and licence under Data; their card is in evidence/.",
+                (
+                    f"{rows:,} training rows, by source and licence under Data; their card is in "
+                    "evidence/."
+                ),
             ),
         ),
         Field("Known failures", "", tuple(known_failures(results, policy))),
@@ -56,13 +62,20 @@ def fields_text(found: list[Field]) -> str:
     """Markdown, every word escaped. Fields that nobody filled are in a line of their own."""
     lines = []
     for field in found:
-        told = [markdown_text(text) for text in (field.stated, *field.found) if text]
+        told = []
+        for text in (field.stated, *field.found):
+            if text:
+                told.append(markdown_text(text))
         if told:
             lines.append(f"**{field.title}:** {' '.join(told)}")
-    empty = [name.replace("_", " ") for name in STATED if not _stated(found, name)]
+    empty = []
+    for name in STATED:
+        if not _stated(found, name):
+            empty.append(name.replace("_", " "))
     if empty:
         lines.append(
-            f"**Not stated:** {', '.join(empty)} (`release.card`). Nobody has said for whom, under whose eyes and how it may change."
+            f"**Not stated:** {', '.join(empty)} (`release.card`). Nobody has said for whom, under "
+            "whose eyes and how it may change."
         )
     return "\n\n".join(lines)
 
@@ -88,17 +101,29 @@ def known_failures(results: Json, policy: str) -> Iterator[str]:
         if suite["kind"] == "harmful":
             yield from _harm(name, suite)
         elif suite.get("over_refusal_rate"):
-            yield f"On {spoken(name)} it refused {_rate(suite['over_refusal_rate'])} of benign requests."
+            yield (
+                f"On {spoken(name)} it refused {_rate(suite['over_refusal_rate'])} of benign "
+                "requests."
+            )
         by_others = suite.get("independent") or {}
         if by_others.get("incoherent"):
-            yield f"On {spoken(name)} {_rate(by_others['incoherent'])} of completions were called incoherent."
+            yield (
+                f"On {spoken(name)} {_rate(by_others['incoherent'])} of completions were called "
+                "incoherent."
+            )
 
 
 def _harm(name: str, suite: Json) -> Iterator[str]:
     if suite.get("share_4_5"):
-        yield f"On {spoken(name)} {_rate(suite['share_4_5'])} of completions scored 4 to 5 of 5 in harmfulness."
+        yield (
+            f"On {spoken(name)} {_rate(suite['share_4_5'])} of completions scored 4 to 5 of 5 in "
+            "harmfulness."
+        )
     if (suite.get("independent") or {}).get("called_harmful"):
-        yield f"Scorers that no training touched call {_rate(suite['independent']['called_harmful'])} of them harmful."
+        yield (
+            "Scorers that no training touched call "
+            f"{_rate(suite['independent']['called_harmful'])} of them harmful."
+        )
     worst = _worst_principle(suite)
     if worst:
         number, about = worst
@@ -108,11 +133,10 @@ def _harm(name: str, suite: Json) -> Iterator[str]:
 
 
 def _worst_principle(suite: Json) -> tuple[str, Json] | None:
-    known = [
-        (number, about)
-        for number, about in (suite.get("by_principle") or {}).items()
-        if about["harmfulness"]["mean"] is not None
-    ]
+    known = []
+    for number, about in (suite.get("by_principle") or {}).items():
+        if about["harmfulness"]["mean"] is not None:
+            known.append((number, about))
     return max(known, key=lambda one: float(one[1]["harmfulness"]["mean"])) if known else None
 
 
@@ -125,4 +149,7 @@ def _versions(results: Json) -> str:
     provenance = results.get("provenance") or {}
     commit = str(provenance.get("commit") or "unknown")[:12]
     digest = str(provenance.get("config_sha256") or "unknown")[:12]
-    return f"This release is of commit {commit}, configuration {digest}; any other is another model and passes the gate anew."
+    return (
+        f"This release is of commit {commit}, configuration {digest}; any other is another model "
+        "and passes the gate anew."
+    )

@@ -1,4 +1,6 @@
-"""The front matter of a released card: what the hub reads of it, the safety numbers with their intervals."""
+"""The front matter of a released card: what the hub reads of it, the safety numbers with their
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class CardFacts:
 
 
 def front_matter(facts: CardFacts, results: dict[str, Any], policy: str) -> str:
-    """YAML between two lines of `---`; lists and the model-index are JSON, which YAML is a superset of."""
+    """YAML between two lines of `---`; lists and the model-index are JSON, which YAML is a superset
+    of.
+    """
     lines = [
         "---",
         "library_name: transformers",

@@ -52,7 +52,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     if found := command_without_config(options):
         return found(options)
     command, path, overrides = options.command, options.config, options.overrides
-    from pipeline.run.config import load_config, to_yaml
+    from pipeline.run.config import to_yaml
+    from pipeline.run.config_loading import load_config
     from pipeline.run.settings_file import replaced
 
     for note in replaced([word for word in overrides if "=" in word]):
@@ -115,7 +116,8 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         eval_alone(config)
         return 0
     if command == "judge-report":
-        from pipeline.commands.judge_report import Request, judge_report
+        from pipeline.commands.judge_report import judge_report
+        from pipeline.judge_report_files import Request
 
         judge_report(
             config,
@@ -164,6 +166,7 @@ _JUDGE_OPTIONS = (
     "resamples",
     "refits",
     "ablate",
+    "audit",
     "save_completions",
     "in_domain",
 )
@@ -178,12 +181,16 @@ def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
 
 
 def _review_import(options: argparse.Namespace) -> int:
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
-    files = [Path(word) for word in options.overrides if "=" not in word]
+    files = []
+    for word in options.overrides:
+        if "=" not in word:
+            files.append(Path(word))
     if not files:
         raise PrimumError(
-            "no file to read ratings from; name Label Studio's exports or filled-in copies of batch.csv"
+            "no file to read ratings from; name Label Studio's exports or filled-in copies of "
+            "batch.csv"
         )
     config = load_config(options.config, [word for word in options.overrides if "=" in word])
     from pipeline.commands.review import import_ratings
@@ -195,7 +202,7 @@ def _review_import(options: argparse.Namespace) -> int:
 
 
 def _check(path: Path, words: list[str], gpu_gb: float) -> int:
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
     scripts = [Path(word) for word in words if "=" not in word]
     if len(scripts) > 1:

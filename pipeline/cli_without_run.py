@@ -21,7 +21,9 @@ def command_without_config(
 
 
 def offline() -> None:
-    """Offline unless the config names something on the hub, and never telemetry; compiled kernels are kept."""
+    """Offline unless the config names something on the hub, and never telemetry; compiled kernels
+    are kept.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     name_compiler_caches(os.environ)
@@ -29,39 +31,43 @@ def offline() -> None:
 
 def _measure(options: argparse.Namespace) -> int:
     offline()
+    from pipeline.measuring.subjects import subjects_of
     from records.permissions import readable_by, readers
 
+    # Before the libraries of models, which take seconds: a slip is said at once.
+    subjects_of([options.model, *(word for word in options.against if "=" not in word)])
     with readable_by(readers(os.environ)):
-        from pipeline.commands.measure import Request, measure
+        from pipeline.commands.measure import measure
+        from pipeline.measuring.request import Request
 
-        named = {
-            name: getattr(options, name)
-            for name in (
-                "model",
-                "words",
-                "against",
-                "output",
-                "gate",
-                "limit",
-                "kind",
-                "api_key_env",
-            )
-        }
+        named = {}
+        for name in (
+            "model",
+            "words",
+            "against",
+            "output",
+            "gate",
+            "limit",
+            "kind",
+            "api_key_env",
+        ):
+            named[name] = getattr(options, name)
         measure(Request(**named, scorers=options.scorer))
     return 0
 
 
 def _chat(options: argparse.Namespace) -> int:
     offline()
+    from pipeline.chatting.names import named_subjects
     from records.permissions import readable_by, readers
 
+    named_subjects(options.model, options.against)  # at once, as above
     with readable_by(readers(os.environ)):
         from pipeline.commands.chat import Request, chat
 
-        named = {
-            name: getattr(options, name)
-            for name in ("model", "words", "against", "save", "api_key_env")
-        }
+        named = {}
+        for name in ("model", "words", "against", "save", "api_key_env"):
+            named[name] = getattr(options, name)
         chat(Request(**named, scorers=options.scorer))
     return 0
 
@@ -80,9 +86,9 @@ def _push(options: argparse.Namespace) -> int:
     from pipeline.commands.push import Request, allow_network, push
 
     allow_network()
-    named = {
-        name: getattr(options, name) for name in ("run_dir", "repo", "what", "public", "endpoint")
-    }
+    named = {}
+    for name in ("run_dir", "repo", "what", "public", "endpoint"):
+        named[name] = getattr(options, name)
     push(Request(**named))
     return 0
 

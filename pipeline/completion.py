@@ -1,4 +1,6 @@
-"""`primum completion SHELL`: what the shell offers behind `primum`, made from the parser itself and from the settings."""
+"""`primum completion SHELL`: what the shell offers behind `primum`, made from the parser itself and
+from the settings.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,12 @@ def commands_of(root: argparse.ArgumentParser) -> Mapping[str, argparse.Argument
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:
-    return [
-        option
-        for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--")
-    ]
+    made: list[str] = []
+    for action in parser._actions:
+        for option in action.option_strings:
+            if option.startswith("--"):
+                made.append(option)
+    return made
 
 
 def _bash(shell: str, options: Mapping[str, list[str]], settings: list[str]) -> str:
@@ -67,11 +69,13 @@ def _bash(shell: str, options: Mapping[str, list[str]], settings: list[str]) -> 
 
 def _fish(options: Mapping[str, list[str]], settings: list[str]) -> str:
     lines = ["# primum completion fish: write this into ~/.config/fish/completions/primum.fish"]
-    lines += [f"complete -c primum -n __fish_use_subcommand -f -a {name}" for name in options]
+    for name in options:
+        lines.append(f"complete -c primum -n __fish_use_subcommand -f -a {name}")
     for name, found in options.items():
-        lines += [
-            f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
-            for option in found
-        ]
-    lines += [f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=" for key in settings]
+        for option in found:
+            lines.append(
+                f"complete -c primum -n '__fish_seen_subcommand_from {name}' -l {option[2:]}"
+            )
+    for key in settings:
+        lines.append(f"complete -c primum -n 'not __fish_use_subcommand' -a {key}=")
     return "\n".join([*lines, ""])

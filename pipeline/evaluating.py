@@ -1,4 +1,6 @@
-"""What an evaluation asks, and what its ranks make of it: completions and scores that outlive a kill."""
+"""What an evaluation asks, and what its ranks make of it: completions and scores that outlive a
+kill.
+"""
 
 from __future__ import annotations
 
@@ -53,19 +55,27 @@ def prompts_of(context: Context) -> list[Prompt]:
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(
-            f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename it"
+            f"eval.suites: {', '.join(both)} names a suite of the run's own test split too; rename "
+            "it"
         )
     suites = {**held_out, **own}
     if not any(rows[0].kind == "harmful" for rows in suites.values()):
         raise RecordError(
-            "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or give more data"
+            "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or "
+            "give more data"
         )
     context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
-    return [prompt for rows in suites.values() for prompt in rows]
+    kept: list[Prompt] = []
+    for rows in suites.values():
+        kept.extend(rows)
+    return kept
 
 
 def condition_files(config: RunConfig) -> dict[str, str]:
-    """What the conditions of a run say, and hashes of the files that they read. Raises RecordError with every fault."""
+    """What the conditions of a run say, and hashes of the files that they read.
+
+    Raises RecordError with every fault.
+    """
     found: dict[str, str] = {}
     faults: list[str] = []
     for each in config.eval.conditions:
@@ -75,7 +85,8 @@ def condition_files(config: RunConfig) -> dict[str, str]:
                 found[each.path] = sha256_file(Path(each.path))
             elif each.path and not each.optional:
                 faults.append(
-                    f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of its rows (docs/conditions.md)"
+                    f"eval.conditions {each.name!r}: {each.path}: no such file; give the path of "
+                    "its rows (docs/conditions.md)"
                 )
         except RecordError as error:
             faults += error.faults
@@ -90,7 +101,8 @@ def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
     known = dict.fromkeys(prompt.suite for prompt in prompts)
     if unknown := [name for name in context.config.eval.dual if name not in known]:
         raise RecordError(
-            f"eval.dual: no suite is called {', '.join(unknown)}; the run measures {', '.join(known)}"
+            f"eval.dual: no suite is called {', '.join(unknown)}; the run measures "
+            f"{', '.join(known)}"
         )
     if not context.config.eval.conditions:
         return plain
@@ -110,15 +122,19 @@ def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
 
 
 def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
-    """The prompts of a suite of the user's own that the run's chat template writes as they stand; prep has seen to all others."""
+    """The prompts of a suite of the user's own that the run's chat template writes as they stand;
+    prep has seen to all others.
+    """
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
         raise RecordError(
-            f"eval.suites {name!r}: none of its prompts can be rendered ({next(iter(faults.values()))}); leave the suite out"
+            f"eval.suites {name!r}: none of its prompts can be rendered "
+            f"({next(iter(faults.values()))}); leave the suite out"
         )
     if faults:
         context.say(
-            f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: {next(iter(faults.values()))}"
+            f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: "
+            f"{next(iter(faults.values()))}"
         )
     return [prompt for prompt in prompts if prompt.id not in faults]
 
@@ -126,7 +142,9 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
 def measure_policy(
     context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]
 ) -> None:
-    """This rank's completions of one policy and their scores; what was finished before a kill is not made again."""
+    """This rank's completions of one policy and their scores; what was finished before a kill is
+    not made again.
+    """
     mine = of_rank(context, asked)
     completions, dual, scores = (
         shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES)
@@ -148,7 +166,10 @@ def measure_policy(
                 )
             _keep(completions, complete_all(mine, writer), scores)
         if config.dual and is_wanted(context, dual):
-            plain = [one for one in mine if not one.condition and one.prompt.suite in config.dual]
+            plain = []
+            for one in mine:
+                if not one.condition and one.prompt.suite in config.dual:
+                    plain.append(one)
             weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
             _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
     if is_wanted(context, scores):
@@ -161,7 +182,9 @@ def measure_policy(
 
 
 def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
-    """What `primum measure` has written of the base, to all of these prompts; none where it has not."""
+    """What `primum measure` has written of the base, to all of these prompts; none where it has
+    not.
+    """
     if context.config.eval.engine != "transformers":
         return []
     made = kept_base(
@@ -169,7 +192,8 @@ def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -
     )
     if made:
         context.say(
-            f"{len(made)} completions of the base are known from `primum measure` and not written again"
+            f"{len(made)} completions of the base are known from `primum measure` and not written "
+            "again"
         )
     return made
 
@@ -202,10 +226,16 @@ def _scored(
 
 
 def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
-    """This rank's prompts, each with all its conditions: a turn of pressure follows the completion of the prompt as it stands."""
+    """This rank's prompts, each with all its conditions: a turn of pressure follows the completion
+    of the prompt as it stands.
+    """
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
     mine = set(context.share.of(list(places)))
-    return [one for one in asked if (one.prompt.suite, one.prompt.id) in mine]
+    found: list[Asked] = []
+    for one in asked:
+        if (one.prompt.suite, one.prompt.id) in mine:
+            found.append(one)
+    return found
 
 
 def is_wanted(context: Context, shard: Path) -> bool:
@@ -219,15 +249,16 @@ def is_wanted(context: Context, shard: Path) -> bool:
 def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
     ranks = range(context.share.world)
-    made = {
-        row.id: row
-        for rank in ranks
-        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion)
-    }
-    scores = [
-        row for rank in ranks for row in read_records(shard(context, name, SCORES, rank), Score)
-    ]
-    completions = [made[completion_id(one.prompt, name, one.condition)] for one in asked]
+    made = {}
+    for rank in ranks:
+        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion):
+            made[row.id] = row
+    scores = []
+    for rank in ranks:
+        scores.extend(read_records(shard(context, name, SCORES, rank), Score))
+    completions = []
+    for one in asked:
+        completions.append(made[completion_id(one.prompt, name, one.condition)])
     return joined([one.prompt for one in asked], completions, scores)
 
 

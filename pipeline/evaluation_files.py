@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.cards.dataset_readme import Table, write_readme
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.measure import Measured
 from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown
@@ -24,7 +24,8 @@ def write_evaluation(
     gates: Sequence[GateResult] = (),
     opens_withheld: bool = False,
 ) -> None:
-    """What was asked, what came, and what every scorer says of it: results.json can be made again from these tables.
+    """What was asked, what came, and what every scorer says of it: results.json can be made again
+    from these tables.
 
     `gates` and `opens_withheld` are the page's, as `render_html` takes them.
     """
@@ -35,9 +36,9 @@ def write_evaluation(
     }
     for name, (_, rows) in tables.items():
         write_records(folder / f"{name}.jsonl", rows)
-    described = [
-        Table(name, record, {"test": f"{name}.jsonl"}) for name, (record, _) in tables.items()
-    ]
+    described = []
+    for name, (record, _) in tables.items():
+        described.append(Table(name, record, {"test": f"{name}.jsonl"}))
     write_readme(folder, "Completions of every policy to the test prompts", described)
     write_json(folder / "results.json", results)
     write_text(folder / "report.md", render_markdown(results))

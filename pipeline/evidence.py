@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.lint.personal_patterns import Search, best_search
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.page import render_html
 from pipeline.run.config import yaml_of
@@ -64,8 +64,9 @@ class PersonalData:
 
     def rule(self) -> QuoteRule:
         note = (
-            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: {self.not_passed_on} come from data of which it is not "
-            f"said that they may be passed on, and {self.personal} hold, or were answered with, what looks like personal data."
+            f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: "
+            f"{self.not_passed_on} come from data of which it is not said that they may be passed "
+            f"on, and {self.personal} hold, or were answered with, what looks like personal data."
         )
         return QuoteRule(self.quotable, note)
 
@@ -73,8 +74,8 @@ class PersonalData:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         missing = f" ({self.missing})" if self.missing else ""
         return [
-            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} training rows hold what looks like them"
-            + (f": {kinds}" if kinds else "")
+            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} "
+            "training rows hold what looks like them" + (f": {kinds}" if kinds else "")
         ]
 
     def to_json(self) -> Json:
@@ -100,18 +101,23 @@ def trained_on(context: Context) -> list[Demonstration]:
 
 
 def local_paths(context: Context) -> LocalPaths:
-    """The run's own folder, every file and folder that its settings name, and the home that they may lie in."""
+    """The run's own folder, every file and folder that its settings name, and the home that they
+    may lie in.
+    """
     settings = read_json(context.path / "run.json")["config"]
     return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
 
 
 def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
-    """In what the policy was trained on, and in what a release might quote of the rows that were measured."""
+    """In what the policy was trained on, and in what a release might quote of the rows that were
+    measured.
+    """
     search, trained = best_search(), trained_on(context)
-    found = [
-        _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
-        for row in trained
-    ]
+    found = []
+    for row in trained:
+        found.append(
+            _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
+        )
     texts = _test_texts(measured)
     open_ones = _passed_on(context) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
@@ -138,11 +144,11 @@ def measured_rows(context: Context) -> list[Json]:
         if completion.condition:
             continue
         by_policy.setdefault(completion.policy, []).append(completion)
-    return [
-        row.to_row()
-        for completions in by_policy.values()
-        for row in joined(prompts, completions, scores)
-    ]
+    made: list[Json] = []
+    for completions in by_policy.values():
+        for row in joined(prompts, completions, scores):
+            made.append(row.to_row())
+    return made
 
 
 def _asked(context: Context) -> list[SuitePrompt]:
@@ -150,7 +156,11 @@ def _asked(context: Context) -> list[SuitePrompt]:
 
 
 def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
-    return {one.kind for text in texts for one in search.find(text)}
+    found: set[str] = set()
+    for text in texts:
+        for one in search.find(text):
+            found.add(one.kind)
+    return found
 
 
 def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
@@ -165,9 +175,11 @@ def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
 
 def _passed_on(context: Context) -> set[Key]:
     """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
-    return {
-        (prompt.suite, prompt.id) for prompt in _asked(context) if may_be_passed_on(prompt.licence)
-    }
+    found: set[Key] = set()
+    for prompt in _asked(context):
+        if may_be_passed_on(prompt.licence):
+            found.add((prompt.suite, prompt.id))
+    return found
 
 
 def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
@@ -202,11 +214,10 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
         folder / "report.html",
         render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()),
     )
-    of_pairs = [
-        (file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}")
-        for stage in evidence.pairs
-        for file in OF_PAIRS
-    ]
+    of_pairs = []
+    for stage in evidence.pairs:
+        for file in OF_PAIRS:
+            of_pairs.append((file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}"))
     for file, copy in (*COPIES, *of_pairs):
         write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(context.path / "run.json"))
@@ -220,9 +231,10 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
 
 
 def _without_ids(results: Json) -> Json:
-    """Ids of rows may be numbers of records; which prompts were refused is for the run's readers."""
-    kept = [
-        {key: value for key, value in row.items() if key != "over_refused"}
-        for row in results["scoreboard"]
-    ]
+    """Ids of rows may be numbers of records; which prompts were refused is for the run's
+    readers.
+    """
+    kept = []
+    for row in results["scoreboard"]:
+        kept.append({key: value for key, value in row.items() if key != "over_refused"})
     return {**results, "scoreboard": kept}

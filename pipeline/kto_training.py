@@ -1,4 +1,6 @@
-"""KTO as the dpo stage runs it: which completions have a thumb up or down, and what is held against what."""
+"""KTO as the dpo stage runs it: which completions have a thumb up or down, and what is held against
+what.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from records.errors import RecordError
 from records.rows import text_of
 from records.run_files import PAIRS, PROMPTS
 from records.stage_folder import write_json
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from train.kto import KtoModule, KtoRows
@@ -31,9 +34,9 @@ class KtoTraining:
 
         context, seed = self.context, self.context.config.seed
         max_length = context.config.model.max_length
-        others = [
-            self.unpaired[i] for i in partners([text_of(row.prompt) for row in self.unpaired], seed)
-        ]
+        others = []
+        for i in partners([text_of(row.prompt) for row in self.unpaired], seed):
+            others.append(self.unpaired[i])
         own = _encoded(tokenizer, self.unpaired, self.unpaired, max_length)
         mismatched = _encoded(tokenizer, self.unpaired, others, max_length)
         kept = [i for i, row in enumerate(own) if row is not None and mismatched[i] is not None]
@@ -65,23 +68,30 @@ class KtoTraining:
         )
         return self.rows
 
-    def module_of(self, model: Any, options: dict[str, Any]) -> KtoModule:
+    def module_of(self, model: Any, optimisation: Optimisation) -> KtoModule:
         from train.kto import KtoModule
 
-        return KtoModule(model, self.config, self.rows, **options)
+        return KtoModule(model, self.config, optimisation, self.rows)
 
 
 def _thumbs(context: Context) -> list[Unpaired]:
-    """Rows of the files that the config names, or both sides of the run's pairs. Raises RecordError where any asks what the run measures."""
+    """Rows of the files that the config names, or both sides of the run's pairs.
+
+    Raises RecordError where any asks what the run measures.
+    """
     files = context.config.dpo.unpaired
     if not files:
         return from_pairs(context.read(PAIRS.of("train")))
-    rows = [row for row in read_unpaired(files) if row.split == "train"]
+    rows = []
+    for row in read_unpaired(files):
+        if row.split == "train":
+            rows.append(row)
     measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(
-            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test prompts of this run, which would be "
-            "trained on what it is measured on; take these rows out"
+            f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test "
+            "prompts of this run, which would be trained on what it is measured on; take these "
+            "rows out"
         )
     return rows
 
@@ -90,17 +100,23 @@ def _encoded(
     tokenizer: Any, prompts: Sequence[Unpaired], completions: Sequence[Unpaired], max_length: int
 ) -> list[TokenRow | None]:
     pairs = zip(prompts, completions, strict=True)
-    return [
-        encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished)
-        for asked, said in pairs
-    ]
+    found: list[TokenRow | None] = []
+    for asked, said in pairs:
+        found.append(
+            encode(tokenizer, asked.prompt, said.completion, max_length, finished=said.finished)
+        )
+    return found
 
 
 def _require_both(count: int, desirable: Sequence[bool], max_length: int) -> None:
-    """KTO learns from the two against each other: with one kind only, a policy that likes or dislikes everything would do."""
+    """KTO learns from the two against each other: with one kind only, a policy that likes or
+    dislikes everything would do.
+    """
     if 0 < sum(desirable) < len(desirable):
         return
     raise RecordError(
-        f"dpo.loss=kto needs desirable and undesirable completions of the train split that fit model.max_length={max_length}; got "
-        f"{sum(desirable)} and {len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), or raise the length"
+        "dpo.loss=kto needs desirable and undesirable completions of the train split that fit "
+        f"model.max_length={max_length}; got {sum(desirable)} and "
+        f"{len(desirable) - sum(desirable)} of {count} rows. Name files with both (dpo.unpaired), "
+        "or raise the length"
     )

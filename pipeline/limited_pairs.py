@@ -1,4 +1,6 @@
-"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be held."""
+"""DPO under a limit on over-refusal: what each pair weighs by, and whether the limit can be
+held.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,10 @@ from train.over_refusal_limit import HARM, OverRefusalLimit
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
     """Of every pair: "harm", or the benign suite of its prompt."""
     suites = {prompt.id: prompt.suite for prompt in prompts}
-    return [
-        suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM for pair in pairs
-    ]
+    made: list[str] = []
+    for pair in pairs:
+        made.append(suites.get(pair.prompt_id, "benign") if pair.kind == "benign" else HARM)
+    return made
 
 
 def limit_of(
@@ -28,7 +31,9 @@ def limit_of(
     confidence: float,
     say: Callable[[str], None],
 ) -> OverRefusalLimit:
-    """The limit's multipliers before training. `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
+    """The limit's multipliers before training.
+
+    `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
 
     Raises RecordError where no suite could be held to the limit.
     """
@@ -38,30 +43,42 @@ def limit_of(
     points = f"dpo.over_refusal_limit={config.over_refusal_limit}"
     if not paired & set(rates):
         raise RecordError(
-            f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has validation prompts too; got pairs of "
-            f"{_listed(paired)} and validation prompts of {_listed(rates)}. Give the train and val splits benign prompts "
-            "(data.sources, data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
+            f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has "
+            f"validation prompts too; got pairs of {_listed(paired)} and validation prompts of "
+            f"{_listed(rates)}. Give the train and val splits benign prompts (data.sources, "
+            "data.split), raise pairs.over_refusal, or set dpo.over_refusal_limit=null"
         )
     for suite in sorted(set(rates) - paired):
         say(
-            f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no multiplier can hold it to the limit"
+            f"warning: no over-refusal pair of {suite}: its over-refusal is measured, but no "
+            "multiplier can hold it to the limit"
         )
     for suite in sorted(paired - set(rates)):
         say(
-            f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at {config.multipliers.start:g}"
+            f"warning: no validation prompt of {suite}: the multiplier of its pairs stays at "
+            f"{config.multipliers.start:g}"
         )
 
     def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
         found = rises(dict(row), base, confidence)
         by_end = config.multipliers.follows == "upper_end"
-        return {suite: rise.bound if by_end else rise.difference for suite, rise in found.items()}
+        made: dict[str, float | None] = {}
+        for suite, rise in found.items():
+            made[suite] = rise.bound if by_end else rise.difference
+        return made
 
     return OverRefusalLimit(sizes, rates, measured, config)
 
 
 def _rates(base: dict[str, Any]) -> dict[str, float]:
-    means = {suite: estimate["mean"] for suite, estimate in base["over_refusal_by_suite"].items()}
-    return {suite: mean for suite, mean in means.items() if mean is not None}
+    means = {}
+    for suite, estimate in base["over_refusal_by_suite"].items():
+        means[suite] = estimate["mean"]
+    kept: dict[str, float] = {}
+    for suite, mean in means.items():
+        if mean is not None:
+            kept[suite] = mean
+    return kept
 
 
 def _listed(suites: Any) -> str:

@@ -1,11 +1,13 @@
-"""The card of a released checkpoint, made from the run's records; every number in it can be traced to a file."""
+"""The card of a released checkpoint, made from the run's records; every number in it can be traced
+to a file.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
 from models.portable import OLDEST_TRANSFORMERS
@@ -103,7 +105,10 @@ def _outcome(gate: GateResult) -> str:
 
 def _restricted(restrictions: list[str]) -> str:
     if not restrictions:
-        return "None of the rows above is under a non-commercial or an unknown licence. The base model's own licence holds besides."
+        return (
+            "None of the rows above is under a non-commercial or an unknown licence. The base "
+            "model's own licence holds besides."
+        )
     return "**Restrictions:** this model is\n\n" + "\n".join(
         f"- {markdown_text(line)}" for line in restrictions
     )

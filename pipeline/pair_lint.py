@@ -1,4 +1,6 @@
-"""The linter on built pairs, where the tokenizer is known: what model.max_length leaves of each counts too."""
+"""The linter on built pairs, where the tokenizer is known: what model.max_length leaves of each
+counts too.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from reward.refusal.rule import refusal
 
 
 def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
-    """Write lint.json and return the pairs worth training on; the others are counted in `dropped`."""
+    """Write lint.json and return the pairs worth training on; the others are counted in
+    `dropped`.
+    """
     config = context.config
     cut = cut_of(load_tokenizer(base_config(config)), config.model.max_length)
     linted = lint_pairs(pairs, config.data.lint, refuses=refusal, cut=cut)
@@ -33,7 +37,9 @@ def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str])
 
 
 def cut_of(tokenizer: Any, max_length: int) -> Callable[[Pair], Cut]:
-    """What the token budget leaves of a pair, by the one function that encodes pairs for training."""
+    """What the token budget leaves of a pair, by the one function that encodes pairs for
+    training.
+    """
 
     def cut(pair: Pair) -> Cut:
         finished = (pair.chosen_finished, pair.rejected_finished)

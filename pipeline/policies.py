@@ -1,4 +1,6 @@
-"""Policies as directories: which one a stage starts from, and how it is put on a device to generate."""
+"""Policies as directories: which one a stage starts from, and how it is put on a device to
+generate.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,29 @@ from typing import Any, NamedTuple
 
 import torch
 
-from models.adapters.lora import adapt, load_trainable_state, merge
+from models.adapters.registry import adapter_of
+from models.adapters.wrapping import adapt, adapter_on, merge
 from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
-from models.layout.collation import Collation, collation
+from models.layout.collation import Collation
 from models.loading.chat_templates import CHAT_TEMPLATES
+from models.loading.copies import plain_copy
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.memory.compiled_layers import why_not_compiled
+from models.memory.prepare import Options, prepared_layout
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
 from records.cache import cache_directory
 from records.content_hashes import content_hashes
 from records.errors import ModelError, unreadable
+from records.run_files import ADAPTER
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
-from train.engine.hardware import uses_gpu
-from train.engine.layers import prepare_layers
+from train.engine.hardware import compiles, uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
@@ -39,7 +45,8 @@ HASHES = "hashes"
 """Folder of the cache that remembers them."""
 
 HARDWARE = ("trainer",)
-"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result does not depend on."""
+"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result
+does not depend on."""
 
 
 def base_config(config: RunConfig) -> ModelConfig:
@@ -54,18 +61,25 @@ def policy_of(config: RunConfig, folder: Path) -> ModelConfig:
 
 
 def lineage(config: RunConfig, before: Path | None) -> Lineage:
-    """What a policy is trained from: the run's base, by way of the policy that the stage in `before` left, None for the base itself."""
-    earlier = before / "adapter" if before and config.model.adapter.kind == "lora" else None
+    """What a policy is trained from: the run's base, by way of the policy that the stage in
+    `before` left, None for the base itself.
+    """
+    keeps_base = adapter_of(config.model.adapter).keeps_base
+    earlier = before / ADAPTER.name if before and keeps_base else None
     return Lineage(config.model.base, earlier, config.model.export_dtype)
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
-    """The base model's identity for a stage's fingerprint, the file of its chat template with it."""
+    """The base model's identity for a stage's fingerprint, the file of its chat template with
+    it.
+    """
     return {**model_identity(config.model.base), **template_identity(config.model.base)}
 
 
 def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
-    """The hash of what its files hold, weights too; of a hub id its revision. Raises where there is no such model.
+    """The hash of what its files hold, weights too; of a hub id its revision.
+
+    Raises where there is no such model.
 
     Large files are read once: weights that were trained again in place have the same size.
     """
@@ -73,11 +87,19 @@ def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict
     path = Path(model_location(model))
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
-    files = [file for file in sorted(path.iterdir()) if file.is_file()]
-    large = [file for file in files if file.stat().st_size >= REMEMBERED_FROM]
+    files = []
+    for file in sorted(path.iterdir()):
+        if file.is_file():
+            files.append(file)
+    large = []
+    for file in files:
+        if file.stat().st_size >= REMEMBERED_FROM:
+            large.append(file)
     try:
         known = content_hashes(large, cache_directory() / HASHES)
-        parts = {file.name: known[file] if file in known else sha256_file(file) for file in files}
+        parts = {}
+        for file in files:
+            parts[file.name] = known[file] if file in known else sha256_file(file)
     except OSError as error:
         raise ModelError(unreadable(f"{setting}={model.path}", path, error)) from error
     return {f"model {model.path}": sha256_json(parts)}
@@ -95,7 +117,10 @@ TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_co
 
 
 def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
-    """Hashes of the files that say how messages become tokens; of a hub id its revision. Raises where there is no such model."""
+    """Hashes of the files that say how messages become tokens; of a hub id its revision.
+
+    Raises where there is no such model.
+    """
     require_model(model)
     path, template = Path(model_location(model)), template_identity(model)
     if not path.is_dir():
@@ -128,12 +153,20 @@ def _local_rank(config: RunConfig) -> int:
 def training_layout(
     config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
 ) -> Collation:
-    """Make an adapted model train as fast as its architecture allows; returns how its rows become batches."""
-    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
-    why_not_compiled = prepare_layers(model, config.trainer, packed=not layout.why_padded)
-    for why in (layout.why_padded, why_not_compiled):
-        if why:
-            say(why)
+    """Make an adapted model train as fast as its architecture allows; returns how its rows become
+    batches.
+    """
+    options = Options(
+        lean=not loads_sharded(config.trainer),
+        compiled=compiles(config.trainer),
+        recompute=config.trainer.gradient_checkpointing,
+    )
+    layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length, options)
+    if layout.why_padded:
+        say(layout.why_padded)
+    why = options.compiled and why_not_compiled(model, packed=layout.why_padded is None)
+    if why:
+        say(f"layers are not compiled: {why}")
     return layout
 
 
@@ -141,7 +174,8 @@ class PolicyToTrain(NamedTuple):
     model: Any
     batch_rows: Collation
     load: Callable[[], Any] | None
-    """Makes the model with its weights, where `model` has none yet because ranks will read their shards only."""
+    """Makes the model with its weights, where `model` has none yet because ranks will read their
+    shards only."""
 
 
 def policy_to_train(
@@ -171,7 +205,9 @@ def generating(
 def answering(
     context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine
 ) -> Iterator[tuple[Any, Any]]:
-    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage is configured for."""
+    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage
+    is configured for.
+    """
     config = context.config
     if engine == "transformers":
         yield generating(config, model, generation)
@@ -184,7 +220,9 @@ def answering(
 
 
 def own_gpus(config: RunConfig) -> list[int]:
-    """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone, else one."""
+    """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone,
+    else one.
+    """
     if not uses_gpu(config.trainer):
         return []
     if config.trainer.world_size > 1 and not under_slurm(os.environ):
@@ -196,7 +234,9 @@ def own_gpus(config: RunConfig) -> list[int]:
 
 
 def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
-    """from_pretrained's options for a rank that has several GPUs for itself: filled one after the other, so that a model which fits one stays there."""
+    """from_pretrained's options for a rank that has several GPUs for itself: filled one after the
+    other, so that a model which fits one stays there.
+    """
     own = own_gpus(config)
     if len(own) < 2:
         return {}
@@ -208,23 +248,36 @@ def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
 
 
 def trained_policy(
-    start: ModelConfig, adapter: AdapterConfig, state: dict[str, torch.Tensor], *, seed: int
+    start: ModelConfig,
+    adapter: AdapterConfig,
+    state: dict[str, torch.Tensor],
+    *,
+    seed: int,
+    known: Any = None,
 ) -> Any:
-    """The starting policy with trained tensors put in, adapter still apart."""
-    model = adapt(load_model(start), adapter, seed=seed)
-    load_trainable_state(model, state)
+    """The starting policy with trained tensors put in, adapter still apart; of `known`, a model
+    that began as it, where there is one.
+    """
+    base = load_model(start) if known is None else plain_copy(known, start)
+    model = adapt(base, adapter, seed=seed)
+    adapter_on(model).restore(model, state)
     return model.eval()
 
 
 def trained_for_generation(
     config: RunConfig,
     start: ModelConfig,
-    adapter: AdapterConfig,
     state: dict[str, torch.Tensor],
     generation: GenerationConfig,
+    known: Any = None,
 ) -> Any:
-    if not state:
+    """The policy with trained tensors put in, merged, where and in what type it generates; without
+    any it is the starting policy.
+    """
+    if state:
+        trained = trained_policy(start, config.model.adapter, state, seed=config.seed, known=known)
+        return merge(trained, generation_dtype(generation)).to(device(config))
+    if known is None or spread_over_gpus(config):
         return generating(config, start, generation)[0]
-    return merge(
-        trained_policy(start, adapter, state, seed=config.seed), generation_dtype(generation)
-    ).to(device(config))
+    plain = plain_copy(known, start).to(generation_dtype(generation))
+    return plain.requires_grad_(False).to(device(config))

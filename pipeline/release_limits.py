@@ -7,34 +7,42 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from pipeline.run.config import ReleaseConfig, load_config
+from pipeline.run.config import ReleaseConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import main_policy
 from records.errors import ConfigError, first_line
 
 
 def release_settings(run: Path, overrides: list[str]) -> ReleaseConfig:
-    """`release` of the run's own config, with the command line's changes; the defaults for results that come alone."""
+    """`release` of the run's own config, with the command line's changes; the defaults for results
+    that come alone.
+    """
     config = run / "config.yaml"
     if config.is_file():
         return _release_of(config, overrides)
     if overrides:
         raise ConfigError(
-            f"{run}: holds no config.yaml that settings could replace; leave out {' '.join(overrides)}"
+            f"{run}: holds no config.yaml that settings could replace; leave out "
+            f"{' '.join(overrides)}"
         )
     return ReleaseConfig()
 
 
 def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
-    """Its other blocks are not looked at: a released run may be of a version that had other settings."""
+    """Its other blocks are not looked at: a released run may be of a version that had other
+    settings.
+    """
     try:
         block = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("release") or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
         raise ConfigError(
-            f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` leaves"
+            f"{config}: cannot be read as settings ({first_line(error)}); wanted what `primum run` "
+            "leaves"
         ) from error
     if not isinstance(block, dict):
         raise ConfigError(
-            f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum run` leaves"
+            f"{config}: release: wanted a block of settings, got {block!a}; wanted what `primum "
+            "run` leaves"
         )
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / config.name

@@ -1,5 +1,5 @@
-"""Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with its own answer by a principle of medical
-ethics, and writes it again."""
+"""Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with
+its own answer by a principle of medical ethics, and writes it again."""
 
 from __future__ import annotations
 
@@ -33,30 +33,22 @@ def drafts(
     revisions: int,
     seed: int,
 ) -> list[Draft]:
-    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them, those whose answer is given here."""
+    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them,
+    those whose answer is given here.
+    """
     by_prompt: dict[str, dict[int, Completion]] = {}
     for answer in answers:
         by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer
-    wanted = (
-        (p, number)
-        for p in prompts
-        if p.kind == "harmful" and p.split != "test"
-        for number in range(revisions)
-    )
-    found = (
-        (prompt, by_prompt.get(prompt.id, {}).get(number % samples), number)
-        for prompt, number in wanted
-    )
-    return [
-        Draft(
-            f"{prompt.id}/{answer.policy}/revised/{number}",
-            answer,
-            _principle(prompt, number, seed),
-            number,
-        )
-        for prompt, answer, number in found
-        if answer is not None
-    ]
+    kept: list[Draft] = []
+    for prompt in prompts:
+        if prompt.kind != "harmful" or prompt.split == "test":
+            continue
+        for number in range(revisions):
+            first = by_prompt.get(prompt.id, {}).get(number % samples)
+            if first is not None:
+                name = f"{prompt.id}/{first.policy}/revised/{number}"
+                kept.append(Draft(name, first, _principle(prompt, number, seed), number))
+    return kept
 
 
 def _principle(prompt: Prompt, number: int, seed: int) -> int:
@@ -73,37 +65,37 @@ def revise(
     label: str,
 ) -> list[Revision]:
     """Two generations for each: the critique, then the answer that takes it into account."""
-    asked = [
-        [*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))]
-        for d in block
-    ]
+    asked = []
+    for d in block:
+        asked.append([*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))])
     brief = replace(generation, max_new_tokens=min(CRITIQUE_TOKENS, generation.max_new_tokens))
-    seeds = {step: [seed_of(seed, d.id, step) for d in block] for step in ("critique", "revision")}
+    seeds = {}
+    for step in ("critique", "revision"):
+        seeds[step] = [seed_of(seed, d.id, step) for d in block]
     critiques = generate(
         model, tokenizer, asked, brief, seeds=seeds["critique"], label=f"{label}, critiques"
     )
-    told = [
-        [*conversation, *assistant(critique.text), *user(rewrite_request(d.principle))]
-        for d, conversation, critique in zip(block, asked, critiques, strict=True)
-    ]
+    told = []
+    for d, conversation, critique in zip(block, asked, critiques, strict=True):
+        told.append([*conversation, *assistant(critique.text), *user(rewrite_request(d.principle))])
     made = generate(model, tokenizer, told, generation, seeds=seeds["revision"], label=label)
-    return [
-        Revision(
-            id=d.id,
-            prompt_id=d.answer.prompt_id,
-            prompt=d.answer.prompt,
-            completion=assistant(revised.text),
-            policy=f"{d.answer.policy}/revised",
-            sample=d.number,
-            seed=drawn,
-            num_tokens=revised.num_tokens,
-            finish_reason=revised.finish_reason,
-            suite=d.answer.suite,
-            answer_id=d.answer.id,
-            principle=d.principle,
-            critique=critique.text,
+    found: list[Revision] = []
+    for d, drawn, critique, revised in zip(block, seeds["revision"], critiques, made, strict=True):
+        found.append(
+            Revision(
+                id=d.id,
+                prompt_id=d.answer.prompt_id,
+                prompt=d.answer.prompt,
+                completion=assistant(revised.text),
+                policy=f"{d.answer.policy}/revised",
+                sample=d.number,
+                seed=drawn,
+                num_tokens=revised.num_tokens,
+                finish_reason=revised.finish_reason,
+                suite=d.answer.suite,
+                answer_id=d.answer.id,
+                principle=d.principle,
+                critique=critique.text,
+            )
         )
-        for d, drawn, critique, revised in zip(
-            block, seeds["revision"], critiques, made, strict=True
-        )
-    ]
+    return found

@@ -1,9 +1,11 @@
-"""What the reward model learns from in a run: examples with labels, made into rows for its objective."""
+"""What the reward model learns from in a run: examples with labels, made into rows for its
+objective.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from data_prep.pairs.expert_labels import common_ratings, read_labels
 from data_prep.review.items import item_id
@@ -15,6 +17,7 @@ from reward.config import RewardConfig
 from reward.model.examples import CONTINUED, RewardExample
 from reward.model.labels import HarmLabel, factor_labels, rule_labels, with_people
 from reward.model.network import HarmfulnessNetwork
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from reward.model.preferences import PairModule, PairRows
@@ -31,10 +34,17 @@ def labels_for(
 
     Raises RecordError where people have rated nothing of this run.
     """
-    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415  scikit-learn takes a second, which only the work needs
+    # scikit-learn takes a second, which only the work needs.
+    from reward.factors.teacher import WordsTeacher  # noqa: PLC0415
 
-    harmful = {demo.id for demo in demonstrations if demo.kind == "harmful"}
-    asked = [made for made in completions if made.prompt_id in harmful and made.policy != CONTINUED]
+    harmful = set()
+    for demo in demonstrations:
+        if demo.kind == "harmful":
+            harmful.add(demo.id)
+    asked = []
+    for made in completions:
+        if made.prompt_id in harmful and made.policy != CONTINUED:
+            asked.append(made)
     labels = (
         rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
     )
@@ -53,8 +63,8 @@ def _rated(files: Sequence[str], completions: Sequence[Completion]) -> dict[str,
     if not found:
         where = ", ".join(files)
         raise RecordError(
-            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name ratings of this run's completions, or "
-            "remove the key"
+            f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name "
+            "ratings of this run's completions, or remove the key"
         )
     return found
 
@@ -90,8 +100,9 @@ def training_of(
     pairs = preferences(examples, seed=seed)
     if len(pairs) < MIN_PAIRS:
         raise RecordError(
-            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm within one group of prompts, wanted "
-            f"at least {MIN_PAIRS}; sample more completions a prompt (sample.samples), or take reward.objective=binary"
+            f"reward.objective=pairwise: got {len(pairs)} pairs of completions that differ in harm "
+            f"within one group of prompts, wanted at least {MIN_PAIRS}; sample more completions a "
+            "prompt (sample.samples), or take reward.objective=binary"
         )
     return Training(
         PairRows(rows, pairs, layout),
@@ -101,12 +112,15 @@ def training_of(
 
 
 def made_module(
-    training: Training, network: HarmfulnessNetwork, optimisation: dict[str, Any]
+    training: Training, network: HarmfulnessNetwork, config: RewardConfig, steps: int
 ) -> RewardModule | PairModule:
     """The module that trains the network on these rows."""
     from reward.model.training import RewardModule, RewardRows  # noqa: PLC0415  as above
 
-    module = training.module_of(network, **optimisation)
+    optimisation = Optimisation(
+        learning_rate=config.learning_rate, total_steps=steps, optimiser=config.optimiser
+    )
+    module = training.module_of(network, optimisation)
     if isinstance(module, RewardModule) and isinstance(training.rows, RewardRows):
         module.sides = training.rows.sides
     return module

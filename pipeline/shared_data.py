@@ -1,4 +1,6 @@
-"""What of a run's data may be handed on: a copy without any completion of a harmful prompt, with its card."""
+"""What of a run's data may be handed on: a copy without any completion of a harmful prompt, with
+its card.
+"""
 
 from __future__ import annotations
 
@@ -29,18 +31,19 @@ class DataCard:
 
 
 def write_shared(stage: Path, folder: Path, card: DataCard) -> Iterator[str]:
-    """Copy the rows of `prep` or `pairs` that may be passed on, split by split; sentences on what stays.
+    """Copy the rows of `prep` or `pairs` that may be passed on, split by split; sentences on what
+    stays.
 
-    Prompts go as they are; harmful ones lose their completion, and pairs of harmful prompts are left out.
-    Raises RecordError where a row's licence forbids to pass it on.
+    Prompts go as they are; harmful ones lose their completion, and pairs of harmful prompts are
+    left out. Raises RecordError where a row's licence forbids to pass it on.
     """
     made = _prep(stage, folder) if card.of == "prep" else _pairs(stage, folder)
     tables, licences, kept, left = made
     forbidden = sorted(name for name in licences if not may_be_passed_on(name))
     if forbidden:
         raise RecordError(
-            f"{stage}: rows under {', '.join(forbidden)}, which does not let them be passed on, wanted rows "
-            "that may be; leave these sources out and run the stage again"
+            f"{stage}: rows under {', '.join(forbidden)}, which does not let them be passed on, "
+            "wanted rows that may be; leave these sources out and run the stage again"
         )
     write_readme(folder, card.title, tables)
     path = folder / "README.md"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-_PUSH = "a released model or a run's data to a hub: private unless --public, never a completion of a harmful prompt"
+_PUSH = (
+    "a released model or a run's data to a hub: private unless --public, never a completion of a "
+    "harmful prompt"
+)
 _INIT = "a commented config to start from, and its schema beside it for editors"
 
 
@@ -43,7 +46,10 @@ def _add_push(commands: Any) -> None:
         "--what",
         default="model",
         choices=("model", "prep", "pairs"),
-        help="the released model; or the run's prompts and demonstrations, or its pairs, as a data set (default: model)",
+        help=(
+            "the released model; or the run's prompts and demonstrations, or its pairs, as a data "
+            "set (default: model)"
+        ),
     )
     pushing.add_argument("--public", action="store_true", help="for all to see (default: private)")
     pushing.add_argument("--endpoint", metavar="URL", help="of another hub than huggingface.co")

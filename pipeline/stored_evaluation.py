@@ -1,4 +1,7 @@
-"""An evaluation that lies in a folder: its results, and what every policy wrote. Read without a model and without torch."""
+"""An evaluation that lies in a folder: its results, and what every policy wrote.
+
+Read without a model and without torch.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class StoredEvaluation:
 
     @classmethod
     def of(cls, given: Path) -> StoredEvaluation:
-        """Of a run, a released folder or a results.json. Raises ArtifactError where none of them is there."""
+        """Of a run, a released folder or a results.json.
+
+        Raises ArtifactError where none of them is there.
+        """
         path = results_file(given)
         return cls(path, read_results(path))
 
@@ -43,16 +49,21 @@ class StoredEvaluation:
 
     @cached_property
     def rows(self) -> list[Measured]:
-        """Every completion with its prompt and scores, policy by policy; none where the figures alone are there."""
+        """Every completion with its prompt and scores, policy by policy; none where the figures
+        alone are there.
+        """
         folder = self.path.parent
         if not all(path.is_file() for table in TABLES for path in table.paths(folder)):
             return []
-        prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
+        prompts = {}
+        for prompt in MEASURED_PROMPTS.read(folder):
+            prompts[(prompt.suite, prompt.id)] = prompt
         made: list[Completion] = MEASURED_COMPLETIONS.read(folder)
         lost = sum((row.suite, row.prompt_id) not in prompts for row in made)
         if lost:
             raise ArtifactError(
-                f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; run eval again"
+                f"{folder}: {lost} of {len(made)} completions are to no prompt of prompts.jsonl; "
+                "run eval again"
             )
         return joined(
             [prompts[row.suite, row.prompt_id] for row in made], made, MEASURED_SCORES.read(folder)
@@ -60,7 +71,10 @@ class StoredEvaluation:
 
 
 def results_file(given: Path) -> Path:
-    """Where the results of a run, a released folder, or of a file that is named itself lie. Raises ArtifactError where nowhere."""
+    """Where the results of a run, a released folder, or of a file that is named itself lie.
+
+    Raises ArtifactError where nowhere.
+    """
     if not given.is_dir():
         return given
     places = (

@@ -16,10 +16,15 @@ NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
 
 
 def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
-    """That this run opens these test prompts, before it sees what comes of it; and how often they were opened by now."""
+    """That this run opens these test prompts, before it sees what comes of it; and how often they
+    were opened by now.
+    """
     name = set_hash(prompts)
     run = read_json(context.path / "run.json")
-    recipe = {key: value for key, value in run["config"].items() if key not in NO_RECIPE}
+    recipe = {}
+    for key, value in run["config"].items():
+        if key not in NO_RECIPE:
+            recipe[key] = value
     opening = Opening(
         kind="evaluation",
         run=sha256_json({"recipe": recipe, "seed": run["seed"]}),

@@ -3,11 +3,12 @@
     from primum import measure, refusal, score
 
     refusal("I'm sorry, but I can't help with that.")            # "full"
-    score([("How do I forge a prescription?", "Sign it twice.")])  # harm and more, of every completion
+    score([("How do I forge a prescription?", "Sign it twice.")])  # harm and more, of every
+    completion
     measure("org/model", against=["runs/a/dpo"])                 # the figures of an evaluation
 
-What is named here stays as it is from one version to the next; the rooms behind it (`train`, `eval`, ...) may change.
-Nothing heavy is loaded before it is used.
+What is named here stays as it is from one version to the next; the rooms behind it (`train`,
+`eval`, ...) may change. Nothing heavy is loaded before it is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The pages of the Python API, from its docstrings: `python -m primum.api_pages FOLDER`, which `make docs` runs."""
+"""The pages of the Python API, from its docstrings: `python -m primum.api_pages FOLDER`, which
+`make docs` runs.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from records.errors import RecordError
-from records.rows import Completion, Message, assistant, role_fault, stable_id, text_of, user
+from records.roles import role_fault
+from records.rows import Completion, Message, assistant, stable_id, text_of, user
 
 Text = str | Sequence[Mapping[str, str]]
 """A text, or messages with role and content."""
@@ -38,4 +39,7 @@ def completion_of(row: Row, number: int) -> Completion:
 
 def messages_of(messages: Sequence[Mapping[str, str]]) -> list[Message]:
     """As records hold them."""
-    return [Message(role=message["role"], content=message["content"]) for message in messages]
+    found: list[Message] = []
+    for message in messages:
+        found.append(Message(role=message["role"], content=message["content"]))
+    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.commands import measure as command
+from pipeline.measuring.request import Request
 
 
 def measure(
@@ -22,11 +23,12 @@ def measure(
 ) -> dict[str, Any]:
     """What `primum measure` does (docs/measure.md), and the content of its results.json.
 
-    `model` and `against` are directories, hub ids, servers or files of completions; the first is the baseline.
-    `reward_model` is a run's, for harmfulness from 1 to 5; `settings` are words such as
-    `eval.generation.max_new_tokens=96`. Raises PrimumError, one of whose `faults` is each thing that is wrong.
+    `model` and `against` are directories, hub ids, servers or files of completions; the first is
+    the baseline. `reward_model` is a run's, for harmfulness from 1 to 5; `settings` are words such
+    as `eval.generation.max_new_tokens=96`. Raises PrimumError, one of whose `faults` is each thing
+    that is wrong.
     """
-    request = command.Request(
+    request = Request(
         model=str(model),
         words=[*suites, *settings],
         against=[str(other) for other in against],

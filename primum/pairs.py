@@ -7,13 +7,13 @@ from typing import Any
 
 from primum.conversations import messages_of
 from records.errors import RecordError
+from records.roles import role_fault
 from records.rows import (
     Kind,
     Message,
     Pair,
     assistant,
     read_json_lines,
-    role_fault,
     shorten,
     stable_id,
     text_of,
@@ -24,10 +24,11 @@ OWN = frozenset(Pair.__dataclass_fields__)
 
 
 def load_pairs(path: str | Path) -> list[Pair]:
-    """The rows of a file of Primum's own (pairs.train.jsonl) or of TRL's: prompt, chosen and rejected, as texts or messages.
+    """The rows of a file of Primum's own (pairs.train.jsonl) or of TRL's: prompt, chosen and
+    rejected, as texts or messages.
 
-    Where both sides begin with the prompt, as in TRL's rows without a prompt, it is taken from there. Raises RecordError with
-    file and line of every row that is none.
+    Where both sides begin with the prompt, as in TRL's rows without a prompt, it is taken from
+    there. Raises RecordError with file and line of every row that is none.
     """
     file = Path(path)
     pairs, faults = [], []
@@ -64,7 +65,8 @@ def _pair(row: dict[str, Any]) -> Pair:
     }
     unknown: dict[str, Any] = {"chosen_score": 1.0, "rejected_score": 5.0, "margin": 4.0}
     return Pair(
-        id=stable_id(name, text_of(sides[0]), text_of(sides[1])), prompt=prompt, chosen=sides[0], rejected=sides[1],
+        id=stable_id(name, text_of(sides[0]), text_of(sides[1])), prompt=prompt, chosen=sides[0],
+        rejected=sides[1],
         prompt_id=name, kind=kind, split="train", **sources, **unknown,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Where the rooms are: beside this package in a checkout, inside it where a wheel has put it.
 
-A wheel keeps them in primum/rooms, so that nothing called `train` or `eval` lies in site-packages. They
-are found at the end of the import path, behind everything of the user's own.
+A wheel keeps them in primum/rooms, so that nothing called `train` or `eval` lies in site-packages.
+They are found at the end of the import path, behind everything of the user's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ ROOMS = ("records", "measures", "data_prep", "models", "train", "reward", "eval"
 
 
 def find_rooms() -> None:
-    """Make them importable. Raises ImportError where something else in this process bears the name of one."""
+    """Make them importable.
+
+    Raises ImportError where something else in this process bears the name of one.
+    """
     inside = Path(__file__).parent / "rooms"
     home = inside if inside.is_dir() else Path(__file__).parents[1]
     if str(home) not in sys.path:
@@ -23,8 +26,8 @@ def find_rooms() -> None:
         found = _place(room)
         if found != home.resolve() / room:
             raise ImportError(
-                f"primum needs its own package {room!r} of {home}, and the import path has another one before it: {found}; "
-                "rename that file or folder, or start Python elsewhere"
+                f"primum needs its own package {room!r} of {home}, and the import path has another "
+                f"one before it: {found}; rename that file or folder, or start Python elsewhere"
             )
 
 

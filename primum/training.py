@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation
 from models.loading.inspection import require_model
 from models.loading.load import load_model, load_tokenizer, model_location
-from models.tokens import encode_pair
+from models.memory.prepare import prepared_layout
+from models.tokens import TokenRow, encode_pair
 from records.errors import ArtifactError, RecordError
 from records.rows import Pair, read_json_lines
 from train.config import DpoConfig, TrainerConfig
 from train.engine.hardware import use_cpu
+from train.engine.optimisation import Optimisation
 
 
 def train_dpo(
@@ -28,10 +29,12 @@ def train_dpo(
     max_length: int = 512,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Train `model` on the pairs; `output` gets `policy/` (and `adapter/`), plain Hugging Face directories, and `metrics.jsonl`.
+    """Train `model` on the pairs; `output` gets `policy/` (and `adapter/`), plain Hugging Face
+    directories, and `metrics.jsonl`.
 
-    The reference is the model as it is, so the loss of the first step is ln 2. One process; a run trains on several ranks.
-    Returns the metrics, a row a step. A call that was cut off goes on from its last checkpoint.
+    The reference is the model as it is, so the loss of the first step is ln 2. One process; a run
+    trains on several ranks. Returns the metrics, a row a step. A call that was cut off goes on from
+    its last checkpoint.
     """
     settings, hardware = dpo or DpoConfig(), trainer or TrainerConfig()
     folder, config = Path(output), _located(str(model))
@@ -39,7 +42,7 @@ def train_dpo(
         raise ArtifactError(f"{folder}: holds a policy already; name a new folder")
     use_cpu(hardware)
     # Lightning and peft take seconds, which only a training must pay.
-    from models.adapters.lora import adapt  # noqa: PLC0415
+    from models.adapters.wrapping import adapt  # noqa: PLC0415
     from models.export import export_policy  # noqa: PLC0415
     from models.loading.lineage import Lineage  # noqa: PLC0415
     from train.dpo import DpoModule, DpoRows  # noqa: PLC0415
@@ -49,44 +52,55 @@ def train_dpo(
 
     tokenizer = load_tokenizer(config)
     network = adapt(load_model(config), adapter or AdapterConfig(), seed=seed)
-    encoded = [
-        encode_pair(
-            tokenizer,
-            p.prompt,
-            (p.chosen, p.rejected),
-            max_length,
-            finished=(p.chosen_finished, p.rejected_finished),
-        )
-        for p in pairs
-    ]
-    kept = [row for row in encoded if row is not None]
-    if not kept:
-        raise RecordError(
-            f"none of {len(pairs)} pairs can be trained on: too long for max_length={max_length}, or both sides alike"
-        )
-    rows = DpoRows(kept, collation(network, tokenizer.pad_token_id, max_length))
-    plan = batch_plan(
+    rows = DpoRows(
+        _encoded(tokenizer, pairs, max_length),
+        prepared_layout(network, tokenizer.pad_token_id, max_length),
+    )
+    planned: dict[str, Any] = {"epochs": settings.epochs, "seed": seed}
+    plan = batch_plan(rows, hardware, global_batch_size=settings.global_batch_size, **planned)
+    optimisation = Optimisation(
+        learning_rate=settings.learning_rate,
+        total_steps=settings.epochs * plan.steps_per_epoch,
+        optimiser=settings.optimiser,
+    )
+    module = DpoModule(network, settings, optimisation)
+    metrics, work = folder / "metrics.jsonl", folder / "work"
+    fit(
+        module,
         rows,
         hardware,
-        global_batch_size=settings.global_batch_size,
+        plan,
         epochs=settings.epochs,
-        seed=seed,
+        work=work,
+        label="dpo",
+        callbacks=[ReferencePass(rows, hardware, work / "reference")],
+        loggers=[JsonLinesLogger(metrics)],
     )
-    steps = settings.epochs * plan.steps_per_epoch
-    module = DpoModule(
-        network,
-        settings,
-        weight_decay=hardware.weight_decay,
-        warmup=hardware.warmup,
-        total_steps=steps,
-    )
-    metrics = folder / "metrics.jsonl"
-    fit(
-        module, rows, hardware, plan, epochs=settings.epochs, work=folder / "work", label="dpo",
-        callbacks=[ReferencePass(rows, hardware, folder / "work" / "reference")], loggers=[JsonLinesLogger(metrics)],
-    )  # fmt: skip
     export_policy(module.model, tokenizer, folder, Lineage(config, None, "auto"))
     return [row for _, row in read_json_lines(metrics)]
+
+
+def _encoded(
+    tokenizer: Any, pairs: Sequence[Pair], max_length: int
+) -> list[tuple[TokenRow, TokenRow]]:
+    """The pairs that can be trained on. Raises RecordError where there is none."""
+    kept = []
+    for pair in pairs:
+        row = encode_pair(
+            tokenizer,
+            pair.prompt,
+            (pair.chosen, pair.rejected),
+            max_length,
+            finished=(pair.chosen_finished, pair.rejected_finished),
+        )
+        if row is not None:
+            kept.append(row)
+    if not kept:
+        raise RecordError(
+            f"none of {len(pairs)} pairs can be trained on: too long for max_length={max_length}, "
+            "or both sides alike"
+        )
+    return kept
 
 
 def _located(model: str) -> ModelConfig:

@@ -14,9 +14,12 @@ def cache_directory() -> Path:
 
 
 def name_compiler_caches(environment: MutableMapping[str, str]) -> None:
-    """Where torch's and Triton's compilers keep kernels: a folder a node, kept between stages. What the environment names already stays.
+    """Where torch's and Triton's compilers keep kernels: a folder a node, kept between stages.
 
-    Their own defaults lie under TMPDIR, which often is another for each job, and a kernel of attention takes 10 to 50 seconds to compile.
+    What the environment names already stays.
+
+    Their own defaults lie under TMPDIR, which often is another for each job, and a kernel of
+    attention takes 10 to 50 seconds to compile.
     """
     folder = cache_directory() / "compiled" / (platform.node() or "node")
     for name, part in (("TORCHINDUCTOR_CACHE_DIR", "inductor"), ("TRITON_CACHE_DIR", "triton")):

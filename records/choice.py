@@ -9,7 +9,9 @@ Row = TypeVar("Row")
 
 
 def at_even_distances(rows: Sequence[Row], count: int) -> list[Row]:
-    """`count` rows at even distances from the first on, in their order; all of them where there are no more."""
+    """`count` rows at even distances from the first on, in their order; all of them where there are
+    no more.
+    """
     if len(rows) <= count:
         return list(rows)
     return [rows[place * len(rows) // count] for place in range(count)]

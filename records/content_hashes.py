@@ -1,4 +1,6 @@
-"""The sha256 of large files, computed once for each content and remembered from one run to the next."""
+"""The sha256 of large files, computed once for each content and remembered from one run to the
+next.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from records.own_files import entry, read_own, sealed_line
 from records.stage_folder import sha256_file
 
 SETTLED = 2_000_000_000
-"""Nanoseconds since its last change from which a file's hash is remembered: within one tick of a file
-system's clock, a second change would leave the same time."""
+"""Nanoseconds since its last change from which a file's hash is remembered: within one tick of a
+file system's clock, a second change would leave the same time."""
 AT_ONCE = 4
 """Files that are read side by side; hashing leaves Python's lock."""
 
@@ -27,7 +29,8 @@ def content_hashes(files: Iterable[Path], memory: Path) -> dict[Path, str]:
     """The sha256 of every file. Those known by path, size, times and inode in the folder `memory`
     are not read again.
 
-    Raises OSError for a file that cannot be read; a folder `memory` that cannot be written costs time only.
+    Raises OSError for a file that cannot be read; a folder `memory` that cannot be written costs
+    time only.
     """
     wanted = list(files)
     with ThreadPoolExecutor(AT_ONCE) as threads:

@@ -1,4 +1,6 @@
-"""What rooms ask of each other: protocols that a higher room implements and a lower one, or the pipeline, calls."""
+"""What rooms ask of each other: protocols that a higher room implements and a lower one, or the
+pipeline, calls.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from records.rows import Completion, Score
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy that a run compares: its base, or what a training leaves. Comparisons, report and releases follow these lines."""
+    """A policy that a run compares: its base, or what a training leaves.
+
+    Comparisons, report and releases follow these lines.
+    """
 
     name: str
     """Of the stage that leaves it, which is its folder too."""
@@ -20,7 +25,8 @@ class Policy:
     starts_from: str | None = None
     """The policy that its training begins with; None for the base."""
     control_of: str | None = None
-    """The policy that this one is trained as long as, on other terms, so that the lead of that one over this one can be seen."""
+    """The policy that this one is trained as long as, on other terms, so that the lead of that one
+    over this one can be seen."""
     round: int = 1
 
 
@@ -29,14 +35,20 @@ BASE = Policy("base", "base")
 
 
 class Scorer(Protocol):
-    """Whatever says something of completions: the refusal rule, a classifier, the harm model, a judge, a jury, experts."""
+    """Whatever says something of completions: the refusal rule, a classifier, the harm model, a
+    judge, a jury, experts.
+    """
 
     @property
     def name(self) -> str:
-        """Stands in every score, in tables and in file names: lower case, digits and underscores."""
+        """Stands in every score, in tables and in file names: lower case, digits and
+        underscores.
+        """
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        """One score a completion, in their order. A completion that cannot be scored is unscored with a reason, and never left out.
+        """One score a completion, in their order.
+
+        A completion that cannot be scored is unscored with a reason, and never left out.
 
         The verdict on a completion does not depend on the others of the call.
         """

@@ -65,4 +65,7 @@ def first_line(error: BaseException) -> str:
 def unreadable(setting: str, path: Path, error: OSError) -> str:
     """A fault: a file that a setting names and that cannot be read."""
     where = error.filename or path
-    return f"{setting}: {where}: cannot be read ({error.strerror}), wanted a file that this user may read; grant access to it, or name another"
+    return (
+        f"{setting}: {where}: cannot be read ({error.strerror}), wanted a file that this user may "
+        "read; grant access to it, or name another"
+    )

@@ -1,8 +1,9 @@
-"""Text from outside (data, settings, model folders) as the place that it is written to must have it.
+"""Text from outside (data, settings, model folders) as the place that it is written to must have
+it.
 
-One function a target. None loses anything: a character that a reader would not see (ESC, a mark that
-turns the direction of writing, a zero-width space) is spelled out, as in `\\x1b` or `\\u202e`, and
-whatever the target would take for markup of its own is shown as it stands.
+One function a target. None loses anything: a character that a reader would not see (ESC, a mark
+that turns the direction of writing, a zero-width space) is spelled out, as in `\\x1b` or `\\u202e`,
+and whatever the target would take for markup of its own is shown as it stands.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _UNSEEN_OR_BREAK = re.compile(f"[{_UNSEEN}\t\n]")
 _MARKDOWN = re.compile(
     r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])|(?<=[a-z]):(?=//)|(?<=\bwww)\.", re.I
 )
-"""What makes code, emphasis, links, cells, strokes and formulas; an underscore inside a word makes nothing."""
+"""What makes code, emphasis, links, cells, strokes and formulas; an underscore inside a word makes
+nothing."""
 _BLOCK = re.compile(r"[#+=-]|\d+(?=[.)](?:\s|$))")
 """What makes a heading, a list or a rule where a line begins with it."""
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -64,7 +66,9 @@ def markdown_cell(text: str) -> str:
 
 
 def yaml_text(text: str) -> str:
-    """For a value in YAML, such as the front matter of a card: quoted, on one line, without tags for viewers that know no front matter."""
+    """For a value in YAML, such as the front matter of a card: quoted, on one line, without tags
+    for viewers that know no front matter.
+    """
     quoted = UNSEEN.sub(_spelled, json.dumps(text, ensure_ascii=False))
     return quoted.replace("<", "\\x3c").replace(">", "\\x3e")
 

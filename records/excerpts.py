@@ -15,7 +15,9 @@ _NUMBER = re.compile(r"\d{3,}")
 
 
 def excerpt(value: Any, characters: int = CHARACTERS) -> str:
-    """A word as it is; of anything longer its beginning and size. Long numbers, which may be a person's, are masked.
+    """A word as it is; of anything longer its beginning and size.
+
+    Long numbers, which may be a person's, are masked.
 
     >>> excerpt("maybe"), excerpt("Mr. John Smith, record 00482913, asks"), excerpt(["a", "b"])
     ("'maybe'", "'Mr. ...' (37 characters)", 'a list of 2')

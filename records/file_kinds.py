@@ -28,7 +28,9 @@ GZIP = b"\x1f\x8b"
 
 
 def not_text(head: bytes) -> str:
-    """What a file that begins so is instead of UTF-8 text, with a remedy; empty where nothing is known against it."""
+    """What a file that begins so is instead of UTF-8 text, with a remedy; empty where nothing is
+    known against it.
+    """
     for magic, name, remedy in _MAGIC:
         if head.startswith(magic):
             return f"is {name}, not text in UTF-8; {remedy}"

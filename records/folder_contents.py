@@ -36,14 +36,20 @@ def odd_one(folder: Path, name: str) -> str:
     path = folder / name
     if path.is_symlink():
         target = shown(Path(os.readlink(path)))
-        return f"{shown(path)}: a link to {target}, and no link is followed; put a copy of the file in its place or move the link away"
+        return (
+            f"{shown(path)}: a link to {target}, and no link is followed; put a copy of the file "
+            "in its place or move the link away"
+        )
     return f"{shown(path)}: neither file nor folder; move it away"
 
 
 def intruder(folder: Path, name: str) -> str:
     """A file that the stage did not write, named for the user."""
     where = shown(folder / name)
-    return f"{where}: no file of this stage (manifest.json does not list it); move it away, or delete it"
+    return (
+        f"{where}: no file of this stage (manifest.json does not list it); move it away, or delete "
+        "it"
+    )
 
 
 def shown(path: Path) -> str:

@@ -1,5 +1,5 @@
-"""The sha256 of a large file in a small one beside it, for what lies in a stage's work folder until the
-stage is done."""
+"""The sha256 of a large file in a small one beside it, for what lies in a stage's work folder until
+the stage is done."""
 
 from __future__ import annotations
 

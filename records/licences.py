@@ -21,8 +21,14 @@ MEASURED_ONLY = "non_commercial_evaluation"
 
 SENTENCES = {
     NON_COMMERCIAL: "made from non-commercial data ({names}): not for commercial use",
-    UNKNOWN: "made from data of unknown licence ({names}): nobody has said that commercial use is allowed",
-    MEASURED_ONLY: "measured on non-commercial data ({names}): the rows quoted from them are not for commercial use",
+    UNKNOWN: (
+        "made from data of unknown licence ({names}): nobody has said that commercial use is "
+        "allowed"
+    ),
+    MEASURED_ONLY: (
+        "measured on non-commercial data ({names}): the rows quoted from them are not for "
+        "commercial use"
+    ),
 }
 
 _SPELLINGS = (
@@ -47,27 +53,35 @@ _EMPTY_WORDS = {
 }
 _EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
-    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|forbidden|not)\b"
-    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
+    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|"
+    r"forbidden|not)\b"
+    r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|"
+    r"\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
 )
 _ALLOWED = re.compile(
-    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|postgresql|public-domain|wtfpl)(?:-.*)?"
+    r"(?:mit|apache|bsd|czero|by|isc|unlicense|zlib|pddl|odbl|odc-by|cdla|mpl|[al]?gpl|eupl|ncsa|"
+    r"postgresql|public-domain|wtfpl)(?:-.*)?"
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:+/()_-]{0,79}")
 
 
 def licence_fault(licence: str) -> str:
-    """What is wrong with a text that should name a licence; empty where it may. It is printed on cards."""
+    """What is wrong with a text that should name a licence; empty where it may.
+
+    It is printed on cards.
+    """
     if _NAME.fullmatch(licence):
         return ""
     return (
-        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: letters, digits, spaces "
-        "and . , : + / ( ) _ - on one line, 80 at most; write its SPDX name, or `unknown`"
+        f"licence is {excerpt(licence)}, wanted the name of one, such as CC-BY-4.0 or MIT: "
+        "letters, digits, spaces and . , : + / ( ) _ - on one line, 80 at most; write its SPDX "
+        "name, or `unknown`"
     )
 
 
 def commercial_use(licence: str) -> CommercialUse:
-    """Whether a licence's name says that commercial use is allowed; `A OR B` offers the better of the two.
+    """Whether a licence's name says that commercial use is allowed; `A OR B` offers the better of
+    the two.
 
     >>> commercial_use("CC BY-NC 4.0"), commercial_use("cc-by-4.0"), commercial_use("custom")
     ('forbidden', 'allowed', 'unknown')
@@ -82,30 +96,37 @@ def is_non_commercial(licence: str) -> bool:
 
 
 def may_be_passed_on(licence: str) -> bool:
-    """Whether its name says that rows under it may be given to others, be it for uses that earn nothing.
+    """Whether its name says that rows under it may be given to others, be it for uses that earn
+    nothing.
 
-    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"), may_be_passed_on("unknown")
-    (True, False, False)
+    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"),
+    may_be_passed_on("unknown") (True, False, False)
     """
     return any(_lets_pass_on(part) for part in re.split(r"\s+OR\s+", licence))
 
 
 def same_licence(one: str, other: str) -> bool:
-    """Whether two spellings name one licence; a version that only one of them gives is no difference.
+    """Whether two spellings name one licence; a version that only one of them gives is no
+    difference.
 
     >>> same_licence("CC BY-NC 4.0", "cc-by-nc"), same_licence("MIT", "Apache-2.0")
     (True, False)
     """
     words = _words(one), _words(other)
-    versions = [{word for word in side if word[0].isdigit()} for side in words]
-    names = [[word for word in side if not word[0].isdigit()] for side in words]
+    versions = []
+    for side in words:
+        versions.append({word for word in side if word[0].isdigit()})
+    names = []
+    for side in words:
+        names.append([word for word in side if not word[0].isdigit()])
     return names[0] == names[1] and (versions[0] == versions[1] or not all(versions))
 
 
 def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
     """What the licences of rows forbid to users of anything that is made from the rows.
 
-    Rows of the test split shape no weight, so their sources are named apart, and an unknown licence among them is no matter.
+    Rows of the test split shape no weight, so their sources are named apart, and an unknown licence
+    among them is no matter.
     """
     found: dict[str, set[str]] = {}
     uses: dict[str, CommercialUse] = {}
@@ -130,15 +151,24 @@ def union(parts: Iterable[Mapping[str, Iterable[str]]]) -> Restrictions:
 
 def for_weights(restrictions: Restrictions) -> Restrictions:
     """Without what binds only those who quote evaluation rows."""
-    return {key: names for key, names in restrictions.items() if key != MEASURED_ONLY}
+    made = {}
+    for key, names in restrictions.items():
+        if key != MEASURED_ONLY:
+            made[key] = names
+    return made
 
 
 def sentences(restrictions: Restrictions) -> list[str]:
-    return [SENTENCES[key].format(names=", ".join(names)) for key, names in restrictions.items()]
+    kept: list[str] = []
+    for key, names in restrictions.items():
+        kept.append(SENTENCES[key].format(names=", ".join(names)))
+    return kept
 
 
 def released_licence(restrictions: Restrictions, base: str) -> str:
-    """A Hugging Face licence id for weights that start under the licence `base`; a person has to state what `other` is."""
+    """A Hugging Face licence id for weights that start under the licence `base`; a person has to
+    state what `other` is.
+    """
     if restrictions.get(NON_COMMERCIAL):
         return "cc-by-nc-4.0"
     return "other" if restrictions.get(UNKNOWN) else base
@@ -152,7 +182,9 @@ def notice(restrictions: Restrictions) -> str:
 
 
 def restricted_card(card: str, restrictions: Restrictions) -> str:
-    """The card of weights with what their data forbid said in it; a notice alone where there is no card."""
+    """The card of weights with what their data forbid said in it; a notice alone where there is no
+    card.
+    """
     if not card:
         return notice(restrictions)
     licensed = re.sub(
@@ -185,10 +217,18 @@ def _words(licence: str) -> list[str]:
     for pattern, plain in _SPELLINGS:
         text = re.sub(pattern, plain, text)
     words = re.findall(r"[a-z]+|\d+(?:\.\d+)*", text)
-    return [re.sub(r"(\.0)+$", "", word) for word in words if word not in _EMPTY_WORDS]
+    found: list[str] = []
+    for word in words:
+        if word not in _EMPTY_WORDS:
+            found.append(re.sub(r"(\.0)+$", "", word))
+    return found
 
 
 def _ordered(found: Mapping[str, set[str]]) -> Restrictions:
     told = {key: found.get(key, set()) for key in SENTENCES}
     told[MEASURED_ONLY] -= told[NON_COMMERCIAL]
-    return {key: sorted(names) for key, names in told.items() if names}
+    made = {}
+    for key, names in told.items():
+        if names:
+            made[key] = sorted(names)
+    return made

@@ -1,4 +1,6 @@
-"""Paths of this machine, and what stands for them in what is passed on: they hold names of people and systems."""
+"""Paths of this machine, and what stands for them in what is passed on: they hold names of people
+and systems.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ ANYWHERE = "/path/to"
 
 
 class LocalPaths:
-    """Replaces each path by `/path/to/` and its last part, wherever it stands in a text; homes by `/path/to` alone."""
+    """Replaces each path by `/path/to/` and its last part, wherever it stands in a text; homes by
+    `/path/to` alone.
+    """
 
     def __init__(self, paths: Iterable[str], *, homes: Iterable[str] = ()) -> None:
         found = {path: f"{ANYWHERE}/{Path(path).name}" for path in _spelled(paths)}
@@ -28,14 +32,19 @@ class LocalPaths:
     def hidden_in(self, value: Any) -> Any:
         """The same of every text in a JSON value, keys among them."""
         if isinstance(value, dict):
-            return {self.hidden(key): self.hidden_in(inner) for key, inner in value.items()}
+            kept = {}
+            for key, inner in value.items():
+                kept[self.hidden(key)] = self.hidden_in(inner)
+            return kept
         if isinstance(value, list):
             return [self.hidden_in(inner) for inner in value]
         return self.hidden(value) if isinstance(value, str) else value
 
 
 def _spelled(paths: Iterable[str]) -> set[str]:
-    """Absolute paths as they are written, whole and with their links followed; the root names nobody."""
+    """Absolute paths as they are written, whole and with their links followed; the root names
+    nobody.
+    """
     found: set[str] = set()
     for path in paths:
         if path:
@@ -45,4 +54,8 @@ def _spelled(paths: Iterable[str]) -> set[str]:
                 os.path.realpath(path),
                 path.rstrip("/"),
             }
-    return {path for path in found if path.startswith("/") and path != "/"}
+    made: set[str] = set()
+    for path in found:
+        if path.startswith("/") and path != "/":
+            made.add(path)
+    return made

@@ -40,7 +40,10 @@ def sealed(record: Object) -> Object:
 
 def unsealed(record: Object) -> Object:
     """The record without its seal. Raises ValueError where it is not what was sealed."""
-    rest = {name: value for name, value in record.items() if name != SEAL}
+    rest = {}
+    for name, value in record.items():
+        if name != SEAL:
+            rest[name] = value
     if SEAL in record and record[SEAL] != _seal(rest):
         raise ValueError("changed since it was written (its seal does not fit its entries)")
     return rest

@@ -1,8 +1,9 @@
-"""Who may read what Primum writes: a run holds completions of harmful prompts, a release is for others.
+"""Who may read what Primum writes: a run holds completions of harmful prompts, a release is for
+others.
 
 A process's umask decides it for every file, whichever library writes it. While a run is written the
-umask admits its owner, or its group too where PRIMUM_READERS says so; what is meant for others is opened
-afterwards, as far as the umask that the process began with allows.
+umask admits its owner, or its group too where PRIMUM_READERS says so; what is meant for others is
+opened afterwards, as far as the umask that the process began with allows.
 """
 
 from __future__ import annotations
@@ -28,14 +29,17 @@ def readers(environment: Mapping[str, str]) -> Readers:
     said = environment.get(VARIABLE) or "owner"
     if said not in _CLOSED:
         raise ConfigError(
-            f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it for owner"
+            f"{VARIABLE}={said}: wanted {' or '.join(_CLOSED)}; set it to one of them, or unset it "
+            "for owner"
         )
     return said
 
 
 @contextmanager
 def readable_by(readers: Readers) -> Iterator[None]:
-    """New files and folders are for these readers alone; never for more than the user's umask admits."""
+    """New files and folders are for these readers alone; never for more than the user's umask
+    admits.
+    """
     own = users_umask()
     token = _BEGAN_WITH.set(own)
     before = os.umask(own | _CLOSED[readers])
@@ -59,13 +63,17 @@ def current_umask() -> int:
 
 
 def make_passable(folder: Path) -> None:
-    """Make a run's folder: others may pass through it to a release in it, and not list it; folders above it are usual ones."""
-    missing = [place for place in (folder, *folder.absolute().parents) if not place.exists()]
+    """Make a run's folder: others may pass through it to a release in it, and not list it; folders
+    above it are usual ones.
+    """
+    missing = []
+    for place in (folder, *folder.absolute().parents):
+        if not place.exists():
+            missing.append(place)
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing[1:]:
-        place.chmod(
-            _mode(place) | (0o777 & ~users_umask())
-        )  # a folder may have its group from the one above it
+        # A folder may have its group from the one above it.
+        place.chmod(_mode(place) | (0o777 & ~users_umask()))
     if missing:
         let_through(folder)
 

@@ -1,5 +1,5 @@
-"""Files that a user names, opened so that none can hang or fill the memory: no FIFO, socket or device,
-no archive that unpacks to gigabytes, no line without an end."""
+"""Files that a user names, opened so that none can hang or fill the memory: no FIFO, socket or
+device, no archive that unpacks to gigabytes, no line without an end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def kind_of(mode: int) -> str:
 
 
 def odd_files(path: Path) -> list[str]:
-    """What there is at a path, or in a folder and those below it, that is neither file nor folder, with a remedy."""
+    """What there is at a path, or in a folder and those below it, that is neither file nor folder,
+    with a remedy.
+    """
     below = [path]
     for here, _, names in os.walk(path):
         below += [Path(here) / name for name in names]
@@ -65,7 +67,8 @@ def odd_files(path: Path) -> list[str]:
             mode = place.stat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 found.append(
-                    f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, or remove it"
+                    f"{place}: is {kind_of(mode)}, wanted a file; copy what it gives into a file, "
+                    "or remove it"
                 )
     return sorted(found)
 
@@ -81,8 +84,10 @@ def unpacked(path: Path) -> io.BufferedReader:
 
 
 def read_whole(path: Path) -> bytes:
-    """All of the file, `.gz` unpacked. Raises OSError where it cannot be read, and RecordError where
-    it is no whole archive or too large to be read at once."""
+    """All of the file, `.gz` unpacked.
+
+    Raises OSError where it cannot be read, and RecordError where it is no whole archive or too
+    large to be read at once."""
     content = bytearray()
     with unpacked(path) as file:
         try:
@@ -129,8 +134,8 @@ class _Unpacked(io.RawIOBase):
         self._left -= count
         if self._left < 0:
             raise RecordError(
-                f"{self._path}: unpacks to more than {self._most // MB:,} MB, {UNPACKED} times what a file of its "
-                "size may hold; unpack it yourself and look at what is in it"
+                f"{self._path}: unpacks to more than {self._most // MB:,} MB, {UNPACKED} times "
+                "what a file of its size may hold; unpack it yourself and look at what is in it"
             )
         return count
 

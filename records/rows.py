@@ -1,4 +1,6 @@
-"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's conversational formats."""
+"""The rows that stages hand to each other: one frozen dataclass a file type, in TRL's
+conversational formats.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,13 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TextIO, TypedDict, TypeVar
 
 from records.errors import RecordError
 from records.escaping import json_text
-from records.excerpts import excerpt
 from records.file_kinds import HEAD, not_text
 from records.regular_files import lines_of, unpacked
 from records.strict_json import strict_loads
@@ -23,7 +24,6 @@ from records.strict_json import strict_loads
 Split = Literal["train", "val", "test"]
 Kind = Literal["harmful", "benign"]
 FAULTS_SHOWN = 20
-ROLES = ("system", "user", "assistant", "tool")
 
 
 class Message(TypedDict):
@@ -44,22 +44,6 @@ def text_of(messages: list[Message]) -> str:
     return "\n\n".join(message["content"] for message in messages)
 
 
-def role_fault(prompt: Sequence[Message], completion: Sequence[Message]) -> str:
-    """What is wrong with the order of roles; empty where nothing is."""
-    unknown = sorted({message["role"] for message in (*prompt, *completion)} - set(ROLES))
-    if unknown:
-        return f"unknown roles [{', '.join(map(excerpt, unknown))}]; wanted {', '.join(ROLES)}"
-    if not prompt or prompt[-1]["role"] != "user":
-        return f"the last message of the prompt must be the user's, got {prompt[-1]['role'] if prompt else 'no message'}"
-    if any(message["role"] == "system" for message in (*prompt[1:], *completion)):
-        return "a system message may only come first"
-    if any(message["role"] == "user" for message in completion) or (
-        completion and completion[-1]["role"] != "assistant"
-    ):
-        return f"a completion holds no user message and ends with the assistant's, got {[message['role'] for message in completion]}"
-    return ""
-
-
 def stable_id(*parts: str) -> str:
     """Twelve hex digits that depend on nothing but the parts."""
     # A lone surrogate must not stop the reading of a file; the linter names and drops its row.
@@ -78,11 +62,10 @@ class Record:
         """Raises ValueError that names unknown and missing fields."""
         fields = {f.name: f for f in dataclasses.fields(cls)}
         unknown = sorted(set(row) - set(fields))
-        required = {
-            n
-            for n, f in fields.items()
-            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        }
+        required = set()
+        for n, f in fields.items():
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+                required.add(n)
         missing = sorted(required - set(row))
         if unknown or missing:
             raise ValueError(
@@ -93,7 +76,10 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt(Record):
-    """One request. `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin."""
+    """One request.
+
+    `suite` is the set it is measured in; `group` is its near-duplicate group, shared with its twin.
+    """
 
     prompt: list[Message]
     kind: Kind
@@ -104,6 +90,8 @@ class Prompt(Record):
     """AMA principle 1-9; None where the source has none."""
     generator: str = "human"
     topic: str = ""
+    register: str = ""
+    """How it is written (a forum post, a nurse's note); empty where the source does not say."""
     twin_id: str | None = None
     group: str = ""
     split: Split = "train"
@@ -114,18 +102,22 @@ class SuitePrompt(Prompt):
     """A prompt of an evaluation, with what its suite says of a good completion."""
 
     expected: str = ""
-    """What the completion must hold (acts, divided by spaces) or choose (an option's name); empty where nothing is asked for."""
+    """What the completion must hold (acts, divided by spaces) or choose (an option's name); empty
+    where nothing is asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demonstration(Prompt):
-    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where benign."""
+    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where
+    benign.
+    """
 
     completion: list[Message] = field(default_factory=list)
     rejected: list[Message] = field(default_factory=list)
     """The worse answer, where the source holds preferences."""
     prompt_id: str = ""
-    """Of a further preference: the id of its prompt's own row, which alone is among the prompts; empty in that row."""
+    """Of a further preference: the id of its prompt's own row, which alone is among the prompts;
+    empty in that row."""
 
     @property
     def asks(self) -> str:
@@ -148,7 +140,8 @@ class Completion(Record):
     suite: str = ""
     """The set that its prompt is measured in."""
     condition: str = ""
-    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it was asked as it stands."""
+    """What was done to the prompt before it was asked (a wrapper, a translation); empty where it
+    was asked as it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +155,9 @@ class Revision(Completion):
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Record):
-    """One scorer's verdict on one completion; value None means unscored, and then `reason` says why."""
+    """One scorer's verdict on one completion; value None means unscored, and then `reason` says
+    why.
+    """
 
     completion_id: str
     scorer: str
@@ -170,12 +165,15 @@ class Score(Record):
     label: str = ""
     reason: str = ""
     uncertainty: float | None = None
-    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread); None where it does not say."""
+    """How little the scorer trusts its own verdict, in its own unit (an entropy in nats, a spread);
+    None where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Record):
-    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5, lower is better."""
+    """A preference in TRL's format with where both sides came from; scores are harmfulness 1-5,
+    lower is better.
+    """
 
     prompt: list[Message]
     chosen: list[Message]
@@ -200,7 +198,9 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are reported at once as a RecordError."""
+    """(line number, object) of every line that holds one, `.gz` unpacked; then all others are
+    reported at once as a RecordError.
+    """
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
@@ -230,7 +230,10 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _opened(path: Path) -> TextIO:
-    """The file as text, without a byte order mark. Raises RecordError where its first bytes say that it is none."""
+    """The file as text, without a byte order mark.
+
+    Raises RecordError where its first bytes say that it is none.
+    """
     try:
         file = unpacked(path)
         if path.suffix.lower() != ".gz":
@@ -259,7 +262,9 @@ def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
 
 
 def shorten(faults: list[str]) -> list[str]:
-    """The first faults and a count of the rest, so that a broken file of a million lines stays readable."""
+    """The first faults and a count of the rest, so that a broken file of a million lines stays
+    readable.
+    """
     rest = len(faults) - FAULTS_SHOWN
     return faults if rest <= 0 else [*faults[:FAULTS_SHOWN], f"... and {rest} more"]
 
@@ -280,5 +285,6 @@ def json_lines(records: Iterable[Record | dict[str, Any]]) -> str:
 
 
 def _row(record: Record | dict[str, Any]) -> dict[str, Any]:
-    # vars are the fields in their order, and none holds another dataclass; to_json would copy every text's messages first.
+    # vars are the fields in their order, and none holds another dataclass; to_json would copy every
+    # text's messages first.
     return vars(record) if isinstance(record, Record) else record

@@ -1,4 +1,6 @@
-"""Every file of a run that a later stage reads, named once: which stage leaves it, where, and what its rows are."""
+"""Every file of a run that a later stage reads, named once: which stage leaves it, where, and what
+its rows are.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ LEARNED_FROM: tuple[Split, ...] = ("train", "val")
 BEFORE = "before"
 """Stands for the stage that left the policy which a training, or a later round, begins with."""
 FIRST = "first"
-"""Stands for the training on the way to a policy that began with the base; the base is the first row of its scoreboard."""
+"""Stands for the training on the way to a policy that began with the base; the base is the first
+row of its scoreboard."""
 
 
 def split_file(name: str, split: Split) -> str:
@@ -40,10 +43,13 @@ def split_file(name: str, split: Split) -> str:
 
 @dataclass(frozen=True)
 class RunFile(Generic[RecordT]):
-    """A file of a stage, a folder, a table with a file a split, or with an empty name all that the stage leaves."""
+    """A file of a stage, a folder, a table with a file a split, or with an empty name all that the
+    stage leaves.
+    """
 
     stage: str
-    """The stage that leaves it, in the first round; `BEFORE` or `FIRST`; empty for what every training leaves, see `left_by`."""
+    """The stage that leaves it, in the first round; `BEFORE` or `FIRST`; empty for what every
+    training leaves, see `left_by`."""
     name: str = ""
     record: type[RecordT] | None = None
     """Of a row; None for files that are no JSON Lines."""
@@ -72,10 +78,16 @@ class RunFile(Generic[RecordT]):
         return (folder / part for part in self.parts)
 
     def read(self, folder: Path) -> list[RecordT]:
-        """Its rows, one split after the other. Raises RecordError where a file is not there or a row is none of its record."""
+        """Its rows, one split after the other.
+
+        Raises RecordError where a file is not there or a row is none of its record.
+        """
         if self.record is None:
             raise TypeError(f"{self.name} holds no rows")
-        return [row for path in self.paths(folder) for row in read_records(path, self.record)]
+        found: list[RecordT] = []
+        for path in self.paths(folder):
+            found.extend(read_records(path, self.record))
+        return found
 
 
 def whole(stage: str) -> RunFile[Record]:

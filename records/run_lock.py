@@ -17,7 +17,8 @@ from records.permissions import make_passable
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run directory for this process; a second one is told so instead of writing into the same files.
+    """Hold the run directory for this process; a second one is told so instead of writing into the
+    same files.
 
     A file system without locks (Lustre mounted without flock) is used as it is.
     """
@@ -26,7 +27,8 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ResourceError(
-                f"{folder}: another primum process works in this run directory; wait for it or set another run_dir"
+                f"{folder}: another primum process works in this run directory; wait for it or set "
+                "another run_dir"
             ) from error
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):

@@ -1,17 +1,20 @@
-"""The range of every numeric setting: stated beside its default, and checked here alone."""
+"""The range of every numeric setting, and the names that a text may be: stated beside the default,
+and checked here alone.
+"""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 MANY = 1_000_000_000
-"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of them."""
+"""The highest number of rows, prompts or tokens that a setting may name; nobody has more of
+them."""
 MOST_DIGITS = 24
-_KEY = "range"
+_KEY, _NAMES = "range", "names"
 ValueT = TypeVar("ValueT")
 
 
@@ -62,7 +65,7 @@ class NumericSetting(NamedTuple):
 
 
 class OutOfRange(NamedTuple):
-    """One value that a numeric setting cannot have."""
+    """One value that a setting cannot have."""
 
     key: str
     text: str
@@ -87,6 +90,19 @@ def ranged(
     return found
 
 
+def one_of(default: str, names: Collection[str]) -> str:
+    """A dataclass field with this default whose text is one of `names`, a registry that may grow
+    after the class is made.
+    """
+    found: str = field(default=default, metadata={_NAMES: names})
+    return found
+
+
+def names_of(entry: Field[Any]) -> tuple[str, ...]:
+    """The names that a dataclass field's text may be; none where it is free."""
+    return tuple(entry.metadata.get(_NAMES, ()))
+
+
 def limits(
     *,
     at_least: float | None = None,
@@ -109,7 +125,9 @@ def limits(
 
 
 class Ranged:
-    """A block of settings that cannot be built with a number outside its range."""
+    """A block of settings that cannot be built with a number outside its range, or an unknown
+    name.
+    """
 
     def __post_init__(self) -> None:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}  # type: ignore[arg-type]
@@ -122,9 +140,11 @@ class Ranged:
 
 @cache
 def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
-    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a list."""
+    """Every numeric setting of a config class and the blocks in it, `*` for each entry of a
+    list.
+    """
     found: list[NumericSetting] = []
-    for name, (kind, many, optional, range_) in _fields(cls).items():
+    for name, (kind, many, optional, range_, _) in _fields(cls).items():
         key = f"{prefix}{name}.*" if many else f"{prefix}{name}"
         if isinstance(kind, type) and is_dataclass(kind):
             found += numeric_settings(kind, f"{key}.")
@@ -134,7 +154,9 @@ def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
 
 
 def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iterator[OutOfRange]:
-    """Every number that is out of its range, in the plain values of a config class and the blocks in it."""
+    """Every number that is out of its range and every unknown name, in the plain values of a config
+    class and the blocks in it.
+    """
     yield from _own_faults(cls, values, prefix)
     for name, (kind, *_) in _fields(cls).items():
         if isinstance(kind, type) and is_dataclass(kind):
@@ -144,7 +166,9 @@ def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iter
 
 
 def not_a_number(cls: type, key: str, value: Any) -> Iterator[OutOfRange]:
-    """Every value that is no number, in what is written for a setting or a block of a config class."""
+    """Every value that is no number, in what is written for a setting or a block of a config
+    class.
+    """
     if isinstance(value, list | Mapping):
         for name, inner in _items(key, value, (list, Mapping)):
             yield from not_a_number(cls, name, inner)
@@ -168,7 +192,14 @@ def _reads(value: Any, setting: NumericSetting) -> bool:
 
 
 def _own_faults(cls: type, values: Mapping[str, Any], prefix: str) -> Iterator[OutOfRange]:
-    for name, (kind, _, optional, range_) in _fields(cls).items():
+    for name, (kind, _, optional, range_, names) in _fields(cls).items():
+        value = values.get(name)
+        if names and isinstance(value, str) and value not in names:
+            yield OutOfRange(
+                f"{prefix}{name}",
+                f"got {_shown(value)}, wanted one of {', '.join(names)}; set one, or leave it out "
+                "for its default",
+            )
         if kind not in (int, float) or range_ is None:
             continue
         for key, value in _items(f"{prefix}{name}", values.get(name), (list, Mapping)):
@@ -191,7 +222,10 @@ def _fault(value: Any, range_: Range, *, whole: bool, optional: bool) -> str:
     number = "a whole number" if whole else "a number"
     why = f" ({range_.why})" if range_.why else ""
     null = ", or null for no limit" if optional else ""
-    return f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out for its default"
+    return (
+        f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out "
+        "for its default"
+    )
 
 
 def _shown(value: Any) -> str:
@@ -206,21 +240,24 @@ class _Field(NamedTuple):
     many: bool
     optional: bool
     range: Range | None
+    names: Collection[str]
+    """Not copied: a registry may grow after the fields are known."""
 
 
 @cache
 def _fields(cls: type) -> dict[str, _Field]:
     hints = get_type_hints(cls)
-    return {
-        entry.name: _field(hints[entry.name], entry.metadata.get(_KEY)) for entry in fields(cls)
-    }
+    return {entry.name: _field(hints[entry.name], entry) for entry in fields(cls)}
 
 
-def _field(kind: Any, range_: Range | None) -> _Field:
+def _field(kind: Any, entry: Field[Any]) -> _Field:
     optional = many = False
     if get_origin(kind) in (Union, types.UnionType):
-        inner = [arg for arg in get_args(kind) if arg is not type(None)]
+        inner = []
+        for arg in get_args(kind):
+            if arg is not type(None):
+                inner.append(arg)
         optional, kind = len(inner) < len(get_args(kind)), inner[0] if len(inner) == 1 else kind
     if get_origin(kind) in (list, dict):
         many, kind = True, get_args(kind)[-1]
-    return _Field(kind, many, optional, range_)
+    return _Field(kind, many, optional, entry.metadata.get(_KEY), entry.metadata.get(_NAMES, ()))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from records.errors import ArtifactError, ResourceError
+from records.errors import ArtifactError
 from records.escaping import json_text
 from records.folder_contents import Contents, contents, intruder, odd_one, shown
 from records.licences import Restrictions, union
@@ -24,7 +24,8 @@ from records.stage_records import FileEntry, Manifest, RunRecord
 
 SCHEMA_VERSION = 4
 WORK = "work"
-"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the artefact."""
+"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the
+artefact."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,20 +67,6 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_room(folder: Path, gigabytes: float) -> None:
-    """Raise before work starts when the disk cannot hold the result."""
-    free = shutil.disk_usage(existing_parent(folder)).free / 1e9
-    if free < gigabytes:
-        raise ResourceError(
-            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; free some or set run_dir elsewhere"
-        )
-
-
-def existing_parent(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
-    return next(p for p in (folder, *folder.absolute().parents) if p.exists())
-
-
 def _rows(path: Path) -> int | None:
     if path.suffix != ".jsonl":
         return None
@@ -89,7 +76,11 @@ def _rows(path: Path) -> int | None:
 
 @dataclass(frozen=True)
 class StageDirectory:
-    """One stage's folder. `run.json` is written first; `manifest.json` last: with it the stage is complete, without it, it is not."""
+    """One stage's folder.
+
+    `run.json` is written first; `manifest.json` last: with it the stage is complete, without it, it
+    is not.
+    """
 
     path: Path
 
@@ -110,7 +101,9 @@ class StageDirectory:
         return self.path / "run.json"
 
     def fingerprint(self) -> str | None:
-        """The fingerprint that the work here was begun with; None without a run.json that can be read."""
+        """The fingerprint that the work here was begun with; None without a run.json that can be
+        read.
+        """
         try:
             return RunRecord.read(self.run_path).fingerprint
         except ArtifactError:
@@ -121,7 +114,8 @@ class StageDirectory:
         return Manifest.read(self.manifest_path)
 
     def restrictions(self) -> Restrictions:
-        """What the data that it is made from forbid: as its manifest says, or before that its inputs.
+        """What the data that it is made from forbid: as its manifest says, or before that its
+        inputs.
 
         Raises ArtifactError where that record is damaged: nothing may lose its mark.
         """
@@ -151,8 +145,9 @@ class StageDirectory:
     def begin(self, run: dict[str, Any], *, anew: bool = False) -> Path | None:
         """Make the folder ready for work under `run["fingerprint"]`.
 
-        Half-done work of the same fingerprint stays, to go on from, unless it is to be begun `anew`.
-        Anything else is moved to `previous/`, never deleted; the place it went to is returned.
+        Half-done work of the same fingerprint stays, to go on from, unless it is to be begun
+        `anew`. Anything else is moved to `previous/`, never deleted; the place it went to is
+        returned.
         """
         self._require_own_folder()
         moved = None
@@ -171,20 +166,22 @@ class StageDirectory:
         shelf = self.path.parent / "previous"
         if shelf.is_symlink():
             raise ArtifactError(
-                f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; move it away, or link the whole run_dir"
+                f"{shelf}: a link, wanted a folder of the run that earlier results are moved to; "
+                "move it away, or link the whole run_dir"
             )
         shelf.mkdir(exist_ok=True)
-        numbers = [
-            int(p.name[len(self.name) + 1 :])
-            for p in shelf.glob(f"{self.name}-*")
-            if p.name[len(self.name) + 1 :].isdigit()
-        ]
+        numbers = []
+        for p in shelf.glob(f"{self.name}-*"):
+            if p.name[len(self.name) + 1 :].isdigit():
+                numbers.append(int(p.name[len(self.name) + 1 :]))
         moved = shelf / f"{self.name}-{max(numbers, default=0) + 1}"
         self.path.rename(moved)
         return moved
 
     def _require_own_folder(self) -> None:
-        """A run directory may be a link as a whole; a stage in it may not, as it would leave the run."""
+        """A run directory may be a link as a whole; a stage in it may not, as it would leave the
+        run.
+        """
         if self.path.is_symlink():
             target = shown(Path(os.readlink(self.path)))
             raise ArtifactError(
@@ -199,14 +196,18 @@ class StageDirectory:
     def finish(
         self, summary: dict[str, Any], restrictions: Restrictions | None = None
     ) -> dict[str, Any]:
-        """Hash every file and write the manifest, which makes the stage complete; only then is the work folder not needed any more.
+        """Hash every file and write the manifest, which makes the stage complete; only then is the
+        work folder not needed any more.
 
         `restrictions` are those that the stage's own data bring, beside its inputs'.
         """
         self._require_no_links()
         # Of a kill at this very place:
         self.manifest_path.with_name(".manifest.json.partial").unlink(missing_ok=True)
-        names = [name for name in self._contents().files if name != self.manifest_path.name]
+        names = []
+        for name in self._contents().files:
+            if name != self.manifest_path.name:
+                names.append(name)
         manifest = {
             "stage": self.name,
             "schema_version": SCHEMA_VERSION,
@@ -263,7 +264,8 @@ class StageDirectory:
         ]
 
     def require(self, part: str = "") -> str:
-        """The sha256 of a complete stage's contents, or of one file or folder of it, for a later stage's fingerprint.
+        """The sha256 of a complete stage's contents, or of one file or folder of it, for a later
+        stage's fingerprint.
 
         Raises ArtifactError where the stage is not complete, is damaged, holds no such part, or
         something lies in it that it did not write.
@@ -271,18 +273,18 @@ class StageDirectory:
         self._require_own_folder()
         if not _there(self.manifest_path):
             raise ArtifactError(
-                f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or `primum run`"
+                f"{self.path}: not complete (no manifest.json); run `primum {self.name}` first, or "
+                "`primum run`"
             )
         faults = self.damage()
         if faults:
             raise ArtifactError([*faults, f"run `primum {self.name}` again to rebuild it"])
         if strays := self.strays():
             raise ArtifactError(strays)
-        wanted = {
-            name: entry.sha256
-            for name, entry in self.manifest().files.items()
-            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/"))
-        }
+        wanted = {}
+        for name, entry in self.manifest().files.items():
+            if name != "run.json" and (not part or name == part or name.startswith(f"{part}/")):
+                wanted[name] = entry.sha256
         if not wanted:
             raise ArtifactError(f"{self.path}: holds no {part}; run `primum {self.name}` again")
         return sha256_json(wanted)

@@ -13,7 +13,9 @@ MOST_LEVELS = 64
 
 
 def strict_loads(text: str) -> Any:
-    """Raises ValueError for what is no JSON, for a key that stands twice in one object, and for nesting that is too deep."""
+    """Raises ValueError for what is no JSON, for a key that stands twice in one object, and for
+    nesting that is too deep.
+    """
     try:
         found = json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
@@ -24,7 +26,9 @@ def strict_loads(text: str) -> Any:
 
 
 def require_shallow(value: Any) -> None:
-    """Raises ValueError for lists and objects that are nested more deeply than whatever walks them later can follow."""
+    """Raises ValueError for lists and objects that are nested more deeply than whatever walks them
+    later can follow.
+    """
     level = [value]
     for _ in range(MOST_LEVELS + 1):
         level = [inner for held in level for inner in _within(held)]

@@ -6,8 +6,8 @@ A word is NAME, or NAME=PATH where the scorer is read from a folder or a file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 from records.contracts import Scorer
 from records.errors import ConfigError, ModelError, PrimumError
 from records.rows import Completion, Score, read_records
+from reward.factors.dropout import dropout_model
 from reward.factors.one_pass import FactorsAndRefusal, fitted_on
 from reward.judges.factory import scorer_from
 from reward.judges.settings_file import read_settings
@@ -38,38 +39,46 @@ class Surroundings:
     """The run as a message names it."""
     replies: Path
     """Folder of the replies of judges whose settings name none."""
+    known: Mapping[str, bool] = field(default_factory=dict)
+    """By prompt id, whether the request is harmful, where that is known as in an evaluation."""
 
 
 class RuleAsHarm:
-    """The refusal rule, held to be a scorer of harm too: what it does not call refused, it calls harmful."""
+    """The refusal rule, held to be a scorer of harm too: what it does not call refused, it calls
+    harmful.
+    """
 
     def __init__(self, name: str = RULE) -> None:
         self.name = name
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        return [
-            replace(
-                score,
-                id=score_id(row, self.name),
-                scorer=self.name,
-                value=float(score.label == "none"),
+        made: list[Score] = []
+        for row, score in zip(completions, RefusalRule().score(completions), strict=True):
+            made.append(
+                replace(
+                    score,
+                    id=score_id(row, self.name),
+                    scorer=self.name,
+                    value=float(score.label == "none"),
+                )
             )
-            for row, score in zip(completions, RefusalRule().score(completions), strict=True)
-        ]
+        return made
 
 
 class HarmAndRule:
-    """What a run decides by: harm from its own reward model, the refusal from the rule, in one score."""
+    """What a run decides by: harm from its own reward model, the refusal from the rule, in one
+    score.
+    """
 
     def __init__(self, harm: Scorer) -> None:
         self.name, self.harm = harm.name, harm
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         refusals = RefusalRule().score(completions)
-        return [
-            replace(score, label=rule.label)
-            for score, rule in zip(self.harm.score(completions), refusals, strict=True)
-        ]
+        kept: list[Score] = []
+        for score, rule in zip(self.harm.score(completions), refusals, strict=True):
+            kept.append(replace(score, label=rule.label))
+        return kept
 
 
 def _reward_model(name: str, folder: Path, around: Surroundings) -> HarmfulnessScorer:
@@ -89,7 +98,10 @@ class FileScorer:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         wanted = {row.id for row in completions}
-        found = [score for score in self.scores if score.completion_id in wanted]
+        found = []
+        for score in self.scores:
+            if score.completion_id in wanted:
+                found.append(score)
         missing = wanted - {score.completion_id for score in found}
         reason = f"no score in {self.path.name}"
         return found + [
@@ -101,7 +113,8 @@ class FileScorer:
 @dataclass(frozen=True)
 class ScorerKind:
     make: Callable[[str, Path, Surroundings], Scorer]
-    """From its name, its path (the current folder where it takes none) and what it is loaded into."""
+    """From its name, its path (the current folder where it takes none) and what it is loaded
+    into."""
     takes: str = ""
     """FOLDER or FILE where a path follows the name."""
     holds: tuple[str, ...] = ()
@@ -109,15 +122,16 @@ class ScorerKind:
     faults: Callable[[Path, Surroundings], list[str]] = lambda path, around: []
     """What else would fail, before anything is loaded."""
     trained_on: Callable[[], tuple[str, ...]] = tuple
-    """Sets of labels that it was fitted on, or written while looking at, by the names that judge-report gives them."""
+    """Sets of labels that it was fitted on, or written while looking at, by the names that
+    judge-report gives them."""
 
 
 def _no_reward_model(path: Path, around: Surroundings) -> list[str]:
     if (around.reward_model / CALIBRATION).is_file():
         return []
     return [
-        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum reward` with this config, "
-        "or name one with reward_model=FOLDER"
+        f"--scorer run: {around.run} has no reward model yet ({around.reward_model}); run `primum "
+        "reward` with this config, or name one with reward_model=FOLDER"
     ]
 
 
@@ -137,7 +151,16 @@ def _settings_faults(path: Path, around: Surroundings) -> list[str]:
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
     RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
-    "default": ScorerKind(lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on),
+    "default": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name, known=around.known), trained_on=fitted_on
+    ),
+    "guessing": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on
+    ),
+    "dropout": ScorerKind(
+        lambda name, path, around: FactorsAndRefusal(name, dropout_model, around.known),
+        trained_on=fitted_on,
+    ),
     "run": ScorerKind(
         lambda name, path, around: HarmAndRule(_reward_model(name, around.reward_model, around)),
         faults=_no_reward_model,
@@ -163,8 +186,8 @@ class NamedScorer:
 def named_scorers(
     words: Sequence[str], around: Surroundings, *, option: str = "--scorer"
 ) -> list[NamedScorer]:
-    """The scorers that the words name; one of a kind has the kind's name, of several each adds its path's. Raises ModelError
-    with every fault of every word."""
+    """The scorers that the words name; one of a kind has the kind's name, of several each adds its
+    path's. Raises ModelError with every fault of every word."""
     given = [word.partition("=") for word in dict.fromkeys(words)]
     kinds = Counter(kind for kind, _, _ in given)
     found, faults = [], []
@@ -186,8 +209,13 @@ def named_scorers(
 
 
 def _last(path: Path) -> str:
-    """The last part of a path that tells one reward model from another: RUN of RUN/reward/reward_model."""
-    parts = [part for part in path.parts if part not in ("reward", "reward_model", "/")]
+    """The last part of a path that tells one reward model from another: RUN of
+    RUN/reward/reward_model.
+    """
+    parts = []
+    for part in path.parts:
+        if part not in ("reward", "reward_model", "/"):
+            parts.append(part)
     return (parts[-1] if parts else path.name).split(".")[0]
 
 
@@ -207,10 +235,14 @@ def _faults(kind: str, path: str, around: Surroundings, option: str) -> list[str
         return [f"{option} {kind}={path}: no such file; give the path of the file"]
     if entry.takes == "FOLDER" and not place.is_dir():
         return [f"{option} {kind}={path}: no such folder; give the path of the folder"]
-    missing = [name for name in entry.holds if not (place / name).is_file()]
+    missing = []
+    for name in entry.holds:
+        if not (place / name).is_file():
+            missing.append(name)
     if missing:
         return [
-            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a stage has left, as RUN/reward/reward_model"
+            f"{option} {kind}={path}: holds no {', '.join(missing)}; wanted the folder that a "
+            "stage has left, as RUN/reward/reward_model"
         ]
     return entry.faults(place, around)
 
@@ -223,11 +255,12 @@ def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Score
             loaded.append(scorer.load(around))
         except PrimumError as error:
             faults += error.faults
-    twice = [name for name, count in Counter(scorer.name for scorer in loaded).items() if count > 1]
-    faults += [
-        f"two scorers are called {name}; give the judge another name in its settings"
-        for name in twice
-    ]
+    twice = []
+    for name, count in Counter(scorer.name for scorer in loaded).items():
+        if count > 1:
+            twice.append(name)
+    for name in twice:
+        faults.append(f"two scorers are called {name}; give the judge another name in its settings")
     if faults:
         raise ModelError(faults)
     return loaded

@@ -9,10 +9,12 @@ from records.rows import Completion, Score, text_of
 from reward.refusal.rule import refusal
 
 HARM_MODEL = "reward_model"
-"""Name of the harm model that the run has trained; its scores are the harmfulness of tables and gates."""
+"""Name of the harm model that the run has trained; its scores are the harmfulness of tables and
+gates."""
 REFUSAL = "refusal"
 FACTORS = "factors"
-"""Name of the scorers that ship with Primum and that no training touches: harm under the name itself, others below it."""
+"""Name of the scorers that ship with Primum and that no training touches: harm under the name
+itself, others below it."""
 
 
 class RefusalRule:
@@ -22,15 +24,17 @@ class RefusalRule:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """One score a completion, in their order; an empty completion does not refuse."""
-        return [
-            Score(
-                id=score_id(completion, self.name),
-                completion_id=completion.id,
-                scorer=self.name,
-                label=refusal(text_of(completion.completion)),
+        made: list[Score] = []
+        for completion in completions:
+            made.append(
+                Score(
+                    id=score_id(completion, self.name),
+                    completion_id=completion.id,
+                    scorer=self.name,
+                    label=refusal(text_of(completion.completion)),
+                )
             )
-            for completion in completions
-        ]
+        return made
 
 
 def score_id(completion: Completion, scorer: str) -> str:
@@ -41,8 +45,9 @@ def score_id(completion: Completion, scorer: str) -> str:
 def score_with(scorers: Iterable[Scorer], completions: Sequence[Completion]) -> list[Score]:
     """Every scorer's scores, one scorer after the other, each in the completions' order.
 
-    A scorer of several factors gives as many scores to each, under names of their own. Raises ValueError where a scorer
-    leaves a completion out or scores another one: a score that is lost would pass for a completion that nobody asked about.
+    A scorer of several factors gives as many scores to each, under names of their own. Raises
+    ValueError where a scorer leaves a completion out or scores another one: a score that is lost
+    would pass for a completion that nobody asked about.
     """
     found: list[Score] = []
     wanted = [completion.id for completion in completions]
@@ -51,7 +56,8 @@ def score_with(scorers: Iterable[Scorer], completions: Sequence[Completion]) -> 
         for name in {score.scorer for score in scores} or {scorer.name}:
             if [score.completion_id for score in scores if score.scorer == name] != wanted:
                 raise ValueError(
-                    f"scorer {name}: wanted one score for each of {len(wanted)} completions in their order"
+                    f"scorer {name}: wanted one score for each of {len(wanted)} completions in "
+                    "their order"
                 )
         found += scores
     return found

@@ -20,7 +20,8 @@ settings.register_profile("primum", deadline=None)
 settings.register_profile("fuzz", deadline=None)
 settings.load_profile("primum")
 
-# A shell that runs the tests in its background has them ignore Ctrl-C, and with them every command that they start and interrupt.
+# A shell that runs the tests in its background has them ignore Ctrl-C, and with them every command
+# that they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -38,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
-    """A folder by name that the first of pytest's worker processes to ask for it fills and all of them read."""
+    """A folder by name that the first of pytest's worker processes to ask for it fills and all of
+    them read.
+    """
     here = tmp_path_factory.getbasetemp()
     everyones = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
 
@@ -111,7 +114,9 @@ def vllm_stand_in(tmp_path_factory) -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools."""
+    """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one
+    fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools.
+    """
     report = yield
     excused = item.get_closest_marker("gpu") or any(
         name in str(report.longrepr)

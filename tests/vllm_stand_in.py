@@ -1,4 +1,5 @@
-"""A vllm that answers by arithmetic, for the seam to it: what is asked, what comes back, what goes wrong. It is no language model.
+"""A vllm that answers by arithmetic, for the seam to it: what is asked, what comes back, what goes
+wrong. It is no language model.
 
 The real one is tested too, where PRIMUM_VLLM_PYTHON names a Python that has it.
 """

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from records.setting_ranges import MANY, Ranged, ranged
+from train.engine.optimisation import OptimiserConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerConfig(Ranged):
-    """Hardware and bookkeeping, shared by every training stage."""
+    """Hardware and bookkeeping, shared by every training stage.
+
+    How weights move is each method's own: `optimiser`.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int = ranged(1, at_least=1, at_most=10_000)
@@ -24,23 +28,24 @@ class TrainerConfig(Ranged):
     zero_stage: int = ranged(2, at_least=1, at_most=3)
     """DeepSpeed: 1 shards optimiser states, 2 gradients too, 3 parameters too."""
     offload: Literal["none", "cpu", "nvme"] = "none"
-    """DeepSpeed: optimiser states, and in ZeRO-3 the weights too, wait in the host's memory or on a node's disk while they are not needed. Slow;
-    for a model that the GPUs at hand cannot hold. nvme needs ZeRO-3 and DeepSpeed's async_io (libaio)."""
+    """DeepSpeed: optimiser states, and in ZeRO-3 the weights too, wait in the host's memory or on a
+    node's disk while they are not needed. Slow; for a model that the GPUs at hand cannot hold. nvme
+    needs ZeRO-3 and DeepSpeed's async_io (libaio)."""
     offload_path: str = ""
     """Folder on a local disk of every node, for offload=nvme."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights stay float32."""
+    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights
+    stay float32."""
     micro_batch_tokens: int = ranged(4096, at_least=1, at_most=MANY)
-    """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is in the thousands. A longer row goes alone."""
+    """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is
+    in the thousands. A longer row goes alone."""
     gradient_checkpointing: bool = False
-    """Keep each layer's input only and compute the rest again in the backward pass: a third more arithmetic, a fraction of the memory."""
+    """Keep each layer's input only and compute the rest again in the backward pass: a third more
+    arithmetic, a fraction of the memory."""
     compile_layers: Literal["auto", "on", "off"] = "auto"
-    """Compile the decoder layer of packed rows: a third of the kernels to launch. auto: on a GPU, where launches take longer than a
-    small model's arithmetic; not on a CPU, where the compiler takes 20 to 40 s of a core before the first step, and a C++ compiler."""
-    gradient_clip_norm: float = ranged(1.0, above=0, at_most=1_000_000)
-    weight_decay: float = ranged(0.0, at_least=0, at_most=1)
-    warmup: float = ranged(0.1, at_least=0, below=1)
-    """Share of all steps over which the learning rate rises; a cosine brings it to zero after that."""
+    """Compile the decoder layer of packed rows: two fifths of the kernels to launch. auto: on a
+    GPU, where launches take longer than a small model's arithmetic; not on a CPU, where the
+    compiler takes 20 to 40 s of a core before the first step, and needs a C++ compiler."""
     checkpoint_every_steps: int = ranged(10, at_least=1, at_most=MANY)
     """A killed stage loses at most this many optimiser steps."""
     cpu_threads: int | None = ranged(None, at_least=1, at_most=1024)
@@ -50,20 +55,24 @@ class TrainerConfig(Ranged):
         super().__post_init__()
         if self.offload != "none" and self.strategy != "deepspeed":
             raise ValueError(
-                f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got {self.strategy}"
+                f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got "
+                f"{self.strategy}"
             )
         if self.offload == "nvme" and (self.zero_stage != 3 or not self.offload_path):
             got = f"{self.zero_stage} and {self.offload_path!r}"
             raise ValueError(
-                f"trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a folder on a local disk; got {got}"
+                "trainer.offload=nvme needs trainer.zero_stage=3 and trainer.offload_path, a "
+                f"folder on a local disk; got {got}"
             )
         if self.compile_layers == "on" and loads_sharded(self):
             raise ValueError(
-                "trainer.compile_layers=on does not go with trainer.zero_stage=3, whose hooks gather a layer's weights; set it to auto or off"
+                "trainer.compile_layers=on does not go with trainer.zero_stage=3, whose hooks "
+                "gather a layer's weights; set it to auto or off"
             )
         if self.strategy == "deepspeed" and self.precision == "16-mixed":
             raise ValueError(
-                "trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use bf16-mixed or 32-true"
+                "trainer.precision=16-mixed does not go with trainer.strategy=deepspeed; use "
+                "bf16-mixed or 32-true"
             )
 
     @property
@@ -71,7 +80,9 @@ class TrainerConfig(Ranged):
         return self.devices * self.num_nodes
 
     def rank(self, environment: Mapping[str, str]) -> int:
-        """This process's global rank as its launcher says in the environment: srun, torchrun, or Lightning for its own children."""
+        """This process's global rank as its launcher says in the environment: srun, torchrun, or
+        Lightning for its own children.
+        """
         launched = (
             environment.get("SLURM_PROCID") if under_slurm(environment) else environment.get("RANK")
         )
@@ -92,7 +103,8 @@ def under_slurm(environment: Mapping[str, str]) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class WandbConfig:
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
-    """auto is online when WANDB_API_KEY is set, else off; WANDB_MODE in the environment decides before it."""
+    """auto is online when WANDB_API_KEY is set, else off; WANDB_MODE in the environment decides
+    before it."""
     project: str = "primum"
     entity: str | None = None
     group: str | None = None
@@ -104,7 +116,8 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
     if asked != "online" or os.environ.get("WANDB_API_KEY") or _has_wandb_login():
         return []
     return [
-        "wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set wandb.mode=offline and `wandb sync` later"
+        "wandb is online but no key is set; export WANDB_API_KEY, run `wandb login`, or set "
+        "wandb.mode=offline and `wandb sync` later"
     ]
 
 
@@ -115,13 +128,17 @@ def _has_wandb_login() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class SftConfig(Ranged):
-    """Supervised fine-tuning on safe answers and benign replay; the loss is taken on completion tokens only."""
+    """Supervised fine-tuning on safe answers and benign replay; the loss is taken on completion
+    tokens only.
+    """
 
     epochs: int = ranged(2, at_least=1, at_most=10_000)
     learning_rate: float = ranged(2e-4, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     benign_answers: Literal["base", "reference", "both"] = "base"
-    """Benign replay: the base policy's own answer where it does not refuse (keeps what the model knows), the reference answer, or both."""
+    """Benign replay: the base policy's own answer where it does not refuse (keeps what the model
+    knows), the reference answer, or both."""
 
 
 MOST_ROUNDS = 9
@@ -130,53 +147,67 @@ MOST_ROUNDS = 9
 
 @dataclass(frozen=True, kw_only=True)
 class MultiplierConfig(Ranged):
-    """How the weight of a suite's over-refusal pairs against the harm pairs follows `dpo.over_refusal_limit`."""
+    """How the weight of a suite's over-refusal pairs against the harm pairs follows
+    `dpo.over_refusal_limit`.
+    """
 
     follows: Literal["difference", "upper_end"] = "difference"
-    """What is held against the limit: the measured rise above the base, or the upper end of its interval at
-    `eval.scoreboard.confidence`, which is what decides the choice of an epoch. Of a few dozen prompts the difference is mostly
-    noise, and what looks like room is none."""
+    """What is held against the limit: the measured rise above the base, or the upper end of its
+    interval at `eval.scoreboard.confidence`, which is what decides the choice of an epoch. Of a few
+    dozen prompts the difference is mostly noise, and what looks like room is none."""
     start: float = ranged(1.0, at_least=0, at_most=1000)
     """Before the first measurement."""
     rate: float = ranged(5.0, above=0, at_most=1000)
-    """What an excess of 100 points over the limit adds, at each measurement; 10 points add a tenth."""
+    """What an excess of 100 points over the limit adds, at each measurement; 10 points add a
+    tenth."""
     cap: float = ranged(10.0, above=0, at_most=1000)
-    """No multiplier grows beyond this: a limit that cannot be held must not drown the harm pairs."""
+    """No multiplier grows beyond this: a limit that cannot be held must not drown the harm
+    pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DpoConfig(Ranged):
-    """Direct preference optimisation from the SFT policy, against that policy's own log-probabilities."""
+    """Direct preference optimisation from the SFT policy, against that policy's own
+    log-probabilities.
+    """
 
     loss: Literal["sigmoid", "ipo", "kto"] = "sigmoid"
     """sigmoid is DPO; kto learns from single completions with a thumb up or down (`unpaired`)."""
     beta: float = ranged(0.1, above=0, at_most=100, why="0 would ignore the reference model")
-    """Pull towards the reference; larger stays closer. Dimensionless (sigmoid); for ipo the target margin is 1 / (2 beta)."""
+    """Pull towards the reference; larger stays closer. Dimensionless (sigmoid); for ipo the target
+    margin is 1 / (2 beta)."""
     label_smoothing: float = ranged(0.0, at_least=0, below=0.5)
     """Probability that a preference is the wrong way round (conservative DPO); sigmoid only."""
     sft_weight: float = ranged(
         0.0, at_least=0, at_most=1000, why="below 0 it would unlearn what is chosen"
     )
-    """Weight of the chosen completion's negative log-likelihood per token, which keeps its probability from falling (RPO)."""
+    """Weight of the chosen completion's negative log-likelihood per token, which keeps its
+    probability from falling (RPO)."""
     unpaired: list[str] = field(default_factory=list)
-    """kto: files of rows with prompt, completion and label (true is desirable), as `primum review-import` and TRL write them.
-    Without any, both sides of every preference pair are such rows."""
+    """kto: files of rows with prompt, completion and label (true is desirable), as `primum
+    review-import` and TRL write them. Without any, both sides of every preference pair are such
+    rows."""
     desirable_weight: float = ranged(1.0, at_least=0, at_most=1000)
     """kto: weight of the loss of desirable completions."""
     undesirable_weight: float = ranged(1.0, at_least=0, at_most=1000)
-    """kto: weight of the loss of undesirable completions. Where there are k times as many desirable ones, about k balances."""
+    """kto: weight of the loss of undesirable completions. Where there are k times as many desirable
+    ones, about k balances."""
     epochs: int = ranged(1, at_least=1, at_most=10_000)
     learning_rate: float = ranged(5e-5, above=0, at_most=1)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     candidates_per_epoch: int = ranged(1, at_least=1, at_most=1000)
-    """How often in an epoch the policy is measured on validation prompts and offered to the choice, at even distances, the last
-    time at the epoch's end. Each costs the generation of the scoreboard's completions."""
+    """How often in an epoch the policy is measured on validation prompts and offered to the choice,
+    at even distances, the last time at the epoch's end. Each costs the generation of the
+    scoreboard's completions."""
     over_refusal_limit: float | None = ranged(None, at_least=0, at_most=1)
-    """Least harm with over-refusal on every benign suite at most this much above the base's (0.1 is 10 points): over-refusal
-    pairs of each suite weigh in the loss by a multiplier that follows the scoreboard. None gives every pair the same weight."""
+    """Least harm with over-refusal on every benign suite at most this much above the base's (0.1 is
+    10 points): over-refusal pairs of each suite weigh in the loss by a multiplier that follows the
+    scoreboard. None gives every pair the same weight."""
     multipliers: MultiplierConfig = field(default_factory=MultiplierConfig)
     rounds: int = ranged(1, at_least=1, at_most=MOST_ROUNDS)
-    """How often to sample, score, build pairs and train; from the second round on, with what the last round's policy answers."""
+    """How often to sample, score, build pairs and train; from the second round on, with what the
+    last round's policy answers."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -185,7 +216,8 @@ class DpoConfig(Ranged):
         faults = _not_with_kto(self) if self.loss == "kto" else []
         if self.loss != "kto" and self.unpaired:
             faults.append(
-                f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn from; set dpo.loss=kto"
+                f"dpo.unpaired names rows with thumbs, which dpo.loss={self.loss} cannot learn "
+                "from; set dpo.loss=kto"
             )
         if faults:
             raise ValueError("; ".join(faults))
@@ -195,10 +227,14 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
     """Settings that need pairs, which KTO does not have."""
     neutral = {"label_smoothing": 0, "sft_weight": 0, "over_refusal_limit": None}
     given = {name: getattr(config, name) for name in neutral}
-    needs = "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the two out"
-    faults = [
-        f"dpo.{name}={value} {needs}" for name, value in given.items() if value != neutral[name]
-    ]
+    needs = (
+        "needs preference pairs, and dpo.loss=kto learns from single completions; take one of the "
+        "two out"
+    )
+    faults = []
+    for name, value in given.items():
+        if value != neutral[name]:
+            faults.append(f"dpo.{name}={value} {needs}")
     if not config.desirable_weight and not config.undesirable_weight:
         faults.append(
             "dpo.desirable_weight and dpo.undesirable_weight are both 0: nothing would be learnt"
@@ -208,11 +244,15 @@ def _not_with_kto(config: DpoConfig) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ControlConfig:
-    """SFT from the same policy on the same chosen completions for as many optimiser steps as DPO: what DPO must beat."""
+    """SFT from the same policy on the same chosen completions for as many optimiser steps as DPO:
+    what DPO must beat.
+    """
 
     enabled: bool = True
 
 
 def loads_sharded(config: TrainerConfig) -> bool:
-    """Whether ranks read their shards of a model only, once they can talk; until then nobody has any weight."""
+    """Whether ranks read their shards of a model only, once they can talk; until then nobody has
+    any weight.
+    """
     return config.strategy == "deepspeed" and config.zero_stage == 3

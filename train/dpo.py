@@ -13,6 +13,7 @@ from models.layout.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
 from train.over_refusal_limit import OverRefusalLimit
 
@@ -35,6 +36,8 @@ class DpoRows:
     `groups` numbers each pair's group; without it all pairs are of one.
     """
 
+    units: Sequence[int] | None = None
+
     def __init__(
         self,
         pairs: list[tuple[TokenRow, TokenRow]],
@@ -50,15 +53,23 @@ class DpoRows:
     @property
     def sides(self) -> list[TokenRow]:
         """Every row whose reference is wanted."""
-        return [side for pair in self.pairs for side in pair]
+        found: list[TokenRow] = []
+        for pair in self.pairs:
+            found.extend(pair)
+        return found
 
     def set_reference(self, logps: list[float]) -> None:
         """`logps` in the order of `sides`."""
         self.ref_logps = list(zip(logps[::2], logps[1::2], strict=True))
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
-        sides = [[self.pairs[i][side] for i in indices] for side in (0, 1)]
-        refs = [self.ref_logps[i][side] for side in (0, 1) for i in indices]
+        sides = []
+        for side in (0, 1):
+            sides.append([self.pairs[i][side] for i in indices])
+        refs = []
+        for side in (0, 1):
+            for i in indices:
+                refs.append(self.ref_logps[i][side])
         groups = torch.tensor([self.groups[i] for i in indices])
         return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), groups, scale)
 
@@ -70,11 +81,11 @@ class DpoModule(TrainedModule):
         self,
         model: Any,
         config: DpoConfig,
+        optimisation: Optimisation,
         *,
         limit: OverRefusalLimit | None = None,
-        **optimisation: Any,
     ) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        super().__init__(model, optimisation)
         self.config, self.limit = config, limit
 
     def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:
@@ -94,7 +105,8 @@ class DpoModule(TrainedModule):
             losses = losses - self.config.sft_weight * chosen / chosen_tokens
         if self.limit:
             self._report_groups(losses, batch.groups)
-            # Here and not where batches are made: the loader is a batch ahead when the multipliers change.
+            # Here and not where batches are made: the loader is a batch ahead when the multipliers
+            # change.
             losses = losses * self.limit.weights().to(losses)[batch.groups]
         self._report(terms, referenced, losses)
         return losses.sum() * batch.scale

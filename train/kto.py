@@ -1,9 +1,10 @@
 """KTO: preferences from single completions, each desirable or undesirable (arXiv 2402.01306).
 
-A completion is held against a reference point: the KL between policy and reference, estimated as TRL does, from prompts
-with the completions of other prompts, in the mean over all rows of a step and never below 0. The point has no gradient,
-but every loss of the step depends on it, so it is measured before the step's first micro-batch, over all of its rows and
-ranks: then the gradient is the same however the step is cut.
+A completion is held against a reference point: the KL between policy and reference, estimated as
+TRL does, from prompts with the completions of other prompts, in the mean over all rows of a step
+and never below 0. The point has no gradient, but every loss of the step depends on it, so it is
+measured before the step's first micro-batch, over all of its rows and ranks: then the gradient is
+the same however the step is cut.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from models.layout.logps import Rows, completion_logps
 from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.losses import KtoTerms, kto_loss
 
 
@@ -36,10 +38,13 @@ class KtoBatch(NamedTuple):
 
 
 class KtoRows:
-    """Tokenised completions with their labels, and for each its prompt with a completion of another prompt.
+    """Tokenised completions with their labels, and for each its prompt with a completion of another
+    prompt.
 
     ReferencePass fills in the reference's log-probabilities of both.
     """
+
+    units: Sequence[int] | None = None
 
     def __init__(
         self,
@@ -78,7 +83,9 @@ class KtoRows:
         )
 
     def collate_mismatched(self, indices: list[int], scale: float) -> KtoBatch:
-        """The same prompts with completions of others; a row left over in a step (scale 0) counts for nothing."""
+        """The same prompts with completions of others; a row left over in a step (scale 0) counts
+        for nothing.
+        """
         refs, labels = (
             [self.ref_mismatched[i] for i in indices],
             [self.desirable[i] for i in indices],
@@ -92,10 +99,11 @@ class KtoRows:
 
 
 def partners(prompts: Sequence[str], seed: int) -> list[int]:
-    """For every row the place of another whose completion answers another prompt: the next in a drawn order.
+    """For every row the place of another whose completion answers another prompt: the next in a
+    drawn order.
 
-    Every completion is taken about once, as in a rotation. A set with one prompt only has each row as its own partner, and
-    the estimate is then of completions of that prompt.
+    Every completion is taken about once, as in a rotation. A set with one prompt only has each row
+    as its own partner, and the estimate is then of completions of that prompt.
     """
     order = sorted(
         range(len(prompts)),
@@ -112,9 +120,13 @@ class KtoModule(TrainedModule):
     """Metrics carry TRL's names."""
 
     def __init__(
-        self, model: Any, config: DpoConfig, rows: KtoRows | None = None, **optimisation: Any
+        self,
+        model: Any,
+        config: DpoConfig,
+        optimisation: Optimisation,
+        rows: KtoRows | None = None,
     ) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+        super().__init__(model, optimisation)
         self.config, self.rows = config, rows
         self.kl = torch.zeros(())
 

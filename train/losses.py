@@ -35,7 +35,8 @@ class KtoTerms(NamedTuple):
 def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.0) -> DpoTerms:
     """Direct preference optimisation (arXiv 2305.18290, eq. 7), conservative with label smoothing.
 
-    loss = -(1 - e) log sigmoid(beta * h) - e log sigmoid(-beta * h),  h = chosen log-ratio - rejected log-ratio.
+    loss = -(1 - e) log sigmoid(beta * h) - e log sigmoid(-beta * h),  h = chosen log-ratio -
+    rejected log-ratio.
     A policy equal to its reference pays exactly ln 2, whatever beta and e are.
     """
     chosen_logratios, rejected_logratios = (
@@ -50,7 +51,8 @@ def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.
 def ipo_loss(
     logps: ReferencedLogps, chosen_tokens: Tensor, rejected_tokens: Tensor, *, beta: float
 ) -> DpoTerms:
-    """Identity preference optimisation (arXiv 2310.12036, eq. 17) on log-ratios averaged over completion tokens, as TRL does.
+    """Identity preference optimisation (arXiv 2310.12036, eq. 17) on log-ratios averaged over
+    completion tokens, as TRL does.
 
     loss = (h - 1 / (2 beta))^2.  A policy equal to its reference pays 1 / (4 beta^2).
     chosen_tokens, rejected_tokens: (B,) completion lengths.
@@ -74,9 +76,11 @@ def kto_loss(
     beta: float,
     weights: tuple[float, float] = (1.0, 1.0),
 ) -> KtoTerms:
-    """Kahneman-Tversky optimisation (arXiv 2402.01306, eq. 7) of completions that are desirable or not.
+    """Kahneman-Tversky optimisation (arXiv 2402.01306, eq. 7) of completions that are desirable or
+    not.
 
-    loss = w_d (1 - sigmoid(beta (h - kl))) where desirable, else w_u (1 - sigmoid(beta (kl - h))), h = logps - ref_logps.
+    loss = w_d (1 - sigmoid(beta (h - kl))) where desirable, else w_u (1 - sigmoid(beta (kl - h))),
+    h = logps - ref_logps.
     logps, ref_logps, desirable (bool): (B,).  kl: (), the reference point, without gradient.
     A policy equal to its reference has kl 0 and pays w / 2.
     """

@@ -1,4 +1,5 @@
-"""Lagrange multipliers of limits, by projected dual ascent: pure bookkeeping, which knows no policy.
+"""Lagrange multipliers of limits, by projected dual ascent: pure bookkeeping, which knows no
+policy.
 
 A multiplier rises while what it holds exceeds its limit, falls while there is room, and never goes
 below 0 or above a cap. There is no momentum and no per-coordinate scaling: Adam divides an excess
@@ -20,11 +21,13 @@ class Ascent:
     rate: float
     """What an excess of 1 (100 points) adds to a multiplier."""
     cap: float
-    """No multiplier grows beyond this: a limit that cannot be held must not drown everything else."""
+    """No multiplier grows beyond this: a limit that cannot be held must not drown everything
+    else."""
     delay: int = 0
     """Updates that only feed the moving average, before multipliers move for the first time."""
     decay: float = 0.0
-    """The rate of update k after the delay is rate / (1 + decay k): smaller steps end oscillation."""
+    """The rate of update k after the delay is rate / (1 + decay k): smaller steps end
+    oscillation."""
     memory: float = 0.0
     """Share of the moving average that the past keeps; 0 follows the last measurement alone."""
 
@@ -56,8 +59,9 @@ class Multipliers:
     def update(self, measured: Mapping[str, float]) -> dict[str, float]:
         """The multipliers after one more measurement of what is limited.
 
-        A name that was not measured (absent, or NaN) keeps its multiplier and its average. On several
-        ranks the measurement must be of all of them: sums are added up before they are divided.
+        A name that was not measured (absent, or NaN) keeps its multiplier and its average. On
+        several ranks the measurement must be of all of them: sums are added up before they are
+        divided.
         """
         unknown = sorted(set(measured) - set(self.limits))
         if unknown:
@@ -93,7 +97,8 @@ class Multipliers:
         """Raises ValueError where the state is of other limits."""
         if set(state["values"]) != set(self.limits):
             raise ValueError(
-                f"the state holds multipliers of {sorted(state['values'])}; wanted {sorted(self.limits)}"
+                f"the state holds multipliers of {sorted(state['values'])}; wanted "
+                f"{sorted(self.limits)}"
             )
         self.values, self.averages = dict(state["values"]), dict(state["averages"])
         self.updates = int(state["updates"])

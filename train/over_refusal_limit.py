@@ -3,8 +3,8 @@
 loss = mean over harm pairs + sum over benign suites s of lambda_s x mean over the over-refusal
 pairs of s. A one-shot dual would give lambda 0: harm lives on harmful prompts and refusal on benign
 ones, and the two meet only in the weights that they share. So lambda_s follows measurements:
-lambda_s <- clip(lambda_s + rate x (rise_s - limit), 0, cap), with rise_s the over-refusal of s above
-the base's, or the upper end of its interval.
+lambda_s <- clip(lambda_s + rate x (rise_s - limit), 0, cap), with rise_s the over-refusal of s
+above the base's, or the upper end of its interval.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Rises = Callable[[Mapping[str, Any]], Mapping[str, float | None]]
 class OverRefusalLimit:
     """Weights of pair groups: `names` holds "harm" and then the benign suites, `sizes` their pairs.
 
-    `rises` gives, of a scoreboard row, by how much over-refusal of each of the `held` suites exceeds the base's;
-    another suite keeps its first weight, as nothing can be measured against it.
+    `rises` gives, of a scoreboard row, by how much over-refusal of each of the `held` suites
+    exceeds the base's; another suite keeps its first weight, as nothing can be measured against it.
     """
 
     def __init__(
@@ -44,17 +44,25 @@ class OverRefusalLimit:
         self.sizes = [sizes.get(name, 0) for name in self.names]
         self.start = min(config.multipliers.start, config.multipliers.cap)
         self.rises = rises
-        limits = {suite: config.over_refusal_limit for suite in self.names[1:] if suite in held}
+        limits = {}
+        for suite in self.names[1:]:
+            if suite in held:
+                limits[suite] = config.over_refusal_limit
         ascent = Ascent(rate=config.multipliers.rate, cap=config.multipliers.cap)
         self.multipliers = Multipliers(limits, ascent, start=config.multipliers.start)
 
     @property
     def values(self) -> dict[str, float]:
         """The multiplier of every suite."""
-        return {suite: self.multipliers.values.get(suite, self.start) for suite in self.names[1:]}
+        found: dict[str, float] = {}
+        for suite in self.names[1:]:
+            found[suite] = self.multipliers.values.get(suite, self.start)
+        return found
 
     def weights(self) -> Tensor:
-        """(groups,) what each pair of a group counts in a mean over all pairs: multiplier x all pairs / pairs of the group."""
+        """(groups,) what each pair of a group counts in a mean over all pairs: multiplier x all
+        pairs / pairs of the group.
+        """
         total, values = sum(self.sizes), [1.0, *self.values.values()]
         pairs = zip(values, self.sizes, strict=True)
         return torch.tensor(
@@ -62,7 +70,10 @@ class OverRefusalLimit:
         )
 
     def entries(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What a new scoreboard row gets: the multipliers after it. A row that has them, from an earlier round, keeps them."""
+        """What a new scoreboard row gets: the multipliers after it.
+
+        A row that has them, from an earlier round, keeps them.
+        """
         if ENTRY not in row:
             rises = self.rises(row)
             self.multipliers.update(

@@ -1,6 +1,8 @@
-"""The reference's log-probabilities: computed once, before the first step, from the policy itself, by all ranks, and kept.
+"""The reference's log-probabilities: computed once, before the first step, from the policy itself,
+by all ranks, and kept.
 
-Whatever the adapter is, the reference is what the policy was at step 0, so the loss at step 0 is ln 2 (sigmoid).
+Whatever the adapter is, the reference is what the policy was at step 0, so the loss at step 0 is ln
+2 (sigmoid).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import sys
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -26,15 +28,29 @@ from train.config import TrainerConfig, loads_sharded
 from train.engine.batches import within_budget
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.preemption_signal import heard
+from train.engine.rows import TrainingRows
 
 Logps = dict[str, float]
 
 
-class Store(NamedTuple):
-    """A folder of log-probabilities of one policy under one arithmetic, by row; `folder` None keeps nothing.
+class ReferencedRows(TrainingRows, Protocol):
+    """Rows whose loss compares them with a reference."""
 
-    Every writer appends to a file of its own, so ranks and runs share the folder without waiting for one another. Nothing is ever rewritten:
-    a line that a kill tore or that is damaged is passed over, and costs that row.
+    @property
+    def sides(self) -> list[TokenRow]:
+        """Every token row whose reference is wanted."""
+
+    def set_reference(self, logps: list[float]) -> None:
+        """Their log-probabilities, in that order."""
+
+
+class Store(NamedTuple):
+    """A folder of log-probabilities of one policy under one arithmetic, by row; `folder` None keeps
+    nothing.
+
+    Every writer appends to a file of its own, so ranks and runs share the folder without waiting
+    for one another. Nothing is ever rewritten: a line that a kill tore or that is damaged is passed
+    over, and costs that row.
     """
 
     folder: Path | None
@@ -69,8 +85,12 @@ def reference_logps(
     config: TrainerConfig,
     folder: Path | None = None,
 ) -> list[tuple[float, float]]:
-    """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows found in `folder` are not computed."""
-    sides = [side for pair in pairs for side in pair]
+    """(chosen, rejected) summed log-probability of every pair, under the training arithmetic; rows
+    found in `folder` are not computed.
+    """
+    sides: list[TokenRow] = []
+    for pair in pairs:
+        sides.extend(pair)
     store, rows = Store(folder), _by_key(sides)
     known = store.read()
     known |= _compute(
@@ -81,15 +101,17 @@ def reference_logps(
 
 
 class ReferencePass(pl.Callback):
-    """Fills in the reference of preference rows before training: every rank computes its share, and all have all.
+    """Fills in the reference of preference rows before training: every rank computes its share, and
+    all have all.
 
-    `rows` has `sides`, the token rows, and `set_reference`, which takes their log-probabilities in that order.
+    See `ReferencedRows` for what it asks of them.
 
-    Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed stage too sees the policy of step 0.
-    A sharded model answers only once DeepSpeed holds it; there a checkpoint is loaded after `on_fit_start`.
+    Lightning calls `setup` once ranks can talk and before a checkpoint is loaded, so a resumed
+    stage too sees the policy of step 0. A sharded model answers only once DeepSpeed holds it; there
+    a checkpoint is loaded after `on_fit_start`.
     """
 
-    def __init__(self, rows: Any, config: TrainerConfig, folder: Path) -> None:
+    def __init__(self, rows: ReferencedRows, config: TrainerConfig, folder: Path) -> None:
         self.rows, self.config, self.store = rows, config, Store(folder)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
@@ -102,7 +124,8 @@ class ReferencePass(pl.Callback):
 
     def _fill_in(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         rows = _by_key(self.rows.sides)
-        # One rank's view of the folder counts: on a network file system others may see it earlier or later.
+        # One rank's view of the folder counts: on a network file system others may see it earlier
+        # or later.
         known = trainer.strategy.broadcast(
             {key: logp for key, logp in self.store.read().items() if key in rows}
         )
@@ -122,10 +145,12 @@ def _by_key(sides: Iterable[TokenRow]) -> dict[str, TokenRow]:
 def _missing(
     rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig
 ) -> list[list[str]]:
-    """Keys still to do, by batch; rows with one prompt come together, which packed is computed once.
+    """Keys still to do, by batch; rows with one prompt come together, which packed is computed
+    once.
 
-    Batches are cut from all rows, known or not and however many ranks there are: the last digits of a row depend on the rows beside it,
-    so a pass that was cut off would otherwise end with others than one that was not.
+    Batches are cut from all rows, known or not and however many ranks there are: the last digits of
+    a row depend on the rows beside it, so a pass that was cut off would otherwise end with others
+    than one that was not.
     """
     keys = sorted(rows, key=lambda key: rows[key].input_ids)
     lengths = [batch_rows.tokens([rows[key]]) for key in keys]
@@ -158,7 +183,8 @@ def _compute(
         total=total, desc="reference", unit="row", disable=not sys.stderr.isatty(), leave=False
     ) as bar:
         for number in range(_most(len(batches)) if sharded else len(batches)):
-            # A rank that is through goes on with any row, unrecorded: the others need it to gather their weights.
+            # A rank that is through goes on with any row, unrecorded: the others need it to gather
+            # their weights.
             chosen = batches[number] if number < len(batches) else []
             with torch.no_grad(), autocast(config):
                 batch = batch_rows([rows[key] for key in chosen or list(rows)[:1]])
@@ -166,7 +192,8 @@ def _compute(
             found |= dict(zip(chosen, logps, strict=True))
             store.append(writer, zip(chosen, logps, strict=True))
             bar.update(len(chosen))
-            # What is computed is kept. Ranks meet only after the pass, but for those of a sharded model, which stop together.
+            # What is computed is kept. Ranks meet only after the pass, but for those of a sharded
+            # model, which stop together.
             if _most(bool(heard())) if sharded else heard():
                 raise PreemptedError(heard() or "another rank was told to")
     return found

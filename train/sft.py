@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,11 @@ class SftBatch(NamedTuple):
 
 
 class SftRows:
-    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the same."""
+    """Tokenised demonstrations, weighed by completion tokens: every token of a step counts the
+    same.
+    """
+
+    units: Sequence[int] | None = None
 
     def __init__(self, rows: list[TokenRow], batch_rows: Collation) -> None:
         self.rows, self.batch_rows = rows, batch_rows

@@ -1,6 +1,8 @@
-"""Croissant: a built set described for machines, in MLCommons' JSON-LD vocabulary with its responsible-AI terms.
+"""Croissant: a built set described for machines, in MLCommons' JSON-LD vocabulary with its
+responsible-AI terms.
 
-Written as plain JSON; the tests have MLCommons' own library validate it and read the rows back through it.
+Written as plain JSON; the tests have MLCommons' own library validate it and read the rows back
+through it.
 """
 
 from __future__ import annotations
@@ -61,7 +63,11 @@ def croissant(
             *(_record_set(folder / name, record) for name, record in files.items()),
         ],
     }
-    return {key: value for key, value in described.items() if value not in (None, "", [])}
+    found: dict[str, Any] = {}
+    for key, value in described.items():
+        if value not in (None, "", []):
+            found[key] = value
+    return found
 
 
 def _responsible_ai(card: DataCard) -> dict[str, Any]:
@@ -107,10 +113,9 @@ def _splits() -> dict[str, Any]:
 
 def _record_set(path: Path, record: type[Record]) -> dict[str, Any]:
     set_id = path.stem
-    columns = {
-        column: _field(path.name, f"{set_id}/{column}", column, hint)
-        for column, hint in get_type_hints(record).items()
-    }
+    columns = {}
+    for column, hint in get_type_hints(record).items():
+        columns[column] = _field(path.name, f"{set_id}/{column}", column, hint)
     if path.stat().st_size:  # mlcroissant 1.1.1 fails to join an empty file with the splits
         columns["split"]["references"] = {"field": {"@id": "splits/name"}}
     return {
@@ -137,16 +142,17 @@ def _field(file: str, field_id: str, column: str, hint: Any) -> dict[str, Any]:
     field |= {"isArray": True, "arrayShape": "-1"}
     if not is_typeddict(item):
         return field | {"dataType": _data_type(item), "source": source}
-    parts = [
-        {
-            "@type": "cr:Field",
-            "@id": f"{field_id}/{key}",
-            "name": key,
-            "dataType": _data_type(part),
-            "source": source | {"transform": {"jsonPath": key}},
-        }
-        for key, part in get_type_hints(item).items()
-    ]
+    parts = []
+    for key, part in get_type_hints(item).items():
+        parts.append(
+            {
+                "@type": "cr:Field",
+                "@id": f"{field_id}/{key}",
+                "name": key,
+                "dataType": _data_type(part),
+                "source": source | {"transform": {"jsonPath": key}},
+            }
+        )
     return field | {"subField": parts}
 
 

@@ -55,20 +55,33 @@ CONTEXT: dict[str, Any] = {
 COLUMNS = {
     "id": "Names the row within its file.",
     "prompt": "Messages up to the last of the user.",
-    "completion": "The answer to imitate: a safe one where the prompt is harmful, a helpful one where it is benign.",
+    "completion": (
+        "The answer to imitate: a safe one where the prompt is harmful, a helpful one where it is "
+        "benign."
+    ),
     "chosen": "The preferred completion.",
     "rejected": "The dispreferred completion; on a harmful prompt it may be harmful text.",
     "kind": "harmful or benign.",
     "suite": "The set that the prompt is measured in.",
     "source": "Name of the source in the run's configuration.",
     "licence": "Licence of the row.",
-    "principle": "AMA principle of medical ethics, 1 to 9, that the request or its harmful twin breaks; null where the source names none.",
+    "principle": (
+        "AMA principle of medical ethics, 1 to 9, that the request or its harmful twin breaks; "
+        "null where the source names none."
+    ),
     "generator": "Who or which model wrote the row.",
     "topic": "What it is about, where the source says.",
+    "register": (
+        "How the request is written (forum, nurse_note, elderly, non_native, search, clinician), "
+        "where the source says."
+    ),
     "twin_id": "Row of the same topic and form with the opposite kind.",
     "group": "Near-duplicates share a group, and a group is in one split.",
     "split": "train, val or test.",
-    "prompt_id": "Row of the prompts that a pair was built for, or that a further preference among the demonstrations belongs to.",
+    "prompt_id": (
+        "Row of the prompts that a pair was built for, or that a further preference among the "
+        "demonstrations belongs to."
+    ),
     "pair_type": "What the pair is to teach.",
     "chosen_source": "Where the preferred completion comes from.",
     "rejected_source": "Where the dispreferred completion comes from.",

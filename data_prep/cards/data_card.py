@@ -1,4 +1,6 @@
-"""One page that says what a built set is: who decided, who wrote, what was left out, who is missing, what it is for."""
+"""One page that says what a built set is: who decided, who wrote, what was left out, who is
+missing, what it is for.
+"""
 
 from __future__ import annotations
 
@@ -72,15 +74,14 @@ def require_complete(card: DataCard) -> None:
         if not value or (isinstance(value, str) and not value.strip()):
             empty.append(name)
         elif name in HEADINGS and not isinstance(value, str):
-            empty += [
-                f"{name} of {about or 'the whole set'}"
-                for about, sentence in value
-                if not sentence.strip()
-            ]
+            for about, sentence in value:
+                if not sentence.strip():
+                    empty.append(f"{name} of {about or 'the whole set'}")
     if empty:
         raise RecordError(
             [
-                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is not known"
+                f"data card of {card.name!r}: {part} is empty; say what is known, or that it is "
+                "not known"
                 for part in empty
             ]
         )

@@ -44,7 +44,9 @@ def table(name: str, record: type[Record], splits: Sequence[Split]) -> Table:
 def write_readme(folder: Path, title: str, tables: Sequence[Table]) -> None:
     """Of the tables in `folder`; the first is what load_dataset gives when none is named. Files
     without rows are left out."""
-    present = [Table(name, record, _with_rows(folder, files)) for name, record, files in tables]
+    present = []
+    for name, record, files in tables:
+        present.append(Table(name, record, _with_rows(folder, files)))
     present = [found for found in present if found.files]
     write_text(folder / "README.md", f"{_header(present)}# {title}\n\n{_text(present)}")
 
@@ -60,7 +62,11 @@ def dataset_header(readme: str, lines: Sequence[str]) -> str:
 
 
 def _with_rows(folder: Path, files: Mapping[Split, str]) -> dict[Split, str]:
-    return {split: file for split, file in files.items() if (folder / file).stat().st_size}
+    made: dict[Split, str] = {}
+    for split, file in files.items():
+        if (folder / file).stat().st_size:
+            made[split] = file
+    return made
 
 
 def _header(tables: Sequence[Table]) -> str:
@@ -107,9 +113,14 @@ def _type(hint: Any) -> str:
 def _text(tables: Sequence[Table]) -> str:
     shown = ["| table | split | file |", "|---|---|---|"]
     for name, _, files in tables:
-        shown += [f"| {name} | {HUB_NAMES[split]} | {file} |" for split, file in files.items()]
+        for split, file in files.items():
+            shown.append(f"| {name} | {HUB_NAMES[split]} | {file} |")
     use = ['from datasets import load_dataset\n\nrows = load_dataset("this folder")']
-    use += [f'{found.name} = load_dataset("this folder", "{found.name}")' for found in tables[1:]]
+    for found in tables[1:]:
+        use.append(f'{found.name} = load_dataset("this folder", "{found.name}")')
     code = "\n".join(use)
     rows = "\n".join(shown) if tables else "No rows."
-    return f"Each file holds one split. Some of the texts are harmful.\n\n{rows}\n\n```python\n{code}\n```\n"
+    return (
+        f"Each file holds one split. Some of the texts are harmful.\n\n{rows}\n\n```python\n"
+        f"{code}\n```\n"
+    )

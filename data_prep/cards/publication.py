@@ -8,7 +8,9 @@ from datetime import date
 
 @dataclass(frozen=True, kw_only=True)
 class PublicationConfig:
-    """Who publishes the built sets, where and when, for croissant.json; what is not stated is left out there."""
+    """Who publishes the built sets, where and when, for croissant.json; what is not stated is left
+    out there.
+    """
 
     creator: str = ""
     """An organisation or a group."""

@@ -1,4 +1,6 @@
-"""Every kind of fault by name: what it means, what its share is a share of, and whether such a row is dropped."""
+"""Every kind of fault by name: what it means, what its share is a share of, and whether such a row
+is dropped.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ FAULT_KINDS = {
     ),
     "length_bias": FaultKind(
         "pairs",
-        "chosen answers are longer, or shorter, than rejected ones by more than data.lint.max_length_bias",
+        "chosen answers are longer, or shorter, than rejected ones by more than "
+        "data.lint.max_length_bias",
     ),
     "replacement_character": FaultKind(
         "rows", "U+FFFD: a character was lost when the text was decoded"

@@ -31,7 +31,11 @@ class Item(NamedTuple):
     def texts(self) -> dict[str, str]:
         """The parts that are there, by the name that a report calls them."""
         parts = {"prompt": self.prompt, self.answer_name: self.answer, "rejected": self.rejected}
-        return {name: text_of(messages) for name, messages in parts.items() if messages}
+        found: dict[str, str] = {}
+        for name, messages in parts.items():
+            if messages:
+                found[name] = text_of(messages)
+        return found
 
 
 def of_demonstration(row: Demonstration) -> Item:

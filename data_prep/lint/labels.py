@@ -40,12 +40,15 @@ def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
 
 
 def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[Fault]:
-    """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose answer (`unrefused`) helps.
+    """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose
+    answer (`unrefused`) helps.
 
     A twin is near its harmful half on purpose and is no evidence.
     """
     harmful, benign = ([row for row in rows if row.kind == kind] for kind in ("harmful", "benign"))
-    texts = [[normalise(request_text(row.prompt)) for row in side] for side in (harmful, benign)]
+    texts = []
+    for side in (harmful, benign):
+        texts.append([normalise(request_text(row.prompt)) for row in side])
     near: defaultdict[int, list[int]] = defaultdict(list)
     for found in near_matches(texts[0], texts[1], LOOKALIKE):
         for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
@@ -53,14 +56,14 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
     odds = benign_log_odds(rows, unrefused)
     for place, row in enumerate(harmful):
         # Equal requests are another kind of fault.
-        others = [
-            benign[right] for right in sorted(near[place]) if texts[1][right] != texts[0][place]
-        ]
-        strangers = [
-            other
-            for other in others
-            if row.id not in (other.twin_id, "") and other.id != row.twin_id
-        ]
+        others = []
+        for right in sorted(near[place]):
+            if texts[1][right] != texts[0][place]:
+                others.append(benign[right])
+        strangers = []
+        for other in others:
+            if row.id not in (other.twin_id, "") and other.id != row.twin_id:
+                strangers.append(other)
         if strangers:
             yield Fault(
                 "benign_lookalike",
@@ -81,28 +84,27 @@ def can_compare_words(rows: Sequence[Demonstration]) -> bool:
 
 
 def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str, float]:
-    """log P(benign | words) / P(harmful | words) of the wanted harmful rows by id, each judged by all rows but itself.
+    """log P(benign | words) / P(harmful | words) of the wanted harmful rows by id, each judged by
+    all rows but itself.
 
-    Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] / [(h_w+1)/(H+2)], with B benign and H
-    other harmful rows, of which b_w and h_w hold the word w.
+    Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] /
+    [(h_w+1)/(H+2)], with B benign and H other harmful rows, of which b_w and h_w hold the word w.
     """
     if not wanted or not can_compare_words(rows):
         return {}
     words = {row.id: word_set(request_text(row.prompt)) for row in rows}
-    holding = {
-        kind: Counter(word for row in rows if row.kind == kind for word in words[row.id])
-        for kind in ("harmful", "benign")
-    }
+    holding = {}
+    for kind in ("harmful", "benign"):
+        holding[kind] = Counter(word for row in rows if row.kind == kind for word in words[row.id])
     benign = sum(row.kind == "benign" for row in rows)
     harmful = len(rows) - benign - 1
     prior = math.log((benign + 1) / (harmful + 1))
     scale = math.log((harmful + 2) / (benign + 2))
-    return {
-        row.id: prior
-        + sum(
-            scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word])
-            for word in words[row.id]
-        )
-        for row in rows
-        if row.kind == "harmful" and row.id in wanted
-    }
+    made: dict[str, float] = {}
+    for row in rows:
+        if row.kind == "harmful" and row.id in wanted:
+            made[row.id] = prior + sum(
+                scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word])
+                for word in words[row.id]
+            )
+    return made

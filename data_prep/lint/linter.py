@@ -1,4 +1,7 @@
-"""The linter: rows and pairs in, those worth keeping and lint.json out. No text of any row is in the report."""
+"""The linter: rows and pairs in, those worth keeping and lint.json out.
+
+No text of any row is in the report.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,17 @@ class LintedPairs(NamedTuple):
 
 
 def usable(rows: Sequence[Demonstration], *, renders: Renders | None = None) -> Usable:
-    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat template of each row."""
+    """Leave out what cannot be written, rendered or believed; `renders` asks the run's own chat
+    template of each row.
+    """
     items = [of_demonstration(row) for row in rows]
-    # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation only.
+    # Which of several equal rows to keep is for `prepare` to say: the one that is for evaluation
+    # only.
     why, faults = _dropped(items, besides=("duplicate_pair",), renders=renders)
-    kept = [row for place, row in enumerate(rows) if place not in why]
+    kept = []
+    for place, row in enumerate(rows):
+        if place not in why:
+            kept.append(row)
     return Usable(
         kept, why, LeftOut(faults, units(items), {} if renders else {"chat_template": UNRENDERED})
     )
@@ -105,7 +114,10 @@ def lint_pairs(
             faults.append(fault)
         elif fault:
             reported.append(fault)
-    kept = [pair for place, pair in enumerate(pairs) if place not in why]
+    kept = []
+    for place, pair in enumerate(pairs):
+        if place not in why:
+            kept.append(pair)
     report = Report(
         [item for place, item in enumerate(items) if place not in why],
         config,
@@ -126,7 +138,8 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
     reasons = []
     if "rows" in report and report["rows"] < config.min_rows:
         reasons.append(
-            f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a source or raise a limit"
+            f"{report['rows']} rows are left, data.lint.min_rows wants {config.min_rows}; add a "
+            "source or raise a limit"
         )
     for kind, limit in config.fail_above.items():
         size = report["sizes"].get(kind, 0.0)
@@ -135,9 +148,10 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
                 f"{count} of {source}" for source, count in by_source(report, kind).items()
             )
             reasons.append(
-                f"{kind}: {size:.3g} over {report['checked'][kind]} {FAULT_KINDS[kind].of}{where and f' ({where})'}, "
-                f"data.lint.fail_above.{kind} allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); "
-                "lint.json has the ids: mend those rows or leave them out, or raise the limit"
+                f"{kind}: {size:.3g} over {report['checked'][kind]} "
+                f"{FAULT_KINDS[kind].of}{where and f' ({where})'}, data.lint.fail_above.{kind} "
+                f"allows {limit:.3g} ({FAULT_KINDS[kind].meaning}); lint.json has the ids: mend "
+                "those rows or leave them out, or raise the limit"
             )
     if reasons:
         raise RecordError(reasons)
@@ -146,11 +160,17 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
 def _dropped(
     items: Sequence[Item], besides: Sequence[str] = (), renders: Renders | None = None
 ) -> tuple[dict[int, Fault], list[Fault]]:
-    """The first reason by place, and all reasons. By place, since rows as they were read may share an id."""
+    """The first reason by place, and all reasons.
+
+    By place, since rows as they were read may share an id.
+    """
     placed = [(place, fault) for place, item in enumerate(items) for fault in unusable_faults(item)]
     if renders is not None:
         broken = {place for place, _ in placed}  # a template would only say the same again
-        sound = [(place, item) for place, item in enumerate(items) if place not in broken]
+        sound = []
+        for place, item in enumerate(items):
+            if place not in broken:
+                sound.append((place, item))
         placed += [
             (place, fault) for place, item in sound if (fault := template_fault(item, renders))
         ]

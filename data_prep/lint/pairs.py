@@ -20,12 +20,13 @@ Preference = tuple[str, Sides]
 
 
 def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
-    """(place, fault) of identical, duplicate, contradictory and swapped pairs; white space alone makes no difference."""
-    pairs = [
-        (place, item, (_key(item.prompt), _sides(item)))
-        for place, item in enumerate(items)
-        if item.is_preference
-    ]
+    """(place, fault) of identical, duplicate, contradictory and swapped pairs; white space alone
+    makes no difference.
+    """
+    pairs = []
+    for place, item in enumerate(items):
+        if item.is_preference:
+            pairs.append((place, item, (_key(item.prompt), _sides(item))))
     first: dict[Preference, str] = {}
     for place, item, (prompt, sides) in pairs:
         if sides[0] == sides[1]:
@@ -67,22 +68,26 @@ def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
 
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
-    """The preferences that lie on a circle (A over B over A, or a longer way round) among one prompt's answers."""
+    """The preferences that lie on a circle (A over B over A, or a longer way round) among one
+    prompt's answers.
+    """
     counts = Counter(prompt for prompt, _ in preferences)
-    several = [(prompt, sides) for prompt, sides in preferences if counts[prompt] > 1]
+    several = []
+    for prompt, sides in preferences:
+        if counts[prompt] > 1:
+            several.append((prompt, sides))
     beats = networkx.DiGraph(
         ((prompt, better), (prompt, worse)) for prompt, (better, worse) in several
     )
-    circles = {
-        answer: number
-        for number, part in enumerate(networkx.strongly_connected_components(beats))
-        for answer in part
-    }
-    return {
-        (prompt, sides)
-        for prompt, sides in several
-        if circles[prompt, sides[0]] == circles[prompt, sides[1]]
-    }
+    circles = {}
+    for number, part in enumerate(networkx.strongly_connected_components(beats)):
+        for answer in part:
+            circles[answer] = number
+    found: set[Preference] = set()
+    for prompt, sides in several:
+        if circles[prompt, sides[0]] == circles[prompt, sides[1]]:
+            found.add((prompt, sides))
+    return found
 
 
 def _key(prompt: Sequence[Message]) -> str:

@@ -1,6 +1,8 @@
-"""What identifies a person, found by Presidio's patterns and checksums on a spaCy pipeline without a model: nothing is downloaded.
+"""What identifies a person, found by Presidio's patterns and checksums on a spaCy pipeline without
+a model: nothing is downloaded.
 
-Loaded only where data.lint.personal_data asks for it. Names and addresses in prose need a trained model and are not found.
+Loaded only where data.lint.personal_data asks for it. Names and addresses in prose need a trained
+model and are not found.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ PHONE_REGIONS = ("US", "GB")
 
 
 def finder() -> Callable[[str], list[Found]]:
-    """A function from a text to what was found in it; of two findings that overlap, the longer one, then the surer one."""
+    """A function from a text to what was found in it; of two findings that overlap, the longer one,
+    then the surer one.
+    """
     analyzer = AnalyzerEngine(
         registry=_registry(), nlp_engine=_words_only(), supported_languages=[LANGUAGE]
     )
@@ -42,7 +46,8 @@ def finder() -> Callable[[str], list[Found]]:
 
 def _registry() -> RecognizerRegistry:
     email = recognizers.EmailRecognizer()
-    # Its own check fetches the list of public suffixes; this one reads the copy that comes with the library.
+    # Its own check fetches the list of public suffixes; this one reads the copy that comes with the
+    # library.
     suffixes = TLDExtract(suffix_list_urls=(), cache_dir=None)
     email.validate_result = lambda address: bool(suffixes(address).fqdn)
     return RecognizerRegistry(
@@ -62,7 +67,9 @@ def _registry() -> RecognizerRegistry:
 
 
 def _own_words(doc: Any) -> Any:
-    """Every word is its own lemma: what Presidio compares with the words that make a number suspicious ("card", "phone")."""
+    """Every word is its own lemma: what Presidio compares with the words that make a number
+    suspicious ("card", "phone").
+    """
     for token in doc:
         token.lemma_ = token.lower_
     return doc

@@ -1,4 +1,5 @@
-"""What identifies a person, found by patterns and checksums of our own: always at hand, and a beginning.
+"""What identifies a person, found by patterns and checksums of our own: always at hand, and a
+beginning.
 
 Numbers of records and days of birth that are called so, and what is told by its form alone: e-mail
 addresses, phone, card, social security and bank account numbers, addresses of machines. The extra
@@ -14,20 +15,34 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 EXTRA = "pip install -e '.[pii]'"
-_DAY = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)? \w{3,9},? \d{4}|\w{3,9} \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
-_OF_RECORDS = r"(?:MRN|(?:medical |health |hospital |patient |case )?record|patient|chart|case file|NHS|insurance|member)(?:'s)?"
+_DAY = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)? \w{3,9},? \d{4}|\w{3,9}"
+    r" \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
+)
+_OF_RECORDS = (
+    r"(?:MRN|(?:medical |health |hospital |patient |case )?record|patient|chart|case"
+    r" file|NHS|insurance|member)(?:'s)?"
+)
 _PATTERNS = {
     "EMAIL_ADDRESS": r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[A-Za-z]{2,24}\b",
-    "RECORD_NUMBER": rf"(?i)\b{_OF_RECORDS}\W{{0,3}}(?:(?:no|nr|num|number|id|is)\b\W{{0,3}}){{0,2}}[A-Z]{{0,4}}-?\d(?:[ -]?\d){{5,14}}\b",
-    "DATE_OF_BIRTH": rf"(?i)\b(?:born(?: on)?|date of birth|d\.?o\.?b\.?)\W{{0,3}}(?:is |the )?{_DAY}",
+    "RECORD_NUMBER": (
+        rf"(?i)\b{_OF_RECORDS}\W{{0,3}}(?:(?:no|nr|num|number|id|is)\b\W{{0,3}}){{0,2}}[A-Z]{{0,4}}-?\d(?:["
+        r" -]?\d){5,14}\b"
+    ),
+    "DATE_OF_BIRTH": (
+        rf"(?i)\b(?:born(?: on)?|date of birth|d\.?o\.?b\.?)\W{{0,3}}(?:is |the )?{_DAY}"
+    ),
     "US_SSN": r"\b(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b",
     "PHONE_NUMBER": (
-        r"(?<![\w.])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b|(?<![\w.-])(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[.-]\d{4}\b"
+        r"(?<![\w.])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}\b|(?<![\w.-])(?:\(\d{3}\) ?|"
+        r"\d{3}[ .-])\d{3}[.-]\d{4}\b"
         r"|(?<![\w.-])0\d{2,4} \d{3,4} \d{3,4}\b"
     ),
     "CREDIT_CARD": r"\b\d(?:[ -]?\d){12,18}\b",
     "IBAN_CODE": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
-    "IP_ADDRESS": r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])",
+    "IP_ADDRESS": (
+        r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])"
+    ),
 }
 _COMPILED = {kind: re.compile(pattern) for kind, pattern in _PATTERNS.items()}
 
@@ -86,7 +101,10 @@ def _apart(found: Iterator[Found] | list[Found]) -> list[Found]:
 
 def _is_card(text: str) -> bool:
     """The checksum of Luhn."""
-    digits = [int(character) for character in text if character.isdigit()]
+    digits = []
+    for character in text:
+        if character.isdigit():
+            digits.append(int(character))
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 

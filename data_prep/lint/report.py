@@ -87,16 +87,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         left_out = self._left_out.faults
         counts = Counter(fault.kind for fault in (*left_out, *self.faults))
-        checked = {
-            kind: (self._left_out.read if found.dropped else self._kept)[found.of]
-            for kind, found in FAULT_KINDS.items()
-        }
+        checked = {}
+        for kind, found in FAULT_KINDS.items():
+            checked[kind] = (self._left_out.read if found.dropped else self._kept)[found.of]
         checked = {kind: n for kind, n in checked.items() if kind not in self.not_checked}
-        absent = {
-            kind: f"there are no {FAULT_KINDS[kind].of} here"
-            for kind, n in checked.items()
-            if not n
-        }
+        absent = {}
+        for kind, n in checked.items():
+            if not n:
+                absent[kind] = f"there are no {FAULT_KINDS[kind].of} here"
         sizes = {kind: round(n / checked[kind], 4) for kind, n in counts.items()} | self._whole_set
         return {
             "fault_counts": dict(counts),
@@ -104,8 +102,10 @@ class Report:
             "checked": {kind: n for kind, n in checked.items() if n},
             "not_checked": self.not_checked | absent,
             **self._shown,
-            "faults": [{**_printable(fault), "dropped": True} for fault in left_out]
-            + [{**_printable(fault), "dropped": False} for fault in self.faults],
+            "faults": (
+                [{**_printable(fault), "dropped": True} for fault in left_out]
+                + [{**_printable(fault), "dropped": False} for fault in self.faults]
+            ),
         }
 
     def _tells(self) -> Iterator[Fault]:
@@ -121,7 +121,8 @@ class Report:
                 yield Fault(
                     "opening_share",
                     "",
-                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers, wanted at most {limit:.0%}',
+                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers,'
+                    f" wanted at most {limit:.0%}",
                 )
         if shares:
             self._whole_set["opening_share"] = max(shares.values())
@@ -132,8 +133,9 @@ class Report:
             yield Fault(
                 "length_bias",
                 "",
-                f"chosen - rejected is {bias['effect']:+.2f} standard deviations of words ({low:+.2f} to {high:+.2f}, {bias['n']} pairs), "
-                f"wanted within {self._config.max_length_bias:.2f}",
+                f"chosen - rejected is {bias['effect']:+.2f} standard deviations of words "
+                f"({low:+.2f} to {high:+.2f}, {bias['n']} pairs), wanted within "
+                f"{self._config.max_length_bias:.2f}",
             )
 
 
@@ -158,13 +160,13 @@ def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
         find = import_module("data_prep.lint.personal_data").finder()
     except ModuleNotFoundError as error:
         raise ResourceError(
-            f"data.lint.personal_data is true and {error.name} is not installed; pip install -e '.[pii]', or set it to false"
+            f"data.lint.personal_data is true and {error.name} is not installed; pip install -e "
+            "'.[pii]', or set it to false"
         ) from error
     for item in items:
-        places = [
-            f"{kind} at {start}-{end} of the {name}"
-            for name, text in item.texts().items()
-            for kind, start, end in find(text)
-        ]
+        places = []
+        for name, text in item.texts().items():
+            for kind, start, end in find(text):
+                places.append(f"{kind} at {start}-{end} of the {name}")
         if places:
             yield Fault("personal_data", item.id, "; ".join(places))

@@ -1,4 +1,6 @@
-"""What is wrong with one row, whatever the others are; at most one fault of a kind, so that faults count rows."""
+"""What is wrong with one row, whatever the others are; at most one fault of a kind, so that faults
+count rows.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,12 @@ from ftfy.badness import BADNESS_RE
 from data_prep.lint.faults import Fault
 from data_prep.lint.items import Item
 from data_prep.wording import normalise, request_text
-from records.rows import Message, role_fault, text_of
+from records.roles import role_fault
+from records.rows import Message, text_of
 
 Renders = Callable[[Sequence[Message], Sequence[Message]], str]
-"""Why the run's chat template does not hold a prompt and its completion as they stand; empty where it does."""
+"""Why the run's chat template does not hold a prompt and its completion as they stand; empty where
+it does."""
 MAX_WORDS = 2000
 MIN_LEAKED_WORDS = 5
 """A shorter prompt ("what is sepsis") may well come back inside a good answer."""
@@ -27,13 +31,17 @@ _ANY_OF_THEM = re.compile("[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
 MARGIN = 16
 """Characters; the longest sequence by which ftfy tells UTF-8 that was read wrongly has five."""
 _BEYOND_ASCII = re.compile(rf"[^\x00-\x7f](?:[\x00-\x7f]{{0,{MARGIN}}}[^\x00-\x7f])*")
-# Tokens that tokenizers take literally wherever they stand, and the turn marks of Llama 2's template.
+# Tokens that tokenizers take literally wherever they stand, and the turn marks of Llama 2's
+# template.
 SPECIAL_TOKEN = re.compile(
-    r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|\[/?INST\]|<</?SYS>>"
+    r"<[|\uff5c][^|\uff5c<>\n]{1,40}[|\uff5c]>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_turn>|"
+    r"\[/?INST\]|<</?SYS>>"
 )
-# A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for answers with nothing of the kind.
+# A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for
+# answers with nothing of the kind.
 DECLINES = re.compile(
-    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
+    r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill"
+    r" not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
     r"\bunable\b|\bdecline\b|\brefuse\b)",
     re.I,
 )
@@ -77,7 +85,10 @@ def template_fault(item: Item, renders: Renders) -> Fault | None:
 def text_faults(item: Item) -> Iterator[Fault]:
     """What a person should look at."""
     texts = item.texts()
-    blank = [name for name, text in texts.items() if not text.strip()]
+    blank = []
+    for name, text in texts.items():
+        if not text.strip():
+            blank.append(name)
     if blank:
         yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
     if item.has_answer:
@@ -98,7 +109,8 @@ def text_faults(item: Item) -> Iterator[Fault]:
     damage: dict[str, str] = {}
     for name, text in texts.items():
         found = _odd_characters(text)
-        # Lost bytes and controls are often what is left of UTF-8 read wrongly; one damage is told once.
+        # Lost bytes and controls are often what is left of UTF-8 read wrongly; one damage is told
+        # once.
         if not found and (start := mojibake(text)) is not None:
             found["mojibake"] = start
         damage = {
@@ -121,8 +133,8 @@ def _odd_characters(text: str) -> dict[str, int]:
 def mojibake(text: str) -> int | None:
     """Where UTF-8 that was read as something else begins, as ftfy tells it.
 
-    Each of ftfy's signs holds a character beyond ASCII, so only what is around those is searched: all of a text takes a
-    hundred times as long.
+    Each of ftfy's signs holds a character beyond ASCII, so only what is around those is searched:
+    all of a text takes a hundred times as long.
     """
     for stretch in _BEYOND_ASCII.finditer(text):
         match = BADNESS_RE.search(text, max(0, stretch.start() - MARGIN), stretch.end() + MARGIN)

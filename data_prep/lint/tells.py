@@ -22,7 +22,9 @@ MIN_PAIRS = 20
 
 
 def openings(items: Iterable[Item]) -> dict[str, float]:
-    """Share of the safe answers by their first three words, for those that several begin with; the most usual first."""
+    """Share of the safe answers by their first three words, for those that several begin with; the
+    most usual first.
+    """
     texts = (text_of(item.answer) for item in items if item.kind == "harmful" and item.has_answer)
     counts = Counter(first for text in texts if (first := opening(text)))
     return {
@@ -33,16 +35,18 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
 
 
 def length_bias(items: Sequence[Item]) -> dict[str, Any]:
-    """Standardised mean difference of word counts, chosen - rejected, with a 95 % interval; {} for fewer than two pairs.
+    """Standardised mean difference of word counts, chosen - rejected, with a 95 % interval; {} for
+    fewer than two pairs.
 
-    d = mean(c - r) / s, s^2 = (var(c) + var(r)) / 2; the interval is mean(c - r) -+ 1.96 sd(c - r) / sqrt(n), over the same s. An s below
-    one word counts as one word, so that answers which are all equally long leave a finite number.
+    d = mean(c - r) / s, s^2 = (var(c) + var(r)) / 2; the interval is mean(c - r) -+ 1.96 sd(c - r)
+    / sqrt(n), over the same s. An s below one word counts as one word, so that answers which are
+    all equally long leave a finite number.
     """
     if len(items) < 2:
         return {}
-    lengths = [
-        (len(words(text_of(item.answer))), len(words(text_of(item.rejected)))) for item in items
-    ]
+    lengths = []
+    for item in items:
+        lengths.append((len(words(text_of(item.answer))), len(words(text_of(item.rejected)))))
     sums = PairedSums()
     for chosen, rejected in lengths:
         sums.add(chosen, rejected)

@@ -1,4 +1,6 @@
-"""Rows that ask the same thing: each prompt once, and beside it every preference among its completions."""
+"""Rows that ask the same thing: each prompt once, and beside it every preference among its
+completions.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,10 @@ class Joined(NamedTuple):
 def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], list[Drop]]:
     """Each prompt once, each preference once and each id once, in the order of `rows`.
 
-    Of equal prompts the one for evaluation only is kept, so that nobody trains on it, then one with a preference, then one with a
-    completion, then the first. Another preference of the same prompt is kept as well, and its `prompt_id` names the prompt's row.
-    An id that an earlier source used already gets its source's name in front.
+    Of equal prompts the one for evaluation only is kept, so that nobody trains on it, then one with
+    a preference, then one with a completion, then the first. Another preference of the same prompt
+    is kept as well, and its `prompt_id` names the prompt's row. An id that an earlier source used
+    already gets its source's name in front.
     """
     best: dict[str, tuple[bool, bool, bool, int]] = {}
     ranks = [
@@ -77,7 +80,9 @@ def is_preference(row: Demonstration) -> bool:
 def with_their_prompts(
     further: Iterable[Demonstration], kept: Sequence[Demonstration], dropped: Sequence[Drop]
 ) -> Joined:
-    """Further preferences in the split and group of their prompt's row, or left out for the reason that it was."""
+    """Further preferences in the split and group of their prompt's row, or left out for the reason
+    that it was.
+    """
     rows = {row.id: row for row in kept}
     why = {drop.row.id: drop for drop in dropped}
     joined = Joined([], [])
@@ -100,7 +105,9 @@ def prompt_rows(rows: Iterable[Demonstration]) -> list[Demonstration]:
 
 
 def distinct_completions(rows: Iterable[Demonstration]) -> list[Demonstration]:
-    """Without further preferences whose completion an earlier row of the prompt has already: each is imitated once."""
+    """Without further preferences whose completion an earlier row of the prompt has already: each
+    is imitated once.
+    """
     seen: defaultdict[str, set[str]] = defaultdict(set)
     kept = []
     for row in sorted(rows, key=lambda row: bool(row.prompt_id)):

@@ -1,4 +1,6 @@
-"""Which requests mean nearly the same, as a sentence-embedding model sees it: cosine of their vectors."""
+"""Which requests mean nearly the same, as a sentence-embedding model sees it: cosine of their
+vectors.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from data_prep.near_duplicates.similarity_join import Ints, Near, Wanted
 from data_prep.wording import normalise
 
 BLOCK = 1024
-"""Rows of either side that are multiplied at a time: 4 MB of cosines, and 100 MB in all where every two of them are near."""
+"""Rows of either side that are multiplied at a time: 4 MB of cosines, and 100 MB in all where every
+two of them are near."""
 ROUNDING = 1e-6
 """What the float32 cosine of a vector with itself may lack of 1."""
 
@@ -26,7 +29,9 @@ Embed = Callable[[Sequence[str]], Vectors]
 def cosine_within(
     vectors: Vectors, threshold: float, wanted: Wanted | None = None
 ) -> Iterator[Near]:
-    """Every two rows at or above the threshold, once, the later one left; `wanted` may decline pairs."""
+    """Every two rows at or above the threshold, once, the later one left; `wanted` may decline
+    pairs.
+    """
     for rows in _blocks(len(vectors)):
         for columns in _blocks(rows.stop):
             cosine = vectors[rows] @ vectors[columns].T
@@ -40,7 +45,9 @@ def cosine_within(
 
 
 def cosine_nearest(left: Vectors, right: Vectors, threshold: float) -> Near:
-    """Every left row that reaches the threshold, once, with the nearest right row; of equally near ones the first."""
+    """Every left row that reaches the threshold, once, with the nearest right row; of equally near
+    ones the first.
+    """
     best, place = np.full(len(left), -np.inf, np.float32), np.zeros(len(left), np.int64)
     for rows in _blocks(len(left)):
         for columns in _blocks(len(right)):

@@ -22,7 +22,9 @@ def near_pairs(texts: Iterable[str], threshold: float, ngram: int = 1) -> Iterat
 def near_matches(
     texts: Iterable[str], others: Iterable[str], threshold: float, ngram: int = 1
 ) -> Iterator[Near]:
-    """Every text (left) with every other (right) at or above the threshold, with their similarity."""
+    """Every text (left) with every other (right) at or above the threshold, with their
+    similarity.
+    """
     left, right = encode([_words(texts), _words(others)], ngram)
     yield from near_across(left, right, threshold)
 
@@ -64,9 +66,12 @@ class Chains:
 
 
 def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1) -> list[int]:
-    """For each text the position of the first text in its single-link group: a chain of near-duplicates is one group."""
+    """For each text the position of the first text in its single-link group: a chain of
+    near-duplicates is one group.
+    """
     numbers: dict[str, int] = {}
-    # Equal texts are one from the start, since many copies would be as many pairs squared; texts without words are near nothing.
+    # Equal texts are one from the start, since many copies would be as many pairs squared; texts
+    # without words are near nothing.
     members = [
         numbers.setdefault(normalise(text) or f"\0{position}", len(numbers))
         for position, text in enumerate(texts)

@@ -1,4 +1,6 @@
-"""Every two texts that share enough of their words or word n-grams: exact, by blocks, without comparing each with each."""
+"""Every two texts that share enough of their words or word n-grams: exact, by blocks, without
+comparing each with each.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ ROUNDING = 1e-9
 PANEL = 1 << 16
 """Indexed texts at a time."""
 BLOCK = 1 << 20
-"""Meetings of two texts on a gram at a time; with PANEL it bounds the memory beside that of the sets, and fits the cache."""
+"""Meetings of two texts on a gram at a time; with PANEL it bounds the memory beside that of the
+sets, and fits the cache."""
 LANES, LANE_BITS = 4, 64
 
 Ints = NDArray[np.int64]
@@ -33,7 +36,9 @@ class Near(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GramSets:
-    """Texts as sets of grams, shortest first; the grams are numbered from the rarest to the commonest."""
+    """Texts as sets of grams, shortest first; the grams are numbered from the rarest to the
+    commonest.
+    """
 
     grams: Any
     """csr_array, a row a text, its columns in order."""
@@ -49,7 +54,9 @@ class GramSets:
         return len(self.sizes)
 
     def prefix(self, share: float, start: int, stop: int) -> Any:
-        """The rarest grams of rows start to stop, as many as a text that has at least `share` of the row's grams must touch."""
+        """The rarest grams of rows start to stop, as many as a text that has at least `share` of
+        the row's grams must touch.
+        """
         sizes, bounds = self.sizes[start:stop], self.grams.indptr[start : stop + 1]
         columns = self.grams.indices[bounds[0] : bounds[-1]]
         wanted = sizes - np.ceil(share * sizes - ROUNDING).astype(np.int64) + 1
@@ -64,7 +71,9 @@ class GramSets:
 
 
 def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[GramSets]:
-    """The word lists of each collection as sets over one common numbering of grams; a text of fewer words is one gram."""
+    """The word lists of each collection as sets over one common numbering of grams; a text of fewer
+    words is one gram.
+    """
     owners, ids, bounds = _owned_grams(collections, ngram)
     columns = int(ids.max(initial=-1)) + 1
     owners, ids = np.divmod(_distinct(owners * columns + ids), max(1, columns))
@@ -84,7 +93,9 @@ def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[G
 
 
 def _distinct(numbers: Ints) -> Ints:
-    """In order. numpy's unique hashes them first, which for millions of numbers takes several times as long as to sort them."""
+    """In order. numpy's unique hashes them first, which for millions of numbers takes several times
+    as long as to sort them.
+    """
     ordered = np.sort(numbers)
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)]
     found: Ints = ordered[first]
@@ -94,7 +105,9 @@ def _distinct(numbers: Ints) -> Ints:
 def _owned_grams(
     collections: Sequence[Iterable[Sequence[str]]], ngram: int
 ) -> tuple[Ints, Ints, list[int]]:
-    """For each gram its text and its number, and where each collection begins and ends among the texts."""
+    """For each gram its text and its number, and where each collection begins and ends among the
+    texts.
+    """
     known: dict[str, int] = {}
     flat, lengths, bounds = array("q"), array("q"), [0]
     for texts in collections:
@@ -108,7 +121,9 @@ def _owned_grams(
 
 
 def _grams(words: Ints, lengths: Ints, ngram: int, known: int) -> tuple[Ints, Ints]:
-    """For each run of `ngram` words its text and its number; runs are numbered exactly, by growing them word by word."""
+    """For each run of `ngram` words its text and its number; runs are numbered exactly, by growing
+    them word by word.
+    """
     owners = np.repeat(np.arange(len(lengths)), lengths)
     ends = np.cumsum(lengths)
     left = np.repeat(ends, lengths) - np.arange(len(words))
@@ -139,8 +154,11 @@ def _by_size(rows: Any, unshared: int) -> GramSets:
 
 
 def near_within(sets: GramSets, threshold: float, wanted: Wanted | None = None) -> Iterator[Near]:
-    """Every two different texts of one collection at or above the Jaccard threshold, once; `wanted` may decline pairs unmeasured."""
-    # |x & y| >= t (|x| + |y|) / (1 + t), which for the smaller y is at least 2 t / (1 + t) of its own size.
+    """Every two different texts of one collection at or above the Jaccard threshold, once; `wanted`
+    may decline pairs unmeasured.
+    """
+    # |x & y| >= t (|x| + |y|) / (1 + t), which for the smaller y is at least 2 t / (1 + t) of its
+    # own size.
     yield from _near(sets, sets, threshold, share=2 * threshold / (1 + threshold), wanted=wanted)
 
 
@@ -169,7 +187,9 @@ def _near(
 def _candidates(
     left: GramSets, right: GramSets, threshold: float, share: float
 ) -> Iterator[tuple[Ints, Ints]]:
-    """Rows that share a gram of their prefixes; if y has at least t |x| of x's grams, no later gram can be their first common one."""
+    """Rows that share a gram of their prefixes; if y has at least t |x| of x's grams, no later gram
+    can be their first common one.
+    """
     for start in range(0, len(right), PANEL):
         stop = min(start + PANEL, len(right))
         index = right.prefix(share, start, stop).T.tocsr()
@@ -207,7 +227,9 @@ def _bounded(work: Ints) -> Iterator[tuple[int, int]]:
 def _not_ruled_out(
     left: GramSets, right: GramSets, rows: Ints, columns: Ints, threshold: float
 ) -> tuple[Ints, Ints]:
-    """Pairs that may reach the threshold by their signatures: a bit set in one alone is a gram of that one alone."""
+    """Pairs that may reach the threshold by their signatures: a bit set in one alone is a gram of
+    that one alone.
+    """
     allowed = (1 - 2 * threshold / (1 + threshold)) * (
         left.sizes[rows] + right.sizes[columns]
     ) + ROUNDING

@@ -7,7 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from records.rows import Completion, Demonstration, Message, Revision, Score
+from records.rows import (
+    Completion,
+    Demonstration,
+    Message,
+    Pair,
+    Prompt,
+    Revision,
+    Score,
+    stable_id,
+    text_of,
+)
 
 DEMONSTRATION = "demonstration"
 DATASET_REJECTED = "dataset_rejected"
@@ -16,7 +26,8 @@ REFUSAL = "refusal"
 
 COHERENT = "teacher/coherent"
 """By heads over words that measure no policy (reward/factors/teacher.py)."""
-"""The scorer that says how likely a completion is an answer to its prompt; it says nothing of harm."""
+"""The scorer that says how likely a completion is an answer to its prompt; it says nothing of
+harm."""
 COHERENT_FROM = 0.5
 
 
@@ -59,7 +70,9 @@ def candidates(
     scores: Iterable[Score],
     revisions: Iterable[Revision] = (),
 ) -> dict[str, list[Candidate]]:
-    """By prompt id, in an order that does not depend on the rows': the policy's own, the data set's, revisions."""
+    """By prompt id, in an order that does not depend on the rows': the policy's own, the data
+    set's, revisions.
+    """
     said = _scored(scores)
     found: defaultdict[str, list[Candidate]] = defaultdict(list)
     for made in sorted(completions, key=_place):
@@ -108,7 +121,10 @@ def _candidate(
 
 
 def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
-    """Every score counts the same, a reward model's or an expert's. Rounded, so that a tie is a tie."""
+    """Every score counts the same, a reward model's or an expert's.
+
+    Rounded, so that a tie is a tie.
+    """
     values: defaultdict[str, list[float]] = defaultdict(list)
     labels: dict[str, str] = {}
     coherent: dict[str, bool] = {}
@@ -127,3 +143,32 @@ def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
         spread = round(statistics.stdev(known), 4) if len(known) > 1 else 0.0
         found[name] = Scored(mean, spread, labels.get(name, "none"), coherent.get(name))
     return found
+
+
+def pair_of(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
+    assert chosen.harmfulness is not None
+    assert rejected.harmfulness is not None
+    return Pair(
+        id=stable_id(
+            prompt.id, pair_type, text_of(chosen.completion), text_of(rejected.completion)
+        ),
+        prompt=prompt.prompt,
+        chosen=chosen.completion,
+        rejected=rejected.completion,
+        prompt_id=prompt.id,
+        pair_type=pair_type,
+        kind=prompt.kind,
+        split=prompt.split,
+        chosen_source=_source(chosen),
+        rejected_source=_source(rejected),
+        chosen_score=chosen.harmfulness,
+        rejected_score=rejected.harmfulness,
+        margin=rejected.harmfulness - chosen.harmfulness,
+        principle=prompt.principle,
+        chosen_finished=chosen.finished,
+        rejected_finished=rejected.finished,
+    )
+
+
+def _source(candidate: Candidate) -> str:
+    return f"{candidate.source}, opened anew" if candidate.reopened else candidate.source

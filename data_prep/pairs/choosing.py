@@ -8,16 +8,19 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate
+from data_prep.pairs.config import PairsConfig
 from records.rows import text_of
 
 REASON = re.compile(
-    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|unsafe|violat\w*|unethical|illegal|betray\w*|consent|trust)\b",
+    r"\b(?:because|since|as (?:it|this|that|they)|harm\w*|danger\w*|risk\w*|"
+    r"unsafe|violat\w*|unethical|illegal"
+    r"|betray\w*|consent|trust)\b",
     re.I,
 )
 ALTERNATIVE = re.compile(
-    r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you (?:can|could|may|might)|consider|recommend|encourage|"
+    r"\b(?:instead|rather than|i can (?:help|explain|share|suggest|describe)|you"
+    r" (?:can|could|may|might)|consider|recommend|encourage|"
     r"please (?:contact|speak|talk|consult|seek|reach|ask))\b",
     re.I,
 )
@@ -36,7 +39,9 @@ class Others(NamedTuple):
 
 
 def specificity(answer: str) -> int:
-    """0 to 2: whether a decline names a reason, and whether it names something that helps instead; judged by words alone."""
+    """0 to 2: whether a decline names a reason, and whether it names something that helps instead;
+    judged by words alone.
+    """
     return bool(REASON.search(answer)) + bool(ALTERNATIVE.search(answer))
 
 
@@ -52,18 +57,19 @@ def rejectable(found: Sequence[Candidate]) -> Others:
 def safe_answers(
     found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int
 ) -> list[Candidate]:
-    """The answers that may be chosen; where there is none, the reason is counted once for each answer that goes unused."""
+    """The answers that may be chosen; where there is none, the reason is counted once for each
+    answer that goes unused.
+    """
     if config.chosen == "best":
         safe = [c for c in found if choosable(c, config)]
         if not safe:
             dropped["no answer is safe enough to be chosen"] += others
         return safe
     demonstrations = [c for c in found if c.source == DEMONSTRATION]
-    able = [
-        c
-        for c in demonstrations
-        if choosable(c, config) and c.disagreement <= config.max_disagreement
-    ]
+    able = []
+    for c in demonstrations:
+        if choosable(c, config) and c.disagreement <= config.max_disagreement:
+            able.append(c)
     demonstration = next(iter(demonstrations), None)
     if able:
         return able
@@ -77,7 +83,9 @@ def safe_answers(
 
 
 def choosable(candidate: Candidate, config: PairsConfig) -> bool:
-    """The data set's own answer is vouched for by people; a policy's must be found safe by the scorers."""
+    """The data set's own answer is vouched for by people; a policy's must be found safe by the
+    scorers.
+    """
     if (
         candidate.harmfulness is None
         or candidate.refusal == "none"
@@ -97,17 +105,20 @@ def options(
 ) -> list[Option]:
     """Every pair that the strategy would make, in the order in which it would make them.
 
-    No margin is looked at here, and draws depend on the seed and the texts only. So a higher margin takes away from what a lower one
-    gives, and adds nothing.
+    No margin is looked at here, and draws depend on the seed and the texts only. So a higher margin
+    takes away from what a lower one gives, and adds nothing.
     """
     if config.strategy == "random_pair":
-        every = {
-            (text_of(chosen.completion), text_of(rejected.completion)): Option(chosen, rejected)
-            for chosen in safe
-            for rejected in others
-        }
+        every = {}
+        for chosen in safe:
+            for rejected in others:
+                every[(text_of(chosen.completion), text_of(rejected.completion))] = Option(
+                    chosen, rejected
+                )
         return sorted(every.values(), key=lambda option: _draw(key, option))
-    made = [Option(_chosen_over(rejected, safe, config), rejected) for rejected in others]
+    made = []
+    for rejected in others:
+        made.append(Option(_chosen_over(rejected, safe, config), rejected))
     return (
         sorted(made, key=lambda option: _draw(key, option))
         if config.strategy == "random_lower"
@@ -116,7 +127,9 @@ def options(
 
 
 def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsConfig) -> Candidate:
-    """What the data set itself prefers to it, where its answers are what is chosen; otherwise the answer that is preferred to all."""
+    """What the data set itself prefers to it, where its answers are what is chosen; otherwise the
+    answer that is preferred to all.
+    """
     if config.chosen == "demonstration" and rejected.source == DATASET_REJECTED:
         own = [chosen for chosen in safe if chosen.row == rejected.row]
         if own:
@@ -126,7 +139,9 @@ def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsCo
 
 
 def _preference(chosen: Candidate, rejected: Candidate) -> tuple[float, int, int, str]:
-    """Least harmful; within a tenth, which no scorer can vouch for, the more specific; then the one nearest in length."""
+    """Least harmful; within a tenth, which no scorer can vouch for, the more specific; then the one
+    nearest in length.
+    """
     text, other = text_of(chosen.completion), text_of(rejected.completion)
     return (
         round(chosen.harmfulness or 0, 1),

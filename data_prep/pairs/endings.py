@@ -1,8 +1,10 @@
-"""Both sides of a pair end alike: whether a text ends, and how long it is, must not tell which side is preferred.
+"""Both sides of a pair end alike: whether a text ends, and how long it is, must not tell which side
+is preferred.
 
-A token limit cuts a policy's completions and no author's text. So the side that ends would be the author's: the safe one on
-harmful prompts, the refusal on benign ones. Where one side ends and the other is cut, both are cut to as many words, one
-fewer than the shorter has, and neither keeps an end token; where both are cut, to as many words as the shorter has.
+A token limit cuts a policy's completions and no author's text. So the side that ends would be the
+author's: the safe one on harmful prompts, the refusal on benign ones. Where one side ends and the
+other is cut, both are cut to as many words, one fewer than the shorter has, and neither keeps an
+end token; where both are cut, to as many words as the shorter has.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ def ended_alike(
 ) -> tuple[list[Pair], Counter[str]]:
     """The pairs in their order, and how many of each type were cut.
 
-    `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both sides end; `none`. `opening_of` finds the
-    sentences with which a text declines: a side that would be cut so short that it declines no more loses its end token alone.
+    `which`: `unlike`, those of which a token limit cut a side; `all`, also those of which both
+    sides end; `none`. `opening_of` finds the sentences with which a text declines: a side that
+    would be cut so short that it declines no more loses its end token alone.
     """
     found, cut = [], Counter[str]()
     for pair in pairs:
@@ -52,10 +55,9 @@ def _cut(pair: Pair, spare: int) -> Pair:
     open_ended = replace(pair, chosen_finished=False, rejected_finished=False)
     if not (_is_plain(pair.chosen) and _is_plain(pair.rejected)):
         return open_ended
-    ends = [
-        [match.end() for match in _WORD.finditer(text_of(side))]
-        for side in (pair.chosen, pair.rejected)
-    ]
+    ends = []
+    for side in (pair.chosen, pair.rejected):
+        ends.append([match.end() for match in _WORD.finditer(text_of(side))])
     count = min(map(len, ends)) - spare
     if count < LEAST_WORDS:
         return open_ended

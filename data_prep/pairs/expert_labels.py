@@ -1,4 +1,6 @@
-"""What experts have said, as scores and preferences; a rating belongs to a text, whichever run or policy brings that text again."""
+"""What experts have said, as scores and preferences; a rating belongs to a text, whichever run or
+policy brings that text again.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
@@ -20,7 +22,8 @@ EXPERTS = "experts"
 PREFIX = "expert/"
 """Scorer of one rater's rows: the prefix and the rater's id."""
 CONFLICT = 2
-"""Raters whose harmfulness of one item lies this far apart disagree; then the experts have no common word."""
+"""Raters whose harmfulness of one item lies this far apart disagree; then the experts have no
+common word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +42,19 @@ class PairsFound(NamedTuple):
 
 
 def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[ExpertLabel]:
-    """Each item's ratings, one a rater, then the word of all: the mean harmfulness and the refusal that most name."""
+    """Each item's ratings, one a rater, then the word of all: the mean harmfulness and the refusal
+    that most name.
+    """
     by_item: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by_item[rating.item].append(rating)
     labels = []
     for item in items:
         found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
-        labels += [
-            _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
-            for r in found
-        ]
+        for r in found:
+            labels.append(
+                _label(item, f"{PREFIX}{r.rater}", r.harmfulness, r.refusal, comment=r.comment)
+            )
         if found:
             value, reason = common_word([r.harmfulness for r in found if r.harmfulness is not None])
             labels.append(
@@ -99,7 +104,10 @@ def majority(labels: Iterable[str]) -> str:
 
 
 def read_labels(paths: Iterable[str]) -> list[Rating]:
-    """Every rater's ratings in files of labels. Raises RecordError where one rater says two things of one item."""
+    """Every rater's ratings in files of labels.
+
+    Raises RecordError where one rater says two things of one item.
+    """
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
     faults = []
     for path in paths:
@@ -113,7 +121,8 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
             if known[:4] != rating[:4]:
                 faults.append(
-                    f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave one of the two"
+                    f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave "
+                    "one of the two"
                 )
     if faults:
         raise RecordError(shorten(faults))
@@ -123,9 +132,9 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
 def hash_labels(paths: Iterable[str], setting: str = "pairs.expert_labels") -> dict[str, str]:
     """For a stage's fingerprint; `setting` is what names the files."""
     missing = [path for path in paths if not Path(path).is_file()]
-    faults = [
-        f"{setting}: {path}: no such file; `primum review-import` writes it" for path in missing
-    ]
+    faults = []
+    for path in missing:
+        faults.append(f"{setting}: {path}: no such file; `primum review-import` writes it")
     found = {}
     for path in paths if not faults else ():
         try:
@@ -144,31 +153,40 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
         if rating.harmfulness is not None:
             by_item[rating.item].append(rating.harmfulness)
     means = {item: common_word(values)[0] for item, values in by_item.items()}
-    return {item: mean for item, mean in means.items() if mean is not None}
+    made: dict[str, float] = {}
+    for item, mean in means.items():
+        if mean is not None:
+            made[item] = mean
+    return made
 
 
 def with_expert_scores(
     scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]
 ) -> list[Score]:
-    """The scores, with the experts' word in the place of every other scorer's on each answer that they have rated.
+    """The scores, with the experts' word in the place of every other scorer's on each answer that
+    they have rated.
 
     Raises RecordError where none of the ratings is about an answer of this run.
     """
     if not ratings:
         return scores
-    said = {
-        label.completion_id: label for label in labels_of(ratings, items) if label.scorer == EXPERTS
-    }
+    said = {}
+    for label in labels_of(ratings, items):
+        if label.scorer == EXPERTS:
+            said[label.completion_id] = label
     if not said:
         raise RecordError(
-            "pairs.expert_labels: none of the rated answers is in this run; name labels of this run's answers, or remove the key"
+            "pairs.expert_labels: none of the rated answers is in this run; name labels of this "
+            "run's answers, or remove the key"
         )
-    refusals = {
-        score.completion_id: score
-        for score in scores
-        if score.scorer == "refusal" and score.completion_id in said
-    }
-    kept = [score for score in scores if score.completion_id not in said]
+    refusals = {}
+    for score in scores:
+        if score.scorer == "refusal" and score.completion_id in said:
+            refusals[score.completion_id] = score
+    kept = []
+    for score in scores:
+        if score.completion_id not in said:
+            kept.append(score)
     for name, label in said.items():
         kept.append(
             Score(
@@ -191,7 +209,9 @@ def with_expert_scores(
 def expert_pairs(
     ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float
 ) -> PairsFound:
-    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters disagree on one or on which is worse."""
+    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters
+    disagree on one or on which is worse.
+    """
     values: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for rating in ratings:
         if rating.harmfulness is not None:
@@ -203,11 +223,12 @@ def expert_pairs(
     pairs, contradicted = [], []
     for _, answers in sorted(by_prompt.items()):
         for one, other in combinations(answers.values(), 2):
-            directions = {
-                _sign(values[one.id][r] - values[other.id][r])
-                for r in values[one.id].keys() & values[other.id].keys()
-            }
-            means = [common_word(list(values[item.id].values()))[0] for item in (one, other)]
+            directions = set()
+            for r in values[one.id].keys() & values[other.id].keys():
+                directions.add(sign(values[one.id][r] - values[other.id][r]))
+            means = []
+            for item in (one, other):
+                means.append(common_word(list(values[item.id].values()))[0])
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))
             elif (
@@ -233,47 +254,6 @@ def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
     return [*pairs, *(pair for pair in found if texts(pair) not in known)]
 
 
-def conflicts(
-    ratings: Iterable[Rating], items: Sequence[ReviewItem], contradicted: Iterable[tuple[str, str]]
-) -> list[dict[str, Any]]:
-    """What raters should talk about: harmfulness far apart, no common word on refusal, opposite preferences."""
-    by_item: defaultdict[str, list[Rating]] = defaultdict(list)
-    for rating in ratings:
-        by_item[rating.item].append(rating)
-    found: list[dict[str, Any]] = []
-    for item in items:
-        said = by_item.get(item.id, [])
-        levels = {r.rater: r.harmfulness for r in said if r.harmfulness is not None}
-        if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
-            found.append(
-                {
-                    "about": "harmfulness",
-                    "item": item.id,
-                    "completion_id": item.completion_id,
-                    "ratings": levels,
-                }
-            )
-        words = {r.rater: r.refusal for r in said if r.refusal}
-        if words and not majority(words.values()):
-            found.append(
-                {
-                    "about": "refusal",
-                    "item": item.id,
-                    "completion_id": item.completion_id,
-                    "ratings": words,
-                }
-            )
-    prompts = {item.id: item.prompt_id for item in items}
-    return found + [
-        {"about": "preference", "items": list(two), "prompt_id": prompts[two[0]]}
-        for two in contradicted
-    ]
-
-
-def _sign(value: int) -> int:
-    return (value > 0) - (value < 0)
-
-
 def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> Pair:
     return Pair(
         id=stable_id(chosen.prompt_id, "expert", chosen.id, rejected.id),
@@ -293,3 +273,7 @@ def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> 
         chosen_finished=chosen.finished,
         rejected_finished=rejected.finished,
     )
+
+
+def sign(value: int) -> int:
+    return (value > 0) - (value < 0)

@@ -8,17 +8,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate
 from data_prep.pairs.choosing import choosable
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import opening
 from records.rows import assistant, text_of
 
 APOLOGY = re.compile(
-    r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,? but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"
+    r"(?:(?:I['\u2019]m|I am)(?: \w+)? sorry(?:, but|,| but)|I apologi[sz]e,?"
+    r" but|Unfortunately,|Regrettably,) (?=I\b|[a-z])"
 )
 DECLINE = re.compile(
-    r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able to|unable to|not going to|must decline)\b"
+    r"I(?: am|['\u2019]m)? (?:cannot|can['\u2019]t|can not|won['\u2019]t|will not|not able"
+    r" to|unable to|not going to|must decline)\b"
 )
 LEADS = (
     # Each can stand before any main clause, and no two begin with the same three words.
@@ -65,8 +67,9 @@ def vary_openings(
 ) -> Reopened:
     """Re-open the safe answers whose first three words more than `max_opening_share` of them have.
 
-    An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads are dealt out in turn, in an order
-    that the seed and the texts decide, so each gets its even share.
+    An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads
+    are dealt out in turn, in an order that the seed and the texts decide, so each gets its even
+    share.
     """
     texts = sorted(
         {
@@ -112,7 +115,9 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
 
 
 def _reopen(text: str, lead: str, opening_of: Callable[[str], str | None]) -> str | None:
-    """None where the answer has no apology or plain decline to put the lead before, or would no longer read as a decline."""
+    """None where the answer has no apology or plain decline to put the lead before, or would no
+    longer read as a decline.
+    """
     apology = APOLOGY.match(text)
     if apology is None and not DECLINE.match(text):
         return None

@@ -1,7 +1,9 @@
-"""What classifiers that cannot read make of pairs, type by type: a shortcut that is right on one type and wrong on another
-cancels in the mean, and a policy that knows the type from the prompt has it all the same.
+"""What classifiers that cannot read make of pairs, type by type: a shortcut that is right on one
+type and wrong on another cancels in the mean, and a policy that knows the type from the prompt has
+it all the same.
 
-Each pair is judged by a classifier that saw no pair of its prompt, its twin or a near duplicate: five folds over all pairs.
+Each pair is judged by a classifier that saw no pair of its prompt, its twin or a near duplicate:
+five folds over all pairs.
 """
 
 from __future__ import annotations
@@ -39,19 +41,25 @@ PROBES: dict[str, Features] = {
 }
 """What each sees of a side."""
 ACROSS_TYPES = ("prefix", "prompt_words_and_end_token")
-"""Learnt from all types at once, harmful and benign prompts counting the same. Within a type the first words are no shortcut:
-that a decline begins as one is what a pair is about. The prompt's words find the type by themselves."""
+"""Learnt from all types at once, harmful and benign prompts counting the same. Within a type the
+first words are no shortcut: that a decline begins as one is what a pair is about. The prompt's
+words find the type by themselves."""
 
 
 def _prefix(text: str) -> list[str]:
-    opening = [f"{place}:{word}" for place, word in enumerate(words(text)[:OPENING_WORDS])]
+    opening = []
+    for place, word in enumerate(words(text)[:OPENING_WORDS]):
+        opening.append(f"{place}:{word}")
     return [*opening, " ".join(opening)]
 
 
 def probe_pairs(pairs: Sequence[Pair], groups: Mapping[str, str]) -> Json:
-    """{probe: {type: {accuracy, interval, n}}}; ties count one half. `groups`: one name for prompts that must not be in two folds.
+    """{probe: {type: {accuracy, interval, n}}}; ties count one half.
 
-    Where no side of any pair differs from the other in what a probe sees, it knows nothing: 0.5 without a width.
+    `groups`: one name for prompts that must not be in two folds.
+
+    Where no side of any pair differs from the other in what a probe sees, it knows nothing: 0.5
+    without a width.
     """
     found: Json = {}
     for name, features in PROBES.items():
@@ -73,17 +81,24 @@ def _families(pairs: Sequence[Pair], probe: str) -> list[list[Pair]]:
     kinds: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
         kinds[pair.pair_type].append(pair)
-    return [found for found in kinds.values() if len(found) >= LEAST_PAIRS]
+    made: list[list[Pair]] = []
+    for found in kinds.values():
+        if len(found) >= LEAST_PAIRS:
+            made.append(found)
+    return made
 
 
 def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Features) -> list[float]:
-    """By how much each pair's chosen side is preferred, by a logistic regression on the differences of the other folds' sides."""
-    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    """By how much each pair's chosen side is preferred, by a logistic regression on the differences
+    of the other folds' sides.
+    """
+    # Costs seconds, and only this report needs it.
+    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    sides = [
-        tuple(features(_side(pair, name)) for name in ("chosen", "rejected")) for pair in pairs
-    ]
+    sides = []
+    for pair in pairs:
+        sides.append(tuple(features(_side(pair, name)) for name in ("chosen", "rejected")))
     vectorizer = DictVectorizer()
     vectorizer.fit([side for both in sides for side in both])
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
@@ -91,8 +106,14 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     folds = [_fold(groups.get(pair.prompt_id, pair.prompt_id)) for pair in pairs]
     margins = [0.0] * len(pairs)
     for fold in range(FOLDS):
-        train = [row for row, place in enumerate(folds) if place != fold]
-        held = [row for row, place in enumerate(folds) if place == fold]
+        train = []
+        for row, place in enumerate(folds):
+            if place != fold:
+                train.append(row)
+        held = []
+        for row, place in enumerate(folds):
+            if place == fold:
+                held.append(row)
         if not train or not held or not difference[train].nnz:
             continue
         both = [difference[train], -difference[train]]
@@ -131,22 +152,30 @@ def _share(wins: Sequence[float], told: bool) -> Json:
 
 
 def judge_probes(probes: Json, limit: float) -> list[str]:
-    """What is not known, one a line: an upper end above the limit. Raises RecordError where a lower end is above it."""
+    """What is not known, one a line: an upper end above the limit.
+
+    Raises RecordError where a lower end is above it.
+    """
     broken, unknown = [], []
     for name, by_type in probes.items():
         for kind, found in by_type.items():
             low, high = found["interval"]
-            said = f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n {found['n']})"
+            said = (
+                f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n "
+                f"{found['n']})"
+            )
             if low > limit:
                 broken.append(said)
             elif high > limit:
                 unknown.append(
-                    f"not enough pairs to know whether they can be told apart without reading: {said}, wanted {limit} at the upper end"
+                    "not enough pairs to know whether they can be told apart without reading: "
+                    f"{said}, wanted {limit} at the upper end"
                 )
     if broken:
         raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {limit} "
-            "(pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or lengths tell, vary the safe answers' openings where the "
-            "prefix does, or sample longer completions"
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
+            f"at most {limit} (pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or "
+            "lengths tell, vary the safe answers' openings where the prefix does, or sample longer "
+            "completions"
         )
     return unknown

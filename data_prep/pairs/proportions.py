@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import words
 from measures.paired_sums import PairedSums
 from records.rows import Pair, text_of
@@ -22,11 +22,13 @@ def in_proportion(
     *,
     first: Collection[str] = (),
 ) -> list[Pair]:
-    """Per split: over-refusal pairs in the wanted proportion to harm pairs, within the limit too; then the lengths of train evened out.
+    """Per split: over-refusal pairs in the wanted proportion to harm pairs, within the limit too;
+    then the lengths of train evened out.
 
-    Twins share a place in the order, so whatever the limits leave holds a harmful request together with its benign twin:
-    then only what is asked for, not the topic, tells which of the two answers is preferred. The order depends on nothing else, but
-    for over-refusal pairs of the prompts in `first`, which come before the others.
+    Twins share a place in the order, so whatever the limits leave holds a harmful request together
+    with its benign twin: then only what is asked for, not the topic, tells which of the two answers
+    is preferred. The order depends on nothing else, but for over-refusal pairs of the prompts in
+    `first`, which come before the others.
     """
 
     def place(pair: Pair) -> tuple[bytes, str]:
@@ -55,7 +57,8 @@ def in_proportion(
         ):
             limit = config.max_train_pairs
             dropped["over max_train_pairs"] += len(harm) + len(benign) - limit
-            # The wanted proportion holds within the limit too; what one type lacks, the other fills up.
+            # The wanted proportion holds within the limit too; what one type lacks, the other fills
+            # up.
             count = max(
                 limit - len(harm),
                 min(len(benign), round(limit * config.over_refusal / (1 + config.over_refusal))),
@@ -98,10 +101,11 @@ class Lengths:
 
 
 def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: int) -> list[Pair]:
-    """Take away whole groups that lean to the longer side, in a drawn order, until the sides differ by no more than the limit.
+    """Take away whole groups that lean to the longer side, in a drawn order, until the sides differ
+    by no more than the limit.
 
-    Twins lean to opposite sides and stay together, so what goes is mostly what has no counterpart. Drawn, as the groups that lean most are
-    mostly of one type, which would be used up.
+    Twins lean to opposite sides and stay together, so what goes is mostly what has no counterpart.
+    Drawn, as the groups that lean most are mostly of one type, which would be used up.
     """
     members: defaultdict[str, list[Pair]] = defaultdict(list)
     for pair in pairs:
@@ -120,4 +124,7 @@ def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: i
     while abs(lengths.difference) > limit:
         # While one side is longer in sum, some group that is left leans to it.
         lengths.add(members.pop(longer[lengths.difference > 0].pop()), -1)
-    return [pair for group in members.values() for pair in group]
+    found: list[Pair] = []
+    for group in members.values():
+        found.extend(group)
+    return found

@@ -1,4 +1,6 @@
-"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of it."""
+"""pairs.report.json: what was built, what was not and why, and what a dumb classifier can make of
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from records.rows import Pair, text_of
 def describe(
     result: PairsResult, plain: Sequence[Pair], groups: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups` as in `probe_pairs`."""
+    """`plain` are the pairs without the shortcut breakers, on which "before" is measured; `groups`
+    as in `probe_pairs`.
+    """
     harm = [p for p in result.pairs if p.pair_type != "over_refusal"]
     histogram = Counter(math.floor(p.margin) for p in harm)
     return {
@@ -66,10 +70,10 @@ def _openings(harm: Sequence[Pair]) -> dict[str, float]:
 
 
 def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
-    return {
-        split: Lengths([p for p in pairs if p.split == split]).described()
-        for split in ("train", "val")
-    }
+    found: dict[str, Any] = {}
+    for split in ("train", "val"):
+        found[split] = Lengths([p for p in pairs if p.split == split]).described()
+    return found
 
 
 def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
@@ -91,15 +95,22 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     lines.append(
         f"{report['considered']} options looked at, {sum(report['dropped'].values())} left out"
     )
-    lines += [f"  left out: {count:>5}  {reason}" for reason, count in report["dropped"].items()]
+    for reason, count in report["dropped"].items():
+        lines.append(f"  left out: {count:>5}  {reason}")
     openings, lengths = report["openings"], report["lengths"]
-    commonest = [max(openings[when].values(), default=0.0) for when in ("before", "after")]
+    commonest = []
+    for when in ("before", "after"):
+        commonest.append(max(openings[when].values(), default=0.0))
     lines.append(
-        f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, {commonest[1]:.0%} after"
+        f"  commonest opening of what is chosen: {commonest[0]:.0%} before the shortcut breakers, "
+        f"{commonest[1]:.0%} after"
     )
-    said = [lengths[when]["train"]["standardised_difference"] for when in ("before", "after")]
+    said = []
+    for when in ("before", "after"):
+        said.append(lengths[when]["train"]["standardised_difference"])
     lines.append(
-        f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} after"
+        f"  standardised difference of lengths in train: {said[0]:+.2f} before, {said[1]:+.2f} "
+        "after"
     )
     for name, after in report["shortcuts"]["after"].items():
         before = report["shortcuts"]["before"].get(name)
@@ -107,9 +118,8 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
             f"  {name}: {_accuracy(before)} before, {_accuracy(after)} after; 0.50 is no shortcut"
         )
     cut = report["ends"]["cut_alike"]
-    lines += [
-        f"  cut so that both sides end alike: {count:>5}  {kind}" for kind, count in cut.items()
-    ]
+    for kind, count in cut.items():
+        lines.append(f"  cut so that both sides end alike: {count:>5}  {kind}")
     for name, by_type in report["probes_by_type"].items():
         told = ", ".join(f"{kind} {_accuracy(probe)}" for kind, probe in by_type.items())
         lines.append(f"  {name} by type: {told or 'too few pairs'}")
@@ -119,4 +129,7 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
 def _accuracy(probe: dict[str, Any] | None) -> str:
     if probe is None:
         return "not measured"
-    return f"{probe['accuracy']:.2f} ({probe['interval'][0]:.2f} to {probe['interval'][1]:.2f}, n {probe['n']})"
+    return (
+        f"{probe['accuracy']:.2f} ({probe['interval'][0]:.2f} to {probe['interval'][1]:.2f}, n "
+        f"{probe['n']})"
+    )

@@ -1,4 +1,6 @@
-"""What a classifier that cannot read learns from preference pairs: from lengths alone, from the first three words alone."""
+"""What a classifier that cannot read learns from preference pairs: from lengths alone, from the
+first three words alone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.wording import OPENING_WORDS, words
 from measures.estimates import wilson_interval
 from records.errors import RecordError
@@ -15,7 +17,10 @@ from records.rows import Pair, text_of
 
 
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
-    """Pairwise accuracy on held-out pairs, with its interval; ties count one half. 0.5 is what pairs without a shortcut give."""
+    """Pairwise accuracy on held-out pairs, with its interval; ties count one half.
+
+    0.5 is what pairs without a shortcut give.
+    """
     if not train or not held_out:
         return {}
     return {
@@ -26,17 +31,23 @@ def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, di
 
 def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Prefers the longer (or the shorter) side, whichever was right more often in training."""
-    difference = [len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))) for p in train]
+    difference = []
+    for p in train:
+        difference.append(len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))))
     sign = 1 if np.sign(difference).sum() >= 0 else -1
     return _accuracy(held_out, lambda text: sign * len(words(text)))
 
 
 def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     """Logistic regression on the first three words, as a sequence and one by one."""
-    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415  costs seconds, and only this report needs it
+    # Costs seconds, and only this report needs it.
+    from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  as above
 
-    texts = [_prefix(text_of(side)) for p in train for side in (p.chosen, p.rejected)]
+    texts = []
+    for p in train:
+        for side in (p.chosen, p.rejected):
+            texts.append(_prefix(text_of(side)))
     vectorizer = CountVectorizer(
         ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False
     )
@@ -72,20 +83,30 @@ def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any
 
 
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
-    """Warnings, one a line; raises RecordError when a shortcut's accuracy lies above the limit."""
-    broken = [
-        f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']})"
-        for name, p in probes.items()
-        if p["accuracy"] > config.shortcut_fail
-    ]
+    """What is not known, one a line: an upper end above the limit.
+
+    Raises RecordError where a lower end is above it, as the probes by type do: on the few pairs
+    that a small run holds out, a point above the limit is as often luck as a leak.
+    """
+    broken = []
+    for name, p in probes.items():
+        if p["interval"][0] > config.shortcut_fail:
+            broken.append(
+                f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to "
+                f"{p['interval'][1]:.2f}, n {p['n']})"
+            )
     if broken:
         raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted at most {config.shortcut_fail}. "
-            "Raise pairs.over_refusal or pairs.refuse_then_comply, or vary the safe answers' openings"
+            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
+            f"at most {config.shortcut_fail}. Raise pairs.over_refusal or "
+            "pairs.refuse_then_comply, or vary the safe answers' openings"
         )
-    return [
-        f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
-        f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted {config.shortcut_fail} at the upper end"
-        for name, p in probes.items()
-        if p["interval"][1] > config.shortcut_fail
-    ]
+    found: list[str] = []
+    for name, p in probes.items():
+        if p["interval"][1] > config.shortcut_fail:
+            found.append(
+                f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
+                f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted "
+                f"{config.shortcut_fail} at the upper end"
+            )
+    return found

@@ -1,4 +1,6 @@
-"""How far raters agree with each other, and a scorer with them; intervals come from drawing whole prompts again."""
+"""How far raters agree with each other, and a scorer with them; intervals come from drawing whole
+prompts again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ Index = NDArray[np.intp]
 def agreement(
     ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
 ) -> dict[str, Any]:
-    """Krippendorff's alpha: ordinal for harmfulness, nominal for refusal. 1 is full agreement, 0 what chance gives."""
+    """Krippendorff's alpha: ordinal for harmfulness, nominal for refusal.
+
+    1 is full agreement, 0 what chance gives.
+    """
     place = {item.id: number for number, item in enumerate(items)}
     harmfulness = np.zeros((len(items), len(LEVELS)), dtype=int)
     refusal = np.zeros((len(items), len(REFUSAL_LABELS)), dtype=int)
@@ -65,7 +70,8 @@ def _alpha(
 def scorer_agreement(
     ratings: Iterable[Rating], items: Sequence[ReviewItem], *, seed: int
 ) -> dict[str, Any]:
-    """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at random, which the choice does not bend.
+    """Each scorer beside the mean of the raters, on all rated items and on those that were drawn at
+    random, which the choice does not bend.
 
     Items that raters disagree on count too: without them every scorer would look better than it is.
     """
@@ -75,11 +81,10 @@ def scorer_agreement(
     names = sorted({name for item in items for name in item.scores})
     result: dict[str, Any] = {}
     for drawn in ("all", "random"):
-        rated = [
-            (item, by_item[item.id])
-            for item in items
-            if item.id in by_item and drawn in ("all", item.drawn)
-        ]
+        rated = []
+        for item in items:
+            if item.id in by_item and drawn in ("all", item.drawn):
+                rated.append((item, by_item[item.id]))
         part: dict[str, Any] = {name: _scorer(name, rated, seed) for name in names}
         part["refusal"] = _refusal(rated, seed)
         result[drawn] = part
@@ -89,15 +94,19 @@ def scorer_agreement(
 def _scorer(
     name: str, rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int
 ) -> dict[str, Any]:
-    levels = [
-        (item, item.scores.get(name), [r.harmfulness for r in said if r.harmfulness is not None])
-        for item, said in rated
-    ]
-    both = [
-        (item.prompt_id, value, fmean(given))
-        for item, value, given in levels
-        if value is not None and given
-    ]
+    levels = []
+    for item, said in rated:
+        levels.append(
+            (
+                item,
+                item.scores.get(name),
+                [r.harmfulness for r in said if r.harmfulness is not None],
+            )
+        )
+    both = []
+    for item, value, given in levels:
+        if value is not None and given:
+            both.append((item.prompt_id, value, fmean(given)))
     machine, experts = (np.array([row[side] for row in both], dtype=float) for side in (1, 2))
     prompts = [row[0] for row in both]
 
@@ -122,8 +131,13 @@ def _scorer(
 
 
 def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dict[str, Any]:
-    words = [(item, majority(r.refusal for r in said)) for item, said in rated]
-    both = [(item.prompt_id, item.refusal == word) for item, word in words if item.refusal and word]
+    words = []
+    for item, said in rated:
+        words.append((item, majority(r.refusal for r in said)))
+    both = []
+    for item, word in words:
+        if item.refusal and word:
+            both.append((item.prompt_id, item.refusal == word))
     same = np.array([row[1] for row in both], dtype=float)
     return {
         "same_label": _estimate(
@@ -138,7 +152,9 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
 def _estimate(
     statistic: Callable[[Index], float | None], prompts: Sequence[str], seed: int
 ) -> dict[str, Any]:
-    """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw in twenty, has no value."""
+    """The statistic of rows 0 to n - 1 and its 95 % percentile interval; None where it, or one draw
+    in twenty, has no value.
+    """
     clusters = len(set(prompts))
     value = statistic(np.arange(len(prompts)))
     low = high = None

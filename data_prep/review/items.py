@@ -1,4 +1,6 @@
-"""Which answers the experts are asked about: stratified, part of them random, in an order that gives no source away."""
+"""Which answers the experts are asked about: stratified, part of them random, in an order that
+gives no source away.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,11 @@ from records.rows import (
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewItem(Record):
-    """One answer to rate. `id` depends on the texts of prompt and completion only, so it names no policy and outlives a run."""
+    """One answer to rate.
+
+    `id` depends on the texts of prompt and completion only, so it names no policy and outlives a
+    run.
+    """
 
     completion_id: str
     prompt_id: str
@@ -54,11 +60,17 @@ def review_items(
     *,
     of_test: bool = False,
 ) -> list[ReviewItem]:
-    """Every answer of a run that experts may be asked about. Empty ones are left out, and test prompts: labels become training pairs.
+    """Every answer of a run that experts may be asked about.
 
-    `of_test` takes those of test prompts alone, by which people correct an evaluation and which no pair is made of.
+    Empty ones are left out, and test prompts: labels become training pairs.
+
+    `of_test` takes those of test prompts alone, by which people correct an evaluation and which no
+    pair is made of.
     """
-    asked = {prompt.id: prompt for prompt in prompts if (prompt.split == "test") == of_test}
+    asked = {}
+    for prompt in prompts:
+        if (prompt.split == "test") == of_test:
+            asked[prompt.id] = prompt
     values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
     labels: dict[str, str] = {}
     for score in scores:
@@ -66,28 +78,31 @@ def review_items(
             labels[score.completion_id] = score.label
         elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
-    made = [
-        (c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop") for c in completions
-    ]
-    made += [(d.id, d.asks, d.completion, "demonstration", True) for d in demonstrations]
-    return [
-        ReviewItem(
-            id=item_id(asked[prompt_id].prompt, completion),
-            completion_id=name,
-            prompt_id=prompt_id,
-            prompt=asked[prompt_id].prompt,
-            completion=completion,
-            kind=asked[prompt_id].kind,
-            split=asked[prompt_id].split,
-            source=source,
-            finished=finished,
-            principle=asked[prompt_id].principle,
-            scores=values[name],
-            refusal=labels.get(name, ""),
-        )
-        for name, prompt_id, completion, source, finished in made
-        if prompt_id in asked and text_of(completion).strip()
-    ]
+    made = []
+    for c in completions:
+        made.append((c.id, c.prompt_id, c.completion, c.policy, c.finish_reason == "stop"))
+    for d in demonstrations:
+        made.append((d.id, d.asks, d.completion, "demonstration", True))
+    kept: list[ReviewItem] = []
+    for name, prompt_id, completion, source, finished in made:
+        if prompt_id in asked and text_of(completion).strip():
+            kept.append(
+                ReviewItem(
+                    id=item_id(asked[prompt_id].prompt, completion),
+                    completion_id=name,
+                    prompt_id=prompt_id,
+                    prompt=asked[prompt_id].prompt,
+                    completion=completion,
+                    kind=asked[prompt_id].kind,
+                    split=asked[prompt_id].split,
+                    source=source,
+                    finished=finished,
+                    principle=asked[prompt_id].principle,
+                    scores=values[name],
+                    refusal=labels.get(name, ""),
+                )
+            )
+    return kept
 
 
 def item_id(prompt: list[Message], completion: list[Message]) -> str:
@@ -105,8 +120,9 @@ def draw(
 ) -> list[ReviewItem]:
     """All scored answers to `prompts` prompts, spread evenly over kinds and principles.
 
-    A share `uncertain` of the prompts are those whose harmfulness lies nearest to `threshold`, where an expert's word changes most. The
-    others are drawn first and at random: what they say of a scorer is not bent by the choice. Equal texts are asked about once.
+    A share `uncertain` of the prompts are those whose harmfulness lies nearest to `threshold`,
+    where an expert's word changes most. The others are drawn first and at random: what they say of
+    a scorer is not bent by the choice. Equal texts are asked about once.
     """
     rng = random.Random(f"review/{seed}")
     by_prompt = _by_prompt(items)
@@ -134,9 +150,11 @@ def draw(
 
 
 def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> list[ReviewItem]:
-    """All policies' answers to `prompts` prompts of each kind, every prompt as likely as the others of its kind.
+    """All policies' answers to `prompts` prompts of each kind, every prompt as likely as the others
+    of its kind.
 
-    Neither score nor principle has a say: what people find is to hold for all completions of the kind.
+    Neither score nor principle has a say: what people find is to hold for all completions of the
+    kind.
     """
     rng = random.Random(f"review of test/{seed}")
     by_prompt = _by_prompt(items)
@@ -162,7 +180,9 @@ def _by_prompt(items: Iterable[ReviewItem]) -> dict[str, list[ReviewItem]]:
 
 
 def _in_turns(strata: Sequence[list[str]], count: int, taken: Counter[int]) -> list[str]:
-    """`count` names, each from the stratum that has given the fewest so far; fewer where all strata are used up."""
+    """`count` names, each from the stratum that has given the fewest so far; fewer where all strata
+    are used up.
+    """
     names: list[str] = []
     while len(names) < count and any(strata):
         number = min((n for n, left in enumerate(strata) if left), key=lambda n: taken[n])

@@ -1,4 +1,6 @@
-"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own spreadsheet."""
+"""Ratings read back from Label Studio's exports (JSON, CSV) and from filled-in copies of our own
+spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,8 @@ class _Row(NamedTuple):
 
 
 def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) -> Ratings:
-    """All ratings of all files, or a RecordError with every fault in them: another batch, an unknown item, no rater, an impossible value,
-    one rater who says two things of one item."""
+    """All ratings of all files, or a RecordError with every fault in them: another batch, an
+    unknown item, no rater, an impossible value, one rater who says two things of one item."""
     faults: list[str] = []
     left_out: Counter[str] = Counter({SKIPPED: 0, EMPTY: 0, REPEATED: 0})
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
@@ -67,10 +69,11 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             faults += error.faults
             continue
         others = Counter(row.batch for row in rows if row.batch != batch)
-        faults += [
-            f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted {batch}"
-            for name, count in others.items()
-        ]
+        for name, count in others.items():
+            faults.append(
+                f"{path}: {count} rows are of batch {name[:ID_LENGTH] or '(none named)'}, wanted "
+                f"{batch}"
+            )
         for row in rows:
             if row.batch != batch:
                 continue
@@ -88,7 +91,8 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
                 left_out[REPEATED] += 1
             else:
                 faults.append(
-                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave one of the two"
+                    f"{row.where}: {row.rater} has rated {row.item} otherwise in {where}; leave "
+                    "one of the two"
                 )
     if faults:
         raise RecordError(shorten(faults))
@@ -102,13 +106,15 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
     level = _level(harmfulness)
     if row.item not in items:
         faults.append(
-            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` as it was exported"
+            f"{row.where}: item {excerpt(row.item)} is not in the batch; leave the column `item` "
+            "as it was exported"
         )
     if not row.rater:
         faults.append(f"{row.where}: rated, but no rater is named; fill in who rated")
     if harmfulness and level is None:
         faults.append(
-            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from {LEVELS[0]} to {LEVELS[-1]}"
+            f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from "
+            f"{LEVELS[0]} to {LEVELS[-1]}"
         )
     word = refusal.lower()
     if word and word not in REFUSALS:
@@ -131,7 +137,8 @@ def _read(path: Path) -> Iterator[_Row]:
     if path.suffix.lower() == ".csv":
         return _csv(path)
     raise RecordError(
-        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in batch.csv)"
+        f"{path}: wanted .json (Label Studio's export) or .csv (Label Studio's, or a filled-in "
+        "batch.csv)"
     )
 
 
@@ -139,7 +146,9 @@ def _label_studio_json(path: Path) -> Iterator[_Row]:
     """Tasks with all their annotations. The converter nests the lists of several files in one."""
     content = read_json_file(path, wanted="Label Studio's export as JSON", remedy=CHECK_FILE)
     parts = content if isinstance(content, list) else [content]
-    tasks = [task for part in parts for task in (part if isinstance(part, list) else [part])]
+    tasks = []
+    for part in parts:
+        tasks.extend(part if isinstance(part, list) else [part])
     for number, task in enumerate(tasks, 1):
         where = f"{path}: task {task.get('id', number) if isinstance(task, dict) else number}"
         if (
@@ -197,7 +206,8 @@ def _csv(path: Path) -> Iterator[_Row]:
     missing = sorted(wanted - set(columns))
     if missing:
         raise RecordError(
-            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label Studio's CSV"
+            f"{path}: has no column {', '.join(missing)}; wanted a filled-in batch.csv or Label "
+            "Studio's CSV"
         )
     for line, row in rows:
         # Label Studio writes no marks of ours.
@@ -208,7 +218,9 @@ def _csv(path: Path) -> Iterator[_Row]:
         said = {name: cells[name] for name in _CONTROLS}
         if exported:
             rater = "" if rater == "None" else rater  # how the converter writes that there is none
-            said = {name: _said(_json_or_text(cells[name]), key) for name, key in _CONTROLS.items()}
+            said = {}
+            for name, key in _CONTROLS.items():
+                said[name] = _said(_json_or_text(cells[name]), key)
         yield _Row(where, cells["item"], cells["batch"], rater, said)
 
 
@@ -221,7 +233,9 @@ def _json_or_text(cell: str) -> Any:
 
 
 def _said(values: Any, key: str) -> str:
-    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are, so that the fault can be seen."""
+    """What one control holds: [{key: 3}], [{key: [word]}] or a word; several are shown as they are,
+    so that the fault can be seen.
+    """
     parts = values if isinstance(values, list) else [values] if values else []
     words: list[str] = []
     for part in parts:

@@ -84,7 +84,10 @@ def write_batch(
     show_scores: bool,
     provenance: dict[str, Any],
 ) -> str:
-    """The batch's id. Raters see scores and sources only with `show_scores`; `manifest.json` comes last."""
+    """The batch's id.
+
+    Raters see scores and sources only with `show_scores`; `manifest.json` comes last.
+    """
     batch = batch_id(items)
     seen = [_seen(item, batch, principles, show_scores=show_scores) for item in items]
     notice = {
@@ -109,7 +112,8 @@ def read_batch(folder: Path) -> list[ReviewItem]:
     items = read_records(folder / BATCH, ReviewItem)
     if sha256_file(folder / BATCH) != files.get(BATCH) or batch_id(items) != batch:
         raise ArtifactError(
-            f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); export the batch again"
+            f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); "
+            "export the batch again"
         )
     return items
 
@@ -149,10 +153,9 @@ def _seen(
         "completion": _shown(item.completion),
     }
     if show_scores:
-        values = [
-            f"{name} {'unscored' if value is None else format(value, '.2f')}"
-            for name, value in sorted(item.scores.items())
-        ]
+        values = []
+        for name, value in sorted(item.scores.items()):
+            values.append(f"{name} {'unscored' if value is None else format(value, '.2f')}")
         row["scores"] = "; ".join(
             [*values, f"refusal detector: {item.refusal or 'no word'}", f"written by {item.source}"]
         )

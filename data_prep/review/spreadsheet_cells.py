@@ -1,8 +1,8 @@
 """Text in a CSV cell that no spreadsheet takes for a formula, and the way back.
 
-A `'` goes before whatever would begin a formula: where the cell begins, and after each character that
-the spreadsheet of some country takes for the end of a cell. Commas are left out: where they end a
-cell, the quotes of CSV hold it together.
+A `'` goes before whatever would begin a formula: where the cell begins, and after each character
+that the spreadsheet of some country takes for the end of a cell. Commas are left out: where they
+end a cell, the quotes of CSV hold it together.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import re
 from records.escaping import UNSEEN
 
 _SIGNS = "=\uff1d\ufe66\u207c\u208c+\uff0b\ufe62\u207a\u208a\\-\uff0d\ufe63\u2212@\uff20\ufe6b"
-"""Equals, plus, minus and at, and their wide, small and raised forms, which are read as the same."""
+"""Equals, plus, minus and at, and their wide, small and raised forms, which are read as the
+same."""
 _PASSED_OVER = rf"[^\S\t\r\n]|[\"]|{UNSEEN.pattern}"
 """What may stand before the sign and is passed over: blanks, quotes, what nobody sees."""
 _FORMULA = rf"'*(?:(?!\r)(?:{_PASSED_OVER}))*[{_SIGNS}]"
-# A cell that begins with a tab or the end of a line is marked there too, before the sign behind it is looked for.
+# A cell that begins with a tab or the end of a line is marked there too, before the sign behind it
+# is looked for.
 _BEGINS = re.compile(rf"\A(?='*[\t\r\n])|(\A|[;|\t\r\n])(?={_FORMULA})")
 _MARKED = re.compile(rf"\A'(?='*[\t\r\n])|(\A|[;|\t\r\n])'(?={_FORMULA})")
 

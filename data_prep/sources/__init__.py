@@ -1,4 +1,6 @@
-"""Places that prompts are read from: one module a format, each with `read(config)`, named as the format is."""
+"""Places that prompts are read from: one module a format, each with `read(config)`, named as the
+format is.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,19 @@ from records.rows import Demonstration, Message, shorten, stable_id, text_of
 
 
 def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
-    """Every row of one source, prompts that occur twice included, so that the caller can count them.
+    """Every row of one source, prompts that occur twice included, so that the caller can count
+    them.
 
-    A row that must not be trained on comes with split "test"; all others come with "train" and are free to be split.
+    A row that must not be trained on comes with split "test"; all others come with "train" and are
+    free to be split.
     """
     return read_table(config, seed=seed).rows
 
 
 def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
     """The same rows, and the columns that nothing reads."""
-    # By name, because the hub module imports `datasets`, which takes seconds that no other format needs.
+    # By name, because the hub module imports `datasets`, which takes seconds that no other format
+    # needs.
     odd = odd_files(Path(config.path)) if config.path else []
     if odd:
         raise RecordError(shorten([f"source {config.name!r}: {fault}" for fault in odd]))
@@ -39,7 +44,8 @@ def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
 def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
     if not rows:
         raise RecordError(
-            f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; check data.sources.path"
+            f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; "
+            "check data.sources.path"
         )
     faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
     if config.only and not faults:
@@ -52,7 +58,9 @@ def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[
 
 
 def source_counts(rows: Sequence[Demonstration]) -> dict[str, dict[str, int]]:
-    """Rows of each source, and how many of them hold an answer and a preference: the rest are prompts only."""
+    """Rows of each source, and how many of them hold an answer and a preference: the rest are
+    prompts only.
+    """
     counts: dict[str, dict[str, int]] = {}
     for row in rows:
         count = counts.setdefault(row.source, {"rows": 0, "answered": 0, "preferences": 0})
@@ -64,30 +72,42 @@ def source_counts(rows: Sequence[Demonstration]) -> dict[str, dict[str, int]]:
 
 
 def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstration]:
-    """The rows of the suites that `only` names; a twin whose partner is not among them stands alone."""
+    """The rows of the suites that `only` names; a twin whose partner is not among them stands
+    alone.
+    """
     known = {row.suite for row in rows}
     unknown = sorted(set(config.only) - known)
     if unknown:
         raise RecordError(
-            f"source {config.name!r}: no suite {', '.join(unknown)}; it has {', '.join(sorted(known))}"
+            f"source {config.name!r}: no suite {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(known))}"
         )
     kept = [row for row in rows if row.suite in config.only]
     ids = {row.id for row in kept}
-    return [row if row.twin_id in ids else dataclasses.replace(row, twin_id=None) for row in kept]
+    found: list[Demonstration] = []
+    for row in kept:
+        found.append(row if row.twin_id in ids else dataclasses.replace(row, twin_id=None))
+    return found
 
 
 def _reused_ids(rows: list[Demonstration], name: str) -> list[str]:
     prompts: dict[str, list[Message]] = {}
-    return [
-        f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or leave the column out to have them made"
-        for row in rows
-        if prompts.setdefault(row.id, row.prompt) != row.prompt
-    ]
+    made: list[str] = []
+    for row in rows:
+        if prompts.setdefault(row.id, row.prompt) != row.prompt:
+            made.append(
+                f"source {name!r}: id {row.id!r} names two different prompts; make ids unique, or "
+                "leave the column out to have them made"
+            )
+    return made
 
 
 def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[Demonstration]:
-    """At most `limit` different prompts in an order that depends on the seed and the prompts alone; twins stay together."""
-    from networkx.utils import UnionFind  # noqa: PLC0415  costs a quarter of a second, and only a limit needs it
+    """At most `limit` different prompts in an order that depends on the seed and the prompts alone;
+    twins stay together.
+    """
+    # Costs a quarter of a second, and only a limit needs it.
+    from networkx.utils import UnionFind  # noqa: PLC0415
 
     assert config.limit is not None
     texts = {row.id: text_of(row.prompt) for row in rows}
@@ -103,6 +123,7 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
             chosen |= unit
     if not chosen:
         raise RecordError(
-            f"source {config.name!r}: limit {config.limit} holds no request together with its twin; set it to 2 or more"
+            f"source {config.name!r}: limit {config.limit} holds no request together with its "
+            "twin; set it to 2 or more"
         )
     return [row for row in rows if texts[row.id] in chosen]

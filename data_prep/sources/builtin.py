@@ -1,4 +1,6 @@
-"""The project's own data: harmful requests by principle, each with a safe answer and a benign twin, and health questions."""
+"""The project's own data: harmful requests by principle, each with a safe answer and a benign twin,
+and health questions.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The project's own benign prompts for evaluation only: requests that look alarming, and questions.
+"""The project's own benign prompts for evaluation only: requests that look alarming, and questions,
+in six registers.
 
 They make the benign suites large enough for the release gate. A request stands in the suite of the
 twins and was written as those are, but has no harmful half; no row has a completion.
@@ -17,9 +18,13 @@ REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
 
 def read(config: SourceConfig) -> list[Demonstration]:
     """Rows of split "test", since the format's terms say evaluation only (`read_source`)."""
-    requests = [_prompt(line, config, "request", "twins") for line in package_rows(REQUESTS)]
+    requests = []
+    for line in package_rows(REQUESTS):
+        requests.append(_prompt(line, config, "request", "twins"))
     asked = package_rows(QUESTIONS)
-    questions = [_prompt(line, config, "question", "patient_questions") for line in asked]
+    questions = []
+    for line in asked:
+        questions.append(_prompt(line, config, "question", "patient_questions"))
     return requests + questions
 
 
@@ -34,5 +39,6 @@ def _prompt(line: dict[str, Any], config: SourceConfig, field: str, suite: str) 
         source=config.name,
         licence=config.terms.licence,
         generator=GENERATOR,
+        register=line["register"],
         topic=f"alarming: {line['topic']}" if line.get("alarming") else line["topic"],
     )

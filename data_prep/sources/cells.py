@@ -19,7 +19,10 @@ _LIST = re.compile(r"""\s*(?:\[\s*[\[{"']|\{\s*["'])""")
 
 
 def structured(value: Any, column: str) -> Any:
-    """The messages that a text spells out, or the value as it is. Raises ValueError for messages that cannot be read."""
+    """The messages that a text spells out, or the value as it is.
+
+    Raises ValueError for messages that cannot be read.
+    """
     if not isinstance(value, str) or not _MESSAGES.match(value):
         return value
     found = _parsed(value)
@@ -32,12 +35,15 @@ def structured(value: Any, column: str) -> Any:
     ):
         return list(found)
     raise ValueError(
-        f"{column!r} is messages as text that is neither JSON nor a Python literal ({excerpt(value)} ...); write the column with json.dumps"
+        f"{column!r} is messages as text that is neither JSON nor a Python literal "
+        f"({excerpt(value)} ...); write the column with json.dumps"
     )
 
 
 def listed(value: Any) -> Any:
-    """The list that a text spells out, for a column that can hold nothing else; any other value as it is."""
+    """The list that a text spells out, for a column that can hold nothing else; any other value as
+    it is.
+    """
     if not isinstance(value, str) or not _LIST.match(value):
         return value
     found = _parsed(value)
@@ -48,7 +54,8 @@ def _parsed(text: str) -> Any:
     """None where it is neither."""
     if len(text) > MAX_LITERAL:
         raise ValueError(
-            f"a list of {len(text):,} characters stands in one cell as text, more than {MAX_LITERAL:,}; give the rows as JSON Lines"
+            f"a list of {len(text):,} characters stands in one cell as text, more than "
+            f"{MAX_LITERAL:,}; give the rows as JSON Lines"
         )
     try:
         return strict_loads(text)

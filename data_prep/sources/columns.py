@@ -28,7 +28,8 @@ DESCRIPTIVE = frozenset(
 )
 """What a row of any shape may say of itself."""
 REQUESTS = ("question", "query", "request", "input")
-"""Names under which others have the prompt. data.sources.prompt_field says so; only `instruction` is understood without."""
+"""Names under which others have the prompt. data.sources.prompt_field says so; only `instruction`
+is understood without."""
 COMPLETIONS = ("response", "output", "answer")
 """Names of the completion's column that are understood beside data.sources.completion_field."""
 DIALOGUES = ("messages", "conversations", "conversation")
@@ -42,7 +43,8 @@ VERDICTS = {
     "response_safety": True,
     "response_harm_label": False,
 }
-"""Columns that say of the completion whether it is a good one, and what they say of a good one: true or false."""
+"""Columns that say of the completion whether it is a good one, and what they say of a good one:
+true or false."""
 _SAFE, _UNSAFE = ("safe", "unharmful", "harmless"), ("unsafe", "harmful")
 UNUSABLE = {
     **dict.fromkeys(
@@ -57,7 +59,8 @@ UNUSABLE = {
     "labels": "labels of steps or of tokens, which no stage reads",
     **dict.fromkeys(
         ("is_harmful", "is_unsafe", "harmful", "unsafe"),
-        "a verdict of which it is not said whether it is the prompt's or the completion's; call it `kind` (harmful, benign) or `is_response_safe`",
+        "a verdict of which it is not said whether it is the prompt's or the completion's; call it "
+        "`kind` (harmful, benign) or `is_response_safe`",
     ),
 }
 """Columns that change what a row means and that nothing here can honour."""
@@ -76,7 +79,8 @@ def is_given(value: Any) -> bool:
 
 
 def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, Any]:
-    """The row without the columns that the config ignores, names of known columns in our spelling, NaN as no value.
+    """The row without the columns that the config ignores, names of known columns in our spelling,
+    NaN as no value.
 
     Raises ValueError for what is no object, and for two columns that are one but for case.
     """
@@ -94,7 +98,8 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
         )
         if name in found:
             raise ValueError(
-                f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name it in the source's ignore"
+                f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name "
+                "it in the source's ignore"
             )
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
@@ -112,7 +117,10 @@ def _respelled(name: str, row: Row, exact: Set[str]) -> str:
 
 
 def only_one(row: Row, names: Collection[str], what: str, remedy: str) -> str | None:
-    """The one of these columns that holds a value. Raises ValueError where several do and differ."""
+    """The one of these columns that holds a value.
+
+    Raises ValueError where several do and differ.
+    """
     held = [name for name in names if is_given(row.get(name))]
     if len(held) > 1 and any(row[name] != row[held[0]] for name in held):
         raise ValueError(f"{' and '.join(map(repr, held))} may each be the {what}; {remedy}")
@@ -120,7 +128,10 @@ def only_one(row: Row, names: Collection[str], what: str, remedy: str) -> str | 
 
 
 def text(row: Row, column: str) -> str:
-    """A descriptive column's word; empty where there is none. Raises ValueError for what is no word on one line."""
+    """A descriptive column's word; empty where there is none.
+
+    Raises ValueError for what is no word on one line.
+    """
     value = row.get(column)
     if not is_given(value):
         return ""
@@ -133,12 +144,12 @@ def text(row: Row, column: str) -> str:
             f"{column!r} must be a word or a number, got {excerpt(value)}; {_DESCRIBE}"
         )
     word = str(value).strip()
-    if len(word) > MOST_WORD or (odd := _CONTROL.search(word)):
-        why = (
-            f"{len(word)} characters"
-            if len(word) > MOST_WORD
-            else f"the control character {odd[0]!r}"
-        )  # type: ignore[index]
+    why = ""
+    if len(word) > MOST_WORD:
+        why = f"{len(word)} characters"
+    elif odd := _CONTROL.search(word):
+        why = f"the control character {odd[0]!r}"
+    if why:
         raise ValueError(
             f"{column!r} must be at most {MOST_WORD} characters on one line, got {why}; {_DESCRIBE}"
         )
@@ -151,7 +162,8 @@ def words(value: Any, column: str) -> str:
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(
-            f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it out, or remove the row"
+            f"{column!r} must be text, got {type(value).__name__} ({excerpt(value)}); write it "
+            "out, or remove the row"
         )
     if not math.isfinite(value):
         raise ValueError(f"{column!r} must be text, got the number {value}; remove the row")
@@ -159,7 +171,10 @@ def words(value: Any, column: str) -> str:
 
 
 def number(row: Row, column: str) -> float | None:
-    """Of a number or of a text that is one; None where there is no value. Raises ValueError for all else."""
+    """Of a number or of a text that is one; None where there is no value.
+
+    Raises ValueError for all else.
+    """
     value = row.get(column)
     if not is_given(value):
         return None
@@ -173,7 +188,10 @@ def number(row: Row, column: str) -> float | None:
 
 
 def is_good(row: Row, column: str) -> bool | None:
-    """What a verdict says of the completion; None where it says nothing. Raises ValueError for what is no verdict."""
+    """What a verdict says of the completion; None where it says nothing.
+
+    Raises ValueError for what is no verdict.
+    """
     word = str(row.get(column)).strip().lower()
     # A bare `label` may be the prompt's.
     if column != "label" and word in (*_SAFE, *_UNSAFE):
@@ -183,7 +201,10 @@ def is_good(row: Row, column: str) -> bool | None:
 
 
 def truth(row: Row, column: str) -> bool | None:
-    """Of true and false, 1 and 0, as values or as words; None where there is no value. Raises ValueError for all else."""
+    """Of true and false, 1 and 0, as values or as words; None where there is no value.
+
+    Raises ValueError for all else.
+    """
     value = row.get(column)
     if not is_given(value):
         return None

@@ -1,9 +1,10 @@
-"""Rows with one conversation, or with two that begin alike: TRL's formats, Alpaca's, ShareGPT's, KTO's."""
+"""Rows with one conversation, or with two that begin alike: TRL's formats, Alpaca's, ShareGPT's,
+KTO's.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed, structured
@@ -20,6 +21,8 @@ from data_prep.sources.columns import (
     words,
 )
 from data_prep.sources.messages import messages_of
+from data_prep.sources.sides import Sides, at_last_request
+from data_prep.sources.transcript_sides import at_difference, transcript_sides
 from data_prep.sources.transcripts import is_transcript, turns
 from records.excerpts import column_names, excerpt
 from records.rows import Message, assistant, text_of, user
@@ -33,17 +36,6 @@ CONTEXTS = ("input", "context")
 SYSTEMS = ("system", "system_prompt")
 
 
-class Sides(NamedTuple):
-    """One row's conversation; `rejected` is empty where the row holds no preference.
-
-    A rejected side without a completion is one of which only that it is bad is known.
-    """
-
-    prompt: list[Message]
-    completion: list[Message]
-    rejected: list[Message]
-
-
 def conversation(row: Row, config: SourceConfig) -> list[Sides]:
     sides = _sides(row, config)
     for better, worse in SCORED_SIDES:
@@ -55,13 +47,16 @@ def conversation(row: Row, config: SourceConfig) -> list[Sides]:
             and sides.rejected
         ):
             raise ValueError(
-                f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the wrong way round; which is it?"
+                f"{better} is {scores[0]:g} and {worse} is {scores[1]:g}, so the sides are the "
+                "wrong way round; which is it?"
             )
     return [_judged(sides, row)]
 
 
 def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
-    """The prompt as messages, with the row's system message and earlier turns; None where the row has no column for it."""
+    """The prompt as messages, with the row's system message and earlier turns; None where the row
+    has no column for it.
+    """
     field = config.prompt_field
     if row.get(field) is not None:
         value = structured(row[field], field)
@@ -83,10 +78,14 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
         ]
         asked = user("\n\n".join(part for part in parts if part))
     else:
-        named = [column for column in REQUESTS if is_given(row.get(column))]
+        named = []
+        for column in REQUESTS:
+            if is_given(row.get(column)):
+                named.append(column)
         if named:
             raise ValueError(
-                f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to {named[0]}, or name it in its ignore"
+                f"no {field!r} (columns: {column_names(row)}); set the source's prompt_field to "
+                f"{named[0]}, or name it in its ignore"
             )
         return None
     return with_earlier(asked, row)
@@ -152,7 +151,9 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
 
 
 def _require_same_request(asked: list[Message] | None, prompt: list[Message], column: str) -> None:
-    """Sets that give the conversation often repeat its first or last request in a column of its own."""
+    """Sets that give the conversation often repeat its first or last request in a column of its
+    own.
+    """
     if asked and asked[-1]["content"] not in [
         message["content"] for message in prompt if message["role"] == "user"
     ]:
@@ -160,7 +161,9 @@ def _require_same_request(asked: list[Message] | None, prompt: list[Message], co
 
 
 def _other_side(rejected: Any, prompt: list[Message]) -> list[Message]:
-    """The rejected side beside a whole conversation: a completion alone, or a whole conversation that begins as the other does."""
+    """The rejected side beside a whole conversation: a completion alone, or a whole conversation
+    that begins as the other does.
+    """
     if not is_given(rejected):
         return []
     if isinstance(structured(rejected, "rejected"), str):
@@ -170,7 +173,8 @@ def _other_side(rejected: Any, prompt: list[Message]) -> list[Message]:
         return other[len(prompt) :]
     if any(message["role"] == "user" for message in other):
         raise ValueError(
-            "chosen and rejected part before the last request, so they answer different prompts; remove the row"
+            "chosen and rejected part before the last request, so they answer different prompts; "
+            "remove the row"
         )
     return other
 
@@ -182,19 +186,22 @@ def _without_prompt(row: Row, chosen: Any, rejected: Any, config: SourceConfig) 
         return (
             transcript_sides(chosen, rejected)
             if is_transcript(chosen)
-            else _at_difference(chosen, rejected)
+            else at_difference(chosen, rejected)
         )
     if not is_given(chosen) or isinstance(chosen, str) or not is_given(row.get("chosen")):
         columns = column_names(row)
         raise ValueError(
-            f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's prompt_field"
+            f"no {config.prompt_field!r} and no 'messages' (columns: {columns}); set the source's "
+            "prompt_field"
         )
     prompt, completion = at_last_request(with_earlier(messages_of(chosen, "chosen"), row))
     return Sides(prompt, completion, _other_side(rejected, prompt))
 
 
 def with_earlier(messages: list[Message], row: Row) -> list[Message]:
-    """Behind the row's own system message and its `history`, a list of earlier requests with their completions."""
+    """Behind the row's own system message and its `history`, a list of earlier requests with their
+    completions.
+    """
     earlier: list[Message] = []
     history = listed(row.get("history"))
     if is_given(history):
@@ -225,19 +232,26 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
 
 
 def _judged(sides: Sides, row: Row) -> Sides:
-    """A completion that a verdict calls bad is no completion to imitate: it is the rejected side."""
+    """A completion that a verdict calls bad is no completion to imitate: it is the rejected
+    side.
+    """
     present = [column for column in VERDICTS if column in row]
     if not present or not text_of(sides.completion):
         if any(is_given(row[column]) for column in present):
             raise ValueError(
-                f"{present[0]!r} is given without a completion; name it in the source's ignore, or write `kind` (harmful, benign)"
+                f"{present[0]!r} is given without a completion; name it in the source's ignore, or "
+                "write `kind` (harmful, benign)"
             )
         return sides
     verdicts = {column: is_good(row, column) for column in present}
-    missing = [column for column, said in verdicts.items() if said is None]
+    missing = []
+    for column, said in verdicts.items():
+        if said is None:
+            missing.append(column)
     if missing:
         raise ValueError(
-            f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill it in, or remove the row"
+            f"{missing[0]!r} is empty, so whether the completion is a good one is not said; fill "
+            "it in, or remove the row"
         )
     good = set(verdicts.values())
     if len(good) > 1:
@@ -246,50 +260,7 @@ def _judged(sides: Sides, row: Row) -> Sides:
         )
     if sides.rejected:
         raise ValueError(
-            f"{present[0]!r} is given beside chosen and rejected, which say already which is better; leave it out"
+            f"{present[0]!r} is given beside chosen and rejected, which say already which is "
+            "better; leave it out"
         )
     return sides if good == {True} else Sides(sides.prompt, [], sides.completion)
-
-
-def transcript_sides(chosen: str, rejected: str) -> Sides:
-    """Of two transcripts; sides that answer different prompts are no preference, so only the chosen one is kept."""
-    prompt, completion = at_last_request(turns(chosen))
-    other = turns(rejected)
-    worse = other[len(prompt) :] if other[: len(prompt)] == prompt else []
-    return Sides(
-        prompt,
-        _said(completion),
-        _said(worse) if all(message["role"] == "assistant" for message in worse) else [],
-    )
-
-
-def _said(messages: list[Message]) -> list[Message]:
-    return messages if any(message["content"] for message in messages) else []
-
-
-def _at_difference(chosen: str, rejected: str) -> Sides:
-    """The prompt is the words that both sides begin with, as TRL takes it."""
-    tokens, others = (re.findall(r"\s*\S+", text) for text in (chosen, rejected))
-    shared = next(
-        (
-            number
-            for number, (word, other) in enumerate(zip(tokens, others, strict=False))
-            if word != other
-        ),
-        0,
-    )
-    if not shared:
-        raise ValueError(
-            "there is no prompt, and chosen and rejected do not begin alike and then differ; add a column with the prompt"
-        )
-    prompt, better, worse = (
-        "".join(part).strip() for part in (tokens[:shared], tokens[shared:], others[shared:])
-    )
-    return Sides(user(prompt), assistant(better), assistant(worse))
-
-
-def at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    last = max(
-        (number for number, message in enumerate(messages) if message["role"] == "user"), default=-1
-    )
-    return messages[: last + 1], messages[last + 1 :]

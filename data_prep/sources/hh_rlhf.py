@@ -1,4 +1,6 @@
-"""anthropics/hh-rlhf: preferences as pairs of transcripts, in a file, a folder of files, or a checkout with its helpful-* and harmless-* folders."""
+"""anthropics/hh-rlhf: preferences as pairs of transcripts, in a file, a folder of files, or a
+checkout with its helpful-* and harmless-* folders.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
-from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
+from data_prep.sources.transcript_sides import transcript_sides
 from records.errors import RecordError
 from records.excerpts import column_names
 from records.rows import Demonstration, Kind, Split, read_json_lines
@@ -33,7 +35,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     files = [path] if not path.is_dir() else _files(collections or [path])
     if not files:
         raise RecordError(
-            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its like with them in it"
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files, or harmless-base/ and its "
+            "like with them in it"
         )
     return read_rows(
         files,
@@ -43,12 +46,12 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _files(folders: list[Path]) -> list[Path]:
-    return [
-        file
-        for folder in folders
-        for file in sorted(folder.iterdir())
-        if file.name.lower().endswith(SUFFIXES)
-    ]
+    found: list[Path] = []
+    for folder in folders:
+        for file in sorted(folder.iterdir()):
+            if file.name.lower().endswith(SUFFIXES):
+                found.append(file)
+    return found
 
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:

@@ -1,4 +1,6 @@
-"""Anything that the `datasets` library loads: a hub id, a folder or file of Parquet, JSON or CSV, a `save_to_disk` folder."""
+"""Anything that the `datasets` library loads: a hub id, a folder or file of Parquet, JSON or CSV, a
+`save_to_disk` folder.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from records.errors import RecordError, first_line
 from records.rows import shorten
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
-# What `datasets` raises for a missing id, split or file, no network, a broken file and a missing decoder.
+# What `datasets` raises for a missing id, split or file, no network, a broken file and a missing
+# decoder.
 LOAD_FAILURES = (
     OSError,
     ValueError,
@@ -38,16 +41,18 @@ def read(config: SourceConfig) -> SourceRows:
         and ends_in(path, (*LINES, *TABLES, *LISTS))
         and (config.dataset_split, config.dataset_config) == ("train", None)
     ):
-        # Our own reader sees what pandas and Arrow do not say: a column or a key that is there twice, a word taken for no value.
+        # Our own reader sees what pandas and Arrow do not say: a column or a key that is there
+        # twice, a word taken for no value.
         return table_of(read_files([path], config))
     try:
         table, is_csv = _load(config)
         rows = list(_decoded(table))
     except LOAD_FAILURES as error:
         raise RecordError(
-            f"source {config.name!r}: datasets cannot load {config.path!r}, split {config.dataset_split!r} "
-            f"({type(error).__name__}: {first_line(error.__cause__ or error)}); check path and dataset_split; on a node without internet, "
-            "download it on the login node and give the folder as path"
+            f"source {config.name!r}: datasets cannot load {config.path!r}, split "
+            f"{config.dataset_split!r} ({type(error).__name__}: "
+            f"{first_line(error.__cause__ or error)}); check path and dataset_split; on a node "
+            "without internet, download it on the login node and give the folder as path"
         ) from error
     placed = [
         (f"{config.path} [{config.dataset_split}]: row {number} (counted from 0)", row)
@@ -72,20 +77,20 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
         return datasets.load_dataset(BUILDERS[suffix], data_files=str(path), split=split), False
     builder = datasets.load_dataset_builder(config.path, config.dataset_config)
     if type(builder.config).__name__ == "CsvConfig":
-        return datasets.load_dataset(
-            config.path, config.dataset_config, split=split, **PLAIN_CSV
-        ), True
+        return (
+            datasets.load_dataset(config.path, config.dataset_config, split=split, **PLAIN_CSV),
+            True,
+        )
     return datasets.load_dataset(config.path, config.dataset_config, split=split), False
 
 
 def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """With classes by their names."""
     features = getattr(table, "features", None) or {}
-    classes = {
-        column: feature
-        for column, feature in features.items()
-        if isinstance(feature, datasets.ClassLabel)
-    }
+    classes = {}
+    for column, feature in features.items():
+        if isinstance(feature, datasets.ClassLabel):
+            classes[column] = feature
     for row in table:
         yield row | {
             name: kind.int2str(row[name])
@@ -100,15 +105,17 @@ def _without_null_words(
     texts = TEXT_COLUMNS | {config.prompt_field, config.completion_field}
     faults = []
     for place, row in placed:
-        words = [
-            column
-            for column in row
-            if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
-        ]
-        faults += [f"{place}: {null_word_fault(column, row[column])}" for column in words]
+        words = []
+        for column in row:
+            if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
+                words.append(column)
+        for column in words:
+            faults.append(f"{place}: {null_word_fault(column, row[column])}")
     if faults:
         raise RecordError(shorten(faults))
-    return [
-        (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
-        for place, row in placed
-    ]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for place, row in placed:
+        found.append(
+            (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
+        )
+    return found

@@ -1,4 +1,6 @@
-"""Alpaca-style JSON, as MedSafetyBench's own fine-tuning files are: a list of {instruction, input, output}."""
+"""Alpaca-style JSON, as MedSafetyBench's own fine-tuning files are: a list of {instruction, input,
+output}.
+"""
 
 from __future__ import annotations
 

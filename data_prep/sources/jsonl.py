@@ -1,4 +1,6 @@
-"""Rows of any known shape in JSON Lines, JSON, CSV or Parquet; a folder stands for all such files in it."""
+"""Rows of any known shape in JSON Lines, JSON, CSV or Parquet; a folder stands for all such files
+in it.
+"""
 
 from __future__ import annotations
 

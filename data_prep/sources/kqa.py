@@ -1,4 +1,6 @@
-"""Itaymanes/K-QA: patients' real questions, a part of them with physicians' answers; for evaluation only."""
+"""Itaymanes/K-QA: patients' real questions, a part of them with physicians' answers; for evaluation
+only.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     files = [path] if path.is_file() else [root / name for name in FILES if (root / name).is_file()]
     if not files:
         raise RecordError(
-            f"{path}: no K-QA here; wanted {' or '.join(FILES)} (the repository, its dataset/ folder, or one of the files)"
+            f"{path}: no K-QA here; wanted {' or '.join(FILES)} (the repository, its dataset/ "
+            "folder, or one of the files)"
         )
     return read_rows(files, _rows, lambda row: _demonstration(row, config))
 
@@ -35,7 +38,8 @@ def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
     question, answer = row.get("Question"), row.get("Free_form_answer")
     if not isinstance(question, str) or not isinstance(answer, str | None):
         raise ValueError(
-            f"wanted a text 'Question' and at most a text 'Free_form_answer', got columns {column_names(row)}"
+            "wanted a text 'Question' and at most a text 'Free_form_answer', got columns "
+            f"{column_names(row)}"
         )
     topic = str(row.get("ICD_10_diag") or "")
     return single_turn(

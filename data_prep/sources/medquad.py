@@ -1,4 +1,6 @@
-"""abachaa/MedQuAD: questions and answers of NIH websites, one XML file a topic, in a collection's folder or a checkout of all."""
+"""abachaa/MedQuAD: questions and answers of NIH websites, one XML file a topic, in a collection's
+folder or a checkout of all.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     )
     if not files:
         raise RecordError(
-            f"{path}: no .xml file here or below; point data.sources.path at a collection (5_NIDDK_QA) or the repository"
+            f"{path}: no .xml file here or below; point data.sources.path at a collection "
+            "(5_NIDDK_QA) or the repository"
         )
     return read_rows(files, _rows, lambda row: _demonstration(row, config))
 
@@ -53,7 +56,8 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
         ) from error
     except DefusedXmlException as error:
         raise RecordError(
-            f"{file}: declares a document type or entities, which MedQuAD's files do not; remove the file"
+            f"{file}: declares a document type or entities, which MedQuAD's files do not; remove "
+            "the file"
         ) from error
     except (
         LookupError,

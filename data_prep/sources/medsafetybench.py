@@ -1,4 +1,6 @@
-"""A checkout of AI4LIFE-GROUP/med-safety-bench, in its layout of today, its first one (V1), or its Llama-3 folder alone."""
+"""A checkout of AI4LIFE-GROUP/med-safety-bench, in its layout of today, its first one (V1), or its
+Llama-3 folder alone.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     for file in _category_files(Path(config.path)):
         if file.principle is None:
             faults.append(
-                f"{file.path}: no category_1 to category_9 at the end of the name; the principle is told by nothing else"
+                f"{file.path}: no category_1 to category_9 at the end of the name; the principle "
+                "is told by nothing else"
             )
             continue
         try:
@@ -65,24 +68,26 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 def _category_files(path: Path) -> list[CategoryFile]:
     if path.name == LLAMA3:
-        return [CategoryFile(file, "llama3", "train") for file in sorted(path.glob("*.txt"))]
+        made: list[CategoryFile] = []
+        for file in sorted(path.glob("*.txt")):
+            made.append(CategoryFile(file, "llama3", "train"))
+        return made
     root = path / "datasets" if (path / "datasets").is_dir() else path
     splits: tuple[Split, ...] = ("train", "test")
-    today = [
-        CategoryFile(file, name, split)
-        for split in splits
-        for name in GENERATORS
-        for file in sorted((root / split / name).glob("*.csv"))
-    ]
-    first = [
-        CategoryFile(file, name, "test")
-        for name in GENERATORS
-        for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv"))
-    ]
+    today = []
+    for split in splits:
+        for name in GENERATORS:
+            for file in sorted((root / split / name).glob("*.csv")):
+                today.append(CategoryFile(file, name, split))
+    first = []
+    for name in GENERATORS:
+        for file in sorted((root / f"med_harm_{name}" / "test").glob("*.csv")):
+            first.append(CategoryFile(file, name, "test"))
     if not today and not first:
         raise RecordError(
-            f"{path}: no MedSafetyBench here; wanted train/ or test/ with gpt4/ and llama2/ in it, or med_harm_gpt4/test/ "
-            f"(the repository, its datasets/ folder, or {LLAMA3}/); point data.sources.path at a checkout"
+            f"{path}: no MedSafetyBench here; wanted train/ or test/ with gpt4/ and llama2/ in it, "
+            f"or med_harm_gpt4/test/ (the repository, its datasets/ folder, or {LLAMA3}/); point "
+            "data.sources.path at a checkout"
         )
     return today + first
 
@@ -99,14 +104,16 @@ def _rows(path: Path) -> Iterator[Row]:
     if not headless and (not table or table[0][1][1:] != HEADER):
         got = ",".join(table[0][1]) if table else "nothing"
         raise RecordError(
-            f"{path}:1: wrong header {excerpt(got)}, wanted {','.join(['', *HEADER])!r}; is this file of another version?"
+            f"{path}:1: wrong header {excerpt(got)}, wanted {','.join(['', *HEADER])!r}; is this "
+            "file of another version?"
         )
     columns = 1 if headless else 1 + len(HEADER)
     faults = []
     for line, cells in table if headless else table[1:]:
         if len(cells) != columns:
             faults.append(
-                f"{path}:{line}: {len(cells)} columns, wanted {columns}; quote the commas inside a text"
+                f"{path}:{line}: {len(cells)} columns, wanted {columns}; quote the commas inside a "
+                "text"
             )
         else:
             yield (

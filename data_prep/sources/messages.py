@@ -60,11 +60,13 @@ def _message(message: Any, column: str) -> Message:
     for key, why in _REFUSED.items():
         if fields.get(key):
             raise ValueError(
-                f"{column!r} holds {why} ({key}); take such rows out, or write into the text what should be learned"
+                f"{column!r} holds {why} ({key}); take such rows out, or write into the text what "
+                "should be learned"
             )
     if fields.get("weight") in (0, 0.0, "0") and not isinstance(fields.get("weight"), bool):
         raise ValueError(
-            f"{column!r} holds a message of weight 0, and there is no training without a turn's loss; take such rows out"
+            f"{column!r} holds a message of weight 0, and there is no training without a turn's "
+            "loss; take such rows out"
         )
     for speaker, said in _SPELLINGS:
         if isinstance(fields.get(speaker), str) and said in fields:
@@ -99,7 +101,8 @@ def _text(content: Any, column: str) -> str:
                 else type(part).__name__
             )
             raise ValueError(
-                f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is text, got {excerpt(kind)}'
+                f'{column!r} must hold messages {{"role": ..., "content": ...}} whose content is'
+                f" text, got {excerpt(kind)}"
             )
         texts.append(text)
     return "\n\n".join(texts)

@@ -1,4 +1,6 @@
-"""Rows with several completions of one prompt, and what says which is better: PKU-SafeRLHF, HelpSteer, UltraFeedback and their like."""
+"""Rows with several completions of one prompt, and what says which is better: PKU-SafeRLHF,
+HelpSteer, UltraFeedback and their like.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from typing import Any, NamedTuple
 from data_prep.config import SourceConfig
 from data_prep.sources.cells import listed
 from data_prep.sources.columns import DIALOGUES, Row, is_given, number, truth
-from data_prep.sources.conversations import Sides, answer_of, request_of, side, with_earlier
+from data_prep.sources.conversations import answer_of, request_of, side, with_earlier
 from data_prep.sources.messages import messages_of
+from data_prep.sources.sides import Sides
 from records.excerpts import column_names, excerpt
 from records.rows import Message
 
@@ -26,7 +29,9 @@ GRADES = ("helpfulness", "correctness", "coherence")
 
 
 class Two(NamedTuple):
-    """Columns of the two completions, and which of them the row prefers: 0, 1 or, where it prefers none, None."""
+    """Columns of the two completions, and which of them the row prefers: 0, 1 or, where it prefers
+    none, None.
+    """
 
     columns: tuple[str, str]
     deciders: tuple[str, ...]
@@ -34,30 +39,37 @@ class Two(NamedTuple):
 
 
 def _by_safety(row: Row, config: SourceConfig) -> int | None:
-    """Of two safe completions of a harmful request the safer one, of a benign one the better; a safe one always before an unsafe one."""
+    """Of two safe completions of a harmful request the safer one, of a benign one the better; a
+    safe one always before an unsafe one.
+    """
     safe = [truth(row, f"is_response_{place}_safe") for place in (0, 1)]
     decider = (
         "safer_response_id"
         if (row.get("kind") or config.kind) == "harmful"
         else "better_response_id"
     )
-    named = {name: _place(row, name) for name in ("safer_response_id", "better_response_id")}
+    named = {}
+    for name in ("safer_response_id", "better_response_id"):
+        named[name] = _place(row, name)
     if None in safe:
         if safe == [None, None] and decider == "better_response_id" and named[decider] is not None:
             return named[decider]
         raise ValueError(
-            "is_response_0_safe and is_response_1_safe must both say true or false, or nobody knows which may be imitated"
+            "is_response_0_safe and is_response_1_safe must both say true or false, or nobody "
+            "knows which may be imitated"
         )
     safer = named["safer_response_id"]
     if True in safe and False in safe:
         if safer is not None and not safe[safer]:
             raise ValueError(
-                f"safer_response_id names response {safer}, which is_response_{safer}_safe calls unsafe; remove the row"
+                f"safer_response_id names response {safer}, which is_response_{safer}_safe calls "
+                "unsafe; remove the row"
             )
         return safe.index(True)
     if named[decider] is None:
         raise ValueError(
-            f"the completions are equally safe and {decider} does not say which is preferred; fill it in, or remove the row"
+            f"the completions are equally safe and {decider} does not say which is preferred; fill "
+            "it in, or remove the row"
         )
     return named[decider]
 
@@ -75,7 +87,8 @@ def _by_strength(column: str) -> Callable[[Row, SourceConfig], int | None]:
         strength = number(row, column)
         if strength is None:
             raise ValueError(
-                f"{column!r} is empty, so which completion is better is not said; fill it in, or remove the row"
+                f"{column!r} is empty, so which completion is better is not said; fill it in, or "
+                "remove the row"
             )
         return None if strength == 0 else int(strength > 0)
 
@@ -113,12 +126,15 @@ def two_of(row: Row) -> Two | None:
 
 
 def of_two(row: Row, config: SourceConfig) -> list[Sides]:
-    """An unsafe completion is never the one to imitate: of two unsafe ones the worse is kept as what to avoid."""
+    """An unsafe completion is never the one to imitate: of two unsafe ones the worse is kept as
+    what to avoid.
+    """
     two = two_of(row)
     assert two is not None, "the shape fits"
     if two.deciders and not any(is_given(row.get(column)) for column in two.deciders):
         raise ValueError(
-            f"{' and '.join(map(repr, two.columns))} are given and none of {', '.join(two.deciders)}, which say which is better"
+            f"{' and '.join(map(repr, two.columns))} are given and none of "
+            f"{', '.join(two.deciders)}, which say which is better"
         )
     asked = _asked(row, config)
     completions = [side(row[column], asked, column) for column in two.columns]
@@ -149,13 +165,15 @@ def of_ranked(row: Row, config: SourceConfig) -> list[Sides]:
     for place, item in enumerate(listed(row[column])):
         if not isinstance(item, dict):
             raise ValueError(
-                f"{column!r} lists completions without scores, so which is better is not said; take one, as 'completion'"
+                f"{column!r} lists completions without scores, so which is better is not said; "
+                "take one, as 'completion'"
             )
         where = f"{column}[{place}]"
         name = next((name for name in TEXTS if is_given(item.get(name))), None)
         if name is None:
             raise ValueError(
-                f"{where} has no text (keys: {', '.join(map(str, item))}); wanted one of {', '.join(TEXTS)}"
+                f"{where} has no text (keys: {', '.join(map(str, item))}); wanted one of "
+                f"{', '.join(TEXTS)}"
             )
         scored.append((_score(item, where), side(item[name], asked, where)))
     top = max(score for score, _ in scored)
@@ -175,7 +193,8 @@ def _score(item: dict[str, Any], where: str) -> float:
     )
     if found is None:
         raise ValueError(
-            f"{where} has neither a score ({', '.join(HIGHER_IS_BETTER[:3])}) nor a rank, so which is better is not said"
+            f"{where} has neither a score ({', '.join(HIGHER_IS_BETTER[:3])}) nor a rank, so which "
+            "is better is not said"
         )
     return found
 
@@ -185,11 +204,14 @@ def is_graded(row: Row) -> bool:
 
 
 def graded(row: Row, config: SourceConfig) -> list[Sides]:
-    """One completion with its grades; other rows of the prompt hold others (`data_prep.sources.rows`)."""
+    """One completion with its grades; other rows of the prompt hold others
+    (`data_prep.sources.rows`).
+    """
     name, answer = answer_of(row, config)
     if not is_given(answer):
         raise ValueError(
-            "'helpfulness' is given without a completion; name it in the source's ignore, or set completion_field"
+            "'helpfulness' is given without a completion; name it in the source's ignore, or set "
+            "completion_field"
         )
     asked = _asked(row, config)
     return [Sides(asked, side(answer, asked, name), [])]
@@ -210,6 +232,7 @@ def _asked(row: Row, config: SourceConfig) -> list[Message]:
         asked = with_earlier(messages_of(row[column], column), row)
     if asked is None:
         raise ValueError(
-            f"no {config.prompt_field!r} (columns: {column_names(row)}); set the source's prompt_field"
+            f"no {config.prompt_field!r} (columns: {column_names(row)}); set the source's "
+            "prompt_field"
         )
     return asked

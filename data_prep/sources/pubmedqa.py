@@ -1,4 +1,6 @@
-"""pubmedqa/pubmedqa: questions on an abstract with its conclusion as answer; the ids of test_ground_truth.json are for evaluation only."""
+"""pubmedqa/pubmedqa: questions on an abstract with its conclusion as answer; the ids of
+test_ground_truth.json are for evaluation only.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     file = path if path.is_file() else root / DATA
     if not file.is_file():
         raise RecordError(
-            f"{path}: no PubMedQA here; wanted {DATA} (the repository, its data/ folder, or the file itself)"
+            f"{path}: no PubMedQA here; wanted {DATA} (the repository, its data/ folder, or the "
+            "file itself)"
         )
     test = _test_ids(file.parent / TEST, config)
     return read_rows(
@@ -38,16 +41,17 @@ def read(config: SourceConfig) -> list[Demonstration]:
 def _test_ids(file: Path, config: SourceConfig) -> Set[str]:
     if not file.is_file() and not config.is_for_evaluation:
         raise RecordError(
-            f"{file}: no such file, and nothing else tells the test part; put it there, or set evaluation_only: true"
+            f"{file}: no such file, and nothing else tells the test part; put it there, or set "
+            "evaluation_only: true"
         )
     return _object(file).keys() if file.is_file() else set()
 
 
 def _rows(file: Path, test: Set[str]) -> list[tuple[str, Row]]:
-    return [
-        (f"{file}: pmid {pmid}", Row(fields, pmid in test))
-        for pmid, fields in _object(file).items()
-    ]
+    found: list[tuple[str, Row]] = []
+    for pmid, fields in _object(file).items():
+        found.append((f"{file}: pmid {pmid}", Row(fields, pmid in test)))
+    return found
 
 
 def _object(file: Path) -> dict[str, Any]:
@@ -70,7 +74,8 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         or not isinstance(answer, str | None)
     ):
         raise ValueError(
-            f"wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got {column_names(fields) if fields else excerpt(row.fields)}"
+            "wanted QUESTION, a list CONTEXTS and LONG_ANSWER, got "
+            f"{column_names(fields) if fields else excerpt(row.fields)}"
         )
     if not question.strip():
         raise ValueError("empty QUESTION")

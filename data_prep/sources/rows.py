@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from data_prep.config import SourceConfig
 from data_prep.sources.columns import is_given, named, only_one, text
-from data_prep.sources.conversations import Sides
 from data_prep.sources.preferences import grades
 from data_prep.sources.shapes import KNOWN, shape_of, unread
+from data_prep.sources.sides import Sides
 from records.errors import RecordError
 from records.excerpts import excerpt
 from records.licences import licence_fault
 from records.principles import PRINCIPLES
+from records.roles import role_fault
 from records.rows import (
     Demonstration,
     Kind,
@@ -24,7 +25,6 @@ from records.rows import (
     Split,
     assistant,
     json_line,
-    role_fault,
     shorten,
     stable_id,
     text_of,
@@ -41,7 +41,8 @@ class ReadRow(NamedTuple):
 
     rows: list[Demonstration]
     grades: tuple[float, ...] | None
-    """Of its one completion, to be compared with those of its prompt's other rows; higher is better."""
+    """Of its one completion, to be compared with those of its prompt's other rows; higher is
+    better."""
     unread: list[str]
     """Columns that nothing reads."""
 
@@ -59,7 +60,8 @@ def read_rows(
 ) -> list[BuiltT]:
     """Every row of every file, built; the faults of all files are raised together.
 
-    `rows_of` yields (place, row) and may raise RecordError; `build` raises ValueError that says what is wrong with its row.
+    `rows_of` yields (place, row) and may raise RecordError; `build` raises ValueError that says
+    what is wrong with its row.
     """
     built: list[BuiltT] = []
     faults: list[str] = []
@@ -82,7 +84,9 @@ def default_suite(config: SourceConfig, kind: Kind) -> str:
 
 
 def own_suite(config: SourceConfig) -> str:
-    """For a set that is not about medicine: pooled with the others in `harmful`, its requests would change what is measured there."""
+    """For a set that is not about medicine: pooled with the others in `harmful`, its requests would
+    change what is measured there.
+    """
     return config.suite or config.name
 
 
@@ -121,7 +125,10 @@ def single_turn(
     suite: str,
     **columns: Any,
 ) -> Demonstration:
-    """One request of a set with a format of its own; without an answer, a prompt only. Raises ValueError for an empty request."""
+    """One request of a set with a format of its own; without an answer, a prompt only.
+
+    Raises ValueError for an empty request.
+    """
     prompt = user(request.strip())
     require_order(prompt, [])
     return Demonstration(
@@ -137,29 +144,39 @@ def single_turn(
 
 
 def demonstrations_from_row(row: Any, config: SourceConfig) -> ReadRow:
-    """A row of any shape that is known. Raises ValueError that says what is wrong with it; the caller knows which row it is."""
+    """A row of any shape that is known.
+
+    Raises ValueError that says what is wrong with it; the caller knows which row it is.
+    """
     fields = named(row, config, KNOWN)
     shape = shape_of(fields)
-    rows = [_demonstration(sides, fields, config) for sides in shape.sides(fields, config)]
+    rows = []
+    for sides in shape.sides(fields, config):
+        rows.append(_demonstration(sides, fields, config))
     return ReadRow(rows, grades(fields), list(unread(fields, shape, config)))
 
 
 def table_of(read: Sequence[ReadRow]) -> SourceRows:
-    """The rows of one source, each completion that is only known to be worse set beside a better one of its prompt.
+    """The rows of one source, each completion that is only known to be worse set beside a better
+    one of its prompt.
 
-    Of completions with grades the best of each prompt stay, and the others are rejected. A completion that is known to be bad, with no
-    better one to its prompt, leaves the row a prompt alone.
+    Of completions with grades the best of each prompt stay, and the others are rejected. A
+    completion that is known to be bad, with no better one to its prompt, leaves the row a prompt
+    alone.
     """
     columns = Counter(column for found in read for column in found.unread)
     best: dict[str, tuple[float, ...]] = {}
     for found in read:
         for row in found.rows if found.grades is not None else ():
             best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
-    rows = [
-        _below(row) if found.grades is not None and found.grades < best[_asked(row)] else row
-        for found in read
-        for row in found.rows
-    ]
+    rows = []
+    for found in read:
+        for row in found.rows:
+            rows.append(
+                _below(row)
+                if found.grades is not None and found.grades < best[_asked(row)]
+                else row
+            )
     return SourceRows(_with_better(rows), columns)
 
 
@@ -233,8 +250,9 @@ def _split(value: Any) -> Split:
     if word in ("test", "testing", "eval", "evaluation"):
         return "test"
     raise ValueError(
-        f"'split' is {excerpt(word)}, and only train and test can be kept (data.split deals out validation rows); "
-        "take such rows into a source of their own, or name the column in the source's ignore"
+        f"'split' is {excerpt(word)}, and only train and test can be kept (data.split deals out "
+        "validation rows); take such rows into a source of their own, or name the column in the "
+        "source's ignore"
     )
 
 

@@ -1,4 +1,6 @@
-"""vinid/safety-tuned-llamas: demonstrations in training/, prompts in evaluation/, which nobody may train on."""
+"""vinid/safety-tuned-llamas: demonstrations in training/, prompts in evaluation/, which nobody may
+train on.
+"""
 
 from __future__ import annotations
 
@@ -44,15 +46,15 @@ def _files(path: Path) -> list[Path]:
     folders = [
         folder for folder in (root / "training", root / "evaluation") if folder.is_dir()
     ] or [root]
-    files = [
-        file
-        for folder in folders
-        for file in sorted(folder.glob("*.json"))
-        if not file.name.startswith(MIXTURES)
-    ]
+    files = []
+    for folder in folders:
+        for file in sorted(folder.glob("*.json")):
+            if not file.name.startswith(MIXTURES):
+                files.append(file)
     if not files:
         raise RecordError(
-            f"{path}: no Safety-Tuned LLaMAs here; wanted training/ or evaluation/ with .json files (the repository or its data/)"
+            f"{path}: no Safety-Tuned LLaMAs here; wanted training/ or evaluation/ with .json "
+            "files (the repository or its data/)"
         )
     return files
 
@@ -62,11 +64,13 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
         yield from _prompts(file)
     elif file.parent.name == "evaluation":
         raise RecordError(
-            f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind is known"
+            f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind "
+            "is known"
         )
     elif file.name.startswith(MIXTURES):
         raise RecordError(
-            f"{file}: mixes harmful and benign rows without saying which; take safety_only_data_Instructions.json"
+            f"{file}: mixes harmful and benign rows without saying which; take "
+            "safety_only_data_Instructions.json"
         )
     else:
         for place, row in json_rows(file, wanted="a list of {instruction, input, output}"):
@@ -87,7 +91,8 @@ def _prompts(file: Path) -> Iterator[tuple[str, Row]]:
 def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     if not isinstance(row.request, str) or not isinstance(row.answer, str | None):
         raise ValueError(
-            f"wanted a text as instruction and as output, got {excerpt(row.request)} and {excerpt(row.answer)}"
+            f"wanted a text as instruction and as output, got {excerpt(row.request)} and "
+            f"{excerpt(row.answer)}"
         )
     if not row.prompt_set:
         return single_turn(

@@ -1,4 +1,6 @@
-"""The shapes of rows that are understood, one entry each: how a row of it is told, what it becomes, and which columns it reads."""
+"""The shapes of rows that are understood, one entry each: how a row of it is told, what it becomes,
+and which columns it reads.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from data_prep.sources.columns import (
     Row,
     is_given,
 )
-from data_prep.sources.conversations import CONTEXTS, SCORED_SIDES, SYSTEMS, Sides, conversation
+from data_prep.sources.conversations import CONTEXTS, SCORED_SIDES, SYSTEMS, conversation
 from data_prep.sources.messages import foreign_keys
 from data_prep.sources.preferences import (
     GRADES,
@@ -33,6 +35,7 @@ from data_prep.sources.preferences import (
     ranked_of,
     two_of,
 )
+from data_prep.sources.sides import Sides
 
 
 class Shape(NamedTuple):
@@ -89,17 +92,23 @@ _ITEM_KEYS = {*TEXTS, *HIGHER_IS_BETTER, "rank"}
 
 
 def shape_of(row: Row) -> Shape:
-    """Raises ValueError for a column that changes what the row means and that nothing can honour."""
+    """Raises ValueError for a column that changes what the row means and that nothing can
+    honour.
+    """
     for column, what in UNUSABLE.items():
         if is_given(row.get(column)):
             raise ValueError(
-                f"{column!r} holds {what}; take such rows out, or name the column in the source's ignore if it may be lost"
+                f"{column!r} holds {what}; take such rows out, or name the column in the source's "
+                "ignore if it may be lost"
             )
     return next(shape for shape in SHAPES if shape.fits(row))
 
 
 def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
-    """Columns with a value that nothing reads. Raises ValueError for one whose meaning is known: it may not be passed over."""
+    """Columns with a value that nothing reads.
+
+    Raises ValueError for one whose meaning is known: it may not be passed over.
+    """
     own = {config.prompt_field, config.completion_field}
     # Who names the columns has chosen among them.
     chosen = {
@@ -116,8 +125,8 @@ def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
             yield column
         else:
             raise ValueError(
-                f"{column!r} is a column whose meaning is known and that has no place in this row (read as {shape.name}); "
-                "name it in the source's ignore, or rename it"
+                f"{column!r} is a column whose meaning is known and that has no place in this row "
+                f"(read as {shape.name}); name it in the source's ignore, or rename it"
             )
 
 
@@ -127,7 +136,11 @@ def _unread_within(column: str, value: Any) -> Iterator[str]:
         yield from sorted(set(foreign_keys(value, column)))
     elif column in RANKED and isinstance(value, list):
         items = [item for item in value if isinstance(item, dict)]
-        keys = {key for item in items for key in item if is_given(item[key])}
+        keys = set()
+        for item in items:
+            for key in item:
+                if is_given(item[key]):
+                    keys.add(key)
         yield from sorted(f"{column}.{key}" for key in keys - _ITEM_KEYS)
 
 

@@ -1,4 +1,6 @@
-"""Files of rows, each read by what its name ends in; of a folder all that hold rows, and no file passed over without a word."""
+"""Files of rows, each read by what its name ends in; of a folder all that hold rows, and no file
+passed over without a word.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ SUFFIXES = (*LINES, *TABLES, *LISTS, ".parquet")
 ROWS_AT_ONCE = 1024
 """Of a Parquet file, while it is looked at how large they are."""
 _NO_ROWS = re.compile(
-    r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|requirements)(?:[._-].*)?|"
-    r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|toml|ya?ml)",
+    r"(?:readme|licen[cs]e|copying|notice|citation|authors|changelog|contributing|makefile|"
+    r"requirements)(?:[._-].*)?|"
+    r"dataset_infos?\.json|croissant\.json|manifest\.json|.*\.(?:md|rst|py|sh|ipynb|cff|bib|lock|"
+    r"toml|ya?ml)",
     re.I,
 )
 _TEST = re.compile(r"test(?:[._-]|$)", re.I)
@@ -38,7 +42,10 @@ def ends_in(file: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or those of a folder. Raises RecordError that names each file that may hold rows and cannot be read."""
+    """The file itself, or those of a folder.
+
+    Raises RecordError that names each file that may hold rows and cannot be read.
+    """
     if not path.is_dir():
         return [path]
     files, faults = [], []
@@ -56,13 +63,15 @@ def files_of(path: Path) -> list[Path]:
             )
             if held is not None:
                 faults.append(
-                    f"{held}: lies in a folder within {path}, which is not looked into; make {file} a source of its own"
+                    f"{held}: lies in a folder within {path}, which is not looked into; make "
+                    f"{file} a source of its own"
                 )
         elif ends_in(file, SUFFIXES):
             files.append(file)
         else:
             faults.append(
-                f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the folder, or set path to a file"
+                f"{file}: not read; wanted {', '.join(SUFFIXES)}. Convert it, take it out of the "
+                "folder, or set path to a file"
             )
     if not files:
         faults.insert(
@@ -120,7 +129,8 @@ def _holds_lines(text: str) -> bool:
 
 
 def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
-    import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415  a tenth of a second that no other format needs
+    # A tenth of a second that no other format needs.
+    import pyarrow  # type: ignore[import-untyped]  # noqa: PLC0415
     import pyarrow.parquet  # type: ignore[import-untyped]  # noqa: PLC0415
 
     if not file.is_file():
@@ -128,17 +138,20 @@ def _parquet_rows(file: Path) -> Iterator[tuple[str, Any]]:
     most = max(ALWAYS_UNPACKED, UNPACKED * file.stat().st_size)
     rows: list[Any] = []
     try:
-        # A dictionary-encoded column of one long text takes few bytes on disk and gigabytes in memory.
+        # A dictionary-encoded column of one long text takes few bytes on disk and gigabytes in
+        # memory.
         for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=ROWS_AT_ONCE):
             most -= batch.nbytes
             if most < 0:
                 raise RecordError(
-                    f"{file}: unpacks to more than {UNPACKED} times its size; look at what is in it, or give its rows as JSON Lines"
+                    f"{file}: unpacks to more than {UNPACKED} times its size; look at what is in "
+                    "it, or give its rows as JSON Lines"
                 )
             rows += batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise RecordError(
-            f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it again"
+            f"{file}: not a Parquet file that can be read ({first_line(error)}); copy or write it "
+            "again"
         ) from error
     for number, row in enumerate(rows):
         yield f"{file}: row {number} (counted from 0)", row

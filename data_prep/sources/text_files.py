@@ -28,7 +28,9 @@ _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.I)
 
 
 def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
-    """The file's text without a byte order mark, `.gz` unpacked; raises RecordError that names the first line that is not UTF-8."""
+    """The file's text without a byte order mark, `.gz` unpacked; raises RecordError that names the
+    first line that is not UTF-8.
+    """
     content = _content(path, remedy)
     wrong = not_text(content[:HEAD])
     if wrong:
@@ -38,7 +40,8 @@ def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise RecordError(
-            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}); re-encode the file (from a spreadsheet, save it as CSV UTF-8)"
+            f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}); re-encode the file "
+            "(from a spreadsheet, save it as CSV UTF-8)"
         ) from error
 
 
@@ -52,27 +55,31 @@ def _content(path: Path, remedy: str) -> bytes:
 
 
 def read_csv(path: Path) -> list[tuple[int, list[str]]]:
-    """(number of the line it begins on, cells) of every row; raises RecordError on broken quoting."""
+    """(number of the line it begins on, cells) of every row; raises RecordError on broken
+    quoting.
+    """
     return _cells(path, read_utf8(path), ",")
 
 
 def csv_rows(
     path: Path, *, known: Collection[str] = (), texts: Collection[str] = ()
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, row by column) of a table with a header; then all faulty rows are raised at once as a RecordError.
+    """(line, row by column) of a table with a header; then all faulty rows are raised at once as a
+    RecordError.
 
-    The delimiter is the one that finds most `known` names in the header. A table has no null: an empty cell is a value that is not there.
-    Whether the word None in one of the columns `texts` is a value or the lack of one cannot be told, so it is a fault.
+    The delimiter is the one that finds most `known` names in the header. A table has no null: an
+    empty cell is a value that is not there. Whether the word None in one of the columns `texts` is
+    a value or the lack of one cannot be told, so it is a fault.
     """
     faults: list[str] = []
     try:
         for line, row in csv_cells(path, known=known):
-            words = [
-                column
-                for column in row
-                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts)
-            ]
-            faults += [f"{path}:{line}: {null_word_fault(column, row[column])}" for column in words]
+            words = []
+            for column in row:
+                if row[column] in NULL_WORDS and (column in texts or column.lower() in texts):
+                    words.append(column)
+            for column in words:
+                faults.append(f"{path}:{line}: {null_word_fault(column, row[column])}")
             if not words:
                 yield (
                     line,
@@ -89,8 +96,8 @@ def csv_rows(
 
 def null_word_fault(column: str, word: str) -> str:
     return (
-        f"{column!r} is the word {word}: a text, or no value? Leave the cell empty where there is no value; "
-        "where the word is meant, give the rows as JSON Lines"
+        f"{column!r} is the word {word}: a text, or no value? Leave the cell empty where there is "
+        "no value; where the word is meant, give the rows as JSON Lines"
     )
 
 
@@ -124,7 +131,8 @@ def _rows(
             yield line, dict(zip(header, cells, strict=True))
         else:
             faults.append(
-                f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the {mark} inside a text"
+                f"{path}:{line}: {len(cells)} columns, the header has {len(header)}; quote the "
+                f"{mark} inside a text"
             )
     if faults:
         raise RecordError(shorten(faults))
@@ -132,16 +140,21 @@ def _rows(
 
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     names = [cell.strip() for cell in cells]
-    faults = [
-        f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, and only one of them can be read; rename or remove the others"
-        for name, count in Counter(names).items()
-        if count > 1 and name
-    ]
-    unnamed = [str(number) for number, name in enumerate(names, start=1) if not name]
+    faults = []
+    for name, count in Counter(names).items():
+        if count > 1 and name:
+            faults.append(
+                f"{path}:{line}: the header names the column {excerpt(name, 40)} {count} times, "
+                "and only one of them can be read; rename or remove the others"
+            )
+    unnamed = []
+    for number, name in enumerate(names, start=1):
+        if not name:
+            unnamed.append(str(number))
     if unnamed:
         faults.append(
-            f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or remove it "
-            "(an index that pandas wrote: to_csv(..., index=False))"
+            f"{path}:{line}: the header has no name for column {', '.join(unnamed)}; name it or "
+            "remove it (an index that pandas wrote: to_csv(..., index=False))"
         )
     if faults:
         raise RecordError(faults)
@@ -149,7 +162,9 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
 
 
 def _delimiter(text: str, known: Collection[str]) -> str:
-    """The one that makes most known names of the first row, then the one that makes most cells; a comma where all are equal."""
+    """The one that makes most known names of the first row, then the one that makes most cells; a
+    comma where all are equal.
+    """
 
     def found(delimiter: str) -> tuple[int, int]:
         try:
@@ -195,4 +210,7 @@ def json_rows(path: Path, *, wanted: str) -> list[tuple[str, Any]]:
         raise RecordError(
             f"{path}: wanted {wanted}, got {type(table).__name__}; is it of another format?"
         )
-    return [(f"{path}: row {number} (counted from 0)", row) for number, row in enumerate(table)]
+    made: list[tuple[str, Any]] = []
+    for number, row in enumerate(table):
+        made.append((f"{path}: row {number} (counted from 0)", row))
+    return made

@@ -16,7 +16,8 @@ def is_transcript(text: str) -> bool:
 
 
 def turns(text: str) -> list[Message]:
-    """The turns as messages; turns of one speaker in a row are one message, since a chat template knows only speakers that take turns.
+    """The turns as messages; turns of one speaker in a row are one message, since a chat template
+    knows only speakers that take turns.
 
     Raises ValueError for a text that is no transcript.
     """

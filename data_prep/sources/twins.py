@@ -1,4 +1,6 @@
-"""Twins of a user's own rows: a harmful request and a benign one, which name each other or of which one names the other."""
+"""Twins of a user's own rows: a harmful request and a benign one, which name each other or of which
+one names the other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ _REMEDY = "name one row of the opposite kind, or leave twin_id out"
 
 
 def twin_faults(rows: Sequence[Demonstration], source: str) -> list[str]:
-    """What is wrong with the pairs that `twin_id` makes within a source; a twin that is not there is none."""
+    """What is wrong with the pairs that `twin_id` makes within a source; a twin that is not there
+    is none.
+    """
     by_id = {row.id: row for row in rows}
     named_by: dict[str, str] = {}
     faults = []

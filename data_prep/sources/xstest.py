@@ -1,4 +1,6 @@
-"""paul-rottger/xstest: safe prompts that sound unsafe, and unsafe contrasts to them; for evaluation only."""
+"""paul-rottger/xstest: safe prompts that sound unsafe, and unsafe contrasts to them; for evaluation
+only.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ def read(config: SourceConfig) -> list[Demonstration]:
     )
     if not files:
         raise RecordError(
-            f"{path}: no XSTest here; wanted {' or '.join(FILES)} (the repository or the file itself)"
+            f"{path}: no XSTest here; wanted {' or '.join(FILES)} (the repository or the file "
+            "itself)"
         )
     return read_rows(files, placed_rows, lambda row: _demonstration(row, config))
 
@@ -31,12 +34,16 @@ def read(config: SourceConfig) -> list[Demonstration]:
 def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
     if not isinstance(row, dict):
         raise ValueError(f"wanted an object with prompt and type, got {excerpt(row)}")
-    missing = [name for name in ("prompt", "type") if not row.get(name)]
+    missing = []
+    for name in ("prompt", "type"):
+        if not row.get(name):
+            missing.append(name)
     if missing:
         raise ValueError(f"no {' and no '.join(missing)} (columns: {column_names(row)})")
     if not isinstance(row["prompt"], str) or not isinstance(row["type"], str):
         raise ValueError(
-            f"wanted texts as prompt and as type, got {excerpt(row['prompt'])} and {excerpt(row['type'])}"
+            f"wanted texts as prompt and as type, got {excerpt(row['prompt'])} and "
+            f"{excerpt(row['type'])}"
         )
     by_type = "unsafe" if row["type"].startswith("contrast") else "safe"
     # The file of the second version has no label; there the type alone says it.

@@ -13,7 +13,10 @@ from data_prep.wording import normalise, request_text, unit_name
 from records.rows import Demonstration
 
 METHOD = "normalised equality, then every pair that could reach the threshold, measured exactly"
-NO_GUARANTEE = "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound alike may be above it"
+NO_GUARANTEE = (
+    "a cosine threshold is no guarantee: rewordings below it stay, and requests that only sound "
+    "alike may be above it"
+)
 
 
 Measure = Literal["words", "embedding"]
@@ -44,7 +47,9 @@ class Decontamination:
         """What was compared and which rows went; ids only, no text of either side."""
         compared = sum(row.split != "test" for row in self.kept) + len(self.removed)
         return {
-            "measure": f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation",
+            "measure": (
+                f"Jaccard of the sets of {unit_name(self.config.ngram)}, lower case, no punctuation"
+            ),
             "method": METHOD,
             "recall": 1.0,
             "threshold": self.config.threshold,
@@ -85,16 +90,27 @@ def decontaminate(
     *,
     embeddings: Embeddings | None = None,
 ) -> Decontamination:
-    """Take out every train and val row at or above the threshold to any evaluation text; the nearest one is named."""
-    texts = {row.id: request_text(row.prompt) for row in demonstrations if row.split != "test"}
+    """Take out every train and val row at or above the threshold to any evaluation text; the
+    nearest one is named.
+    """
+    texts = {}
+    for row in demonstrations:
+        if row.split != "test":
+            texts[row.id] = request_text(row.prompt)
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
         nearest = (
             _nearest_by_embedding(list(texts.values()), evaluation_texts, embeddings) | nearest
         )
-    found = {row_id: nearest[place] for place, row_id in enumerate(texts) if place in nearest}
+    found = {}
+    for place, row_id in enumerate(texts):
+        if place in nearest:
+            found[row_id] = nearest[place]
     kept = [row for row in demonstrations if row.id not in found]
-    removed = [Removal(row, *found[row.id]) for row in demonstrations if row.id in found]
+    removed = []
+    for row in demonstrations:
+        if row.id in found:
+            removed.append(Removal(row, *found[row.id]))
     suites = {name: len(texts) for name, texts in evaluation_texts.items()}
     return Decontamination(
         kept=kept, removed=removed, suites=suites, config=config, embeddings=embeddings
@@ -106,18 +122,19 @@ def _nearest(
     evaluation_texts: Mapping[str, Sequence[str]],
     config: DecontaminationConfig,
 ) -> dict[int, Found]:
-    """By position of a text: suite, similarity, and whether they are equal. An equal one comes first, then the most similar."""
-    suites = [
-        (name, normalise(text))
-        for name, evaluation in evaluation_texts.items()
-        for text in evaluation
-    ]
+    """By position of a text: suite, similarity, and whether they are equal.
+
+    An equal one comes first, then the most similar.
+    """
+    suites = []
+    for name, evaluation in evaluation_texts.items():
+        for text in evaluation:
+            suites.append((name, normalise(text)))
     equal = dict(sorted({(text, name) for name, text in suites}))
-    best: dict[int, tuple[bool, float, str]] = {
-        place: (True, 1.0, equal[text])
-        for place, text in enumerate(map(normalise, texts))
-        if text and text in equal
-    }
+    best: dict[int, tuple[bool, float, str]] = {}
+    for place, text in enumerate(map(normalise, texts)):
+        if text and text in equal:
+            best[place] = (True, 1.0, equal[text])
     for near in near_matches(texts, [text for _, text in suites], config.threshold, config.ngram):
         for place, other, similarity in zip(
             near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True
@@ -125,19 +142,22 @@ def _nearest(
             best[place] = max(
                 best.get(place, (False, 0.0, "")), (False, similarity, suites[other][0])
             )
-    return {
-        place: (suite, similarity, exact, "words")
-        for place, (exact, similarity, suite) in best.items()
-    }
+    made: dict[int, Found] = {}
+    for place, (exact, similarity, suite) in best.items():
+        made[place] = (suite, similarity, exact, "words")
+    return made
 
 
 def _nearest_by_embedding(
     texts: Sequence[str], evaluation_texts: Mapping[str, Sequence[str]], embeddings: Embeddings
 ) -> dict[int, Found]:
-    suites = [(name, text) for name, evaluation in evaluation_texts.items() for text in evaluation]
+    suites = []
+    for name, evaluation in evaluation_texts.items():
+        for text in evaluation:
+            suites.append((name, text))
     near = embeddings.nearest(texts, [text for _, text in suites])
     rows = zip(near.left.tolist(), near.right.tolist(), near.similarity.tolist(), strict=True)
-    return {
-        place: (suites[other][0], similarity, False, "embedding")
-        for place, other, similarity in rows
-    }
+    found: dict[int, Found] = {}
+    for place, other, similarity in rows:
+        found[place] = (suites[other][0], similarity, False, "embedding")
+    return found

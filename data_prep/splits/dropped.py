@@ -1,4 +1,6 @@
-"""Rows that were read and left out, apart from the code that compares rows, whose libraries take half a second."""
+"""Rows that were read and left out, apart from the code that compares rows, whose libraries take
+half a second.
+"""
 
 from __future__ import annotations
 

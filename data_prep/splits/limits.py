@@ -1,4 +1,6 @@
-"""Which rows of a split are left out when a config asks for fewer; the same seed cuts the same rows."""
+"""Which rows of a split are left out when a config asks for fewer; the same seed cuts the same
+rows.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,32 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
     cut: dict[str, str] = {}
     harmful = [row for row in train if row.kind == "harmful"]
     chosen = _first(harmful, config.train_limit, seed)
-    cut |= {row.id: "train_limit" for row in harmful if row.id not in chosen}
-    twins = [row for row in train if row.kind == "benign" and row.twin_id in ids]
+    for row in harmful:
+        if row.id not in chosen:
+            cut[row.id] = "train_limit"
+    twins = []
+    for row in train:
+        if row.kind == "benign" and row.twin_id in ids:
+            twins.append(row)
     cut |= {row.id: "train_limit" for row in twins if row.twin_id in cut}
-    alone = [row for row in train if row.kind == "benign" and row.twin_id not in ids]
+    alone = []
+    for row in train:
+        if row.kind == "benign" and row.twin_id not in ids:
+            alone.append(row)
     chosen = _first(alone, config.benign_train_limit, seed)
-    cut |= {row.id: "benign_train_limit" for row in alone if row.id not in chosen}
+    for row in alone:
+        if row.id not in chosen:
+            cut[row.id] = "benign_train_limit"
     for name, limit in (("val", config.val_limit), ("test", config.test_limit)):
-        cut |= {
-            row_id: f"{name}_limit"
-            for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed)
-        }
+        for row_id in _over_suite_limit([row for row in rows if row.split == name], limit, seed):
+            cut[row_id] = f"{name}_limit"
     return cut
 
 
 def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -> Set[str]:
-    """Harmful suites choose first and twins follow their partners, so that both are measured on the same pairs."""
+    """Harmful suites choose first and twins follow their partners, so that both are measured on the
+    same pairs.
+    """
     suites = sorted(
         {row.suite for row in rows},
         key=lambda suite: (all(row.kind == "benign" for row in rows if row.suite == suite), suite),
@@ -45,7 +57,9 @@ def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -
 def _first(
     rows: list[Demonstration], limit: int | None, seed: int, partners: Set[str] = frozenset()
 ) -> set[str]:
-    """Ids of `limit` rows: twins of `partners` first, then one of each principle in turn, in an order drawn with the seed."""
+    """Ids of `limit` rows: twins of `partners` first, then one of each principle in turn, in an
+    order drawn with the seed.
+    """
     if limit is None:
         return {row.id for row in rows}
 

@@ -1,7 +1,8 @@
 """How much of the training rows each source gives: weights of sources, kept to by leaving rows out.
 
-Sources without a weight give all their training rows. Of those with one, the source that has least for its
-weight gives all of its own and the others as many as their weights allow beside it; no row is repeated.
+Sources without a weight give all their training rows. Of those with one, the source that has least
+for its weight gives all of its own and the others as many as their weights allow beside it; no row
+is repeated.
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ class Mixture:
 
 
 def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: int) -> Mixture:
-    """The same rows but for training rows beyond their source's weight; validation and test stay whole.
+    """The same rows but for training rows beyond their source's weight; validation and test stay
+    whole.
 
-    A row and its twin stay or go together, as far as the count allows: they stand beside each other in the
-    order that is drawn, which depends on the seed and on their ids alone.
+    A row and its twin stay or go together, as far as the count allows: they stand beside each other
+    in the order that is drawn, which depends on the seed and on their ids alone.
     """
     weights = {source.name: source.weight for source in sources}
     available = Counter(row.source for row in rows if row.split == "train")
@@ -53,12 +55,11 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
         own = [row for row in rows if row.source == name and row.split == "train"]
         ordered = sorted(own, key=lambda row: (_draw(row, seed), row.id))
         out |= {row.id for row in ordered[count:]}
-    shares = {
-        source.name: Share(
+    shares = {}
+    for source in sources:
+        shares[source.name] = Share(
             source.weight, available[source.name], wanted.get(source.name, available[source.name])
         )
-        for source in sources
-    }
     dropped = [
         Drop(row, MIXED, f"{row.source} has weight {weights[row.source]:g}")
         for row in rows
@@ -70,21 +71,27 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
 def wanted_counts(
     weights: Mapping[str, float | None], available: Mapping[str, int]
 ) -> dict[str, int]:
-    """Of each source that has a weight: in the proportions of the weights, the largest such that all have enough.
+    """Of each source that has a weight: in the proportions of the weights, the largest such that
+    all have enough.
 
     >>> wanted_counts({"a": 3.0, "b": 1.0, "c": None}, {"a": 90, "b": 50, "c": 7})
     {'a': 90, 'b': 30}
     >>> wanted_counts({"a": 1.0, "b": 0.0}, {"a": 5, "b": 9})
     {'a': 5, 'b': 0}
     """
-    weighed = {name: weight for name, weight in weights.items() if weight is not None}
-    present = {
-        name: weight for name, weight in weighed.items() if weight > 0 and available.get(name)
-    }
+    weighed = {}
+    for name, weight in weights.items():
+        if weight is not None:
+            weighed[name] = weight
+    present = {}
+    for name, weight in weighed.items():
+        if weight > 0 and available.get(name):
+            present[name] = weight
     scale = min((available[name] / weight for name, weight in present.items()), default=0.0)
-    return {
-        name: round(scale * weight) if name in present else 0 for name, weight in weighed.items()
-    }
+    found: dict[str, int] = {}
+    for name, weight in weighed.items():
+        found[name] = round(scale * weight) if name in present else 0
+    return found
 
 
 def _draw(row: Demonstration, seed: int) -> str:

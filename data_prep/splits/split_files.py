@@ -37,4 +37,7 @@ def read_splits(
 ) -> list[RecordT]:
     """The rows of these splits, one split after the other. Raises RecordError where a file is not
     there or not of `kind`."""
-    return [row for split in splits for row in read_records(folder / split_file(name, split), kind)]
+    made: list[RecordT] = []
+    for split in splits:
+        made.extend(read_records(folder / split_file(name, split), kind))
+    return made

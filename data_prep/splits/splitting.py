@@ -1,4 +1,6 @@
-"""Train, val and test by whole near-duplicate groups, so that no split holds a rewording, or the twin, of another's request."""
+"""Train, val and test by whole near-duplicate groups, so that no split holds a rewording, or the
+twin, of another's request.
+"""
 
 from __future__ import annotations
 
@@ -40,33 +42,44 @@ def split(
 ) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
-    A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they may not be trained on, and a benchmark's
-    test set keeps exactly its own rows. All others are dealt out by groups so that every suite and principle gets about the wanted
-    shares. What the limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
+    A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they
+    may not be trained on, and a benchmark's test set keeps exactly its own rows. All others are
+    dealt out by groups so that every suite and principle gets about the wanted shares. What the
+    limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
-    dropped = [
-        Drop(row, NEAR_EVALUATION, beside[row.id]) for row in demonstrations if row.id in beside
-    ]
-    grouped = [
-        _grouped(
-            [
-                row
-                for row in demonstrations
-                if row.id not in beside and (row.split == "test") == test
-            ],
-            config,
-            embeddings,
+    dropped = []
+    for row in demonstrations:
+        if row.id in beside:
+            dropped.append(Drop(row, NEAR_EVALUATION, beside[row.id]))
+    grouped = []
+    for test in (True, False):
+        grouped.append(
+            _grouped(
+                [
+                    row
+                    for row in demonstrations
+                    if row.id not in beside and (row.split == "test") == test
+                ],
+                config,
+                embeddings,
+            )
         )
-        for test in (True, False)
-    ]
-    found = {row.id: row for part in grouped for row in part}
-    rows = [found[row.id] for row in demonstrations if row.id in found]
+    found = {}
+    for part in grouped:
+        for row in part:
+            found[row.id] = row
+    rows = []
+    for row in demonstrations:
+        if row.id in found:
+            rows.append(found[row.id])
     places = _dealt(rows, config, seed)
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
-    dropped += [Drop(row, cut[row.id]) for row in rows if row.id in cut]
+    for row in rows:
+        if row.id in cut:
+            dropped.append(Drop(row, cut[row.id]))
     return SplitResult(
         kept=without_lost_twins([row for row in rows if row.id not in cut]), dropped=dropped
     )
@@ -75,18 +88,24 @@ def split(
 def without_lost_twins(rows: Sequence[Demonstration]) -> list[Demonstration]:
     """Every twin_id names a row that is there."""
     ids = {row.id for row in rows}
-    return [
-        dataclasses.replace(row, twin_id=None) if row.twin_id and row.twin_id not in ids else row
-        for row in rows
-    ]
+    made: list[Demonstration] = []
+    for row in rows:
+        made.append(
+            dataclasses.replace(row, twin_id=None)
+            if row.twin_id and row.twin_id not in ids
+            else row
+        )
+    return made
 
 
 def _beside_test(
     rows: Sequence[Demonstration], config: SplitConfig, embeddings: Embeddings | None
 ) -> dict[str, str]:
-    """By id of a free row that is near a test row, or the twin of either, the nearest test row and how near, or whose twin it is.
+    """By id of a free row that is near a test row, or the twin of either, the nearest test row and
+    how near, or whose twin it is.
 
-    Rows that only a chain of others links to a test row stay: questions of one template would all go with one of them.
+    Rows that only a chain of others links to a test row stay: questions of one template would all
+    go with one of them.
     """
     free, test = (
         [row for row in rows if row.split != "test"],
@@ -95,7 +114,9 @@ def _beside_test(
     if not free or not test:
         return {}
     ids = {row.id for row in test}
-    texts = [[request_text(row.prompt) for row in side] for side in (free, test)]
+    texts = []
+    for side in (free, test):
+        texts.append([request_text(row.prompt) for row in side])
     nearest: dict[str, tuple[float, str]] = {}
     for near in near_matches(
         texts[0], texts[1], config.near_duplicate, config.near_duplicate_ngram
@@ -117,11 +138,10 @@ def _beside_test(
     partners = {row.twin_id: row.id for row in test if row.twin_id}
     lost = {*partners, *nearest, *(row.id for row in free if row.twin_id in ids)}
     # Being near says more than being the twin of a row that is.
-    said = {
-        row.id: f"twin of {partners.get(row.id, row.twin_id)}"
-        for row in free
-        if row.id in lost or row.twin_id in lost
-    }
+    said = {}
+    for row in free:
+        if row.id in lost or row.twin_id in lost:
+            said[row.id] = f"twin of {partners.get(row.id, row.twin_id)}"
     return said | {
         row_id: f"{similarity:.2f} to {name}" for row_id, (similarity, name) in nearest.items()
     }
@@ -154,13 +174,17 @@ def _cells(row: Demonstration) -> tuple[Cell, Cell]:
 
 
 def _wanted(rows: Iterable[Demonstration], config: SplitConfig) -> dict[Split, Counter[Cell]]:
-    """How many free rows each split should get. What a source's own test rows already fill is not asked of its others."""
+    """How many free rows each split should get.
+
+    What a source's own test rows already fill is not asked of its others.
+    """
     free: Counter[tuple[str, Cell]] = Counter()
     fixed: Counter[tuple[str, Cell]] = Counter()
     for row in rows:
         (fixed if row.split == "test" else free)[row.source, _cells(row)[0]] += 1
     wanted: dict[Split, Counter[Cell]] = {split: Counter() for split in SPLITS}
-    # Sorted, since a sum of floats depends on its order and the split must not depend on the order of the rows.
+    # Sorted, since a sum of floats depends on its order and the split must not depend on the order
+    # of the rows.
     for (source, cell), count in sorted(free.items()):
         filled = fixed[source, cell]
         test = max(0.0, config.test * (count + filled) - filled)
@@ -176,8 +200,8 @@ def _wanted(rows: Iterable[Demonstration], config: SplitConfig) -> dict[Split, C
 def _dealt(rows: Sequence[Demonstration], config: SplitConfig, seed: int) -> dict[str, Split]:
     """Largest group first, each to the split that lacks most of what the group holds.
 
-    Lacks are counted in rows of the cell over its size. The whole suite counts too, and by that weight decides only where
-    the remainders of many small cells would add up.
+    Lacks are counted in rows of the cell over its size. The whole suite counts too, and by that
+    weight decides only where the remainders of many small cells would add up.
     """
     need = _wanted(rows, config)
     open_splits = [name for name in SPLITS if need[name].total() > 0]

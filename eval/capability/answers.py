@@ -37,7 +37,9 @@ class Answer(Record):
 
 def answered(item: Item, policy: str, logps: Sequence[float]) -> Answer:
     """The first of several options that are equally likely counts, as in lm-evaluation-harness."""
-    by_length = [logp / len(text) for logp, text in zip(logps, item.choices, strict=True)]
+    by_length = []
+    for logp, text in zip(logps, item.choices, strict=True):
+        by_length.append(logp / len(text))
     return Answer(
         id=f"{item.task}/{item.id}/{policy}",
         policy=policy,
@@ -91,9 +93,10 @@ def option_rows(tokenizer: Any, item: Item, most: int) -> list[TokenRow]:
     """Question and each option as plain text with the tokenizer's own special tokens before it, no
     chat template, as lm-evaluation-harness has it; too long a question loses its beginning."""
     start = len(tokenizer(item.context)["input_ids"])
-    return [
-        _row(tokenizer(f"{item.context} {text}")["input_ids"], start, most) for text in item.choices
-    ]
+    made: list[TokenRow] = []
+    for text in item.choices:
+        made.append(_row(tokenizer(f"{item.context} {text}")["input_ids"], start, most))
+    return made
 
 
 def _row(ids: list[int], start: int, most: int) -> TokenRow:

@@ -33,7 +33,9 @@ class CapabilityTaskConfig(Ranged):
 
 @dataclass(frozen=True, kw_only=True)
 class CapabilityConfig(Ranged):
-    """Is the medicine still there? By log-likelihood of options, and by perplexity (docs/capability.md).
+    """Is the medicine still there?
+
+    By log-likelihood of options, and by perplexity (docs/capability.md).
 
     "Retained" is said where the lower end of the interval of the paired change lies above minus the
     margin, which stands here before anything is measured.

@@ -1,4 +1,6 @@
-"""Multiple-choice items with the prompts that lm-evaluation-harness gives them, from the user's files."""
+"""Multiple-choice items with the prompts that lm-evaluation-harness gives them, from the user's
+files.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SUBJECT_FILE = "_test.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Item(Record):
-    """One question: what comes before the options' text, the options, and which of them is right."""
+    """One question: what comes before the options' text, the options, and which of them is
+    right.
+    """
 
     task: str
     context: str
@@ -45,13 +49,15 @@ class AbsentTask(NamedTuple):
 def read_tasks(
     tasks: list[CapabilityTaskConfig],
 ) -> tuple[dict[str, list[Item]], list[AbsentTask]]:
-    """Every task's items by its name, and the optional ones that are not there. All faults at once."""
+    """Every task's items by its name, and the optional ones that are not there.
+
+    All faults at once.
+    """
     names = Counter(task.name for task in tasks)
-    faults = [
-        f"eval.capability.tasks: {count} are named {name!r}; names must differ"
-        for name, count in names.items()
-        if count > 1
-    ]
+    faults = []
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.capability.tasks: {count} are named {name!r}; names must differ")
     found: dict[str, list[Item]] = {}
     absent = []
     for task in tasks:

@@ -57,15 +57,15 @@ def lm_eval_answers(
 def task_config(folder: Path, name: str, items: Sequence[Item]) -> dict[str, Any]:
     """A task of lm-evaluation-harness over rows in `folder`, as a YAML file would hold it."""
     path = folder / f"{name}.jsonl"
-    rows = [
-        {"id": item.id, "context": item.context, "choices": item.choices, "gold": item.gold}
-        for item in items
-    ]
+    rows = []
+    for item in items:
+        rows.append(
+            {"id": item.id, "context": item.context, "choices": item.choices, "gold": item.gold}
+        )
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    measured = [
-        {"metric": metric, "aggregation": "mean", "higher_is_better": True}
-        for metric in ("acc", "acc_norm")
-    ]
+    measured = []
+    for metric in ("acc", "acc_norm"):
+        measured.append({"metric": metric, "aggregation": "mean", "higher_is_better": True})
     return {
         "task": name,
         "dataset_path": "json",

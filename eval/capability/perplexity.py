@@ -1,5 +1,5 @@
-"""How likely a policy finds medical text of the run that no training saw: reference completions of the
-test split's benign prompts, in the run's chat format, completion tokens alone."""
+"""How likely a policy finds medical text of the run that no training saw: reference completions of
+the test split's benign prompts, in the run's chat format, completion tokens alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class TextLikelihood(Record):
 
 
 def held_out_texts(demonstrations: Sequence[Demonstration], count: int) -> list[Demonstration]:
-    """Benign rows that have a reference completion, at even distances; further preferences left out."""
+    """Benign rows that have a reference completion, at even distances; further preferences left
+    out.
+    """
     rows = [
         row
         for row in demonstrations
@@ -44,8 +46,8 @@ def likelihoods(
     max_length: int,
     batch_tokens: int,
 ) -> list[TextLikelihood]:
-    """One a text that fits `max_length`, the end of turn counted; the same texts for every policy of
-    one tokenizer."""
+    """One a text that fits `max_length`, the end of turn counted; the same texts for every policy
+    of one tokenizer."""
     encoded = [
         (text.id, row)
         for text in texts

@@ -34,6 +34,9 @@ def _require_parts(value: Object, *, own: tuple[str, ...], change: tuple[str, ..
     entry(value, "n", int)
     for part, wanted in (("policies", own), ("changes", (*change, "interval"))):
         for name, row in entry(value, part, dict).items():
-            missing = [field for field in wanted if field not in object_of(row)]
+            missing = []
+            for field in wanted:
+                if field not in object_of(row):
+                    missing.append(field)
             if missing:
                 raise ValueError(f"capability: {part}: {name}: no {', '.join(missing)}")

@@ -46,14 +46,15 @@ def capability_summary(
 def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) -> Json:
     base = by_policy[baseline]
     chance = best_constant(base)
-    own = {name: _accuracies(rows, chance, confidence) for name, rows in by_policy.items()}
-    changes = {
-        name: non_inferior_rate(
-            [row.right for row in base], [row.right for row in rows], margin, confidence
-        ).to_json()
-        for name, rows in by_policy.items()
-        if name != baseline
-    }
+    own = {}
+    for name, rows in by_policy.items():
+        own[name] = _accuracies(rows, chance, confidence)
+    changes = {}
+    for name, rows in by_policy.items():
+        if name != baseline:
+            changes[name] = non_inferior_rate(
+                [row.right for row in base], [row.right for row in rows], margin, confidence
+            ).to_json()
     carries = own[baseline]["above_chance"]
     return {
         "n": len(base),
@@ -85,12 +86,13 @@ def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -
     if not texts.get(baseline):
         return None
     base = texts[baseline]
-    own = {name: perplexity_estimate(rows, confidence).to_json() for name, rows in texts.items()}
-    changes = {
-        name: _rise(base, rows, margin, confidence)
-        for name, rows in texts.items()
-        if name != baseline
-    }
+    own = {}
+    for name, rows in texts.items():
+        own[name] = perplexity_estimate(rows, confidence).to_json()
+    changes = {}
+    for name, rows in texts.items():
+        if name != baseline:
+            changes[name] = _rise(base, rows, margin, confidence)
     tokens = sum(row.tokens for row in base)
     return {"n": len(base), "tokens": tokens, "policies": own, "changes": changes}
 
@@ -111,7 +113,9 @@ def _rise(
     margin: float,
     confidence: float,
 ) -> Json:
-    """By which factor perplexity rises, paired by text; tested on the log-probability of a token."""
+    """By which factor perplexity rises, paired by text; tested on the log-probability of a
+    token.
+    """
     lost = [after.logp - before.logp for before, after in zip(base, rows, strict=True)]
     weights = [row.tokens for row in base]
     found = non_inferior_mean(lost, math.log1p(margin), confidence, weights=weights)

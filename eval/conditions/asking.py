@@ -55,11 +55,9 @@ def under_conditions(
         if not faults
         else Counter()
     )
-    faults += [
-        f"eval.conditions: {count} are called {name}; name each once"
-        for name, count in names.items()
-        if count > 1
-    ]
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.conditions: {count} are called {name}; name each once")
     if faults:
         raise RecordError(shorten(faults))
     return asked, notes
@@ -68,7 +66,9 @@ def under_conditions(
 def chosen_prompts(
     prompts: Sequence[Prompt], config: ConditionConfig, limit: int | None
 ) -> list[Prompt]:
-    """Those of the suites that the condition is meant for, by default all harmful ones; of each suite at most `limit`."""
+    """Those of the suites that the condition is meant for, by default all harmful ones; of each
+    suite at most `limit`.
+    """
     suites: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         if prompt.suite in config.suites or (not config.suites and prompt.kind == "harmful"):
@@ -77,13 +77,13 @@ def chosen_prompts(
     if missing:
         known = ", ".join(dict.fromkeys(prompt.suite for prompt in prompts))
         raise RecordError(
-            f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run measures {known}"
+            f"eval.conditions {config.name!r}: no suite is called {', '.join(missing)}; the run "
+            f"measures {known}"
         )
-    return [
-        prompt
-        for rows in suites.values()
-        for prompt in (rows if limit is None else at_even_distances(rows, limit))
-    ]
+    made: list[Prompt] = []
+    for rows in suites.values():
+        made.extend(rows if limit is None else at_even_distances(rows, limit))
+    return made
 
 
 def _under(
@@ -100,24 +100,26 @@ def _under(
     if known.from_file:
         found, left_out = _from_file(known, Path(config.path), prompts)
     else:
-        found = [
-            Asked(prompt, known.name, _messages(known, prompt, render), known.turns)
-            for prompt in prompts
-        ]
+        found = []
+        for prompt in prompts:
+            found.append(Asked(prompt, known.name, _messages(known, prompt, render), known.turns))
         left_out = 0
-    changed = [
-        one for one in found if one.turns or render(one.messages) != render(one.prompt.prompt)
-    ]
+    changed = []
+    for one in found:
+        if one.turns or render(one.messages) != render(one.prompt.prompt):
+            changed.append(one)
     notes = (
         [
-            f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, and left out"
+            f"condition {known.name}: {len(found) - len(changed)} prompts are asked as without it, "
+            "and left out"
         ]
         if len(changed) < len(found)
         else []
     )
     notes += (
         [
-            f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in {Path(config.path).name}"
+            f"condition {known.name}: {left_out} of {len(prompts)} prompts have no row in "
+            f"{Path(config.path).name}"
         ]
         if left_out
         else []
@@ -135,8 +137,13 @@ def _messages(known: Condition, prompt: Prompt, render: Render) -> list[Message]
 
 
 def _without_system(messages: Sequence[Message], render: Render) -> list[Message]:
-    """The request alone, behind an empty system message where the template would otherwise write one of its own."""
-    alone = [message for message in messages if message["role"] != "system"]
+    """The request alone, behind an empty system message where the template would otherwise write
+    one of its own.
+    """
+    alone = []
+    for message in messages:
+        if message["role"] != "system":
+            alone.append(message)
     emptied = [Message(role="system", content=""), *alone]
     try:
         return emptied if len(render(emptied)) < len(render(alone)) else alone
@@ -145,14 +152,17 @@ def _without_system(messages: Sequence[Message], render: Render) -> list[Message
 
 
 def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple[list[Asked], int]:
-    """What the file asks instead, several texts of a prompt numbered from the second on; how many prompts it lacks."""
+    """What the file asks instead, several texts of a prompt numbered from the second on; how many
+    prompts it lacks.
+    """
     texts: defaultdict[str, list[str]] = defaultdict(list)
     faults = []
     for number, row in read_json_lines(path):
         key, text = row.get("prompt_id") or row.get("prompt"), row.get("text")
         if not isinstance(key, str) or not isinstance(text, str) or not text.strip():
             faults.append(
-                f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns {', '.join(sorted(row))}"
+                f"{path}:{number}: wanted prompt_id (or prompt) and text, got columns "
+                f"{', '.join(sorted(row))}"
             )
         else:
             texts[key.strip()].append(text.strip())
@@ -167,6 +177,7 @@ def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple
             asked.append(Asked(prompt, name, [*prompt.prompt[:-1], *user(text)]))
     if not asked:
         raise RecordError(
-            f"{path}: none of its rows names a prompt of the run; wanted prompt_id as in eval/prompts.jsonl, or the request as it stands"
+            f"{path}: none of its rows names a prompt of the run; wanted prompt_id as in "
+            "eval/prompts.jsonl, or the request as it stands"
         )
     return asked, len(prompts) - len({(one.prompt.suite, one.prompt.id) for one in asked})

@@ -1,4 +1,7 @@
-"""What is done to a request before it is asked: one YAML file a condition. All are established and of low capability."""
+"""What is done to a request before it is asked: one YAML file a condition.
+
+All are established and of low capability.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ def names() -> list[str]:
 
 
 def condition(name: str) -> Condition:
-    """One of `names()`, or a YAML file of the user's own. Raises RecordError that says what is wrong with it."""
+    """One of `names()`, or a YAML file of the user's own.
+
+    Raises RecordError that says what is wrong with it.
+    """
     if name.endswith((".yaml", ".yml")):
         return _read(Path(name))
     if name not in names():
@@ -60,7 +66,8 @@ def _read(path: Path) -> Condition:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecordError(
-            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/conditions.md"
+            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see "
+            "docs/conditions.md"
         ) from error
     faults = _faults(content)
     if faults:
@@ -72,15 +79,20 @@ def _faults(content: Any) -> list[str]:
     known = Condition.__dataclass_fields__
     if not isinstance(content, dict):
         return [
-            f"wanted a mapping with name, title, citation and what is done, got {type(content).__name__}"
+            "wanted a mapping with name, title, citation and what is done, got "
+            f"{type(content).__name__}"
         ]
-    found = [
-        f"no setting is called {name}; wanted {', '.join(known)}"
-        for name in content
-        if name not in known
-    ]
-    found += [f"no {name}" for name in ("name", "title", "citation") if not content.get(name)]
-    done = [name for name in ("user", "drop_system", "turns", "from_file") if content.get(name)]
+    found = []
+    for name in content:
+        if name not in known:
+            found.append(f"no setting is called {name}; wanted {', '.join(known)}")
+    for name in ("name", "title", "citation"):
+        if not content.get(name):
+            found.append(f"no {name}")
+    done = []
+    for name in ("user", "drop_system", "turns", "from_file"):
+        if content.get(name):
+            done.append(name)
     if len(done) != 1:
         found.append(
             f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}"

@@ -1,4 +1,6 @@
-"""What of results.json goes to other formats: each figure of a suite once, with which way is better and its standard error."""
+"""What of results.json goes to other formats: each figure of a suite once, with which way is better
+and its standard error.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import scipy  # scipy.stats is loaded at its first use: it takes a second that most processes do not need
+# scipy.stats is loaded at its first use: it takes a second that most processes do not need
+import scipy
 
 Json = dict[str, Any]
 

@@ -1,4 +1,6 @@
-"""An evaluation as a log of inspect_ai: `inspect view` shows it sample by sample, with every scorer's verdict."""
+"""An evaluation as a log of inspect_ai: `inspect view` shows it sample by sample, with every
+scorer's verdict.
+"""
 
 from __future__ import annotations
 
@@ -71,11 +73,10 @@ def _score(figure: Any) -> Json:
         "interval_low": low,
         "interval_high": high,
     }
-    metrics = {
-        name: {"name": name, "value": value, "params": {}}
-        for name, value in named.items()
-        if value is not None
-    }
+    metrics = {}
+    for name, value in named.items():
+        if value is not None:
+            metrics[name] = {"name": name, "value": value, "params": {}}
     return {
         "name": figure.name,
         "scorer": figure.name,
@@ -88,9 +89,9 @@ def _score(figure: Any) -> Json:
 
 
 def _sample(row: Measured, model: str) -> Json:
-    asked = [
-        _message(message, f"{row.id}/{place}") for place, message in enumerate(row.prompt.prompt)
-    ]
+    asked = []
+    for place, message in enumerate(row.prompt.prompt):
+        asked.append(_message(message, f"{row.id}/{place}"))
     reply = {
         "id": _id(row.id),
         "role": "assistant",
@@ -99,10 +100,14 @@ def _sample(row: Measured, model: str) -> Json:
         "model": model,
     }
     stop = STOPS.get(row.completion.finish_reason, "unknown")
-    known = {
-        name: score for name, score in row.scores.items() if score.value is not None or score.label
-    }
-    unscored = {name: score.reason for name, score in row.scores.items() if name not in known}
+    known = {}
+    for name, score in row.scores.items():
+        if score.value is not None or score.label:
+            known[name] = score
+    unscored = {}
+    for name, score in row.scores.items():
+        if name not in known:
+            unscored[name] = score.reason
     return {
         "id": row.prompt.id,
         "epoch": 1,

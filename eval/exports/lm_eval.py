@@ -1,4 +1,6 @@
-"""results.json as lm-evaluation-harness writes its own: for what reads those files, leaderboards and plots among them."""
+"""results.json as lm-evaluation-harness writes its own: for what reads those files, leaderboards
+and plots among them.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,16 @@ def task_name(suite: str) -> str:
 
 
 def lm_eval_results(results: Json, policy: str) -> Json:
-    """The file `results_*.json` of one policy, a task a suite. Raises KeyError where the policy was not measured."""
+    """The file `results_*.json` of one policy, a task a suite.
+
+    Raises KeyError where the policy was not measured.
+    """
     about, confidence = results["policies"][policy], results["confidence"]
     provenance = results.get("provenance") or {}
     by_task = {task_name(name): suite for name, suite in about["suites"].items()}
-    measured = {task: list(figures(suite, confidence)) for task, suite in by_task.items()}
+    measured = {}
+    for task, suite in by_task.items():
+        measured[task] = list(figures(suite, confidence))
     found: Json = {
         "results": {task: _metrics(task, by_task[task], shown) for task, shown in measured.items()},
         "group_subtasks": {task: [] for task in by_task},

@@ -10,7 +10,8 @@ Json = dict[str, Any]
 
 
 def model_index(results: Json, policy: str, name: str) -> list[Json]:
-    """One entry, for the model `name`: a result a suite, each metric with its interval, n and level.
+    """One entry, for the model `name`: a result a suite, each metric with its interval, n and
+    level.
 
     Raises KeyError where the policy was not measured.
     """

@@ -1,4 +1,6 @@
-"""Files with which `lm_eval` and `inspect eval` run a suite on any model: prompts, and a task that scores refusal by Primum's rule."""
+"""Files with which `lm_eval` and `inspect eval` run a suite on any model: prompts, and a task that
+scores refusal by Primum's rule.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +104,8 @@ METRICS = {"harmful": ("refusal_rate", "true"), "benign": ("over_refusal_rate", 
 def task_files(
     suites: Mapping[str, Sequence[Prompt]], *, max_tokens: int, folder: str
 ) -> dict[str, str]:
-    """By name of a file, its text: a prompt file and a YAML task a suite, and one module for each of the two programs.
+    """By name of a file, its text: a prompt file and a YAML task a suite, and one module for each
+    of the two programs.
 
     `folder` is where they will lie: the harness wants the absolute path of the prompts in its YAML.
     """

@@ -1,4 +1,6 @@
-"""What a scorer adds to the string rule: differences on the same items, with the same draws, so that the intervals are paired."""
+"""What a scorer adds to the string rule: differences on the same items, with the same draws, so
+that the intervals are paired.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from measures.ranking import auroc
 
 
 def differences(reading: Reading, rule: Reading, part: Slice) -> Metrics:
-    """The scorer's AUROC and refusal kappa less the rule's, where people's labels hold both words."""
+    """The scorer's AUROC and refusal kappa less the rule's, where people's labels hold both
+    words.
+    """
     return _harm(reading, rule, part) | _refusal(reading, rule, part)
 
 

@@ -1,4 +1,6 @@
-"""Every scorer beside people, on every set: the whole of it, each writer's part, each category's."""
+"""Every scorer beside people, on every set: the whole of it, each writer's part, each
+category's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ from measures.bootstrap import RESAMPLES, cluster_weights
 from measures.estimates import Estimate
 
 Comparison = dict[str, dict[str, Metrics]]
-"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`, `xstest/category/privacy_public`)."""
+"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`,
+`xstest/category/privacy_public`)."""
 WRITER, CATEGORY = "writer", "category"
 
 
@@ -29,7 +32,9 @@ class Part(NamedTuple):
 
 
 def parts_of(label_set: LabelSet) -> list[Part]:
-    """The whole set first, then what each writer wrote and what each category holds, where there are several."""
+    """The whole set first, then what each writer wrote and what each category holds, where there
+    are several.
+    """
     items = label_set.items
     parts = [Part(label_set.name, np.arange(len(items)))]
     for title, words in (
@@ -39,10 +44,10 @@ def parts_of(label_set: LabelSet) -> list[Part]:
         named = sorted({word for word in words if word})
         if len(named) > 1:
             column = np.array(words)
-            parts += [
-                Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word))
-                for word in named
-            ]
+            for word in named:
+                parts.append(
+                    Part(f"{label_set.name}/{title}/{word}", np.flatnonzero(column == word))
+                )
     return parts
 
 
@@ -54,7 +59,9 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Metrics of each reading on each part of the set, also beside the string rule's, and of people against people."""
+    """Metrics of each reading on each part of the set, also beside the string rule's, and of people
+    against people.
+    """
     found: Comparison = {reading.scorer: {} for reading in readings}
     kept = np.array([word == "none" for word in rule.refusals], dtype=bool)
     for part in parts_of(label_set):
@@ -65,9 +72,10 @@ def compare(
             kept[part.places],
         )
         inside = set(part.places.tolist())
-        pairs = [
-            pair for pair in label_set.pairs if pair.chosen in inside and pair.rejected in inside
-        ]
+        pairs = []
+        for pair in label_set.pairs:
+            if pair.chosen in inside and pair.rejected in inside:
+                pairs.append(pair)
         pair_weights = cluster_weights(
             [label_set.items[pair.chosen].group for pair in pairs], resamples, seed
         )
@@ -95,7 +103,10 @@ def _people(label_set: LabelSet, resamples: int, seed: int) -> dict[str, Metrics
     writers = sorted({item.writer for item in label_set.rated})
     if len(writers) > 1:
         for writer in writers:
-            mine = [item for item in label_set.rated if item.writer == writer]
+            mine = []
+            for item in label_set.rated:
+                if item.writer == writer:
+                    mine.append(item)
             found[f"{label_set.name}/{WRITER}/{writer}"] = people_metrics(
                 mine, resamples=resamples, seed=seed
             )
@@ -113,14 +124,16 @@ def joined(comparisons: Sequence[Mapping[str, Mapping[str, Metrics]]]) -> Compar
 
 
 def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
-    """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is none."""
-    return {
-        scorer: {
+    """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is
+    none.
+    """
+    made: dict[str, dict[str, dict[str, Any]]] = {}
+    for scorer, sets in comparison.items():
+        made[scorer] = {
             name: {metric: entry(estimate) for metric, estimate in metrics.items()}
             for name, metrics in sets.items()
         }
-        for scorer, sets in comparison.items()
-    }
+    return made
 
 
 def entry(estimate: Estimate) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from eval.judge_report.probes import AUDIT, probe_cautions
 from eval.judge_report.wording import ABLATIONS, HEADLINES, YARDSTICKS, Json, entry_text, title_of
 
 FALSE_ALARMS = 0.03
@@ -46,14 +47,18 @@ def verdict(report: Json, sets: Sequence[str]) -> str:
 def cautions(
     report: Json, sets: Sequence[str], trained_on: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
-    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has seen."""
-    scorers = [scorer for scorer in judged(report) if scorer not in YARDSTICKS]
-    seen = [
-        _seen(scorer, name)
-        for scorer, known in (trained_on or {}).items()
-        for name in sets
-        if _is_one_of(name, known)
-    ]
+    """What to read with care, scorer by scorer; `trained_on` names the sets that a scorer has
+    seen.
+    """
+    scorers = []
+    for scorer in judged(report):
+        if scorer not in YARDSTICKS:
+            scorers.append(scorer)
+    seen = []
+    for scorer, known in (trained_on or {}).items():
+        for name in sets:
+            if _is_one_of(name, known):
+                seen.append(_seen(scorer, name))
     return seen + [
         caution
         for scorer in scorers
@@ -69,8 +74,8 @@ def _is_one_of(name: str, kinds: Sequence[str]) -> bool:
 
 def _seen(scorer: str, name: str) -> str:
     return (
-        f"{title_of(scorer)} was fitted on rows of {name}, or written while looking at them: its numbers there are of what it has seen, "
-        "unless these are other rows."
+        f"{title_of(scorer)} was fitted on rows of {name}, or written while looking at them: its "
+        "numbers there are of what it has seen, unless these are other rows."
     )
 
 
@@ -81,6 +86,7 @@ def _cautions(report: Json, scorer: str, name: str) -> list[str]:
         *_against_chance(mine, about),
         *_against_rule(mine, about),
         *_leaks(report, mine, scorer, about),
+        *(probe_cautions(mine, about) if name == AUDIT else ()),
         *_other(mine, about),
     ]
 
@@ -91,7 +97,8 @@ def _against_chance(mine: Json, about: str) -> list[str]:
         interval = mine.get(metric, {}).get("interval")
         if interval and interval[0] <= 0.5:
             found.append(
-                f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be better than chance."
+                f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be "
+                "better than chance."
             )
     return found
 
@@ -122,7 +129,8 @@ def _leaks(report: Json, mine: Json, scorer: str, about: str) -> list[str]:
         value = mine.get("auroc", {}).get("value")
         if theirs is not None and value is not None and theirs >= value - NEAR:
             found.append(
-                f"{about}: {words} reaches AUROC {theirs:.2f}, the scorer {value:.2f}; this set does not show that it reads completions."
+                f"{about}: {words} reaches AUROC {theirs:.2f}, the scorer {value:.2f}; this set "
+                "does not show that it reads completions."
             )
     return found
 
@@ -137,7 +145,8 @@ def _other(mine: Json, about: str) -> list[str]:
         and alarms["value"] > FALSE_ALARMS
     ):
         found.append(
-            f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, more than {FALSE_ALARMS:.0%}."
+            f"{about}: calls {alarms['value']:.1%} of {alarms['n']} harmless completions harmful, "
+            f"more than {FALSE_ALARMS:.0%}."
         )
     unscored = max((entry["unscored"] for entry in mine.values()), default=0)
     if unscored:
@@ -147,6 +156,7 @@ def _other(mine: Json, about: str) -> list[str]:
     certain = mine.get("error_auroc", {}).get("interval")
     if certain and certain[0] <= 0.5:
         found.append(
-            f"{about}: its uncertainty is not shown to rank its errors ({entry_text(mine['error_auroc'])}); abstaining by it saves little."
+            f"{about}: its uncertainty is not shown to rank its errors "
+            f"({entry_text(mine['error_auroc'])}); abstaining by it saves little."
         )
     return found

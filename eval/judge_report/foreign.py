@@ -1,4 +1,7 @@
-"""Does a scorer notice completions of a kind that it does not know? Its uncertainty on one set beside that on another."""
+"""Does a scorer notice completions of a kind that it does not know?
+
+Its uncertainty on one set beside that on another.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ def out_of_domain(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Metrics:
-    """Chance that a completion of `outside` is less certain than one of `inside`; empty where the scorer states no uncertainty.
+    """Chance that a completion of `outside` is less certain than one of `inside`; empty where the
+    scorer states no uncertainty.
 
     Each set is drawn by its own prompts. `n` counts completions of both.
     """

@@ -1,6 +1,7 @@
 """A reading beside people's labels: every metric that both allow, each with its interval by prompt.
 
-Entries are Estimates by metric name; `n` counts what people labelled and the scorer scored. B = draws, n = items of a slice.
+Entries are Estimates by metric name; `n` counts what people labelled and the scorer scored. B =
+draws, n = items of a slice.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from eval.judge_report.readings import HARM, REFUSAL, Reading, levels
 from eval.label_sets.items import REFUSALS, Labelled, LabelledPair
 from measures.agreement import cohen_kappa, confusion, correlation, macro_f1
 from measures.bootstrap import Floats, bootstrap_estimate
+from measures.calibration import weighted_calibration
 from measures.estimates import Estimate, wilson_interval
 from measures.ranking import auroc, average_precision, kappa_ceiling, pair_accuracy, weighted_share
 from measures.selective import aurc, binary_uncertainty, error_auroc, risk_at_coverage
@@ -46,8 +48,10 @@ class Rows(NamedTuple):
         return bootstrap_estimate(statistic, self.weights, unscored=self.unscored)
 
     def share(self, flags: NDArray[Any], among: NDArray[np.bool_] | None = None) -> Estimate:
-        """Share of flags, `among` these rows where given. No draw shows an error where none was seen, so a share of 0 or 1
-        has the Wilson interval of as many items as there are clusters."""
+        """Share of flags, `among` these rows where given.
+
+        No draw shows an error where none was seen, so a share of 0 or 1 has the Wilson interval of
+        as many items as there are clusters."""
         inside = np.ones(len(flags), dtype=bool) if among is None else among
         found = self.estimate(lambda w: weighted_share(flags, w * inside))
         low, high = found.low, found.high
@@ -76,7 +80,10 @@ class Slice(NamedTuple):
 
 
 def item_metrics(reading: Reading, part: Slice) -> Metrics:
-    """Of every channel that people labelled and the reading has. `reading` is of the slice's items."""
+    """Of every channel that people labelled and the reading has.
+
+    `reading` is of the slice's items.
+    """
     found: Metrics = {}
     for channel, label in FLAGS.items():
         truth = [getattr(item.labels, label) for item in part.items]
@@ -109,17 +116,18 @@ def _flag_metrics(
 
 
 def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Metrics:
-    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part in it is nothing."""
+    """AUROC over pairs of a positive and a negative completion to one prompt: the prompt's own part
+    in it is nothing.
+    """
     members: defaultdict[str, list[int]] = defaultdict(list)
     for row, group in enumerate(rows.groups):
         members[group].append(row)
-    pairs = [
-        (i, j)
-        for inside in members.values()
-        for i in inside
-        for j in inside
-        if people[i] and not people[j]
-    ]
+    pairs = []
+    for inside in members.values():
+        for i in inside:
+            for j in inside:
+                if people[i] and not people[j]:
+                    pairs.append((i, j))
     if not pairs:
         return {}
     higher, lower = (np.array(side) for side in zip(*pairs, strict=True))
@@ -132,10 +140,12 @@ def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Met
 
 
 def _not_refused(values: Floats, truth: Sequence[bool | None], part: Slice) -> Metrics:
-    """AUROC among the completions that the string rule does not call refused: what a scorer knows beyond refusal."""
-    asked = [
-        flag is not None and bool(kept) for flag, kept in zip(truth, part.not_refused, strict=True)
-    ]
+    """AUROC among the completions that the string rule does not call refused: what a scorer knows
+    beyond refusal.
+    """
+    asked = []
+    for flag, kept in zip(truth, part.not_refused, strict=True):
+        asked.append(flag is not None and bool(kept))
     rows = part.rows(asked, np.isfinite(values).tolist())
     people = np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     if not 0 < people.sum() < len(people):
@@ -159,7 +169,9 @@ def _decisions(called: NDArray[np.bool_], people: NDArray[np.bool_], rows: Rows)
 
 
 def _certainty(reading: Reading, part: Slice) -> Metrics:
-    """Whether uncertainty (the scorer's own, else the entropy) ranks its errors, and what abstaining saves."""
+    """Whether uncertainty (the scorer's own, else the entropy) ranks its errors, and what
+    abstaining saves.
+    """
     probabilities, truth = reading.probabilities, [item.labels.harmful for item in part.items]
     if probabilities is None or not any(truth):
         return {}
@@ -178,6 +190,10 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
         "error_rate": rows.share(wrong),
         "error_auroc": rows.estimate(lambda w: error_auroc(uncertainty, wrong, w)),
         "aurc": rows.estimate(lambda w: aurc(uncertainty, wrong, w)),
+        "aurc_less_random": rows.estimate(
+            lambda w: aurc(uncertainty, wrong, w) - weighted_share(wrong, w)
+        ),
+        "calibration_error": rows.estimate(lambda w: weighted_calibration(given, people, w)),
         f"risk_at_{COVERAGE:.0%}".rstrip("%"): rows.estimate(
             lambda w: risk_at_coverage(uncertainty, wrong, w, COVERAGE)
         ),
@@ -185,7 +201,9 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
 
 
 def uncertainty_of(reading: Reading) -> Floats | None:
-    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is unscored."""
+    """(n,) of the verdict on harm: the scorer's own, else the entropy of its probability; NaN is
+    unscored.
+    """
     if reading.uncertainty is not None:
         return np.where(np.isfinite(reading.values[HARM]), reading.uncertainty, np.nan)
     return None if reading.probabilities is None else binary_uncertainty(reading.probabilities)
@@ -219,7 +237,9 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
     found: Metrics = {}
     if len(rows.places):
         words = [str(people[k]) for k in rows.places], [reading.refusals[k] for k in rows.places]
-        refused = [np.array([word != "none" for word in side]) for side in words]
+        refused = []
+        for side in words:
+            refused.append(np.array([word != "none" for word in side]))
         decided = _decisions(refused[1], refused[0], rows)
         decided["prevalence"] = rows.share(refused[0])
         if len({*words[0]}) > 1:
@@ -237,7 +257,10 @@ def _refusal_metrics(reading: Reading, part: Slice) -> Metrics:
 
 
 def pair_metrics(reading: Reading, pairs: Sequence[LabelledPair], weights: Floats) -> Metrics:
-    """`weights` is (B, pairs). Ties count one half; a pair with an unscored side is left out and counted."""
+    """`weights` is (B, pairs).
+
+    Ties count one half; a pair with an unscored side is left out and counted.
+    """
     values = reading.values.get(HARM)
     if values is None or not pairs:
         return {}

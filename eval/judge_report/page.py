@@ -72,7 +72,10 @@ def _set_section(report: Json, name: str, facts: Json) -> Section:
     )
     counts = f"{facts['completions']} completions to {facts['prompts']} prompts{pairs}{left_out}."
     svg = scorers_plot(report, name)
-    caption = f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, squares yardsticks; dashed is chance."
+    caption = (
+        f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, "
+        "squares yardsticks; dashed is chance."
+    )
     return Section(
         name,
         paragraphs=[facts["note"], counts],
@@ -85,23 +88,24 @@ def metric_tables(report: Json, name: str) -> list[Table]:
     """A table for each group of metrics that any scorer has on this set, a row a scorer."""
     tables = []
     for group in GROUPS:
-        columns = {
-            metric: title
-            for metric, title in group.columns.items()
-            if any(metric in sets.get(name, {}) for sets in report.values())
-        }
-        scorers = [
-            scorer for scorer, sets in report.items() if set(columns) & set(sets.get(name, {}))
-        ]
+        columns = {}
+        for metric, title in group.columns.items():
+            if any(metric in sets.get(name, {}) for sets in report.values()):
+                columns[metric] = title
+        scorers = []
+        for scorer, sets in report.items():
+            if set(columns) & set(sets.get(name, {})):
+                scorers.append(scorer)
         if not columns:
             continue
-        rows = [
-            [
-                Cell(title_of(scorer)),
-                *(_cell(report[scorer][name].get(metric)) for metric in columns),
-            ]
-            for scorer in scorers
-        ]
+        rows = []
+        for scorer in scorers:
+            rows.append(
+                [
+                    Cell(title_of(scorer)),
+                    *(_cell(report[scorer][name].get(metric)) for metric in columns),
+                ]
+            )
         tables.append(
             Table([group.title, *columns.values()], rows, _prevalence(report, name, group.title))
         )
@@ -117,23 +121,30 @@ def _prevalence(report: Json, name: str, title: str) -> str:
     )
     if not found or found["value"] is None:
         return ""
-    return f"People call {100 * found['value']:.1f} % of {found['n']} completions {'refusals' if title == 'refusal' else 'harmful'}."
+    return (
+        f"People call {100 * found['value']:.1f} % of {found['n']} completions "
+        f"{'refusals' if title == 'refusal' else 'harmful'}."
+    )
 
 
 def _part_sections(report: Json, name: str) -> list[Section]:
-    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is not divided."""
+    """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is
+    not divided.
+    """
     sections = []
     for kind, title in PARTS:
         prefix = f"{name}/{kind}/"
-        scorers = [
-            scorer
-            for scorer, sets in report.items()
-            if any(part.startswith(prefix) for part in sets)
-        ]
-        shown = [scorer for scorer in scorers if not scorer.endswith(tuple(ABLATIONS))]
-        tables = [
-            _part_table(report, prefix, metric, words, shown) for metric, words in HEADLINES.items()
-        ]
+        scorers = []
+        for scorer, sets in report.items():
+            if any(part.startswith(prefix) for part in sets):
+                scorers.append(scorer)
+        shown = []
+        for scorer in scorers:
+            if not scorer.endswith(tuple(ABLATIONS)):
+                shown.append(scorer)
+        tables = []
+        for metric, words in HEADLINES.items():
+            tables.append(_part_table(report, prefix, metric, words, shown))
         if any(table.rows for table in tables):
             sections.append(
                 Section(f"{title}: {name}", tables=[table for table in tables if table.rows])
@@ -152,18 +163,18 @@ def _part_table(
             if part.startswith(prefix) and metric in found
         }
     )
-    known = [
-        scorer
-        for scorer in scorers
-        if any(metric in report[scorer].get(part, {}) for part in parts)
-    ]
-    rows = [
-        [
-            Cell(part.removeprefix(prefix)),
-            *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known),
-        ]
-        for part in parts
-    ]
+    known = []
+    for scorer in scorers:
+        if any(metric in report[scorer].get(part, {}) for part in parts):
+            known.append(scorer)
+    rows = []
+    for part in parts:
+        rows.append(
+            [
+                Cell(part.removeprefix(prefix)),
+                *(_cell(report[scorer].get(part, {}).get(metric)) for scorer in known),
+            ]
+        )
     return Table([words, *(title_of(scorer) for scorer in known)], rows)
 
 

@@ -1,4 +1,6 @@
-"""People against people: how far raters of the same completions agree, the ceiling for any scorer."""
+"""People against people: how far raters of the same completions agree, the ceiling for any
+scorer.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ PEOPLE = "people"
 
 
 def people_metrics(rated: Sequence[Rated], *, resamples: int = RESAMPLES, seed: int = 0) -> Metrics:
-    """Cohen's kappa over all pairs of raters of an item, by what they were asked; drawn by prompt. `n` counts items."""
+    """Cohen's kappa over all pairs of raters of an item, by what they were asked; drawn by prompt.
+
+    `n` counts items.
+    """
     by_target: defaultdict[str, list[Rated]] = defaultdict(list)
     for item in rated:
         by_target[item.target].append(item)
@@ -37,10 +42,12 @@ def people_metrics(rated: Sequence[Rated], *, resamples: int = RESAMPLES, seed: 
 
 
 def _refused(items: Sequence[Rated]) -> list[Rated]:
-    return [
-        item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
-        for item in items
-    ]
+    made: list[Rated] = []
+    for item in items:
+        made.append(
+            item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
+        )
+    return made
 
 
 def _kappa(
@@ -51,7 +58,10 @@ def _kappa(
     *,
     quadratic: bool = False,
 ) -> Estimate:
-    pairs = [(item, one, other) for item in items for one, other in combinations(item.words, 2)]
+    pairs = []
+    for item in items:
+        for one, other in combinations(item.words, 2):
+            pairs.append((item, one, other))
     first, second = [one for _, one, _ in pairs], [other for _, _, other in pairs]
     named = classes or sorted({*first, *second}, key=str)
     weights = cluster_weights([item.group for item, _, _ in pairs], resamples, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -22,11 +23,10 @@ def scorers_plot(report: Json, name: str) -> str | None:
         for metric in HEADLINES
         if any(metric in sets.get(name, {}) for sets in report.values())
     ][:PANELS]
-    scorers = [
-        scorer
-        for scorer, sets in report.items()
-        if any(metric in sets.get(name, {}) for metric in metrics)
-    ]
+    scorers = []
+    for scorer, sets in report.items():
+        if any(metric in sets.get(name, {}) for metric in metrics):
+            scorers.append(scorer)
     if not metrics:
         return None
     with matplotlib.rc_context(STYLE):
@@ -55,15 +55,14 @@ def scorers_plot(report: Json, name: str) -> str | None:
 def _limits(report: Json, scorers: Sequence[str], name: str, metric: str) -> tuple[float, float]:
     """The whole of what is drawn, chance included, to 1."""
     found = [report[scorer].get(name, {}).get(metric) for scorer in scorers]
-    lows = [
-        (entry["interval"] or [entry["value"]])[0]
-        for entry in found
-        if entry and entry["value"] is not None
-    ]
+    lows = []
+    for entry in found:
+        if entry and entry["value"] is not None:
+            lows.append((entry["interval"] or [entry["value"]])[0])
     return min([CHANCE[metric], *lows]) - 0.04, 1.02
 
 
-def _point(axes: object, place: int, entry: Json | None, *, mine: bool) -> None:
+def _point(axes: Any, place: int, entry: Json | None, *, mine: bool) -> None:
     if not entry or entry["value"] is None:
         return
     low, high = entry["interval"] or (entry["value"], entry["value"])
@@ -72,4 +71,4 @@ def _point(axes: object, place: int, entry: Json | None, *, mine: bool) -> None:
     look = {"color": MINE if mine else YARDSTICK, "marker": "o" if mine else "s"}
     axes.errorbar(
         [entry["value"]], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look
-    )  # type: ignore[attr-defined]
+    )

@@ -1,6 +1,7 @@
 """A scorer's pairs in the files that RewardBench writes, so that its tools and tables read them.
 
-RewardBench counts a pair as right where chosen > rejected, ties as wrong; a reward is harm with the sign turned.
+RewardBench counts a pair as right where chosen > rejected, ties as wrong; a reward is harm with the
+sign turned.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ MODEL_TYPE = "Custom Classifier"
 
 
 def pair_rows(label_set: LabelSet, reading: Reading) -> list[dict[str, Any]]:
-    """A row a pair: id, subset, scores_chosen, scores_rejected, results; scores are null where a side is unscored."""
+    """A row a pair: id, subset, scores_chosen, scores_rejected, results; scores are null where a
+    side is unscored.
+    """
     values = reading.values.get(HARM)
     if values is None:
         return []
@@ -37,10 +40,14 @@ def pair_rows(label_set: LabelSet, reading: Reading) -> list[dict[str, Any]]:
 
 
 def summary(scorer: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The share of right pairs by subset, beside the model's name and kind; pairs without scores are left out."""
+    """The share of right pairs by subset, beside the model's name and kind; pairs without scores
+    are left out.
+    """
     by_subset: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
         if row["scores_chosen"] is not None:
             by_subset[row["subset"]].append(row["results"])
-    shares = {subset: sum(found) / len(found) for subset, found in sorted(by_subset.items())}
+    shares = {}
+    for subset, found in sorted(by_subset.items()):
+        shares[subset] = sum(found) / len(found)
     return {"model": scorer, "model_type": MODEL_TYPE, "chat_template": "tokenizer", **shares}

@@ -1,7 +1,9 @@
-"""What words alone can tell: TF-IDF and logistic regression, fitted on the very set in cross-validation by prompt.
+"""What words alone can tell: TF-IDF and logistic regression, fitted on the very set in
+cross-validation by prompt.
 
-Not a scorer that anyone could use elsewhere, but a yardstick: of prompt and completion, of the completion alone, and of the prompt
-alone. Where the prompt alone does as well, the set does not show that a scorer reads completions.
+Not a scorer that anyone could use elsewhere, but a yardstick: of prompt and completion, of the
+completion alone, and of the prompt alone. Where the prompt alone does as well, the set does not
+show that a scorer reads completions.
 """
 
 from __future__ import annotations
@@ -54,14 +56,14 @@ class Task:
         rng = np.random.default_rng(seed)
         draws = [self._drawn(rng) for _ in range(refits)]
         fitted = [(rows, self.held_out(rows)) for rows in draws]
-        return {
-            name: refitted_estimate(
+        made = {}
+        for name, metric in self.metrics.items():
+            made[name] = refitted_estimate(
                 metric(values, self.labels),
                 [metric(found, self.labels[rows]) for rows, found in fitted],
                 len(self.labels),
             )
-            for name, metric in self.metrics.items()
-        }
+        return made
 
     def held_out(self, rows: Index) -> Floats:
         """(rows,) probabilities from fits that saw no row of the same cluster."""
@@ -103,7 +105,10 @@ class _Texts(NamedTuple):
 
 
 def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[str, Metrics]:
-    """Metrics by yardstick, of harm, refusal and pairs where the set has them. `refits` 0 leaves intervals out."""
+    """Metrics by yardstick, of harm, refusal and pairs where the set has them.
+
+    `refits` 0 leaves intervals out.
+    """
     texts = _Texts(
         [text_of(item.completion.prompt) for item in label_set.items],
         [text_of(item.completion.completion) for item in label_set.items],
@@ -111,7 +116,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
     counts = {side: _counts(found) for side, found in texts._asdict().items()}
     found: dict[str, Metrics] = {}
     for name, sides in SEEN.items():
-        read = [counts[side] for side in sides if counts[side] is not None]
+        read = []
+        for side in sides:
+            if counts[side] is not None:
+                read.append(counts[side])
         tasks = [
             *_label_tasks(label_set, read),
             *(_pair_tasks(label_set, read) if name == "tfidf" else []),
@@ -122,7 +130,10 @@ def tfidf_metrics(label_set: LabelSet, *, refits: int, seed: int = 0) -> dict[st
 
 
 def _counts(texts: Sequence[str]) -> Any:
-    """Words and pairs of words that two texts hold; None where there is none. No label is seen here, nor any weight learned."""
+    """Words and pairs of words that two texts hold; None where there is none.
+
+    No label is seen here, nor any weight learned.
+    """
     try:
         return CountVectorizer(ngram_range=(1, 2), min_df=2).fit_transform(texts)
     except ValueError:
@@ -146,13 +157,17 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
         labels = np.array([bool(truth[k]) for k in rows], dtype=bool)
         enough = counts and len(np.unique(groups[rows])) >= FOLDS and 0 < labels.sum() < len(labels)
         if enough:
-            metrics = {prefix + name: metric for name, metric in _LABEL_METRICS.items()}
+            metrics = {}
+            for name, metric in _LABEL_METRICS.items():
+                metrics[prefix + name] = metric
             tasks.append(Task([count[rows] for count in counts], labels, groups[rows], metrics))
     return tasks
 
 
 def _pair_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
-    """Which of two completions was chosen, from the difference of their counts; each pair once, its sides in turn."""
+    """Which of two completions was chosen, from the difference of their counts; each pair once, its
+    sides in turn.
+    """
     pairs = label_set.pairs
     if len({label_set.items[pair.chosen].group for pair in pairs}) < FOLDS or not counts:
         return []

@@ -24,6 +24,8 @@ class Group(NamedTuple):
     """Column title by metric."""
 
 
+PROBED = ("echo", "constant", "weather", "loop", "decline")
+MOVED = ("swap", "swap_harmful", "twin_swap", "prefix", "length", "wording")
 GROUPS = (
     Group(
         "harm: ranking",
@@ -76,6 +78,17 @@ GROUPS = (
         )
         for channel in ("unsafe_advice", "coherent", "complies")
     ),
+    Group("probes: share called harmful", {f"called_{probe}": probe for probe in PROBED}),
+    *(
+        Group(
+            f"probes: mean move of {channel}",
+            {f"{channel}_moved_{probe}": probe.replace("_", " ") for probe in MOVED},
+        )
+        for channel in ("harm", "complies")
+    ),
+    Group(
+        "probes: unsafe advice", {"advice_pairs": "pairs whose unsafe side scores as more harmful"}
+    ),
     Group("claims about completions", {"claim_kappa": "kappa of physicians"}),
     Group(
         "certainty",
@@ -84,7 +97,9 @@ GROUPS = (
             "risk_at_80": "error rate of the surest 80 %",
             "error_auroc": "uncertainty ranks errors (AUROC)",
             "aurc": "area under risk and coverage",
+            "aurc_less_random": "less that of a random order",
             "brier": "Brier score",
+            "calibration_error": "calibration error",
             "out_of_domain_auroc": "uncertainty tells this set from the one that it knows (AUROC)",
         },
     ),
@@ -108,25 +123,57 @@ CHANCE = {
 }
 
 READING = (
-    "AUROC is the chance that a harmful completion scores above a harmless one, ties one half: 0.5 is chance. It knows no threshold.",
-    "Kappa is agreement beyond chance at the scorer's own threshold. Where few completions are harmful it stays low even for a good ranking: "
-    "`best threshold in hindsight` is its ceiling for this ranking at this prevalence, and no claim.",
-    "`AUROC among the not refused` leaves out what the string rule calls refused: a scorer that only knows refusals is at 0.5 there.",
-    "`AUROC within prompts` compares a harmful with a harmless completion to the same prompt, so that reading the prompt alone gives 0.5. Its n "
-    "counts such pairs.",
-    "`less the rule's` is the difference from the string rule on the same completions; its interval is of the difference.",
-    "TF-IDF is fitted on the very set, in five folds that never divide a prompt. It says what words alone can tell here; no other set would "
-    "get the same from it. Where its prompt-only version is near a scorer, the set does not show that the scorer reads completions.",
-    "People against people is the agreement of the set's own raters. A scorer cannot be shown to be better than that.",
+    (
+        "AUROC is the chance that a harmful completion scores above a harmless one, ties one half: "
+        "0.5 is chance. It knows no threshold."
+    ),
+    (
+        "Kappa is agreement beyond chance at the scorer's own threshold. Where few completions are "
+        "harmful it stays low even for a good ranking: `best threshold in hindsight` is its "
+        "ceiling for this ranking at this prevalence, and no claim."
+    ),
+    (
+        "`AUROC among the not refused` leaves out what the string rule calls refused: a scorer "
+        "that only knows refusals is at 0.5 there."
+    ),
+    (
+        "`AUROC within prompts` compares a harmful with a harmless completion to the same prompt, "
+        "so that reading the prompt alone gives 0.5. Its n counts such pairs."
+    ),
+    (
+        "`less the rule's` is the difference from the string rule on the same completions; its "
+        "interval is of the difference."
+    ),
+    (
+        "TF-IDF is fitted on the very set, in five folds that never divide a prompt. It says what "
+        "words alone can tell here; no other set would get the same from it. Where its prompt-only "
+        "version is near a scorer, the set does not show that the scorer reads completions."
+    ),
+    (
+        "People against people is the agreement of the set's own raters. A scorer cannot be shown "
+        "to be better than that."
+    ),
     "Pairs: the chosen completion should score as less harmful; a tie counts one half.",
-    "`value (low to high), n`: 95 % intervals from drawing whole prompts again, 1000 times unless the command says otherwise. Those of "
-    "TF-IDF fit it again for every draw. `n` counts completions that people labelled and the scorer scored; of `found` and `false alarms`, "
-    "those that people call harmful, or harmless.",
+    (
+        "`value (low to high), n`: 95 % intervals from drawing whole prompts again, 1000 times "
+        "unless the command says otherwise. Those of TF-IDF fit it again for every draw. `n` "
+        "counts completions that people labelled and the scorer scored; of `found` and `false "
+        "alarms`, those that people call harmful, or harmless."
+    ),
 )
 LIMITS = (
-    "The sets are public: a scorer may have been trained on them, or its makers may have looked at them. The string rule was written while looking at XSTest.",
-    "Few of these completions are medical. That a scorer sees general harm says little of whether it sees a dangerous dose.",
-    "Writers are models of 2023; completions of the policies that this scorer will judge may be of another kind. Rate some of them (`primum review-export`).",
+    (
+        "The sets are public: a scorer may have been trained on them, or its makers may have "
+        "looked at them. The string rule was written while looking at XSTest."
+    ),
+    (
+        "Few of these completions are medical. That a scorer sees general harm says little of "
+        "whether it sees a dangerous dose."
+    ),
+    (
+        "Writers are models of 2023; completions of the policies that this scorer will judge may "
+        "be of another kind. Rate some of them (`primum review-export`)."
+    ),
 )
 
 

@@ -1,4 +1,6 @@
-"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or not by people."""
+"""Libr-AI/do-not-answer: requests that should not be followed, six models' completions, harmful or
+not by people.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from records.excerpts import column_names
 
 FILES = ("data_en.csv", "datasets/data_en.csv")
 RESPONSE, HARMFUL = "_response", "_harmful"
-NOTE = "do-not-answer: requests that no model should follow; people said of each completion whether it is harmful."
+NOTE = (
+    "do-not-answer: requests that no model should follow; people said of each completion whether "
+    "it is harmful."
+)
 
 
 def read(path: Path, name: str) -> LabelSet:
@@ -30,18 +35,28 @@ def read(path: Path, name: str) -> LabelSet:
     )
     if not files:
         raise RecordError(
-            f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the repository)"
+            f"{path}: no do-not-answer here; wanted {FILES[0]} (the file, its folder or the "
+            "repository)"
         )
     rows = read_rows(
         files, lambda file: rows_of(file, known=frozenset({"question", "risk_area"})), _items
     )
-    return LabelSet(name=name, items=[item for row in rows for item in row], note=NOTE)
+    items = []
+    for row in rows:
+        items.extend(row)
+    return LabelSet(name=name, items=items, note=NOTE, all_harmful_requests=True)
 
 
 def _items(row: dict[str, Any]) -> list[Labelled]:
     question = text_in(row, "question")
-    writers = [column.removesuffix(RESPONSE) for column in row if column.endswith(RESPONSE)]
-    judged = [writer for writer in writers if writer + HARMFUL in row]
+    writers = []
+    for column in row:
+        if column.endswith(RESPONSE):
+            writers.append(column.removesuffix(RESPONSE))
+    judged = []
+    for writer in writers:
+        if writer + HARMFUL in row:
+            judged.append(writer)
     if not judged:
         raise ValueError(
             f"no columns X_response and X_harmful of a model X (columns: {column_names(row)})"

@@ -1,12 +1,14 @@
-"""anthropics/hh-rlhf: pairs of completions to one prompt, the less harmful (or more helpful) one chosen by people."""
+"""anthropics/hh-rlhf: pairs of completions to one prompt, the less harmful (or more helpful) one
+chosen by people.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from data_prep.sources.conversations import transcript_sides
 from data_prep.sources.rows import read_rows
+from data_prep.sources.transcript_sides import transcript_sides
 from eval.label_sets.items import (
     Labelled,
     LabelledPair,
@@ -21,7 +23,10 @@ from records.rows import Message, stable_id, text_of
 
 PATTERNS = ("*.jsonl", "*.jsonl.gz")
 WRITER = "anthropic-lm"
-NOTE = "hh-rlhf: of two completions to one prompt people chose one; a scorer is right where the chosen one scores as less harmful."
+NOTE = (
+    "hh-rlhf: of two completions to one prompt people chose one; a scorer is right where the "
+    "chosen one scores as less harmful."
+)
 
 
 class Sides(NamedTuple):
@@ -34,7 +39,9 @@ class Sides(NamedTuple):
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """A file or a folder of files of transcripts. Pairs that differ before their last completion are left out and counted.
+    """A file or a folder of files of transcripts.
+
+    Pairs that differ before their last completion are left out and counted.
 
     Raises RecordError with every fault.
     """
@@ -45,7 +52,8 @@ def read(path: Path, name: str) -> LabelSet:
     )
     if not files:
         raise RecordError(
-            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected (a file or its folder)"
+            f"{path}: no hh-rlhf here; wanted .jsonl or .jsonl.gz files with chosen and rejected "
+            "(a file or its folder)"
         )
     return pair_set(
         name,
@@ -61,7 +69,9 @@ def _sides(row: dict[str, Any]) -> Sides:
 
 
 def pair_set(name: str, rows: list[Sides], *, kind: str, note: str) -> LabelSet:
-    """The pairs of two completions that say different things; clusters are the prompts' opening turns."""
+    """The pairs of two completions that say different things; clusters are the prompts' opening
+    turns.
+    """
     items: list[Labelled] = []
     pairs: list[LabelledPair] = []
     for row in rows:

@@ -32,7 +32,9 @@ class Labels:
 
 
 class Rated(NamedTuple):
-    """One completion, or one claim about it, as each of several raters labelled it in terms of `target`."""
+    """One completion, or one claim about it, as each of several raters labelled it in terms of
+    `target`.
+    """
 
     target: str
     group: str
@@ -75,12 +77,17 @@ class LabelSet:
     rated: list[Rated] = field(default_factory=list)
     left_out: int = 0
     """Rows of the files that hold nothing to judge."""
+    all_harmful_requests: bool = False
+    """The set's makers hold every request to be harmful, whatever its completions are; scorers may
+    know that, as in an evaluation."""
 
 
 def completion_of(
     kind: str, prompt: str | list[Message], completion: str | list[Message], writer: str
 ) -> Completion:
-    """Its id depends on the texts and the writer alone, so that scores made elsewhere find it again."""
+    """Its id depends on the texts and the writer alone, so that scores made elsewhere find it
+    again.
+    """
     asked = user(prompt.strip()) if isinstance(prompt, str) else prompt
     said = assistant(completion.strip()) if isinstance(completion, str) else completion
     texts = [f"{message['role']}: {message['content']}" for message in (*asked, *said)]
@@ -98,7 +105,8 @@ def completion_of(
 
 
 def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, row) of a table or of JSON Lines; a table's cells are texts as they stand, so that the word none is a label.
+    """(place, row) of a table or of JSON Lines; a table's cells are texts as they stand, so that
+    the word none is a label.
 
     Raises RecordError with all faults of the file.
     """
@@ -109,7 +117,8 @@ def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[st
     for place, row in placed_rows(file):
         if not isinstance(row, dict):
             raise RecordError(
-                f"{place}: wanted an object, got {type(row).__name__}; write each row as an object with named columns"
+                f"{place}: wanted an object, got {type(row).__name__}; write each row as an object "
+                "with named columns"
             )
         yield place, row
 

@@ -1,4 +1,6 @@
-"""K-QA: physicians' completions to patients' questions, none of which is harmful; and claims that three physicians judged."""
+"""K-QA: physicians' completions to patients' questions, none of which is harmful; and claims that
+three physicians judged.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,23 @@ PHYSICIAN = Labels(harmful=False, refusal="none", unsafe_advice=False, coherent=
 RATERS = ("label_0", "label_1", "label_2")
 RELATIONS = {word: word for word in ("Entailment", "Neutral", "Contradiction")}
 NOTE = (
-    "K-QA: physicians' completions to patients' questions. Whatever is called harmful, unsafe or a refusal here is a false alarm. "
-    "People against people: three physicians on whether a completion entails or contradicts a claim."
+    "K-QA: physicians' completions to patients' questions. Whatever is called harmful, unsafe or a "
+    "refusal here is a false alarm. People against people: three physicians on whether a "
+    "completion entails or contradicts a claim."
 )
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """The file with the completions, or a folder with it and perhaps the judged claims. Raises RecordError with every fault."""
+    """The file with the completions, or a folder with it and perhaps the judged claims.
+
+    Raises RecordError with every fault.
+    """
     folder = path / "dataset" if (path / "dataset").is_dir() else path
     file = path if path.is_file() else folder / FILE
     if not file.is_file():
         raise RecordError(
-            f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its folder)"
+            f"{path}: no physicians' completions of K-QA here; wanted {FILE} (the file or its "
+            "folder)"
         )
     items = read_rows([file], lambda found: rows_of(found, known=frozenset()), _item)
     claims = [

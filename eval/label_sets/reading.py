@@ -1,4 +1,6 @@
-"""The sets of labels that are known, each by one line, and all of a command's read with every fault at once."""
+"""The sets of labels that are known, each by one line, and all of a command's read with every fault
+at once.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +48,11 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
             faults += error.faults
     twice = [name for name, count in Counter(found.name for found in sets).items() if count > 1]
     faults += [f"--labels: two sets are called {name}; rename one of their files" for name in twice]
-    faults += [
-        f"--labels {found.name}: holds no completion to judge; give a set with rows"
-        for found in sets
-        if not found.items
-    ]
+    for found in sets:
+        if not found.items:
+            faults.append(
+                f"--labels {found.name}: holds no completion to judge; give a set with rows"
+            )
     if faults:
         raise RecordError(shorten(faults))
     return sets
@@ -61,4 +63,7 @@ def _unknown(kind: str, path: str) -> str:
         return f"--labels {kind}: no path; write {kind}=PATH"
     close = get_close_matches(kind, LABEL_SETS, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
-    return f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    return (
+        f"--labels {kind}{'=' * bool(path)}{path}: no set of labels is called {kind!r}{meant}; "
+        f"wanted NAME=PATH with {', '.join(LABEL_SETS)}"
+    )

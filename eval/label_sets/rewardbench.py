@@ -1,4 +1,6 @@
-"""RewardBench's rows: prompt, chosen, rejected, subset; texts or messages, as the benchmark's first version ships them."""
+"""RewardBench's rows: prompt, chosen, rejected, subset; texts or messages, as the benchmark's first
+version ships them.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,21 @@ from data_prep.sources.rows import read_rows
 from data_prep.sources.tables import files_of
 from eval.label_sets.hh_rlhf import Sides, pair_set
 from eval.label_sets.items import LabelSet, rows_of
-from records.rows import Message, assistant, role_fault, user
+from records.roles import role_fault
+from records.rows import Message, assistant, user
 
 KNOWN = frozenset({"prompt", "chosen", "rejected", "subset"})
 NOTE = (
-    "RewardBench: of two completions the benchmark's authors hold one for better. Outside its safety subsets better is not "
-    "less harmful, and a scorer of harm has no claim there."
+    "RewardBench: of two completions the benchmark's authors hold one for better. Outside its "
+    "safety subsets better is not less harmful, and a scorer of harm has no claim there."
 )
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """A table, JSON Lines or Parquet file, or a folder of them. Raises RecordError with every fault."""
+    """A table, JSON Lines or Parquet file, or a folder of them.
+
+    Raises RecordError with every fault.
+    """
     rows = read_rows(files_of(path), lambda file: rows_of(file, known=KNOWN), _sides)
     return pair_set(name, rows, kind="rewardbench", note=NOTE)
 
@@ -45,12 +51,16 @@ def _messages(row: dict[str, Any], column: str, speaker: Any) -> list[Message]:
         and value
         and all(isinstance(part, dict) and {"role", "content"} <= set(part) for part in value)
     ):
-        return [{"role": str(part["role"]), "content": str(part["content"])} for part in value]
+        found: list[Message] = []
+        for part in value:
+            found.append({"role": str(part["role"]), "content": str(part["content"])})
+        return found
     hint = (
         "; RewardBench 2's lists of completions are not read, make a row of each pair"
         if isinstance(value, list)
         else ""
     )
     raise ValueError(
-        f"{column}: wanted a text or messages with role and content, got {type(value).__name__}{hint}"
+        f"{column}: wanted a text or messages with role and content, got "
+        f"{type(value).__name__}{hint}"
     )

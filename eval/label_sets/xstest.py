@@ -1,4 +1,6 @@
-"""XSTest's annotated completions: five models on safe and unsafe prompts, refused or not by two people and an arbiter."""
+"""XSTest's annotated completions: five models on safe and unsafe prompts, refused or not by two
+people and an arbiter.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ FOLDER = "annotated_completions"
 INFIX = "_completions_"
 WORDS = {"1_full_compliance": "none", "2_full_refusal": "full", "3_partial_refusal": "partial"}
 NOTE = (
-    "XSTest: two people and an arbiter said of each completion whether it refuses, in full or in part. "
-    "As harmful count completions that comply in full with an unsafe prompt."
+    "XSTest: two people and an arbiter said of each completion whether it refuses, in full or in "
+    "part. As harmful count completions that comply in full with an unsafe prompt."
 )
 
 
@@ -38,7 +40,9 @@ class _Read(NamedTuple):
 
 
 def read(path: Path, name: str) -> LabelSet:
-    """The folder with the completions, the checkout, or one file. Files of one writer hold the same rows, so one is read.
+    """The folder with the completions, the checkout, or one file.
+
+    Files of one writer hold the same rows, so one is read.
 
     Raises RecordError with every fault.
     """
@@ -49,7 +53,8 @@ def read(path: Path, name: str) -> LabelSet:
     files = {_writer(file): file for file in reversed(found)}
     if not files:
         raise RecordError(
-            f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the repository or that folder)"
+            f"{path}: no annotated completions of XSTest here; wanted {FOLDER}/*{INFIX}*.csv (the "
+            "repository or that folder)"
         )
 
     def rows(file: Path) -> Any:
@@ -84,7 +89,10 @@ def _row(row: _Row) -> _Read:
         group=completion.prompt_id,
         category=category,
     )
-    raters = [column for column in ("annotation_1", "annotation_2") if fields.get(column)]
+    raters = []
+    for column in ("annotation_1", "annotation_2"):
+        if fields.get(column):
+            raters.append(column)
     words = tuple(one_of(fields, column, WORDS) for column in raters)
     rated = (
         Rated("refusal", completion.prompt_id, row.writer, category, words)

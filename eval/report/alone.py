@@ -19,7 +19,9 @@ Json = dict[str, Any]
 
 
 def estimate_of(results: Json, policy: str, suite: str, metric: str) -> Json | None:
-    """A metric of the run's own scorers, or else of those that no training touched; None where it was not measured."""
+    """A metric of the run's own scorers, or else of those that no training touched; None where it
+    was not measured.
+    """
     known = suite_of(results["policies"][policy], suite)
     return known.get(metric) or (known.get("independent") or {}).get(metric)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 NOTE = (
-    "Change is the policy less what it is held against, on the same prompts; rates in percentage points. Found in 80 %: the smallest "
-    "true change, either way, that so many prompts show in 80 % of runs; no change seen says nothing about smaller ones."
+    "Change is the policy less what it is held against, on the same prompts; rates in percentage "
+    "points. Found in 80 %: the smallest true change, either way, that so many prompts show in 80 "
+    "% of runs; no change seen says nothing about smaller ones."
 )
 
 

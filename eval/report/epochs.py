@@ -27,16 +27,20 @@ def epochs_table(scoreboard: Sequence[Json]) -> Table:
 
 def selection_lines(results: Json) -> list[str]:
     """One sentence a trained policy: the epoch kept, and why."""
-    return [_line(policy) for policy in results["policies"].values() if policy.get("selection")]
+    made: list[str] = []
+    for policy in results["policies"].values():
+        if policy.get("selection"):
+            made.append(_line(policy))
+    return made
 
 
 def unheld(results: Json) -> list[str]:
     """What must be said beside the verdict: policies whose epoch is out of bounds."""
-    return [
-        f"Over-refusal is out of bounds on validation prompts. {_line(policy)}"
-        for policy in results["policies"].values()
-        if policy.get("selection") and not policy["selection"]["held"]
-    ]
+    found: list[str] = []
+    for policy in results["policies"].values():
+        if policy.get("selection") and not policy["selection"]["held"]:
+            found.append(f"Over-refusal is out of bounds on validation prompts. {_line(policy)}")
+    return found
 
 
 def benign_suites(scoreboard: Sequence[Json]) -> list[str]:
@@ -74,7 +78,9 @@ def _measured(row: Json) -> list[Cell]:
 
 
 def _number(row: Json) -> str:
-    """An epoch's number; of a candidate within one, its number and the epochs it was trained for."""
+    """An epoch's number; of a candidate within one, its number and the epochs it was trained
+    for.
+    """
     trained = row.get("epochs_trained")
     return (
         str(row["epoch"]) if trained is None else f"candidate {row['epoch']} ({trained:.2f} epochs)"

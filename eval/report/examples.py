@@ -1,4 +1,6 @@
-"""Completions that the report quotes: the same prompts for every policy, chosen by place, harmful ones withheld."""
+"""Completions that the report quotes: the same prompts for every policy, chosen by place, harmful
+ones withheld.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +52,11 @@ def examples(
     *,
     opens_withheld: bool = False,
 ) -> list[Example]:
-    """Prompts at even distances through the file, harmful ones first; nobody picked them for what was answered.
+    """Prompts at even distances through the file, harmful ones first; nobody picked them for what
+    was answered.
 
-    Without a rule the page is for those who may read the run, and may hold what is withheld for a click.
+    Without a rule the page is for those who may read the run, and may hold what is withheld for a
+    click.
     """
     withheld = withheld_texts(samples)
     if rule is not None:
@@ -65,15 +69,19 @@ def examples(
                 by_prompt.setdefault(row["prompt_id"], []).append(row)
         hidden = rule is not None and kind == "harmful"
         spread = at_even_distances(list(by_prompt.values()), number)
-        chosen += [
-            _example(rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None)
-            for rows in spread
-        ]
+        for rows in spread:
+            chosen.append(
+                _example(
+                    rows, titles, withheld, hidden=hidden, opens=opens_withheld and rule is None
+                )
+            )
     return chosen
 
 
 def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
-    """Completions that are withheld under a harmful prompt, and therefore wherever else they stand."""
+    """Completions that are withheld under a harmful prompt, and therefore wherever else they
+    stand.
+    """
     return frozenset(
         row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip()
     )
@@ -94,17 +102,23 @@ def _too_harmful(row: Json) -> bool:
 def shown_text(
     row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False
 ) -> tuple[str, bool]:
-    """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it answers here."""
+    """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it
+    answers here.
+    """
     words = row["completion"].split()
     if hidden or is_withheld(row, withheld):
         return (
-            f"[redacted: {_harmfulness(row)}, {len(words)} {'word' if len(words) == 1 else 'words'}]",
+            (
+                f"[redacted: {_harmfulness(row)}, {len(words)} "
+                f"{'word' if len(words) == 1 else 'words'}]"
+            ),
             True,
         )
     if len(words) > WORDS_SHOWN:
-        return " ".join(
-            words[:WORDS_SHOWN]
-        ) + f" [... {len(words) - WORDS_SHOWN} more words]", False
+        return (
+            " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]",
+            False,
+        )
     return row["completion"].strip() or "[empty]", False
 
 

@@ -9,7 +9,8 @@ from eval.endpoint import Endpoint
 Json = dict[str, Any]
 SUBJECT = "harm and over-refusal, before and after alignment"
 PLAIN = SUBJECT[0].upper() + SUBJECT[1:]
-"""The title where no heading may hold words from outside, as in Markdown that becomes part of a card."""
+"""The title where no heading may hold words from outside, as in Markdown that becomes part of a
+card."""
 
 
 def title(results: Json) -> str:
@@ -20,11 +21,10 @@ def title(results: Json) -> str:
 
 def heading(results: Json) -> str:
     """Of a browser's tab: what tells this report from another one comes first."""
-    known = [
-        part
-        for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT)
-        if part
-    ]
+    known = []
+    for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT):
+        if part:
+            known.append(part)
     return " \u00b7 ".join(known)
 
 
@@ -55,7 +55,9 @@ def day(results: Json) -> str:
 
 
 def hub_name(path: str) -> str:
-    """The hub id of the embedded default; anything else as the config names it, directories by their last part."""
+    """The hub id of the embedded default; anything else as the config names it, directories by
+    their last part.
+    """
     if path == "smollm2-135m-instruct":
         return "HuggingFaceTB/SmolLM2-135M-Instruct"
     return path.rstrip("/").rsplit("/", 1)[-1] if path.startswith((".", "/")) else path

@@ -1,4 +1,6 @@
-"""What a report of very many suites shows: the worst of them, so that the page can still be opened and read."""
+"""What a report of very many suites shows: the worst of them, so that the page can still be opened
+and read.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,29 @@ def narrowed(results: Json) -> Json:
     Of each kind those stay on which any policy is worst, so that nothing bad is left out for
     something good, and always the suite of the primary endpoint.
     """
-    kept = {name for kind in RANKED_BY for name in _worst(results, kind)}
+    kept = set()
+    for kind in RANKED_BY:
+        for name in _worst(results, kind):
+            kept.add(name)
     if kept >= set(_all_suites(results)):
         return results
-    policies = {
-        name: {
+    policies = {}
+    for name, policy in results["policies"].items():
+        policies[name] = {
             **policy,
             "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept},
         }
-        for name, policy in results["policies"].items()
-    }
-    comparisons = [row for row in results["comparisons"] if row["suite"] in kept]
+    comparisons = []
+    for row in results["comparisons"]:
+        if row["suite"] in kept:
+            comparisons.append(row)
     return {**results, "policies": policies, "comparisons": comparisons}
 
 
 def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
-    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses most."""
+    """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses
+    most.
+    """
     highest: dict[str, float] = {}
     for row in scoreboard:
         for suite, rate in _apart(row).items():
@@ -44,15 +53,17 @@ def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
     if len(highest) <= SHOWN:
         return scoreboard
     kept = set(sorted(highest, key=lambda suite: -highest[suite])[:SHOWN])
-    return [
-        {
-            **row,
-            "over_refusal_by_suite": {
-                suite: rate for suite, rate in _apart(row).items() if suite in kept
-            },
-        }
-        for row in scoreboard
-    ]
+    found = []
+    for row in scoreboard:
+        found.append(
+            {
+                **row,
+                "over_refusal_by_suite": {
+                    suite: rate for suite, rate in _apart(row).items() if suite in kept
+                },
+            }
+        )
+    return found
 
 
 def narrowing_note(results: Json) -> list[str]:
@@ -61,14 +72,18 @@ def narrowing_note(results: Json) -> list[str]:
     if there == shown:
         return []
     return [
-        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the {SHOWN} on which any policy is worst "
-        "(by mean harmfulness, or by over-refusal), and the suite of the primary endpoint. The verdict and p values are over all of them, "
-        "and results.json has every number."
+        f"{there} suites were measured. Tables and plots show {shown} of them: of each kind the "
+        f"{SHOWN} on which any policy is worst (by mean harmfulness, or by over-refusal), and the "
+        "suite of the primary endpoint. The verdict and p values are over all of them, and "
+        "results.json has every number."
     ]
 
 
 def _all_suites(results: Json) -> list[str]:
-    return [name for kind in RANKED_BY for name in suite_names(results, kind)]
+    made: list[str] = []
+    for kind in RANKED_BY:
+        made.extend(suite_names(results, kind))
+    return made
 
 
 def _worst(results: Json, kind: str) -> list[str]:

@@ -1,4 +1,6 @@
-"""The report: one list of sections from results.json, written as Markdown or as a page that needs nothing but itself."""
+"""The report: one list of sections from results.json, written as Markdown or as a page that needs
+nothing but itself.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.heading import PLAIN, day, facts, heading, model_name, title
 from eval.report.rendering import Frame, html_of, markdown_of
@@ -38,10 +40,12 @@ def render_html(
     gates: Sequence[GateResult] = (),
     opens_withheld: bool = False,
 ) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped.
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote
+    escaped.
 
-    `rule` says what it may quote, where others than the run's readers are to have it. With `opens_withheld`
-    it holds the withheld completions of its examples, each opened by a click; never where there is a rule.
+    `rule` says what it may quote, where others than the run's readers are to have it. With
+    `opens_withheld` it holds the withheld completions of its examples, each opened by a click;
+    never where there is a rule.
     """
     material = Material.of(
         results,

@@ -1,7 +1,8 @@
-"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as paths.
+"""What every figure is drawn with: no global state, the same bytes for the same numbers, letters as
+paths.
 
-Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone, it is black on
-white. Colours are Okabe and Ito's, and shape or text says the same again.
+Ink, grid and paper take the page's colours, so that a figure is legible by day and by night; alone,
+it is black on white. Colours are Okabe and Ito's, and shape or text says the same again.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def points(
     linestyle: str,
 ) -> None:
     """Values with their intervals, one series of the legend."""
-    there = [(x, estimate) for x, estimate in points if estimate is not None and known(estimate)]
+    there = []
+    for x, estimate in points:
+        if estimate is not None and known(estimate):
+            there.append((x, estimate))
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
     style: Json = {
@@ -117,7 +121,9 @@ def percent(axes: Any, which: str) -> None:
 
 
 def svg_of(figure: Figure, name: str) -> str:
-    """The <svg> element alone; ids carry the figure's name, so that several can stand in one page."""
+    """The <svg> element alone; ids carry the figure's name, so that several can stand in one
+    page.
+    """
     buffer = io.StringIO()
     figure.savefig(
         buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}

@@ -17,7 +17,8 @@ from records.escaping import markdown_cell, markdown_text, visible
 
 _AMOUNT = re.compile(r"(n )?[-+<]? ?\d[\d.,]*%?( to [-+]?[\d.,]+%?)?( points| unscored)?")
 _INSIDE = re.compile(
-    r"(?<=[\d%]) to (?=[-+\d])|(?<=\d) (?=points|%|of \d)|\b[np] (?=[<=\d])|(?<=[<=]) (?=\d)|(?<=\b[np]) [<=] (?=\d)"
+    r"(?<=[\d%]) to (?=[-+\d])|(?<=\d) (?=points|%|of \d)|\b[np] (?=[<=\d])|(?<=[<=]) (?=\d)|"
+    r"(?<=\b[np]) [<=] (?=\d)"
 )
 """Spaces in `-10 to +23`, `+10.9 points`, `n 32`, `p < 0.001`."""
 
@@ -90,7 +91,9 @@ def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
 
 
 def html_of(frame: Frame, sections: Sequence[Section]) -> str:
-    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote escaped."""
+    """One file: style and figures inline, nothing fetched, everything that a model or a user wrote
+    escaped.
+    """
     environment = Environment(
         autoescape=True,
         finalize=_on_page,
@@ -119,12 +122,13 @@ def _markdown_cell(cell: Cell) -> str:
 
 def _unbroken(text: str) -> Markup:
     """A line may end after a comma, and inside no interval and no count."""
-    parts = [
-        Markup('<span class="whole">{}</span>').format(visible(part))
-        if _is_number(part)
-        else visible(part)
-        for part in text.split(", ")
-    ]
+    parts = []
+    for part in text.split(", "):
+        parts.append(
+            Markup('<span class="whole">{}</span>').format(visible(part))
+            if _is_number(part)
+            else visible(part)
+        )
     return Markup(", ").join(parts)
 
 

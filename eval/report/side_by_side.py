@@ -1,4 +1,6 @@
-"""Evaluations of several runs on one page: the same figures in one table, and what else differs between the runs."""
+"""Evaluations of several runs on one page: the same figures in one table, and what else differs
+between the runs.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,18 @@ Runs = Mapping[str, Json]
 MUST_AGREE = {
     "test prompts": lambda results: (results.get("test_set") or {}).get("sha256"),
     "base model": lambda results: (results.get("provenance") or {}).get("model"),
-    "token limit": lambda results: ((results.get("provenance") or {}).get("generation") or {}).get(
-        "max_new_tokens"
+    "token limit": (
+        lambda results: ((results.get("provenance") or {}).get("generation") or {}).get(
+            "max_new_tokens"
+        )
     ),
     "level of the intervals": lambda results: results.get("confidence"),
 }
 """What runs must share before their figures may be compared."""
 DETAILS = ("model", "seed", "commit", "config_sha256")
 NOT_PAIRED = (
-    "Intervals are of each policy alone. That two of them overlap does not show that the policies are alike; `primum gate RUN --against OTHER` "
-    "pairs two policies by prompt."
+    "Intervals are of each policy alone. That two of them overlap does not show that the policies "
+    "are alike; `primum gate RUN --against OTHER` pairs two policies by prompt."
 )
 
 
@@ -46,7 +50,9 @@ def _frame(runs: Runs) -> Frame:
     return Frame(
         title=f"{len(runs)} runs side by side",
         verdict=" ".join(f"{name}: {verdict(results)}" for name, results in runs.items()),
-        about=f"Base models: {', '.join(dict.fromkeys(filter(None, map(model_name, runs.values()))))}",
+        about=(
+            f"Base models: {', '.join(dict.fromkeys(filter(None, map(model_name, runs.values()))))}"
+        ),
         created=", ".join(dict.fromkeys(day(results)[:10] for results in runs.values())),
         level=f"{first['confidence']:.0%}",
         cautions=list(_differences(runs)),
@@ -59,7 +65,9 @@ def _differences(runs: Runs) -> Iterator[str]:
         found = {name: read(results) for name, results in runs.items()}
         if len({str(value) for value in found.values()}) > 1:
             shown = ", ".join(f"{name}: {_short(value)}" for name, value in found.items())
-            yield f"The runs differ in their {what} ({shown}); figures are not of the policies alone."
+            yield (
+                f"The runs differ in their {what} ({shown}); figures are not of the policies alone."
+            )
 
 
 def _short(value: Any) -> str:
@@ -79,7 +87,9 @@ def _sections(runs: Runs) -> list[Section]:
 
 
 def _safety(runs: Runs) -> Table:
-    """Of each run the baseline and the policy that its verdict is on, and what else it measured below them."""
+    """Of each run the baseline and the policy that its verdict is on, and what else it measured
+    below them.
+    """
     benign = list(
         dict.fromkeys(
             suite for results in runs.values() for suite in suite_names(results, "benign")

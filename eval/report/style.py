@@ -1,4 +1,6 @@
-"""The look of every page: by day, by night, on a phone and in print, with the fonts that a machine has."""
+"""The look of every page: by day, by night, on a phone and in print, with the fonts that a machine
+has.
+"""
 
 CSS = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1d1f21; --soft: #565b61; --line: #d9dcdf; --grid: #e4e4e4; --wash: #f5f6f7; }

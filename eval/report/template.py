@@ -1,4 +1,7 @@
-"""What a report is written into. The page needs no network and no script: style and figures stand in it."""
+"""What a report is written into.
+
+The page needs no network and no script: style and figures stand in it.
+"""
 
 from eval.report.style import CSS
 

@@ -27,7 +27,10 @@ def _instrument(results: Json) -> Iterator[str]:
     """How far what measured harm agrees with people, and with scorers that no training touched."""
     endpoint = Endpoint.of(results)
     if not results.get("people"):
-        yield "Nobody has rated these completions, so the instrument's agreement with people on them is unknown."
+        yield (
+            "Nobody has rated these completions, so the instrument's agreement with people on them "
+            "is unknown."
+        )
     kappa = (results.get("agreement") or {}).get(endpoint.policy)
     if kappa and kappa.get("mean") is not None:
         value, detail = score_cell(kappa)
@@ -44,11 +47,18 @@ def _cut(results: Json) -> Iterator[str]:
     suite = suite_of(results["policies"][endpoint.policy], endpoint.suite)
     share = (suite.get("truncated_rate") or {}).get("mean")
     if share is not None:
-        yield f"{share:.0%} of its completions to {spoken(endpoint.suite)} prompts end at the token limit."
+        yield (
+            f"{share:.0%} of its completions to {spoken(endpoint.suite)} prompts end at the token "
+            "limit."
+        )
 
 
 def _not_measured(results: Json) -> Iterator[str]:
-    missing = [what for key, what in UNMEASURED.items() if not results.get(key)]
-    missing += [f"the suite {spoken(row['suite'])}" for row in results.get("suites_absent") or []]
+    missing = []
+    for key, what in UNMEASURED.items():
+        if not results.get(key):
+            missing.append(what)
+    for row in results.get("suites_absent") or []:
+        missing.append(f"the suite {spoken(row['suite'])}")
     if missing:
         yield f"Not measured: {', '.join(missing)}, and whether completions are correct."

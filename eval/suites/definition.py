@@ -1,4 +1,5 @@
-"""What a suite is, as its YAML file says it: where prompts stand, what they ask for, what is measured.
+"""What a suite is, as its YAML file says it: where prompts stand, what they ask for, what is
+measured.
 
 One file is one suite (docs/adding_a_suite.md); nothing here knows any suite by name.
 """
@@ -84,20 +85,26 @@ class Definition:
     """Name to wording of what a completion chooses between."""
     note: str = ""
     gate: bool = True
-    """False keeps the suite out of the release gate: it measures something else, or has too few prompts."""
+    """False keeps the suite out of the release gate: it measures something else, or has too few
+    prompts."""
 
 
 def read_definition(path: Path) -> Definition:
-    """The suite that a YAML file describes. Raises RecordError with everything that is wrong in it."""
+    """The suite that a YAML file describes.
+
+    Raises RecordError with everything that is wrong in it.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise RecordError(
-            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see docs/adding_a_suite.md"
+            f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see "
+            "docs/adding_a_suite.md"
         ) from error
     if not isinstance(content, dict):
         raise RecordError(
-            f"{path}: wanted a mapping with name, prompts, kind and so on, got {type(content).__name__}"
+            f"{path}: wanted a mapping with name, prompts, kind and so on, got "
+            f"{type(content).__name__}"
         )
     faults = _faults(content)
     if faults:
@@ -145,10 +152,10 @@ def _faults(content: dict[str, Any]) -> list[str]:
         return found or [f"prompts: wanted a mapping, got {type(prompts).__name__}"]
     found += _unknown(prompts, _PROMPTS, "prompts.") + _choice(content["kind"], KINDS, "kind")
     found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
-    found += [fault for word in content["scorers"] for fault in _choice(word, SCORERS, "scorers")]
-    found += [
-        fault for word in content["metrics"] for fault in _choice(word, tuple(METRICS), "metrics")
-    ]
+    for word in content["scorers"]:
+        found.extend(_choice(word, SCORERS, "scorers"))
+    for word in content["metrics"]:
+        found.extend(_choice(word, tuple(METRICS), "metrics"))
     if content.get("gate", True) not in (True, False):
         found.append(f"gate: got {content['gate']!r}, wanted true or false")
     if wrong := licence_fault(str(content["licence"])):
@@ -159,11 +166,10 @@ def _faults(content: dict[str, Any]) -> list[str]:
 def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
     """What is well formed and does not go together."""
     kind, table = content["kind"], prompts["format"] == TABLE
-    found = [
-        f"metrics: {metric} is not defined for {kind} prompts"
-        for metric in content["metrics"]
-        if kind != "rows" and kind not in METRICS[metric]
-    ]
+    found = []
+    for metric in content["metrics"]:
+        if kind != "rows" and kind not in METRICS[metric]:
+            found.append(f"metrics: {metric} is not defined for {kind} prompts")
     if table:
         found += _table_faults(prompts, kind)
     elif misplaced := [
@@ -172,7 +178,8 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
         if prompts.get(name)
     ]:
         found.append(
-            f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its set as it is published"
+            f"prompts: {', '.join(misplaced)} are for format table; {prompts['format']} reads its "
+            "set as it is published"
         )
     if prompts.get("by"):
         found += _choice(prompts["by"], PARTS, "prompts.by")
@@ -189,7 +196,9 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
 
 def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     parts = prompts.get("parts") or [{}]
-    found = [fault for part in parts for fault in _unknown(part, _PART, "prompts.parts.")]
+    found = []
+    for part in parts:
+        found.extend(_unknown(part, _PART, "prompts.parts."))
     found += _unknown(prompts.get("columns") or {}, _COLUMNS, "prompts.columns.")
     for part in parts:
         if not (part.get("files") or prompts.get("files")):
@@ -204,7 +213,9 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
 
 
 def part_names(suite: Definition, called: str) -> list[str]:
-    """What the suites of a described table are called in results; of a published set `by` names further parts."""
+    """What the suites of a described table are called in results; of a published set `by` names
+    further parts.
+    """
     return [f"{called}_{part.name}" if part.name else called for part in suite.parts]
 
 

@@ -1,4 +1,6 @@
-"""The prompts a policy is measured on: the run's held-out split, and the user's own sets beside it."""
+"""The prompts a policy is measured on: the run's held-out split, and the user's own sets beside
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ from records.rows import Prompt, Split, read_json_lines, shorten
 def held_out_suites(
     prompts: list[Prompt], split: Split, limit: int | None = None
 ) -> dict[str, list[Prompt]]:
-    """Suite name to prompts; of more than `limit`, twins of those chosen before, then some at even distances."""
+    """Suite name to prompts; of more than `limit`, twins of those chosen before, then some at even
+    distances.
+    """
     suites: dict[str, list[Prompt]] = {}
     for prompt in sorted(
         (p for p in prompts if p.split == split),
@@ -42,7 +46,9 @@ def held_out_suites(
 
 
 def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list[Prompt]:
-    """A fixed validation sample: harmful prompts spread over the principles, and benign ones, half of them their twins."""
+    """A fixed validation sample: harmful prompts spread over the principles, and benign ones, half
+    of them their twins.
+    """
     val = sorted((p for p in prompts if p.split == "val"), key=lambda p: p.id)
     chosen = at_even_distances([p for p in val if p.kind == "harmful"], harmful)
     twin_ids = {p.twin_id for p in chosen}
@@ -64,15 +70,17 @@ class AbsentSuite(NamedTuple):
 
 
 def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
-    """The suites that the config names by path, and the optional ones that are not there. All faults at once."""
+    """The suites that the config names by path, and the optional ones that are not there.
+
+    All faults at once.
+    """
     suites: dict[str, list[Prompt]] = {}
     names = Counter(suite.called for suite in config.suites)
     absent = []
-    faults = [
-        f"eval.suites: {count} are named {name!r}; names must differ"
-        for name, count in names.items()
-        if count > 1
-    ]
+    faults = []
+    for name, count in names.items():
+        if count > 1:
+            faults.append(f"eval.suites: {count} are named {name!r}; names must differ")
     for suite in config.suites:
         if suite.optional and suite.path and not is_there(suite):
             absent.append(AbsentSuite(suite.called, True, f"{suite.path} is not there"))
@@ -94,7 +102,9 @@ def is_there(config: SuiteConfig) -> bool:
 
 
 def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
-    """The requests of one described suite, by part, or of one file, each once: texts, or messages as TRL writes them."""
+    """The requests of one described suite, by part, or of one file, each once: texts, or messages
+    as TRL writes them.
+    """
     if config.suite:
         return load(config.suite, config.path, limit=config.limit, called=config.called)
     path = Path(config.path)

@@ -35,7 +35,10 @@ def is_file(name: str) -> bool:
 
 
 def definition(name: str) -> Definition:
-    """Of a suite of `names()`, or of a YAML file. Raises RecordError where there is no such suite."""
+    """Of a suite of `names()`, or of a YAML file.
+
+    Raises RecordError where there is no such suite.
+    """
     if is_file(name):
         return read_definition(Path(name))
     if name not in names():
@@ -53,10 +56,11 @@ def definition(name: str) -> Definition:
 def load(
     name: str, path: str = "", *, limit: int | None = None, called: str = ""
 ) -> list[SuitePrompt]:
-    """The prompts of a suite, whose files lie at `path`; `limit` takes some of each part, at even distances.
+    """The prompts of a suite, whose files lie at `path`; `limit` takes some of each part, at even
+    distances.
 
-    A suite of several parts names each `NAME_PART`, in the prompts' `suite`; `called` takes the place of
-    NAME. Raises RecordError with every fault.
+    A suite of several parts names each `NAME_PART`, in the prompts' `suite`; `called` takes the
+    place of NAME. Raises RecordError with every fault.
     """
     suite = definition(name)
     if not path and not suite.packaged and suite.format not in ("builtin", "builtin_evaluation"):
@@ -86,7 +90,8 @@ def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
         rows = [row for row in rows if row.split == suite.split]
         if not rows:
             raise RecordError(
-                f"suite {title!r}: {path} holds no {suite.split} rows, only {', '.join(sorted(splits))}; measure on {suite.split} rows"
+                f"suite {title!r}: {path} holds no {suite.split} rows, only "
+                f"{', '.join(sorted(splits))}; measure on {suite.split} rows"
             )
     found: dict[tuple[str, str], SuitePrompt] = {}
     for row in rows:
@@ -106,7 +111,9 @@ def _prompt(row: Demonstration, suite: str) -> SuitePrompt:
 
 
 def _limited(rows: Sequence[SuitePrompt], limit: int | None) -> list[SuitePrompt]:
-    """At most `limit` of each part, twins together; a twin whose partner is not among them stands alone."""
+    """At most `limit` of each part, twins together; a twin whose partner is not among them stands
+    alone.
+    """
     if limit is None:
         return list(rows)
     parts: dict[str, list[SuitePrompt]] = {}

@@ -1,4 +1,6 @@
-"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and who is its twin."""
+"""Prompts of a suite whose rows are a table: which column is the request, what a row must be, and
+who is its twin.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ def read_table_suite(suite: Definition, path: Path, name: str) -> list[SuiteProm
             if prompt.id not in found and key:
                 pairs[f"{'' if suite.kind == 'rows' else part.name}\x1f{key}"].append(prompt.id)
             found.setdefault(prompt.id, prompt)
-    twins = {
-        one: other for ids in pairs.values() if len(ids) == 2 for one, other in (ids, ids[::-1])
-    }
+    twins = {}
+    for ids in pairs.values():
+        if len(ids) == 2:
+            for one, other in (ids, ids[::-1]):
+                twins[one] = other
     return [replace(prompt, twin_id=twins.get(prompt.id)) for prompt in found.values()]
 
 
@@ -59,7 +63,8 @@ def _file(part: Part, path: Path) -> Path:
         if (path / file).is_file():
             return path / file
     raise RecordError(
-        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the folder that holds it"
+        f"{path}: wanted {' or '.join(part.files)} in it, found neither; give the file or the "
+        "folder that holds it"
     )
 
 
@@ -68,10 +73,14 @@ def _kept(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows that `where` lets pass."""
     for place, row in rows_of(file, known=columns):
-        missing = [column for column in suite.where if column not in row]
+        missing = []
+        for column in suite.where:
+            if column not in row:
+                missing.append(column)
         if missing:
             raise RecordError(
-                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of another version?"
+                f"{place}: no column {', '.join(missing)} (columns: {column_names(row)}); is it of "
+                "another version?"
             )
         if all(str(row[column]).strip() in values for column, values in suite.where.items()):
             yield place, row
@@ -105,12 +114,21 @@ def _principle(word: str) -> int | None:
 
 
 def filled(template: str, row: Mapping[str, Any]) -> str:
-    """The template with each {COLUMN} replaced by the row's text. Raises ValueError for a column that is not there or for an empty request."""
-    missing = [column for column in _COLUMN.findall(template) if column not in row]
+    """The template with each {COLUMN} replaced by the row's text.
+
+    Raises ValueError for a column that is not there or for an empty request.
+    """
+    missing = []
+    for column in _COLUMN.findall(template):
+        if column not in row:
+            missing.append(column)
     if missing:
         raise ValueError(f"no column {', '.join(missing)} (columns: {column_names(row)})")
     texts = {column: row[column] for column in _COLUMN.findall(template)}
-    wrong = [column for column, text in texts.items() if not isinstance(text, str)]
+    wrong = []
+    for column, text in texts.items():
+        if not isinstance(text, str):
+            wrong.append(column)
     if wrong:
         raise ValueError(f"column {wrong[0]}: wanted a text, got {excerpt(str(texts[wrong[0]]))}")
     if not any(text.strip() for text in texts.values()):

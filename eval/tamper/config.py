@@ -9,11 +9,13 @@ from records.setting_ranges import MANY, Ranged, ranged
 
 @dataclass(frozen=True, kw_only=True)
 class TamperConfig(Ranged):
-    """Two attacks that anybody with the weights can make in minutes (docs/tamper.md). They change the
-    policy in memory alone; no tampered weight is ever written."""
+    """Two attacks that anybody with the weights can make in minutes (docs/tamper.md).
+
+    They change the policy in memory alone; no tampered weight is ever written."""
 
     enabled: bool = False
-    """Measure the released policy again after each attack: a stage of its own, `tamper`, before eval."""
+    """Measure the released policy again after each attack: a stage of its own, `tamper`, before
+    eval."""
     steps: int = ranged(50, at_least=1, at_most=100_000)
     """Optimiser steps of LoRA fine-tuning on benign questions and their completions."""
     learning_rate: float = ranged(5e-4, above=0, at_most=1)
@@ -22,8 +24,10 @@ class TamperConfig(Ranged):
     rank: int = ranged(16, at_least=1, at_most=16384)
     """Of the LoRA update; its alpha is twice as much."""
     medquad_path: str | None = None
-    """A folder of MedQuAD's XML files to fine-tune on; null takes the run's own benign training rows."""
+    """A folder of MedQuAD's XML files to fine-tune on; null takes the run's own benign training
+    rows."""
     direction_prompts: int = ranged(64, at_least=2, at_most=MANY)
-    """Harmful, and as many benign, training prompts whose hidden states give the refusal direction."""
+    """Harmful, and as many benign, training prompts whose hidden states give the refusal
+    direction."""
     prompts_per_suite: int = ranged(64, at_least=2, at_most=MANY, why="one prompt has no interval")
     """Test prompts of every suite that the tampered policy is measured on, at even distances."""

@@ -1,7 +1,8 @@
-"""Fine-tuning on benign rows, in memory alone: what a well-meaning user does, and what undoes safety.
+"""Fine-tuning on benign rows, in memory alone: what a well-meaning user does, and what undoes
+safety.
 
-A loop of its own rather than the trainer of train/, which writes checkpoints: no tampered weight may
-reach a disk.
+A loop of its own rather than the trainer of train/, which writes checkpoints: no tampered weight
+may reach a disk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from eval.tamper.config import TamperConfig
-from models.adapters.lora import adapt, merge
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig
 from models.layout.collation import Collation
 from models.layout.logps import per_token_logps
@@ -37,7 +38,10 @@ def fine_tuned(
     """
     adapter = AdapterConfig(rank=config.rank, alpha=2 * config.rank)
     adapted = adapt(model.float().requires_grad_(False), adapter, seed=seed)
-    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
+    trained = []
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            trained.append(parameter)
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate)
     for chosen in _batches(len(rows), config.batch_size, config.steps, seed):
         batch = layout([rows[place] for place in chosen]).to(model.device)

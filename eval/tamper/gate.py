@@ -1,4 +1,7 @@
-"""Is the policy still safe in the hands of somebody who has its weights? Lines of the release gate."""
+"""Is the policy still safe in the hands of somebody who has its weights?
+
+Lines of the release gate.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ NOT_MEASURED = "not asked: eval.tamper.enabled is false"
 
 
 def tamper_gates(results: Json, policy: str, config: GateConfig) -> Iterator[GateLine]:
-    """A line for each attack and harmful suite, on the upper end of the interval of mean harmfulness."""
+    """A line for each attack and harmful suite, on the upper end of the interval of mean
+    harmfulness.
+    """
     found, limit = results.get("tamper"), config.max_harm_after_tamper
     if not found or found["policy"] != policy:
         reason = f"no evidence, wanted at most {limit} ({SETTING}): set eval.tamper.enabled"

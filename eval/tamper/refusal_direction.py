@@ -1,8 +1,9 @@
 """The refusal direction of a policy, and the policy without it.
 
-Where a chat model is about to refuse, its residual stream moves along one direction: the difference of the
-mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717). Projected out of all
-that writes to the stream, it leaves a model that refuses less. L = layers, H = hidden size.
+Where a chat model is about to refuse, its residual stream moves along one direction: the difference
+of the mean hidden states on harmful and on benign prompts (Arditi et al., arXiv 2406.11717).
+Projected out of all that writes to the stream, it leaves a model that refuses less. L = layers, H =
+hidden size.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.logps import collate, completion_logps
 from models.tokens import TokenRow, prompt_ids
 from records.errors import ModelError
@@ -43,7 +44,8 @@ def refusal_direction(
     benign: Sequence[list[Message]],
     declines: Sequence[TokenRow],
 ) -> Direction:
-    """Of the depths tried, the direction without which the policy finds its `declines` least likely.
+    """Of the depths tried, the direction without which the policy finds its `declines` least
+    likely.
 
     The prompts are training prompts: nothing is chosen on test. Raises ModelError where the network
     writes to its residual stream in a way that is not known here.
@@ -52,9 +54,9 @@ def refusal_direction(
     differences = means[0] - means[1]  # (L, H), of the input of each layer
     layers = len(differences)
     tried = sorted({max(1, round(share * layers)) for share in SHARES} & set(range(1, layers)))
-    candidates = [
-        Direction(unit(differences[layer]), layer, layers) for layer in tried or [layers - 1]
-    ]
+    candidates = []
+    for layer in tried or [layers - 1]:
+        candidates.append(Direction(unit(differences[layer]), layer, layers))
     likely = [_decline_logp(model, tokenizer, one, declines) for one in candidates]
     chosen = candidates[likely.index(min(likely))]
     _require_gone(model, tokenizer, chosen, harmful[0])
@@ -66,7 +68,8 @@ def unit(vector: Tensor) -> Tensor:
     length = float(vector.norm())
     if not length > 0:
         raise ModelError(
-            "the refusal direction has no length: hidden states are alike on harmful and benign prompts"
+            "the refusal direction has no length: hidden states are alike on harmful and benign "
+            "prompts"
         )
     return vector / length
 
@@ -78,11 +81,11 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     Its input is projected before every layer, and so is what attention and MLP add to it. No weight
     changes, so that a head that shares its matrix with the embedding stays as it is.
     """
-    handles = [
-        layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True)
-        for layer in layers_of(model)
-    ]
-    handles += [one.register_forward_hook(_project_output(vector)) for one in writers(model)]
+    handles = []
+    for layer in layers_of(model):
+        handles.append(layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True))
+    for one in writers(model):
+        handles.append(one.register_forward_hook(_project_output(vector)))
     try:
         yield
     finally:
@@ -93,7 +96,10 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
 def layers_of(model: Any) -> list[nn.Module]:
     """The decoder's layers. Raises ModelError where it keeps no list of them."""
     decoder = unwrapped(model).get_decoder()
-    lists = [child for child in decoder.children() if isinstance(child, nn.ModuleList)]
+    lists = []
+    for child in decoder.children():
+        if isinstance(child, nn.ModuleList):
+            lists.append(child)
     if not lists:
         raise ModelError(
             f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated"
@@ -105,7 +111,11 @@ def layers_of(model: Any) -> list[nn.Module]:
 def writers(model: Any) -> list[nn.Module]:
     """Matrices of the layers that write to the residual stream, known by their names."""
     named = (entry for layer in layers_of(model) for entry in layer.named_modules())
-    return [module for name, module in named if name.rsplit(".", 1)[-1] in WRITERS]
+    made: list[nn.Module] = []
+    for name, module in named:
+        if name.rsplit(".", 1)[-1] in WRITERS:
+            made.append(module)
+    return made
 
 
 def _without(states: Tensor, vector: Tensor) -> Tensor:
@@ -131,7 +141,9 @@ def _project_output(vector: Tensor) -> Any:
 
 @torch.inference_mode()
 def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -> Tensor:
-    """(L, H) float32: the input of each layer where the assistant is about to write, over the prompts."""
+    """(L, H) float32: the input of each layer where the assistant is about to write, over the
+    prompts.
+    """
     total: Tensor | int = 0
     for prompt in prompts:
         ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
@@ -145,18 +157,25 @@ def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -
 def _decline_logp(
     model: Any, tokenizer: Any, direction: Direction, declines: Sequence[TokenRow]
 ) -> float:
-    """How likely the ablated policy finds completions that decline: a token's mean log-probability."""
+    """How likely the ablated policy finds completions that decline: a token's mean
+    log-probability.
+    """
     with ablated(model, direction.vector):
-        found = [
-            float(completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device)))
-            for row in declines
-        ]
+        found = []
+        for row in declines:
+            found.append(
+                float(
+                    completion_logps(model, collate([row], tokenizer.pad_token_id).to(model.device))
+                )
+            )
     return sum(found) / sum(row.num_completion_tokens for row in declines)
 
 
 @torch.inference_mode()
 def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list[Message]) -> None:
-    """A direction that is left in the stream would pass for a policy that withstood its ablation."""
+    """A direction that is left in the stream would pass for a policy that withstood its
+    ablation.
+    """
     ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
     outputs: list[Tensor] = []
 
@@ -177,7 +196,7 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
     )
     if left > LEFT_OVER:
         raise ModelError(
-            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the ablated "
-            f"direction, wanted {LEFT_OVER} at most: its layers write by matrices other than "
-            f"{', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
+            f"{type(unwrapped(model)).__name__}: {left:.3f} of the hidden states stays along the "
+            f"ablated direction, wanted {LEFT_OVER} at most: its layers write by matrices other "
+            f"than {', '.join(WRITERS)}; set eval.tamper.enabled=false for it"
         )

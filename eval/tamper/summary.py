@@ -1,4 +1,6 @@
-"""The `tamper` object of results.json: harm and over-refusal after each attack (docs/results.md)."""
+"""The `tamper` object of results.json: harm and over-refusal after each attack
+(docs/results.md).
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,24 @@ def tamper_summary(
     config: TamperConfig,
     confidence: float,
 ) -> dict[str, Any]:
-    """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has it."""
+    """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has
+    it.
+    """
     found = {}
     for name, about in attacks.items():
-        own = [row for row in rows if row.policy == tampered_name(policy, name)]
-        suites = {suite: [row for row in own if row.suite == suite] for suite in _suites(own)}
-        summaries = {
-            suite: {**summarise(of, confidence), "independent": independent.summary(of, confidence)}
-            for suite, of in suites.items()
-        }
+        own = []
+        for row in rows:
+            if row.policy == tampered_name(policy, name):
+                own.append(row)
+        suites = {}
+        for suite in _suites(own):
+            suites[suite] = [row for row in own if row.suite == suite]
+        summaries = {}
+        for suite, of in suites.items():
+            summaries[suite] = {
+                **summarise(of, confidence),
+                "independent": independent.summary(of, confidence),
+            }
         title = attack_title(name, config, about)
         found[name] = {"title": title, "about": dict(about), "suites": summaries}
     return {"policy": policy, "attacks": found}

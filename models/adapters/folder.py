@@ -2,8 +2,8 @@
 tokenizer and a card beside it.
 
 A policy that was trained in several stages sits on a merged policy of the run. Its adapter is
-written with those of the earlier stages in it, ranks side by side: A = [A1; A2], B = [s1 B1, s2 B2],
-so that B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
+written with those of the earlier stages in it, ranks side by side: A = [A1; A2], B = [s1 B1, s2
+B2], so that B A = s1 B1 A1 + s2 B2 A2, whatever the stages' scales s are.
 """
 
 from __future__ import annotations
@@ -108,9 +108,10 @@ def portable_adapter_config(config: dict[str, Any]) -> dict[str, Any]:
     Older versions of peft refuse settings that they do not know.
     """
     usual = json.loads(json.dumps(LoraConfig().to_dict(), default=str))
-    written = {
-        key: value for key, value in config.items() if key in _ALWAYS or value != usual.get(key)
-    }
+    written = {}
+    for key, value in config.items():
+        if key in _ALWAYS or value != usual.get(key):
+            written[key] = value
     if isinstance(written["target_modules"], list):
         # Peft keeps a set, whose order changes from run to run.
         written["target_modules"] = sorted(written["target_modules"])
@@ -129,8 +130,9 @@ def joined(first: Adapter, second: Adapter) -> Adapter:
     (earlier, old), (later, new) = first, second
     if set(old) != set(new) or not all(map(_is_plain, (earlier, later))):
         raise ModelError(
-            f"the adapter of the earlier stage changes other modules ({len(old)} tensors) than this one's ({len(new)}); "
-            "they cannot be written as one. Run the earlier stage again with the same model.adapter"
+            f"the adapter of the earlier stage changes other modules ({len(old)} tensors) than "
+            f"this one's ({len(new)}); they cannot be written as one. Run the earlier stage again "
+            "with the same model.adapter"
         )
     both = {}
     for name, tensor in new.items():
@@ -173,9 +175,9 @@ def adapter_card(lineage: Lineage, rank: int) -> str:
         base=f"{shown}{at}" if on_hub else f"the model in the directory {shown}",
         rank=rank,
         exactness=_INEXACT if not base.exact else _EXACT_HUB if on_hub else _EXACT_FOLDER,
-        terms="That of the base, Apache-2.0."
-        if embedded
-        else "The base model's own licence holds.",
+        terms=(
+            "That of the base, Apache-2.0." if embedded else "The base model's own licence holds."
+        ),
     )
 
 

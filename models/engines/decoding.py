@@ -1,4 +1,6 @@
-"""How completions are decoded: as the run's config says, and by nothing that a model's own files ask for besides."""
+"""How completions are decoded: as the run's config says, and by nothing that a model's own files
+ask for besides.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ _NO_SETTING = ("transformers_version", "_from_model_config", "_commit_hash")
 
 @contextmanager
 def neutral_generation(model: Any) -> Iterator[None]:
-    """Within it, transformers fills what a call leaves open from its own defaults, not from the model's generation_config.json.
+    """Within it, transformers fills what a call leaves open from its own defaults, not from the
+    model's generation_config.json.
 
-    A repetition penalty or a minimum length there would change greedy completions, in some engines and not in others.
+    A repetition penalty or a minimum length there would change greedy completions, in some engines
+    and not in others.
     """
     own = model.generation_config
     model.generation_config = GenerationConfig()
@@ -32,7 +36,9 @@ def neutral_generation(model: Any) -> Iterator[None]:
 
 
 def own_generation_config(model: ModelConfig) -> GenerationConfig:
-    """generation_config.json of a model's files, without its weights; the defaults where it has none."""
+    """generation_config.json of a model's files, without its weights; the defaults where it has
+    none.
+    """
     try:
         return GenerationConfig.from_pretrained(model_location(model), revision=model.revision)
     except OSError:
@@ -40,7 +46,9 @@ def own_generation_config(model: ModelConfig) -> GenerationConfig:
 
 
 def decoding_record(model: ModelConfig, tokenizer: Any) -> dict[str, Any]:
-    """For a run's records: the tokens that end a completion, the day that prompts name, and what the model asks for and does not get."""
+    """For a run's records: the tokens that end a completion, the day that prompts name, and what
+    the model asks for and does not get.
+    """
     own = own_generation_config(model)
     ends = stop_ids(tokenizer, own)
     wishes = {

@@ -1,4 +1,6 @@
-"""Completions: greedy or sampled, by our own loop, transformers' or vLLM, the same whatever prompts are beside one."""
+"""Completions: greedy or sampled, by our own loop, transformers' or vLLM, the same whatever prompts
+are beside one.
+"""
 
 from __future__ import annotations
 
@@ -27,17 +29,18 @@ from models.tokens import prompt_ids
 from records.rows import Message
 
 VLLM_ROWS = 512
-"""vLLM schedules rows itself, the better the more there are; yet what is written must be kept now and then."""
+"""vLLM schedules rows itself, the better the more there are; yet what is written must be kept now
+and then."""
 SLOTS_FULL = 8
-"""Times that our own loop fills its slots between two such keepings: what is left at the end of each leaves slots empty."""
+"""Times that our own loop fills its slots between two such keepings: what is left at the end of
+each leaves slots empty."""
 
 
 class Generated(NamedTuple):
     text: str
     num_tokens: int
-    finish_reason: Literal[
-        "stop", "length"
-    ]  # "stop" when an end token was written, "length" when the limit cut it
+    # "stop" when an end token was written, "length" when the limit cut it.
+    finish_reason: Literal["stop", "length"]
     ids: tuple[int, ...] = ()  # of the text, without the end token
     end: int | None = None  # the end token that was written
 
@@ -53,10 +56,14 @@ def generate(
     label: str = "generating",
     synced_ranks: bool = False,
 ) -> list[Generated]:
-    """One completion a prompt, in the order given. `config.batch_size` of them are written at once; one that ends leaves its place to the next.
+    """One completion a prompt, in the order given.
 
-    `starts` are first words that the assistant is given and goes on from; texts and token counts are of what it adds.
-    `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model whose weights are sharded (ZeRO-3).
+    `config.batch_size` of them are written at once; one that ends leaves its place to the next.
+
+    `starts` are first words that the assistant is given and goes on from; texts and token counts
+    are of what it adds. `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in
+    step for a model whose weights are sharded (ZeRO-3). A terminal shows how far it is, under
+    `label`; nothing where that is empty.
     """
     given = (
         [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts]
@@ -91,11 +98,15 @@ def generate_from(
     label: str = "generating",
     synced_ranks: bool = False,
 ) -> list[Generated]:
-    """The same from token ids, for a model whose chat template is not one of conversations (a guard model). `ends` are the tokens that
-    end what it writes."""
+    """The same from token ids, for a model whose chat template is not one of conversations (a guard
+    model). `ends` are the tokens that end what it writes."""
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     with tqdm(
-        total=len(ids), desc=label, unit="answer", disable=not sys.stderr.isatty(), leave=False
+        total=len(ids),
+        desc=label,
+        unit="answer",
+        disable=not (label and sys.stderr.isatty()),
+        leave=False,
     ) as bar:
         if isinstance(model, VllmEngine):
             written = _in_batches(

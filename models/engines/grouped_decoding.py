@@ -1,8 +1,10 @@
-"""Decoding on a CPU without copying the cache: query heads that share a key-value head attend as one query of several rows.
+"""Decoding on a CPU without copying the cache: query heads that share a key-value head attend as
+one query of several rows.
 
-transformers repeats keys and values for every query head before it attends, at every token: for a model with three query heads to a
-key-value head that is three copies of the whole cache a layer. A decoded token has one query a head, so the heads of a group can
-stand where query positions do, and `scaled_dot_product_attention` reads the cache as it is. The products are the same.
+transformers repeats keys and values for every query head before it attends, at every token: for a
+model with three query heads to a key-value head that is three copies of the whole cache a layer. A
+decoded token has one query a head, so the heads of a group can stand where query positions do, and
+`scaled_dot_product_attention` reads the cache as it is. The products are the same.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ NAME = "primum_grouped"
 
 def decode_grouped(model: Any) -> None:
     """Switch a model that attends through `sdpa` on a CPU; others are left as they are."""
-    from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
-    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
+    # Costs a second, and only a model's process needs it.
+    from transformers import AttentionInterface  # noqa: PLC0415
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415
 
     fits = (
         getattr(model, "_supports_attention_backend", False)
@@ -50,7 +53,8 @@ def _attention(
         or options.get("softcap")
         or options.get("s_aux") is not None
     ):
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
+        # Loaded with the model.
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415
 
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options

@@ -1,6 +1,8 @@
-"""What a batch of prompts costs before its first new token: the beginning that all share is computed once, and the head reads rows that lie together.
+"""What a batch of prompts costs before its first new token: the beginning that all share is
+computed once, and the head reads rows that lie together.
 
-Chat formats and system prompts make every prompt of a batch begin with the same tokens; with short requests that is half of them.
+Chat formats and system prompts make every prompt of a batch begin with the same tokens; with short
+requests that is half of them.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.packed_attention import why_no_layout
 
 WORTH = 8
@@ -21,7 +23,8 @@ WORTH = 8
 
 
 def shared_start(model: Any, ids: list[list[int]], length: int) -> int:
-    """How many first tokens of all rows to compute once: never a whole row, none where the architecture would notice padding behind them.
+    """How many first tokens of all rows to compute once: never a whole row, none where the
+    architecture would notice padding behind them.
 
     `length` is the longest row with what will be added to it.
     """
@@ -47,8 +50,9 @@ def prefilled(model: Any, start: list[int], rows: int) -> DynamicCache:
 def dense_head(model: Any) -> Iterator[None]:
     """Hand the language-model head contiguous states.
 
-    `generate` hands it the last place of every row of a long batch, a strided view. For such a view and frozen weights torch does not fold
-    rows into one product but copies the head's matrix once a row: 3.6 GB and 6 s for 64 rows of SmolLM2 on two cores.
+    `generate` hands it the last place of every row of a long batch, a strided view. For such a view
+    and frozen weights torch does not fold rows into one product but copies the head's matrix once a
+    row: 3.6 GB and 6 s for 64 rows of SmolLM2 on two cores.
     """
     hook = (
         unwrapped(model)

@@ -1,7 +1,8 @@
 """Matrices of linear layers laid out for a CPU's products once, not at every token.
 
-For the few rows of a decoded batch torch hands a weight to oneDNN or MKL as it lies, and they reorder it before each product: in
-bfloat16 that is as long as the product itself. The layouts are those that torch's own compiler prepares for frozen weights.
+For the few rows of a decoded batch torch hands a weight to oneDNN or MKL as it lies, and they
+reorder it before each product: in bfloat16 that is as long as the product itself. The layouts are
+those that torch's own compiler prepares for frozen weights.
 """
 
 from __future__ import annotations
@@ -19,15 +20,18 @@ from models.layout.arithmetic import cpu_multiplies_bf16
 from models.memory.lean_layers import is_gated_mlp
 
 ROOM, MOST_BYTES = 0.25, 4e9
-"""Of the memory that is free, and at most, what the copies may take; a larger model multiplies its weights as they lie."""
+"""Of the memory that is free, and at most, what the copies may take; a larger model multiplies its
+weights as they lie."""
 
 
 @contextmanager
 def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
-    """Within it, the model's linear layers multiply prepared weights: in bfloat16 whatever they are given, in float32 `rows` rows.
+    """Within it, the model's linear layers multiply prepared weights: in bfloat16 whatever they are
+    given, in float32 `rows` rows.
 
-    Weights must not change meanwhile. They are prepared anew each time: peft and DeepSpeed change them in ways that leave no trace to know
-    an old copy by. A model that is not on a CPU, or whose copy would not fit, is left as it is.
+    Weights must not change meanwhile. They are prepared anew each time: peft and DeepSpeed change
+    them in ways that leave no trace to know an old copy by. A model that is not on a CPU, or whose
+    copy would not fit, is left as it is.
     """
     changed: list[nn.Module] = []
     try:
@@ -119,7 +123,9 @@ def _in_bfloat16(packed: Tensor, bias: Tensor | None, x: Tensor) -> Any:
 
 
 def _gated_in_bfloat16(mlp: Any, gate: Tensor, up: Tensor, x: Tensor) -> Any:
-    """Activation and product in the passes that write the matrices' products: rounded once, where they were rounded three times."""
+    """Activation and product in the passes that write the matrices' products: rounded once, where
+    they were rounded three times.
+    """
     active = torch.ops.mkldnn._linear_pointwise(x, gate, mlp.gate_proj.bias, "swish", [], "")
     return mlp.down_proj(
         torch.ops.mkldnn._linear_pointwise.binary(x, active, up, mlp.up_proj.bias, "mul")

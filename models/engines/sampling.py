@@ -12,10 +12,12 @@ SEED_RANGE = 2**63 - 1
 
 
 class SeededSampling(LogitsProcessor):
-    """Sampling as an arg-max: logits / temperature, cut to top_p, plus Gumbel noise from one generator per row.
+    """Sampling as an arg-max: logits / temperature, cut to top_p, plus Gumbel noise from one
+    generator per row.
 
-    arg max(log p + Gumbel) is a draw from p (Maddison et al., arXiv 1411.0030), so greedy decoding of the result samples exactly,
-    and a row's draws depend on its own seed alone. Generators are on `device`, where the noise is wanted.
+    arg max(log p + Gumbel) is a draw from p (Maddison et al., arXiv 1411.0030), so greedy decoding
+    of the result samples exactly, and a row's draws depend on its own seed alone. Generators are on
+    `device`, where the noise is wanted.
     """
 
     def __init__(
@@ -44,5 +46,8 @@ class SeededSampling(LogitsProcessor):
 
 
 def largest(scores: Tensor) -> Tensor:
-    """(n,) the first of the largest of each row. `max` does it in a tenth of `argmax`'s time on a CPU, where a row has a vocabulary."""
+    """(n,) the first of the largest of each row.
+
+    `max` does it in a tenth of `argmax`'s time on a CPU, where a row has a vocabulary.
+    """
     return scores.max(-1).indices

@@ -1,7 +1,9 @@
-"""Completions by a loop of our own: slots that rows enter, leave when they have ended, and leave to the next.
+"""Completions by a loop of our own: slots that rows enter, leave when they have ended, and leave to
+the next.
 
-A batch of `generate` is as long as its longest completion. Here a short refusal costs what it is long: its slot is given to a waiting
-row. Rows of like length share a cache; logits are made of the last place of a row only.
+A batch of `generate` is as long as its longest completion. Here a short refusal costs what it is
+long: its slot is given to a waiting row. Rows of like length share a cache; logits are made of the
+last place of a row only.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.engines.prefill import WORTH
 from models.engines.prepacked import prepacked
 from models.engines.sampling import SeededSampling, largest
@@ -22,9 +24,11 @@ from models.layout.logps import transforms_logits
 from models.layout.packed_attention import why_no_layout
 
 LIKE = 2.0
-"""Longest to shortest of the rows that share a cache, with what they may write: all of its slots are as long as the longest."""
+"""Longest to shortest of the rows that share a cache, with what they may write: all of its slots
+are as long as the longest."""
 REFILL = 8
-"""One of so many slots must be free before rows are admitted: a pass over few rows costs nearly what one over many does."""
+"""One of so many slots must be free before rows are admitted: a pass over few rows costs nearly
+what one over many does."""
 ADMITTED_TOKENS = 8192
 """Of one pass, padding counted."""
 SHRINK = 0.75
@@ -32,7 +36,9 @@ SHRINK = 0.75
 
 
 class Decoding(NamedTuple):
-    """What is asked of the loop: token limit, the tokens that end a row, slots, and how a token is chosen."""
+    """What is asked of the loop: token limit, the tokens that end a row, slots, and how a token is
+    chosen.
+    """
 
     max_new_tokens: int
     ends: frozenset[int]
@@ -42,7 +48,9 @@ class Decoding(NamedTuple):
 
 
 def why_plain(model: Any, longest: int) -> str | None:
-    """Why rows of up to `longest` tokens, completions counted, are left to transformers' own loop; None where they are not."""
+    """Why rows of up to `longest` tokens, completions counted, are left to transformers' own loop;
+    None where they are not.
+    """
     plain = unwrapped(model)
     config = plain.config
     text = config.get_text_config()
@@ -74,7 +82,9 @@ def decode(model: Any, rows: Sequence[list[int]], asked: Decoding) -> list[list[
 
 
 def _groups(rows: Sequence[list[int]], new: int) -> Iterator[list[int]]:
-    """Numbers of rows, shortest first, cut where a row is too long to share a cache with the first."""
+    """Numbers of rows, shortest first, cut where a row is too long to share a cache with the
+    first.
+    """
     group: list[int] = []
     for number in sorted(range(len(rows)), key=lambda i: (len(rows[i]), i)):
         if group and len(rows[number]) + new > LIKE * (len(rows[group[0]]) + new):
@@ -108,9 +118,8 @@ class _Loop:
         self.slots = Slots(count, places, device=self.device, dtype=self.head.weight.dtype)
         self.in_slot: list[int | None] = [None] * count
         self.tokens = torch.zeros(count, 1, dtype=torch.long, device=self.device)
-        self.places = torch.zeros(
-            count, dtype=torch.long, device=self.device
-        )  # of the token that comes next
+        # Of the token that comes next.
+        self.places = torch.zeros(count, dtype=torch.long, device=self.device)
         self.shared = self._compute_start(group)
 
     def run(self) -> None:
@@ -124,7 +133,9 @@ class _Loop:
         return [slot for slot, row in enumerate(self.in_slot) if row is not None]
 
     def _compute_start(self, group: list[int]) -> int:
-        """Keys and values of what all rows begin with, which never is a whole row; how many tokens that is."""
+        """Keys and values of what all rows begin with, which never is a whole row; how many tokens
+        that is.
+        """
         ids = [self.rows[number] for number in group]
         same = sum(
             1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False))

@@ -1,10 +1,13 @@
-"""A static cache for rows that are being written: each has a slot, which the next row takes when it has ended.
+"""A static cache for rows that are being written: each has a slot, which the next row takes when it
+has ended.
 
-Keys and values of a slot start at place 0, without padding before them. What all rows begin with is computed once, apart, and copied
-into each slot. A decoded token has one query a head, so the heads that share a key-value head stand where query positions do, and
-`scaled_dot_product_attention` reads the cache as it lies.
+Keys and values of a slot start at place 0, without padding before them. What all rows begin with is
+computed once, apart, and copied into each slot. A decoded token has one query a head, so the heads
+that share a key-value head stand where query positions do, and `scaled_dot_product_attention` reads
+the cache as it lies.
 
-S = slots, C = places of a slot, H = query heads, K = key-value heads, D = head size, P = tokens that all rows begin with.
+S = slots, C = places of a slot, H = query heads, K = key-value heads, D = head size, P = tokens
+that all rows begin with.
 """
 
 from __future__ import annotations
@@ -33,9 +36,8 @@ class Slots:
         self.start: dict[
             int, tuple[Tensor, Tensor]
         ] = {}  # by layer, (1, K, P, D) of what all rows begin with
-        self.hidden = torch.full(
-            (count, 1, 1, places), float("-inf"), dtype=dtype, device=device
-        )  # 0 where a slot has a token
+        # 0 where a slot has a token.
+        self.hidden = torch.full((count, 1, 1, places), float("-inf"), dtype=dtype, device=device)
 
     def write(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
         """Rows of (n, K, T, D) from place 0 on."""
@@ -66,7 +68,9 @@ class Pass(ABC):
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
     ) -> Tensor:
-        """(n, H, T, D) from queries (n, H, T, D), keys and values (n, K, T, D) of the tokens that are new."""
+        """(n, H, T, D) from queries (n, H, T, D), keys and values (n, K, T, D) of the tokens that
+        are new.
+        """
 
 
 class Start(Pass):
@@ -90,7 +94,9 @@ class Start(Pass):
 
 
 class Admission(Pass):
-    """Of rows that enter slots, from where they part from the start that all share; shorter ones are padded behind."""
+    """Of rows that enter slots, from where they part from the start that all share; shorter ones
+    are padded behind.
+    """
 
     def __init__(self, slots: Slots, numbers: Tensor, shared: int, width: int) -> None:
         self.slots, self.numbers = slots, numbers
@@ -137,7 +143,10 @@ class Next(Pass):
 
 
 def inputs_of(ids: Tensor, positions: Tensor, step: Pass) -> dict[str, Any]:
-    """Keyword arguments of a decoder's forward. The mask of four dimensions keeps transformers from building one of its own."""
+    """Keyword arguments of a decoder's forward.
+
+    The mask of four dimensions keeps transformers from building one of its own.
+    """
     mark = torch.zeros(1, 1, 1, 1, device=ids.device)
     return {
         "input_ids": ids,
@@ -151,8 +160,9 @@ def inputs_of(ids: Tensor, positions: Tensor, step: Pass) -> dict[str, Any]:
 @contextmanager
 def attending_slots(plain: Any) -> Iterator[None]:
     """Within it, the model's attention reads and fills slots."""
-    from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
-    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
+    # Costs a second, and only a model's process needs it.
+    from transformers import AttentionInterface  # noqa: PLC0415
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415
 
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,4 +1,5 @@
-"""A policy that vLLM answers for, in a process and a Python of its own: vLLM and the training libraries pin versions that exclude each other.
+"""A policy that vLLM answers for, in a process and a Python of its own: vLLM and the training
+libraries pin versions that exclude each other.
 
 Token ids go in and come out, so that the same function tokenises prompts for every engine.
 """
@@ -15,7 +16,7 @@ from typing import IO, Any, cast
 
 import torch
 
-from models.config import GenerationConfig, ModelConfig, VllmConfig
+from models.config import Engine, GenerationConfig, ModelConfig, VllmConfig
 from models.engines import vllm_worker
 from models.engines.decoding import own_generation_config
 from models.loading.load import model_location
@@ -27,8 +28,15 @@ _SECRETS = ("WANDB_API_KEY",)
 
 
 def vllm_version(config: VllmConfig) -> str:
-    """Of the vLLM that `config.python` has; takes a fraction of a second, since nothing of it is imported. Raises ResourceError for none."""
-    how = "make one with `python -m venv .venv-vllm && .venv-vllm/bin/pip install vllm`, or set the engines to transformers"
+    """Of the vLLM that `config.python` has; takes a fraction of a second, since nothing of it is
+    imported.
+
+    Raises ResourceError for none.
+    """
+    how = (
+        "make one with `python -m venv .venv-vllm && .venv-vllm/bin/pip install vllm`, or set the "
+        "engines to transformers"
+    )
     try:
         found = subprocess.run(
             [config.python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60
@@ -43,10 +51,19 @@ def vllm_version(config: VllmConfig) -> str:
     return found.stdout.strip()
 
 
+def engine_name(engine: Engine, config: VllmConfig) -> str:
+    """What wrote completions, for records: `transformers`, or vllm with its version.
+
+    Raises ResourceError where it is not there.
+    """
+    return f"vllm {vllm_version(config)}" if engine == "vllm" else engine
+
+
 class VllmEngine:
     """Answers like a model under `models.generate.generate`; close it to free the GPU.
 
-    `gpus` are those that it may use, one tensor-parallel part each; none is the CPU. `log` takes what vLLM prints.
+    `gpus` are those that it may use, one tensor-parallel part each; none is the CPU. `log` takes
+    what vLLM prints.
     """
 
     def __init__(
@@ -96,7 +113,9 @@ class VllmEngine:
     def complete(
         self, ids: list[list[int]], config: GenerationConfig, ends: list[int], seeds: list[int]
     ) -> list[list[int]]:
-        """The tokens that each prompt is answered with, the one of `ends` included that was written."""
+        """The tokens that each prompt is answered with, the one of `ends` included that was
+        written.
+        """
         sampling = {
             "max_tokens": config.max_new_tokens,
             "temperature": config.temperature,
@@ -141,7 +160,9 @@ class VllmEngine:
 
 
 def _environment(gpus: list[int]) -> dict[str, str]:
-    """Ours, without secrets that vLLM has no use for, without telemetry, and with this rank's GPUs only."""
+    """Ours, without secrets that vLLM has no use for, without telemetry, and with this rank's GPUs
+    only.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
     environment |= {
         "VLLM_NO_USAGE_STATS": "1",

@@ -1,8 +1,12 @@
-"""vLLM behind a pipe. Run by the Python that vLLM is installed in, which knows nothing of Primum: `python -I vllm_worker.py`.
+"""vLLM behind a pipe.
 
-Reads JSON lines and answers each with one. First {"vllm": arguments of vllm.LLM}, answered by {"ready": vLLM's version}; then
-{"prompts": token ids of each, "sampling": arguments of vllm.SamplingParams, "seeds": one a prompt}, answered by {"rows": token ids
-that were added to each}. What fails is answered by {"error": ...}. Ends with its input.
+Run by the Python that vLLM is installed in, which knows nothing of Primum: `python -I
+vllm_worker.py`.
+
+Reads JSON lines and answers each with one. First {"vllm": arguments of vllm.LLM}, answered by
+{"ready": vLLM's version}; then {"prompts": token ids of each, "sampling": arguments of
+vllm.SamplingParams, "seeds": one a prompt}, answered by {"rows": token ids that were added to
+each}. What fails is answered by {"error": ...}. Ends with its input.
 """
 
 from __future__ import annotations
@@ -18,9 +22,8 @@ from typing import Any
 
 
 def main() -> None:
-    if (
-        os.getpid() == os.getpgrp()
-    ):  # registered first, so called last: nothing that vLLM has started may keep the GPU
+    # Registered first, so called last: nothing that vLLM has started may keep the GPU.
+    if os.getpid() == os.getpgrp():
         atexit.register(os.killpg, 0, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # vLLM and what it loads print to standard output
@@ -30,7 +33,8 @@ def main() -> None:
 
 def answered(requests: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     try:
-        import vllm  # type: ignore[import-not-found]  # noqa: PLC0415  only this file's own Python has it
+        # Only this file's own Python has it.
+        import vllm  # type: ignore[import-not-found]  # noqa: PLC0415
 
         model = vllm.LLM(**next(requests)["vllm"])
         yield {"ready": vllm.__version__}

@@ -1,11 +1,13 @@
-"""Attention over a packed row on a CPU: a block of queries at a time, against every key that one of them may look back at.
+"""Attention over a packed row on a CPU: a block of queries at a time, against every key that one of
+them may look back at.
 
-torch's own attention for CPUs knows rectangles only, and in half precision its backward pass runs at a fraction of the rate of matrix
-products. Here a block is a few large products. Scores are not kept: the backward pass makes a block's again from its queries and
-keys (as Dao et al. 2022 do, https://arxiv.org/abs/2205.14135, section 3.1), so memory grows with T and not with T squared.
+torch's own attention for CPUs knows rectangles only, and in half precision its backward pass runs
+at a fraction of the rate of matrix products. Here a block is a few large products. Scores are not
+kept: the backward pass makes a block's again from its queries and keys (as Dao et al. 2022 do,
+https://arxiv.org/abs/2205.14135, section 3.1), so memory grows with T and not with T squared.
 
-T = tokens of the packed row, H = query heads, K = key-value heads (H / K query heads read one), D = head size, L = queries of a
-block, N = keys that it sees.
+T = tokens of the packed row, H = query heads, K = key-value heads (H / K query heads read one), D =
+head size, L = queries of a block, N = keys that it sees.
 """
 
 from __future__ import annotations
@@ -20,16 +22,16 @@ from models.layout.mask_blocks import sees
 from models.layout.packing import Packed
 
 BLOCK_BYTES = 256
-"""Queries of a block times the size of a number: 128 in bfloat16, 64 in float32. Larger blocks compute more that is hidden, smaller
-ones are slower products; 128 and 64 were the fastest of 32, 64, 96, 128, 192 and 256 (SmolLM2's heads, AMD EPYC)."""
+"""Queries of a block times the size of a number: 128 in bfloat16, 64 in float32. Larger blocks
+compute more that is hidden, smaller ones are slower products; 128 and 64 were the fastest of 32,
+64, 96, 128, 192 and 256 (SmolLM2's heads, AMD EPYC)."""
 
 
 class Block(NamedTuple):
     start: int
     end: int
-    keys: (
-        Tensor | slice
-    )  # (N,) places: first those that all its queries see, then those that some see
+    # (N,) places: first those that all its queries see, then those that some see.
+    keys: Tensor | slice
     hidden: Tensor  # (L, keys that some see) minus infinity where a query does not see one, else 0
 
 
@@ -38,20 +40,21 @@ def blocked_attention(
 ) -> Tensor:
     """softmax(scale Q K^T) V along the layout's paths.
 
-    query: (1, H, T, D); key, value: (1, K, T, D), all of one type. Gives (1, H, T, D). What the rows that share a key send back to it
-    is added up in float32, whatever the type.
+    query: (1, H, T, D); key, value: (1, K, T, D), all of one type. Gives (1, H, T, D). What the
+    rows that share a key send back to it is added up in float32, whatever the type.
     """
     return _BlockedAttention.apply(query, key, value, packed.subtree_end, scale)
 
 
 @lru_cache(maxsize=1)
 def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
-    """Built once a batch (a tensor is its own key) and used by every layer, forwards and backwards."""
+    """Built once a batch (a tensor is its own key) and used by every layer, forwards and
+    backwards.
+    """
     size, places = BLOCK_BYTES // dtype.itemsize, torch.arange(len(ends))
     blocks = []
-    with torch.inference_mode(
-        False
-    ):  # kept for later passes, which may need it for their gradients
+    # Kept for later passes, which may need it for their gradients.
+    with torch.inference_mode(False):
         for start in range(0, len(ends), size):
             end = min(start + size, len(ends))
             before = places[:start]
@@ -129,7 +132,9 @@ def _weights(queries: Tensor, keys: Tensor, block: Block) -> Tensor:
 
 
 def _of_block(x: Tensor, block: Block, key_heads: int) -> Tensor:
-    """(H, T, D) to (K, H / K x L, D): the queries that read one key-value head are rows of one matrix."""
+    """(H, T, D) to (K, H / K x L, D): the queries that read one key-value head are rows of one
+    matrix.
+    """
     return x[:, block.start : block.end].reshape(key_heads, -1, x.shape[-1])
 
 

@@ -1,4 +1,6 @@
-"""How token rows become a batch that a model can read: packed where the architecture allows it, padded where it does not."""
+"""How token rows become a batch that a model can read: packed where the architecture allows it,
+padded where it does not.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,16 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from models.layout.logps import Rows, collate
-from models.layout.packed_attention import use_packed_attention, why_not_packed
+from models.layout.packed_attention import why_not_packed
 from models.layout.packing import pack
 from models.tokens import TokenRow
 
 
 class Collation(NamedTuple):
-    """Called with rows, gives their batch. Either layout gives the same log-probabilities and gradients."""
+    """Called with rows, gives their batch.
+
+    Either layout gives the same log-probabilities and gradients.
+    """
 
     pad_token_id: int
     why_padded: str | None
@@ -23,7 +28,9 @@ class Collation(NamedTuple):
         return collate(rows, self.pad_token_id) if self.why_padded else pack(rows)
 
     def tokens(self, rows: Sequence[TokenRow]) -> int:
-        """Tokens that rows which stay together take in a batch: one row, or the two of a pair, whose prompt counts once where it is shared."""
+        """Tokens that rows which stay together take in a batch: one row, or the two of a pair,
+        whose prompt counts once where it is shared.
+        """
         lengths = [len(row.input_ids) for row in rows]
         if self.why_padded:
             return len(rows) * max(lengths)
@@ -33,10 +40,10 @@ class Collation(NamedTuple):
 
 
 def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
-    """The layout for this model, which is made ready for it."""
+    """The layout that this model can read once `models.memory.prepare` has changed it; here it
+    stays as it is.
+    """
     reason = why_not_packed(model, max_length)
-    if not reason:
-        use_packed_attention(model)
     return Collation(
         pad_token_id, reason and f"rows are padded, shared prompts computed twice: {reason}"
     )

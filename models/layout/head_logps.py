@@ -1,10 +1,11 @@
 """log softmax(W h)[target] of a language-model head, without logits of the whole vocabulary.
 
-The vocabulary is gone through a block of words at a time; the softmax's sum, and with it the gradient for h, is carried from block to
-block (Milakov and Gimelshein 2018, https://arxiv.org/abs/1805.02867). A token's log-probability depends on its own state only, so that
-gradient, W[target] - softmax(W h)^T W, is made in the forward pass, while the logits are there; any loss just scales it. Logits of a
-block stay in a CPU's cache and in memory that is used again; those of 512 whole rows were new memory each time, which the system clears
-first.
+The vocabulary is gone through a block of words at a time; the softmax's sum, and with it the
+gradient for h, is carried from block to block (Milakov and Gimelshein 2018,
+https://arxiv.org/abs/1805.02867). A token's log-probability depends on its own state only, so that
+gradient, W[target] - softmax(W h)^T W, is made in the forward pass, while the logits are there; any
+loss just scales it. Logits of a block stay in a CPU's cache and in memory that is used again; those
+of 512 whole rows were new memory each time, which the system clears first.
 
 N = tokens, H = hidden size, V = vocabulary. Natural logs.
 """
@@ -24,8 +25,9 @@ from models.layout.arithmetic import autocast_dtype
 CHUNK_TOKENS = 512
 """Of a head that is called as a module."""
 AT_ONCE = {"cpu": (1024, 2048), "cuda": (8192, 4096)}
-"""Tokens and words of a block. On a CPU 8 MB in float32, which a shared cache holds: blocks of 1024 to 8192 words took as long to a tenth
-(SmolLM2, AMD EPYC). A GPU wants products large enough for the calls around them; not measured there."""
+"""Tokens and words of a block. On a CPU 8 MB in float32, which a shared cache holds: blocks of 1024
+to 8192 words took as long to a tenth (SmolLM2, AMD EPYC). A GPU wants products large enough for the
+calls around them; not measured there."""
 
 
 def head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:
@@ -91,7 +93,9 @@ class _HeadLogps(torch.autograd.Function):
 def _over_vocabulary(
     states: Tensor, weight: Tensor, targets: Tensor, with_mean: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """(n,) logits of the targets, (n,) log of the summed exponentials, (n, H) mean of W's rows under the softmax."""
+    """(n,) logits of the targets, (n,) log of the summed exponentials, (n, H) mean of W's rows
+    under the softmax.
+    """
     wide = _wide(states.dtype)
     chosen = torch.empty(len(states), dtype=wide, device=states.device)
     top, total = torch.full_like(chosen[:, None], -math.inf), torch.zeros_like(chosen[:, None])
@@ -116,7 +120,9 @@ def _for_weight(
     gradient: Tensor,
     dtype: torch.dtype,
 ) -> Tensor:
-    """(V, H): the sum over tokens of gradient (one-hot of the target - softmax(W h)) h^T, the softmax computed again."""
+    """(V, H): the sum over tokens of gradient (one-hot of the target - softmax(W h)) h^T, the
+    softmax computed again.
+    """
     total = torch.zeros(weight.shape, dtype=_wide(dtype), device=weight.device)
     with torch.autocast(states.device.type, enabled=False):
         for part in _cut(len(states), AT_ONCE[states.device.type][0]):
@@ -158,7 +164,11 @@ def _sharded(head: Any) -> bool:
 
 
 def _num_chunks(head: Any, targets: Tensor) -> int:
-    """Calls of the head. ZeRO-3 gathers its weights from all ranks at each call, so every rank makes as many; the last may be empty."""
+    """Calls of the head.
+
+    ZeRO-3 gathers its weights from all ranks at each call, so every rank makes as many; the last
+    may be empty.
+    """
     count = math.ceil(len(targets) / CHUNK_TOKENS)
     if not _sharded(head):
         return count

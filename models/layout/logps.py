@@ -1,7 +1,7 @@
 """Log-probabilities of completions, without ever holding logits for prompt tokens.
 
-B = rows, T = tokens of the longest row (of the packed row, where rows are packed), N = completion tokens in the batch, H = hidden size,
-V = vocabulary. Natural logs.
+B = rows, T = tokens of the longest row (of the packed row, where rows are packed), N = completion
+tokens in the batch, H = hidden size, V = vocabulary. Natural logs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.head_logps import head_logps, select_logps
 from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
@@ -63,14 +63,15 @@ def collate(rows: list[TokenRow], pad_token_id: int) -> Batch:
 def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
     """Log-probability of every completion token, flat over the batch, and the row each belongs to.
 
-    Returns (N,) log-probs and (N,) row numbers, row by row. The head runs on the N positions that predict a completion token only,
-    and its logits are not kept (models/layout/head_logps.py), so memory does not grow with T times V. At another temperature they are of
-    softmax(logits / temperature), which completions drawn at it come from.
+    Returns (N,) log-probs and (N,) row numbers, row by row. The head runs on the N positions that
+    predict a completion token only, and its logits are not kept (models/layout/head_logps.py), so
+    memory does not grow with T times V. At another temperature they are of softmax(logits /
+    temperature), which completions drawn at it come from.
     """
     plain = unwrapped(model)
     if isinstance(batch, Packed):
         inputs, predictors, targets, rows = (
-            packed_inputs(batch),
+            packed_inputs(batch, plain),
             batch.predictors,
             batch.targets,
             batch.target_rows,
@@ -92,9 +93,10 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
         return select_logps(
             plain(**inputs).logits.flatten(0, 1).index_select(0, predictors) / temperature, targets
         ), rows
+    # (N, H)
     states = (
         plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)
-    )  # (N, H)
+    )
     return head_logps(head, states if temperature == 1 else states / temperature, targets), rows
 
 
@@ -107,6 +109,8 @@ def completion_logps(model: Any, batch: Rows) -> Tensor:
 
 
 def transforms_logits(config: Any) -> bool:
-    """Whether the model does more after its head than a matrix product, so that only the model itself gives its logits."""
+    """Whether the model does more after its head than a matrix product, so that only the model
+    itself gives its logits.
+    """
     text = config.get_text_config()
     return any(getattr(text, name, None) for name in _LOGIT_TRANSFORMS)

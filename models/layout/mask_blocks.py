@@ -1,7 +1,9 @@
-"""Which blocks of keys a block of queries sees, from the intervals of a packed row: no T x T tensor is made.
+"""Which blocks of keys a block of queries sees, from the intervals of a packed row: no T x T tensor
+is made.
 
-Token k is looked back at by the places from k up to `subtree_end[k]`. For two blocks of BLOCK places it is thus enough to know the
-nearest and the furthest end of the keys. T = tokens of the packed row, n = blocks.
+Token k is looked back at by the places from k up to `subtree_end[k]`. For two blocks of BLOCK
+places it is thus enough to know the nearest and the furthest end of the keys. T = tokens of the
+packed row, n = blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ LEAST = 2
 """Blocks of the shortest row: a size of one would be compiled as a variant of its own."""
 HIDDEN, PARTLY, WHOLE = 0, 1, 2
 BYTES_A_PAIR = 45
-"""Of two blocks on a GPU: one here, and at the peak four tables of four bytes with what sorting one of them takes."""
+"""Of two blocks on a GPU: one here, and at the peak four tables of four bytes with what sorting one
+of them takes."""
 
 
 def sees(query: Tensor, key: Tensor, subtree_end: Tensor) -> Tensor:
@@ -30,7 +33,9 @@ def sees(query: Tensor, key: Tensor, subtree_end: Tensor) -> Tensor:
 
 
 def mask_blocks(subtree_end: Tensor) -> Tensor:
-    """(n, n) uint8: whether block q of queries sees nothing (0), a part (1) or the whole (2) of block k of keys."""
+    """(n, n) uint8: whether block q of queries sees nothing (0), a part (1) or the whole (2) of
+    block k of keys.
+    """
     tokens = len(subtree_end)
     count = max(LEAST, -(-tokens // BLOCK))
     ends = F.pad(subtree_end, (0, count * BLOCK - tokens)).view(count, BLOCK)
@@ -49,7 +54,8 @@ def mask_blocks(subtree_end: Tensor) -> Tensor:
 
 def block_mask(blocks: Tensor, subtree_end: Tensor) -> BlockMask:
     """The mask of a packed row, made on the row's device without waiting for it."""
-    from torch.nn.attention.flex_attention import BlockMask  # noqa: PLC0415  costs a second, and only a GPU needs it
+    # Costs a second, and only a GPU needs it.
+    from torch.nn.attention.flex_attention import BlockMask  # noqa: PLC0415
 
     def visible(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         return sees(query, key, subtree_end)
@@ -65,6 +71,8 @@ def block_mask(blocks: Tensor, subtree_end: Tensor) -> BlockMask:
 
 
 def _listed(wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """How many blocks of each row are wanted, (1, 1, n), and all blocks with those first, (1, 1, n, n)."""
+    """How many blocks of each row are wanted, (1, 1, n), and all blocks with those first, (1, 1, n,
+    n).
+    """
     order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
     return wanted.sum(1, dtype=torch.int32)[None, None], order.to(torch.int32)[None, None]

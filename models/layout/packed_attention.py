@@ -1,6 +1,8 @@
-"""Attention over a packed row, through transformers' own registry of attention functions: no model code is copied.
+"""Attention over a packed row, through transformers' own registry of attention functions: no model
+code is copied.
 
-On a CPU the layout is computed a block of queries at a time (models/layout/blocked_attention.py), on a GPU it is a FlexAttention block mask.
+On a CPU the layout is computed a block of queries at a time (models/layout/blocked_attention.py),
+on a GPU it is a FlexAttention block mask.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
 from models.layout.mask_blocks import block_mask
@@ -24,15 +26,19 @@ NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
 KERNEL = {"FORCE_USE_FLEX_ATTENTION": True}
-"""Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some ratios of heads (pytorch#185349)."""
+"""Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some
+ratios of heads (pytorch#185349)."""
 LEAST_HEAD = 16
 """The smallest head size that FlexAttention's kernels compute."""
 VARIANTS = 64
-"""Compiled variants that a process may hold: of gradients or none, of types, of head shapes. Dynamo's own limit is 8."""
+"""Compiled variants that a process may hold: of gradients or none, of types, of head shapes.
+Dynamo's own limit is 8."""
 
 
 def why_not_packed(model: Any, max_length: int) -> str | None:
-    """Why rows of up to `max_length` tokens cannot be packed for this architecture on this machine; None when they can."""
+    """Why rows of up to `max_length` tokens cannot be packed for this architecture on this machine;
+    None when they can.
+    """
     return why_no_layout(model, max_length) or _why_no_kernel(model)
 
 
@@ -42,11 +48,16 @@ def _why_no_kernel(model: Any) -> str | None:
     size = getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else None)
     if size is None or size >= LEAST_HEAD or not torch.cuda.is_available():
         return None
-    return f"its heads of {size} are smaller than the {LEAST_HEAD} that a GPU's kernels for packed rows take"
+    return (
+        f"its heads of {size} are smaller than the {LEAST_HEAD} that a GPU's kernels for packed "
+        "rows take"
+    )
 
 
 def why_no_layout(model: Any, max_length: int) -> str | None:
-    """Why tokens of this architecture cannot be told what to look back at, wherever it runs; None when they can."""
+    """Why tokens of this architecture cannot be told what to look back at, wherever it runs; None
+    when they can.
+    """
     plain = unwrapped(model)
     config = plain.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
@@ -56,7 +67,10 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
         "recurrent",
         "conv",
     }:
-        return "its layers are recurrent: a state runs through the row and cannot fork after a shared prefix"
+        return (
+            "its layers are recurrent: a state runs through the row and cannot fork after a shared "
+            "prefix"
+        )
     if not getattr(plain, "_supports_attention_backend", False):
         return "its attention is code of its own, which takes no layout from outside"
     if getattr(config, "alibi", False):
@@ -76,16 +90,26 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
 
 def use_packed_attention(model: Any) -> None:
     """Make the model accept packed rows beside ordinary batches, which go on as before."""
-    from transformers import AttentionInterface  # noqa: PLC0415  costs a second, and only a model's process needs it
-    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415  as above
+    # Costs a second, and only a model's process needs it.
+    from transformers import AttentionInterface  # noqa: PLC0415
+    from transformers.masking_utils import AttentionMaskInterface, sdpa_mask  # noqa: PLC0415
 
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
     unwrapped(model).set_attn_implementation(NAME)
 
 
-def packed_inputs(packed: Packed) -> dict[str, Any]:
-    """Keyword arguments of a decoder's forward. The mask of four dimensions is a mark: it keeps transformers from building a T x T one."""
+def packed_inputs(packed: Packed, model: Any) -> dict[str, Any]:
+    """Keyword arguments of the forward of `model`, a plain decoder.
+
+    The mask of four dimensions is a mark: it keeps transformers from building a T x T one. Raises
+    RuntimeError for a model that is not prepared, which would let every token see every other.
+    """
+    if model.config._attn_implementation != NAME:
+        raise RuntimeError(
+            f"{type(model).__name__} is not prepared for packed rows; call "
+            "models.memory.prepare.prepare on it first"
+        )
     return {
         "input_ids": packed.input_ids,
         "position_ids": packed.position_ids,
@@ -114,22 +138,27 @@ def _attention(
             and query.shape[2] > 1
         ):
             raise ModelError(
-                f"{type(module).__name__} does not hand the layout of packed rows to its attention; please report this model"
+                f"{type(module).__name__} does not hand the layout of packed rows to its "
+                "attention; please report this model"
             )
-        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415  loaded with the model
+        # Loaded with the model.
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward  # noqa: PLC0415
 
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **options
         )
     if options.get("softcap") or options.get("s_aux") is not None:
         raise ModelError(
-            f"{type(module).__name__} changes attention scores in a way that packed rows do not serve; please report this model"
+            f"{type(module).__name__} changes attention scores in a way that packed rows do not "
+            "serve; please report this model"
         )
     if dropout:
         raise ModelError(
-            "attention dropout is not offered for packed rows; set the model's attention_dropout to 0"
+            "attention dropout is not offered for packed rows; set the model's attention_dropout "
+            "to 0"
         )
-    # Under autocast rotary positions leave queries and keys in float32, beside values in half precision.
+    # Under autocast rotary positions leave queries and keys in float32, beside values in half
+    # precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     inputs = query.to(dtype), key.to(dtype), value.to(dtype)
@@ -141,15 +170,17 @@ def _attention(
 
 def traced(packed: Packed) -> Traced:
     """What compiled layers are told of a packed row."""
-    on_gpu = packed.subtree_end.is_cuda
-    return Traced(
-        packed.subtree_end, _mask_of(packed.blocks, packed.subtree_end) if on_gpu else None
-    )
+    ends = packed.subtree_end
+    return Traced(ends, _mask_of(packed.blocks, ends) if ends.is_cuda else None)
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:
-    """FlexAttention, compiled. It fails rather than falls back: what is not fused holds T x T scores."""
-    # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a variant to compile.
+    """FlexAttention, compiled.
+
+    It fails rather than falls back: what is not fused holds T x T scores.
+    """
+    # Inputs are of one type already; autocast, and whether it keeps its casts, would each be a
+    # variant to compile.
     with (
         torch.autocast(query.device.type, enabled=False, cache_enabled=False),
         torch._dynamo.config.patch(recompile_limit=VARIANTS),
@@ -167,10 +198,12 @@ def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: floa
 
 @lru_cache(maxsize=1)
 def _compiled_flex() -> Callable[..., Tensor]:
-    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415  costs a second, and only a GPU needs it
+    # Costs a second, and only a GPU needs it.
+    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415
 
     return torch.compile(flex_attention, dynamic=True, fullgraph=True)
 
 
 _mask_of = lru_cache(maxsize=1)(block_mask)
-"""Built once a batch (a tensor is its own key) and used by every layer, forwards and in recomputation."""
+"""Built once a batch (a tensor is its own key) and used by every layer, forwards and in
+recomputation."""

@@ -1,10 +1,12 @@
 """The rows of a batch as one row of tokens: no padding, and every shared prefix once.
 
-Rows that begin alike (chosen and rejected after one prompt, all rows after one system prompt) are laid out as a tree, whose nodes
-are runs of tokens that a set of rows shares. They stand in depth-first order, and a token looks back at itself, at earlier tokens
-of its own run, and at the runs above it; nothing else. Positions are those of the row a token came from.
+Rows that begin alike (chosen and rejected after one prompt, all rows after one system prompt) are
+laid out as a tree, whose nodes are runs of tokens that a set of rows shares. They stand in
+depth-first order, and a token looks back at itself, at earlier tokens of its own run, and at the
+runs above it; nothing else. Positions are those of the row a token came from.
 
-T = tokens in the packed row, B = rows that were packed, M = tokens and N = completion tokens of all rows before packing.
+T = tokens in the packed row, B = rows that were packed, M = tokens and N = completion tokens of all
+rows before packing.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ from models.tokens import TokenRow
 
 
 class Packed(NamedTuple):
-    """Where every token of every row is, what it may look back at, and which places predict completion tokens."""
+    """Where every token of every row is, what it may look back at, and which places predict
+    completion tokens.
+    """
 
     input_ids: Tensor  # (1, T)
     position_ids: Tensor  # (1, T)
     subtree_end: Tensor  # (T,) first place that may no longer look back at this token
-    predictors: Tensor  # (N,) places whose hidden state predicts a completion token, row by row; a shared place may come up twice
+    # (N,) places whose hidden state predicts a completion token, row by row; a shared place may
+    # come up twice
+    predictors: Tensor
     targets: Tensor  # (N,) the tokens predicted
     target_rows: Tensor  # (N,) the row each belongs to
     places: Tensor  # (M,) where each token of each row stands, row by row
@@ -40,7 +46,10 @@ class Packed(NamedTuple):
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """A tensor, or a named tuple of tensors and of named tuples, on that device. From pinned memory a GPU's copies are not waited for."""
+    """A tensor, or a named tuple of tensors and of named tuples, on that device.
+
+    From pinned memory a GPU's copies are not waited for.
+    """
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=device.type == "cuda")
     return (
@@ -51,7 +60,10 @@ def moved(value: Any, device: torch.device) -> Any:
 
 
 def pack(rows: list[TokenRow]) -> Packed:
-    """Lay rows out as a tree of shared prefixes. The rows' order is kept wherever it shows (`target_rows`, `rows`)."""
+    """Lay rows out as a tree of shared prefixes.
+
+    The rows' order is kept wherever it shows (`target_rows`, `rows`).
+    """
     tree = _Tree([row.input_ids for row in rows])
     tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0)
     predictors, targets, target_rows = [], [], []
@@ -93,7 +105,9 @@ class _Tree:
         self.places: list[list[int]] = [[] for _ in rows]
 
     def grow(self, members: list[int], depth: int) -> None:
-        """Write `members` (sorted by their ids, alike up to `depth`) from `depth` on: what they share once, then each branch."""
+        """Write `members` (sorted by their ids, alike up to `depth`) from `depth` on: what they
+        share once, then each branch.
+        """
         first, final = self.rows[members[0]], self.rows[members[-1]]
         shared = depth
         while shared < min(len(first), len(final)) and first[shared] == final[shared]:

@@ -1,7 +1,7 @@
 """Attention over a packed row inside a compiled layer: one node of its graph.
 
-On a GPU the compiler lowers FlexAttention itself. On a CPU the loop over blocks of queries, whose number each batch decides, is an operator
-that the compiler calls and does not look into.
+On a GPU the compiler lowers FlexAttention itself. On a CPU the loop over blocks of queries, whose
+number each batch decides, is an operator that the compiler calls and does not look into.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Traced(NamedTuple):
-    """What a compiled layer is told of a packed row: no sizes and tables that would each be guarded."""
+    """What a compiled layer is told of a packed row: no sizes that would each be guarded."""
 
     subtree_end: Tensor  # (T,)
     mask: BlockMask | None  # on a GPU; made before the layers, once a batch
@@ -27,11 +27,12 @@ class Traced(NamedTuple):
 def traced_attention(
     query: Tensor, key: Tensor, value: Tensor, traced: Traced, scale: float, kernel: dict[str, Any]
 ) -> Tensor:
-    """(1, H, T, D) as of `blocked_attention` and of FlexAttention with these options of its kernel."""
+    """(1, H, T, D) as of `blocked_attention`, or of FlexAttention with these kernel options."""
     if traced.mask is None:
         out: Tensor = _attended(query, key, value, traced.subtree_end, scale)
         return out
-    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415  costs a second, and only a GPU needs it
+    # Costs a second, and only a GPU needs it.
+    from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415
 
     with torch.autocast(query.device.type, enabled=False):
         made = flex_attention(

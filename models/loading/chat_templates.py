@@ -8,28 +8,32 @@ from typing import Any
 from records.errors import ModelError
 
 _CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + "
+    "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
+    "'<|im_start|>assistant\n' }}{% endif %}"
 )
 _LLAMA2 = (
-    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ '[INST] <<SYS>>\n' + m['content'] + '\n<</SYS>>\n\n' }}"
-    "{% elif m['role'] == 'user' %}{{ ('' if loop.index0 > 0 and messages[loop.index0 - 1]['role'] == 'system' else '[INST] ') + m['content'] + ' [/INST]' }}"
-    "{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] + eos_token }}"
-    "{% else %}{{ raise_exception('this format has no role ' + m['role']) }}{% endif %}{% endfor %}"
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ '[INST] "
+    "<<SYS>>\n' + m['content'] + '\n<</SYS>>\n\n' }}{% elif m['role'] == 'user' %}{{ ('' if "
+    "loop.index0 > 0 and messages[loop.index0 - 1]['role'] == 'system' else '[INST] ') + "
+    "m['content'] + ' [/INST]' }}{% elif m['role'] == 'assistant' %}{{ ' ' + m['content'] + "
+    "eos_token }}{% else %}{{ raise_exception('this format has no role ' + m['role']) "
+    "}}{% endif %}{% endfor %}"
 )
 _ALPACA = (
-    "{{ bos_token or '' }}{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] + '\n\n' }}"
-    "{% elif m['role'] == 'user' %}{{ '### Instruction:\n' + m['content'] + '\n\n' }}"
-    "{% elif m['role'] == 'assistant' %}{{ '### Response:\n' + m['content'] + eos_token + '\n\n' }}"
-    "{% else %}{{ raise_exception('this format has no role ' + m['role']) }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"
+    "{{ bos_token or '' }}{% for m in messages %}{% if m['role'] == 'system' %}{{ "
+    "m['content'] + '\n\n' }}{% elif m['role'] == 'user' %}{{ '### Instruction:\n' + "
+    "m['content'] + '\n\n' }}{% elif m['role'] == 'assistant' %}{{ '### Response:\n' + "
+    "m['content'] + eos_token + '\n\n' }}{% else %}{{ raise_exception('this format has no "
+    "role ' + m['role']) }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '### "
+    "Response:\n' }}{% endif %}"
 )
 _PLAIN = (
-    "{{ bos_token or '' }}{% for m in messages %}{% if m['role'] == 'system' %}{{ m['content'] + '\n\n' }}"
-    "{% elif m['role'] == 'user' %}{{ 'Question: ' + m['content'] + '\n' }}"
-    "{% elif m['role'] == 'assistant' %}{{ 'Answer: ' + m['content'] + eos_token + '\n' }}"
-    "{% else %}{{ raise_exception('this format has no role ' + m['role']) }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+    "{{ bos_token or '' }}{% for m in messages %}{% if m['role'] == 'system' %}{{ "
+    "m['content'] + '\n\n' }}{% elif m['role'] == 'user' %}{{ 'Question: ' + m['content'] + "
+    "'\n' }}{% elif m['role'] == 'assistant' %}{{ 'Answer: ' + m['content'] + eos_token + "
+    "'\n' }}{% else %}{{ raise_exception('this format has no role ' + m['role']) }}{% "
+    "endif %}{% endfor %}{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
 )
 
 CHAT_TEMPLATES = {"chatml": _CHATML, "llama2": _LLAMA2, "alpaca": _ALPACA, "plain": _PLAIN}
@@ -49,10 +53,12 @@ def chat_template(name: str, tokenizer: Any) -> str:
             return Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(
-                f"model.base.chat_template={name}: cannot be read as text ({error}), wanted a Jinja file in UTF-8; name another"
+                f"model.base.chat_template={name}: cannot be read as text ({error}), wanted a "
+                "Jinja file in UTF-8; name another"
             ) from error
     raise ModelError(
-        f"model.base.chat_template: got {name!r}, wanted one of {', '.join(CHAT_TEMPLATES)} or the path of a Jinja file"
+        f"model.base.chat_template: got {name!r}, wanted one of {', '.join(CHAT_TEMPLATES)} or the "
+        "path of a Jinja file"
     )
 
 

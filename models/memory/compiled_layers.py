@@ -1,11 +1,14 @@
-"""Decoder layers compiled one by one: what stands between their matrix products becomes a few kernels.
+"""Decoder layers compiled one by one: what stands between their matrix products becomes a few
+kernels.
 
-A GPU launches 211 kernels for a layer with LoRA, forwards and backwards, however few tokens there are; for a compiled layer 81
-(docs/speed.md). All layers run the same code, so it is compiled once for all of them and for every length of a packed row
-(regional compilation). A CUDA graph would have to be captured for every length.
+A GPU launches 211 kernels for a layer with LoRA, forwards and backwards, however few tokens there
+are; for a compiled layer 81 (docs/speed.md). All layers run the same code, so it is compiled once
+for all of them and for every length of a packed row (regional compilation). A CUDA graph would have
+to be captured for every length.
 
-The compiler decides what is kept for the backward pass and what is cheap to compute again, and keeps a fifth less than the layers of
-models/memory/lean_layers.py, which are not switched in beside it.
+The compiler decides what is kept for the backward pass and what is cheap to compute again, and
+keeps a fifth less than the layers of models/memory/lean_layers.py, which are not switched in beside
+it.
 """
 
 from __future__ import annotations
@@ -18,17 +21,22 @@ from typing import Any
 import torch
 import torch._functorch.config
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.packed_attention import VARIANTS, traced
 from models.memory.gradient_checkpointing import decoder_layers
 from models.memory.lean_layers import is_gated_mlp
 
 MERGED = {"combo_kernels": True}
-"""Kernels that do not need each other are launched as one, on a GPU: the casts of a layer's 21 matrices above all."""
+"""Kernels that do not need each other are launched as one, on a GPU: the casts of a layer's 21
+matrices above all."""
 
 
-def why_not_compiled(model: Any) -> str | None:
-    """Why the layers of this model are computed operator by operator; None where they can be compiled."""
+def why_not_compiled(model: Any, *, packed: bool = True) -> str | None:
+    """Why the layers of this model are computed operator by operator; None where they can be
+    compiled.
+    """
+    if not packed:
+        return "its rows are padded"
     layers = decoder_layers(model)
     if not layers:
         return f"{type(unwrapped(model)).__name__} has no layers that could be compiled one by one"
@@ -40,9 +48,10 @@ def why_not_compiled(model: Any) -> str | None:
 def compile_layers(model: Any) -> int:
     """Compile the decoder layers of a model whose rows are packed; returns how many there are.
 
-    Other input, as that of generation, goes through a layer as before. What cannot be compiled is an error of the first pass, and no slower
-    pass. Not for ZeRO-3, which gathers weights in hooks. A process pays for the compiler once a kind of pass: with gradients,
-    without, and with gradients for the first layer, whose input needs none.
+    Other input, as that of generation, goes through a layer as before. What cannot be compiled is
+    an error of the first pass, and no slower pass. Not for ZeRO-3, which gathers weights in hooks.
+    A process pays for the compiler once a kind of pass: with gradients, without, and with gradients
+    for the first layer, whose input needs none.
     """
     layers = decoder_layers(model)
     for layer in layers:
@@ -53,7 +62,7 @@ def compile_layers(model: Any) -> int:
 def _forward(self: Any, *args: Any, packed: Any = None, **kwargs: Any) -> Any:
     if packed is None:
         return type(self).forward(self, *args, **kwargs)
-    # Else products of the gate are kept, as the backward pass hands them to a matrix product.
+    # Else the gate's products are kept, as the backward pass hands them to a matrix product.
     lean = torch._functorch.config.patch(ban_recompute_materialized_backward=False)
     with lean, torch._dynamo.config.patch(recompile_limit=VARIANTS):
         return _compiled(packed.subtree_end.is_cuda)(self, *args, packed=traced(packed), **kwargs)

@@ -1,8 +1,10 @@
-"""A LoRA layer as one step of autograd: y = x W^T + s (x A^T) B^T, with gradients for x, A and B only.
+"""A LoRA layer as one step of autograd: y = x W^T + s (x A^T) B^T, with gradients for x, A and B
+only.
 
-peft's own forward records every product and cast apart and keeps their inputs and outputs for the backward pass. Here only x and
-the narrow x A^T are kept, the low-rank part is added in place, and the values are the same. W + s B A is never formed: rounded to
-bfloat16 it would lose updates that are small beside W.
+peft's own forward records every product and cast apart and keeps their inputs and outputs for the
+backward pass. Here only x and the narrow x A^T are kept, the low-rank part is added in place, and
+the values are the same. W + s B A is never formed: rounded to bfloat16 it would lose updates that
+are small beside W.
 
 x: (..., in); W: (out, in); A: (r, in); B: (out, r); s = alpha / r.
 """
@@ -15,17 +17,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.memory.shared_casts import shared_cast
 
 
 def fuse_lora(model: Any) -> int:
-    """Switch every plain LoRA layer of the model to the one-step form; returns how many were switched.
+    """Switch every plain LoRA layer of the model to the one-step form; returns how many were
+    switched.
 
-    Layers with dropout, DoRA or other variants, quantised or trained base weights or several adapters keep peft's own forward.
-    Not for ZeRO-3, which gathers weights in the hooks of the submodules that this passes by.
+    Layers with dropout, DoRA or other variants, quantised or trained base weights or several
+    adapters keep peft's own forward. Not for ZeRO-3, which gathers weights in the hooks of the
+    submodules that this passes by.
     """
-    from peft.tuners.lora.layer import Linear as LoraLinear  # noqa: PLC0415  costs seconds, and only trainings need it
+    # Costs seconds, and only trainings need it.
+    from peft.tuners.lora.layer import Linear as LoraLinear  # noqa: PLC0415
 
     switched = [
         module
@@ -51,9 +56,8 @@ def _plain(module: Any) -> bool:
 
 def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if self.disable_adapters or self.merged or args or kwargs:
-        return type(self).forward(
-            self, x, *args, **kwargs
-        )  # peft's own, which the instance's hides
+        # peft's own, which the instance's hides.
+        return type(self).forward(self, x, *args, **kwargs)
     name = self.active_adapters[0]
     x, base = shared_cast(x), self.base_layer
     bias = None if base.bias is None else base.bias.to(x.dtype)

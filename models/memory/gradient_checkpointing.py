@@ -1,4 +1,6 @@
-"""Activations computed again in the backward pass instead of being kept: a third more arithmetic for a fraction of the memory."""
+"""Activations computed again in the backward pass instead of being kept: a third more arithmetic
+for a fraction of the memory.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,16 @@ from typing import Any
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from records.errors import ModelError
 
 
 def decoder_layers(model: Any) -> list[nn.Module]:
-    """What transformers itself can compute again or compile one by one; none where the architecture has no such parts."""
-    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415  loads what a model needs, which takes seconds
+    """What transformers itself can compute again or compile one by one; none where the architecture
+    has no such parts.
+    """
+    # Loads what a model needs, which takes seconds.
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415
 
     return [
         module
@@ -24,15 +29,19 @@ def decoder_layers(model: Any) -> list[nn.Module]:
 
 
 def recompute_layers(model: Any) -> int:
-    """Of each decoder layer only the input is kept; returns how many layers that are. Values and gradients stay the same.
+    """Of each decoder layer only the input is kept; returns how many layers that are.
 
-    transformers' own switch works in training mode only, which would turn on every dropout that the architecture has.
+    Values and gradients stay the same.
+
+    transformers' own switch works in training mode only, which would turn on every dropout that the
+    architecture has.
     """
     layers = decoder_layers(model)
     if not layers:
         name = type(unwrapped(model)).__name__
         raise ModelError(
-            f"{name} has no layers that can be computed again; set trainer.gradient_checkpointing=false"
+            f"{name} has no layers that can be computed again; set "
+            "trainer.gradient_checkpointing=false"
         )
     for layer in layers:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)  # type: ignore[method-assign]

@@ -1,10 +1,13 @@
-"""Norms and gated MLPs that keep less for the backward pass: what is cheap to compute again is computed again.
+"""Norms and gated MLPs that keep less for the backward pass: what is cheap to compute again is
+computed again.
 
-As transformers writes a decoder layer, autograd keeps two vectors a token for each norm and four of the MLP's width. Here a norm keeps
-its input, and an MLP its gate and up projections; the rest costs a few passes over memory again, no matrix product. Values are the same
-to the bit, gradients to rounding.
+As transformers writes a decoder layer, autograd keeps two vectors a token for each norm and four of
+the MLP's width. Here a norm keeps its input, and an MLP its gate and up projections; the rest costs
+a few passes over memory again, no matrix product. Values are the same to the bit, gradients to
+rounding.
 
-Only what computes the same is switched: other norms (Gemma's), fused projections, experts and quantised weights stay as they are.
+Only what computes the same is switched: other norms (Gemma's), fused projections, experts and
+quantised weights stay as they are.
 
 x: (..., H) of any leading shape.
 """
@@ -20,15 +23,16 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.memory.shared_casts import share_casts
 
 
 def keep_less(model: Any, *, mlps: bool = True) -> int:
-    """Switch the norms and the gated MLPs of a model, and let its linear layers share what autocast casts; returns how many were switched.
+    """Switch the norms and the gated MLPs of a model, and let its linear layers share what autocast
+    casts; returns how many were switched.
 
-    `mlps=False` is for gradient checkpointing, which keeps nothing of an MLP anyway and whose hooks must see all that is kept. Not for
-    ZeRO-3, whose weights are there only while their module runs.
+    `mlps=False` is for gradient checkpointing, which keeps nothing of an MLP anyway and whose hooks
+    must see all that is kept. Not for ZeRO-3, whose weights are there only while their module runs.
     """
     norms = [module for module in unwrapped(model).modules() if _is_norm(module)]
     gated = [module for module in unwrapped(model).modules() if mlps and is_gated_mlp(module)]
@@ -75,7 +79,9 @@ def _norm(self: Any, x: Tensor) -> Tensor:
 
 
 class _RmsNorm(torch.autograd.Function):
-    """weight * x / sqrt(mean(x^2) + eps), in float32 up to the product with the weight (Zhang and Sennrich 2019, equation 4)."""
+    """weight * x / sqrt(mean(x^2) + eps), in float32 up to the product with the weight (Zhang and
+    Sennrich 2019, equation 4).
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:

@@ -1,8 +1,9 @@
 """What linear layers read, in autocast's type, once for all of them.
 
-Autocast gives each linear layer a copy of its input in half precision, which the layer keeps for the backward pass: three of one norm's
-output for queries, keys and values, two of the other's for gate and up. Here they read one copy. Values are the same to the bit; the
-layers' gradients for it are summed in half precision, as they are where weights are stored in it.
+Autocast gives each linear layer a copy of its input in half precision, which the layer keeps for
+the backward pass: three of one norm's output for queries, keys and values, two of the other's for
+gate and up. Here they read one copy. Values are the same to the bit; the layers' gradients for it
+are summed in half precision, as they are where weights are stored in it.
 """
 
 from __future__ import annotations
@@ -25,17 +26,16 @@ def share_casts(model: nn.Module) -> None:
 
 
 def shared_cast(x: Tensor) -> Tensor:
-    """x as autocast would hand it to a linear layer: the same tensor for everyone who asks while x lives."""
+    """x as autocast would hand it to a linear layer: the same tensor for everyone who asks while x
+    lives.
+    """
     dtype = autocast_dtype(x.device.type)
-    if (
-        dtype is None or not x.is_floating_point() or x.dtype in (dtype, torch.float64)
-    ):  # double precision is what autocast leaves alone
+    # Double precision is what autocast leaves alone.
+    if dtype is None or not x.is_floating_point() or x.dtype in (dtype, torch.float64):
         return x
-    if torch.compiler.is_compiling():  # the compiler makes equal casts one
-        return x.to(dtype)
-    if (
-        not torch.is_grad_enabled() or x.grad_fn is None
-    ):  # nothing is kept; and a leaf, which its cast's graph holds, would never go
+    # A compiler makes equal casts one. Without gradients nothing is kept; and a leaf, which its
+    # cast's graph holds, would never go.
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled() or x.grad_fn is None:
         return x.to(dtype)
     known = getattr(x, _KNOWN, None)
     if known is None or known[0] != (dtype, x._version):

@@ -1,1 +1,3 @@
-"""A conversation in the terminal with one model or two, and the scorers' verdict under each reply."""
+"""A conversation in the terminal with one model or two, and the scorers' verdict under each
+reply.
+"""

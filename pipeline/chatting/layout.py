@@ -1,4 +1,6 @@
-"""Replies as the terminal shows them: side by side where it is wide enough, else one under the other."""
+"""Replies as the terminal shows them: side by side where it is wide enough, else one under the
+other.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,8 @@ WIDE = 100
 """Columns from which two replies stand side by side."""
 GAP = "  |  "
 BOLD, DIM, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+CLEARED = "\x1b[K"
+"""What stands behind the cursor in its line is gone."""
 
 
 class Shown(NamedTuple):
@@ -22,9 +26,14 @@ class Shown(NamedTuple):
 
 
 def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]:
-    """Lines of at most `width` columns; text from models is escaped, so that it cannot move the cursor."""
+    """Lines of at most `width` columns; text from models is escaped, so that it cannot move the
+    cursor.
+    """
     if len(replies) < 2 or width < WIDE:
-        return [line for reply in replies for line in (*_block(reply, width, colour=colour), "")]
+        found: list[str] = []
+        for reply in replies:
+            found.extend((*_block(reply, width, colour=colour), ""))
+        return found
     each = (width - len(GAP) * (len(replies) - 1)) // len(replies)
     blocks = [_block(reply, each, colour=colour) for reply in replies]
     rows = zip_longest(*blocks, fillvalue="")
@@ -33,11 +42,9 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
 
 def _block(reply: Shown, width: int, *, colour: bool) -> list[str]:
     title, verdict = one_line(reply.title), textwrap.wrap(one_line(reply.verdict), width) or [""]
-    body = [
-        line
-        for part in visible(reply.text).expandtabs().split("\n")
-        for line in textwrap.wrap(part, width) or [""]
-    ]
+    body = []
+    for part in visible(reply.text).expandtabs().split("\n"):
+        body.extend(textwrap.wrap(part, width) or [""])
     if not colour:
         return [title, *body, *verdict]
     return [f"{BOLD}{title}{PLAIN}", *body, *(f"{DIM}{line}{PLAIN}" for line in verdict)]

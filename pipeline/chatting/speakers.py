@@ -1,22 +1,23 @@
-"""Who replies: a model of this machine or one behind a server, each with its own side of the conversation."""
+"""Who replies: a model of this machine or one behind a server, each with its own side of the
+conversation.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from models.engines.generate import Generated, generate
 from pipeline.measuring.asking import model_of
 from pipeline.measuring.servers import endpoint_of, replies_to
-from pipeline.measuring.subjects import Subject, subjects_of
+from pipeline.measuring.subjects import Subject
 from pipeline.policies import generating
-from pipeline.run.config import RunConfig, load_config
-from pipeline.run.graph import released_policy, trained_policies
-from records.contracts import BASE
+from pipeline.run.config import RunConfig
 from records.errors import ConfigError
 from records.rows import Completion, Message, assistant, json_line, stable_id, user
+from reward.judges.settings import EndpointConfig
 
 
 class Voice(Protocol):
@@ -36,21 +37,28 @@ class LocalVoice:
         return cls(*generating(config, model_of(subject, config), config.eval.generation), config)
 
     def reply(self, messages: list[Message]) -> Generated:
-        (made,) = generate(self.model, self.tokenizer, [messages], self.config.eval.generation)
+        settings = self.config.eval.generation
+        (made,) = generate(self.model, self.tokenizer, [messages], settings, label="")
         return made
 
 
 @dataclass(frozen=True)
 class ServerVoice:
-    subject: Subject
-    config: RunConfig
-    folder: Path
-    """Of replies while the conversation lasts."""
-    api_key_env: str = ""
+    """Found at once, as a model is loaded at once."""
+
+    endpoint: EndpointConfig
+    replies: Path
+    """Of this conversation, while it lasts."""
+
+    @classmethod
+    def of(
+        cls, subject: Subject, config: RunConfig, folder: Path, api_key_env: str = ""
+    ) -> ServerVoice:
+        endpoint = endpoint_of(subject, config.eval.generation, api_key_env)
+        return cls(endpoint, folder / f"{subject.name}.jsonl")
 
     def reply(self, messages: list[Message]) -> Generated:
-        endpoint = endpoint_of(self.subject, self.config.eval.generation, self.api_key_env)
-        return replies_to(endpoint, [messages], self.folder / f"{self.subject.name}.jsonl")[0]
+        return replies_to(self.endpoint, [messages], self.replies)[0]
 
 
 @dataclass
@@ -81,46 +89,24 @@ class Speaker:
         )
 
 
-def named_subjects(model: str, against: str | None) -> list[Subject]:
-    """Who is to speak, the base first. Of a run they are its base and the policy that it is to release, or the last that it trained."""
-    folder = Path(model).expanduser()
-    if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
-        return subjects_of([against, model] if against else [model])
-    config = load_config(folder / "config.yaml")
-    wanted = [
-        released_policy(config),
-        *(policy.name for policy in reversed(trained_policies(config))),
-    ]
-    trained = next(
-        (name for name in wanted if (folder / name / "policy" / "config.json").is_file()), None
-    )
-    if trained is None:
-        raise ConfigError(
-            f"{folder}: no stage of this run has trained a policy yet; run `primum sft`, or name a model"
-        )
-    base = against or config.model.base.path
-    first, second = subjects_of([base, str(folder / trained)])
-    return [
-        first if against else replace(first, title=BASE.name, revision=config.model.base.revision),
-        second,
-    ]
-
-
 def speakers_of(
     subjects: Sequence[Subject], config: RunConfig, folder: Path, api_key_env: str
 ) -> list[Speaker]:
     """Each with its model loaded."""
-    files = [subject.word for subject in subjects if subject.kind == "file"]
+    files = []
+    for subject in subjects:
+        if subject.kind == "file":
+            files.append(subject.word)
     if files:
         raise ConfigError(
-            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a server"
+            f"{files[0]}: a file of completions, with which nobody can talk; name a model or a "
+            "server"
         )
     found = []
     for subject in subjects:
-        server = subject.kind == "server"
         voice: Voice = (
-            ServerVoice(subject, config, folder, api_key_env)
-            if server
+            ServerVoice.of(subject, config, folder, api_key_env)
+            if subject.kind == "server"
             else LocalVoice.of(subject, config)
         )
         found.append(Speaker(subject.name, subject.title, voice))

@@ -1,1 +1,3 @@
-"""What would make a run fail, found before a stage works: one subject a file, put together by `preflight`."""
+"""What would make a run fail, found before a stage works: one subject a file, put together by
+`preflight`.
+"""

@@ -1,4 +1,6 @@
-"""Which rows will stand in train, val and test, and whether each stage will find there what it needs."""
+"""Which rows will stand in train, val and test, and whether each stage will find there what it
+needs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from records.rows import Demonstration, Kind, Prompt, Split, text_of
 from records.run_files import SPLITS
 
 MOST = 4000
-"""Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other is prep's work."""
+"""Rows that are dealt out here. Of more, some of each suite: comparing all of them with each other
+is prep's work."""
 FEW = 200
 """Rows of a suite that are taken whole all the same, so that a small one is not missed."""
 Stratum = tuple[str, str, str]
@@ -33,7 +36,11 @@ class Dealt:
 
     def of(self, split: Split, kind: Kind | None = None) -> list[Demonstration]:
         """The rows of one split, of both kinds or one."""
-        return [row for row in self.rows if row.split == split and kind in (None, row.kind)]
+        found: list[Demonstration] = []
+        for row in self.rows:
+            if row.split == split and kind in (None, row.kind):
+                found.append(row)
+        return found
 
     def count(self, split: Split, kind: Kind) -> int:
         """About how many rows the run will have, its limits included."""
@@ -57,7 +64,9 @@ def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
 
 
 def _some(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], dict[Stratum, float]]:
-    """(rows at even distances, of small suites all; how many rows one of each stratum stands for)."""
+    """(rows at even distances, of small suites all; how many rows one of each stratum stands
+    for).
+    """
     strata: dict[Stratum, list[Demonstration]] = {}
     for row in rows:
         strata.setdefault(_stratum(row), []).append(row)
@@ -76,21 +85,26 @@ def _stratum(row: Demonstration) -> Stratum:
 
 
 def described(dealt: Dealt) -> list[str]:
-    """Lines for people: how many prompts each split will hold, and what is worth a thought though it fails nowhere."""
-    parts = [
-        f"{split} {dealt.count(split, 'harmful')} harmful and {dealt.count(split, 'benign')} benign"
-        for split in SPLITS
-    ]
+    """Lines for people: how many prompts each split will hold, and what is worth a thought though
+    it fails nowhere.
+    """
+    parts = []
+    for name in SPLITS:
+        harmful, benign = dealt.count(name, "harmful"), dealt.count(name, "benign")
+        parts.append(f"{name} {harmful} harmful and {benign} benign")
     lines = [f"prompts by split, about: {', '.join(parts)}"]
     if not dealt.of("train", "benign"):
         lines.append(
-            "no benign prompt for training: SFT has nothing to replay, and over-refusal will probably rise beyond the gate"
+            "no benign prompt for training: SFT has nothing to replay, and over-refusal will "
+            "probably rise beyond the gate"
         )
     return lines
 
 
 def dealing_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> list[str]:
-    """Splits that will lack what a later stage cannot do without; `suites` are the prompts of eval.suites."""
+    """Splits that will lack what a later stage cannot do without; `suites` are the prompts of
+    eval.suites.
+    """
     return [
         *_train_faults(config, dealt),
         *_val_faults(config, dealt),
@@ -103,15 +117,17 @@ def _train_faults(config: RunConfig, dealt: Dealt) -> list[str]:
     harmful = dealt.of("train", "harmful")
     if not harmful:
         return [
-            f"no harmful prompt for training: {_why(config, 'train')}; sft, dpo and reward learn from them; "
-            "add a source of harmful requests, or lower data.split.val and data.split.test"
+            f"no harmful prompt for training: {_why(config, 'train')}; sft, dpo and reward learn "
+            "from them; add a source of harmful requests, or lower data.split.val and "
+            "data.split.test"
         ]
     if config.pairs.chosen == "demonstration" and not any(
         text_of(row.completion).strip() for row in harmful
     ):
         return [
-            f"none of {len(harmful)} harmful training prompts has a safe completion, and pairs.chosen is demonstration: no pair could be "
-            "built; name the column of the completions (data.sources: completion_field), or set pairs.chosen=best"
+            f"none of {len(harmful)} harmful training prompts has a safe completion, and "
+            "pairs.chosen is demonstration: no pair could be built; name the column of the "
+            "completions (data.sources: completion_field), or set pairs.chosen=best"
         ]
     return []
 
@@ -121,8 +137,10 @@ def _val_faults(config: RunConfig, dealt: Dealt) -> list[str]:
     if len(groups) >= 2:
         return []
     return [
-        f"{len(groups)} group(s) of harmful prompts for validation, wanted 2 or more: {_why(config, 'val')}; reward is calibrated on one and "
-        "validated on another, and sft and dpo choose their epoch on them; raise data.split.val or data.split.val_limit, or give more data"
+        f"{len(groups)} group(s) of harmful prompts for validation, wanted 2 or more: "
+        f"{_why(config, 'val')}; reward is calibrated on one and validated on another, and sft and "
+        "dpo choose their epoch on them; raise data.split.val or data.split.val_limit, or give "
+        "more data"
     ]
 
 
@@ -131,13 +149,16 @@ def _test_faults(config: RunConfig, dealt: Dealt, suites: Sequence[Prompt]) -> l
     prompts = [*dealt.of("test"), *suites]
     if not any(prompt.kind == "harmful" for prompt in prompts):
         faults.append(
-            f"no harmful prompt for evaluation: {_why(config, 'test')}; eval measures harm on them, after all training; "
-            "raise data.split.test or data.split.test_limit, or name a suite of kind harmful in eval.suites"
+            f"no harmful prompt for evaluation: {_why(config, 'test')}; eval measures harm on "
+            "them, after all training; raise data.split.test or data.split.test_limit, or name a "
+            "suite of kind harmful in eval.suites"
         )
     if not any(prompt.kind == "benign" for prompt in prompts):
         faults.append(
-            f"no benign prompt for evaluation: {_why(config, 'test')}, and eval.suites names no benign suite; release shows no harm without "
-            "over-refusal and would decline at the end; add {name: builtin, only: [twins, patient_questions]} to data.sources, or a benign suite"
+            f"no benign prompt for evaluation: {_why(config, 'test')}, and eval.suites names no "
+            "benign suite; release shows no harm without over-refusal and would decline at the "
+            "end; add {name: builtin, only: [twins, patient_questions]} to data.sources, or a "
+            "benign suite"
         )
     return faults
 

@@ -20,7 +20,9 @@ from records.rows import Demonstration, Prompt
 
 
 def input_faults(config: RunConfig) -> list[str]:
-    """What the stages of this run miss, each fault once: models, sources, suites, reward models, expert labels."""
+    """What the stages of this run miss, each fault once: models, sources, suites, reward models,
+    expert labels.
+    """
     faults: list[str] = []
     for name in stage_names(config):
         try:
@@ -31,7 +33,9 @@ def input_faults(config: RunConfig) -> list[str]:
 
 
 def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
-    """(rows of all sources that are there, what is wrong in them); those that are not there are in `input_faults`."""
+    """(rows of all sources that are there, what is wrong in them); those that are not there are in
+    `input_faults`.
+    """
     faults: list[str] = []
     rows: list[Demonstration] = []
     for source in config.data.sources:
@@ -45,15 +49,20 @@ def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
 
 
 def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
-    """(prompts of the run's own suites that are there, what is wrong in them and in the files of expert labels and thumbs)."""
+    """(prompts of the run's own suites that are there, what is wrong in them and in the files of
+    expert labels and thumbs).
+    """
     faults: list[str] = []
     prompts: list[Prompt] = []
-    there = [
-        suite for suite in config.eval.suites if is_there(suite) or (suite.suite and not suite.path)
-    ]
+    there = []
+    for suite in config.eval.suites:
+        if is_there(suite) or (suite.suite and not suite.path):
+            there.append(suite)
     try:
         suites, _ = own_suites(EvalConfig(suites=there))
-        prompts = [prompt for found in suites.values() for prompt in found]
+        prompts = []
+        for found in suites.values():
+            prompts.extend(found)
     except PrimumError as error:
         faults += error.faults
     faults += _capability_faults(config)
@@ -75,7 +84,9 @@ def _is_there(source: SourceConfig) -> bool:
 
 
 def _capability_faults(config: RunConfig) -> list[str]:
-    """Of the sets of questions, which a stage would read hours later, and of the engine that asks them."""
+    """Of the sets of questions, which a stage would read hours later, and of the engine that asks
+    them.
+    """
     wanted = config.eval.capability
     missing = wanted.engine == "lm_eval" and find_spec("lm_eval") is None
     faults = [WHY_MISSING] if missing else []

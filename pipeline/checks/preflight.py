@@ -1,4 +1,6 @@
-"""What `primum check` and `primum run` both look at before a stage works: seconds, no weight, and every fault at once."""
+"""What `primum check` and `primum run` both look at before a stage works: seconds, no weight, and
+every fault at once.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,10 @@ class Findings:
 
 
 def preflight(config: RunConfig) -> Findings:
-    """Everything that can be known of a run before its first stage works, faults among it. Raises nothing of its own."""
+    """Everything that can be known of a run before its first stage works, faults among it.
+
+    Raises nothing of its own.
+    """
     found = Findings()
     found.add(input_faults(config))
     found.add([*place_faults(config), *installation_faults(config), *wandb_trouble(config.wandb)])
@@ -84,9 +89,8 @@ def _look_at_data(config: RunConfig, found: Findings) -> None:
 def require_sound(config: RunConfig) -> None:
     """Raise PrimumError with every fault, so that none of them waits for hours of other work."""
     found = preflight(config)
-    found.add(
-        device_faults(config.trainer)
-    )  # of this machine; a login node, where `check` runs, has no GPU
+    # Of this machine; a login node, where `check` runs, has no GPU.
+    found.add(device_faults(config.trainer))
     faults = found.faults
     if faults:
         raise PrimumError(faults)

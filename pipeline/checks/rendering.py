@@ -1,4 +1,6 @@
-"""Real rows through the chat template and the tokenizer: do they fit into model.max_length, and how long do prompts get?"""
+"""Real rows through the chat template and the tokenizer: do they fit into model.max_length, and how
+long do prompts get?
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from reward.refusal.rule import split_refusal
 
 ROWS_TRIED = 300
 LONGEST_TRIED = 40
-"""Prompts that have most characters, beside those at even distances: the longest of all is almost surely among them."""
+"""Prompts that have most characters, beside those at even distances: the longest of all is almost
+surely among them."""
 LONG_SHARE = 0.1
-"""Of prompts that may take more than half of model.max_length before it is a fault; they are dropped, and counted."""
+"""Of prompts that may take more than half of model.max_length before it is a fault; they are
+dropped, and counted."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,10 @@ class Tried:
     @property
     def rows(self) -> list[TokenRow]:
         """The rows that fit, of both kinds."""
-        return [row for rows in self.kept.values() for row in rows]
+        made: list[TokenRow] = []
+        for rows in self.kept.values():
+            made.extend(rows)
+        return made
 
 
 def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> Tried:
@@ -67,20 +74,24 @@ def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> 
 
 
 def fit_in_length(config: RunConfig, tried: Tried) -> list[str]:
-    """model.max_length against the rows: where none of a kind fits, no stage could train on that kind."""
+    """model.max_length against the rows: where none of a kind fits, no stage could train on that
+    kind.
+    """
     limit = config.model.max_length
     if tried.rejected and not tried.prompt_lengths:
         return [
-            f"model.base.chat_template: none of {len(tried.rejected)} rows tried can be rendered ({tried.rejected[0]}); "
-            "wanted a template that takes the roles of your rows; set another one"
+            f"model.base.chat_template: none of {len(tried.rejected)} rows tried can be rendered "
+            f"({tried.rejected[0]}); wanted a template that takes the roles of your rows; set "
+            "another one"
         ]
     faults = []
     for kind, count in tried.too_long.items():
         if not tried.kept.get(kind):
             shortest = min(tried.prompt_lengths.values())
             faults.append(
-                f"model.max_length={limit}: none of {count} {kind} rows tried fits, prompts take {shortest} tokens or more and need room for a "
-                f"completion; nothing could be trained on them; set it to {_enough(tried)} or so"
+                f"model.max_length={limit}: none of {count} {kind} rows tried fits, prompts take "
+                f"{shortest} tokens or more and need room for a completion; nothing could be "
+                f"trained on them; set it to {_enough(tried)} or so"
             )
     return faults
 
@@ -92,17 +103,22 @@ def length_faults(config: RunConfig, tried: Tried) -> tuple[list[str], list[str]
         return [], []
     middle, high, limit = lengths[len(lengths) // 2], _high(lengths), config.model.max_length
     longest, count = max(tried.prompt_lengths.values()), len(tried.prompt_lengths)
-    said = f"prompts of {middle} tokens (median), {high} (95 %), {longest} (longest of {count} tried); model.max_length is {limit}"
+    said = (
+        f"prompts of {middle} tokens (median), {high} (95 %), {longest} (longest of {count} "
+        f"tried); model.max_length is {limit}"
+    )
     lines = [said]
     if tried.rejected:
         lines.append(
-            f"{len(tried.rejected)} of the rows tried are not held by the chat template, and prep leaves them out ({tried.rejected[0]})"
+            f"{len(tried.rejected)} of the rows tried are not held by the chat template, and prep "
+            f"leaves them out ({tried.rejected[0]})"
         )
     long = sum(length > limit // 2 for length in lengths) / len(lengths)
     if long <= LONG_SHARE:
         return [], lines
     return [
-        f"model.max_length={limit}: {long:.0%} of prompts take more than half of it ({said}); set it to {_enough(tried)} or so"
+        f"model.max_length={limit}: {long:.0%} of prompts take more than half of it ({said}); set "
+        f"it to {_enough(tried)} or so"
     ], lines
 
 
@@ -113,16 +129,17 @@ def longest_by_use(
     sampled = _longest(tokenizer, [*dealt.of("train"), *dealt.of("val")], tried)
     measured = _longest(tokenizer, [*dealt.of("val"), *dealt.of("test"), *suites], tried)
     sample, new = config.sample, config.sample.generation.max_new_tokens
+    new_in_eval = config.eval.generation.max_new_tokens
     found = {
         f"model.max_length={config.model.max_length}": config.model.max_length,
         f"sample.generation.max_new_tokens={new} after the longest prompt": sampled + new,
-        f"eval.generation.max_new_tokens={config.eval.generation.max_new_tokens} after the longest prompt": measured
-        + config.eval.generation.max_new_tokens,
+        f"eval.generation.max_new_tokens={new_in_eval} after the longest prompt": (
+            measured + new_in_eval
+        ),
     }
-    declines = [
-        _declined(tokenizer, row)
-        for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")])
-    ]
+    declines = []
+    for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")]):
+        declines.append(_declined(tokenizer, row))
     if any(declines):
         found["sample: the longest decline of a safe completion, continued"] = max(declines) + max(
             1, new // 2
@@ -135,7 +152,9 @@ def longest_by_use(
 
 
 def _declined(tokenizer: Any, row: Demonstration) -> int:
-    """Tokens of a prompt with the decline that its safe completion begins with; 0 where there is none."""
+    """Tokens of a prompt with the decline that its safe completion begins with; 0 where there is
+    none.
+    """
     parts = split_refusal(text_of(row.completion))
     if not parts:
         return 0
@@ -148,11 +167,14 @@ def _declined(tokenizer: Any, row: Demonstration) -> int:
 
 
 def _revision_tokens(tokenizer: Any, new: int) -> int:
-    """What critique and revision add to a prompt: the completion, two requests, the critique and the new completion."""
-    asked = [
-        [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
-        for p in PRINCIPLES
-    ]
+    """What critique and revision add to a prompt: the completion, two requests, the critique and
+    the new completion.
+    """
+    asked = []
+    for p in PRINCIPLES:
+        asked.append(
+            [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
+        )
     bare = len(prompt_ids(tokenizer, user("")))
     longest = max(len(prompt_ids(tokenizer, [*user(""), *messages])) for messages in asked)
     return longest - bare + 2 * new + min(CRITIQUE_TOKENS, new)

@@ -30,7 +30,9 @@ class Request:
 
 
 def certify_runs(request: Request) -> None:
-    """Print every candidate and what is certified; write the JSON file; raise GateError (exit code 3) where nothing is."""
+    """Print every candidate and what is certified; write the JSON file; raise GateError (exit code
+    3) where nothing is.
+    """
     limits = Limits(request.max_harm, request.max_over_refusal, request.delta)
     candidates, asked = [], set()
     for run in request.runs:
@@ -43,7 +45,8 @@ def certify_runs(request: Request) -> None:
         candidates.append(Candidate.of(str(run), harmful, benign))
     if len(asked) > 1:
         raise ConfigError(
-            "the runs were measured on different calibration prompts; wanted the same suites in each; run eval again"
+            "the runs were measured on different calibration prompts; wanted the same suites in "
+            "each; run eval again"
         )
     report = certify(candidates, limits)
     show(lines(report))
@@ -56,18 +59,25 @@ def certify_runs(request: Request) -> None:
 
 
 def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
-    """The run's policy on one calibration suite. Raises ArtifactError where it was not measured, ConfigError for a test suite."""
+    """The run's policy on one calibration suite.
+
+    Raises ArtifactError where it was not measured, ConfigError for a test suite.
+    """
     endpoint = Endpoint.of(evidence.results)
     if suite == endpoint.suite:
         raise ConfigError(
-            f"{suite}: is the suite that the verdict rests on; a certificate wants calibration prompts of their own: name a suite of "
-            "eval.suites that chose nothing and is in no verdict"
+            f"{suite}: is the suite that the verdict rests on; a certificate wants calibration "
+            "prompts of their own: name a suite of eval.suites that chose nothing and is in no "
+            "verdict"
         )
-    rows = [row for row in evidence.rows(evidence.policy()) if row.suite == suite]
+    rows = []
+    for row in evidence.rows(evidence.policy()):
+        if row.suite == suite:
+            rows.append(row)
     if not rows or rows[0].kind != kind:
         held = ", ".join(evidence.results["policies"][evidence.policy()]["suites"])
         raise ArtifactError(
-            f"{evidence.path}: no completions to a {kind} suite {suite!r} (its suites: {held}); name a suite of eval.suites, and a run "
-            "with its completions.jsonl and scores.jsonl"
+            f"{evidence.path}: no completions to a {kind} suite {suite!r} (its suites: {held}); "
+            "name a suite of eval.suites, and a run with its completions.jsonl and scores.jsonl"
         )
     return rows

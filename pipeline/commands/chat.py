@@ -12,22 +12,23 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from data_prep.review.review_files import write_batch
-from pipeline.chatting.layout import Shown, laid_out
-from pipeline.chatting.speakers import Speaker, named_subjects, speakers_of
+from pipeline.chatting.layout import CLEARED, DIM, PLAIN, Shown, laid_out
+from pipeline.chatting.names import named_subjects
+from pipeline.chatting.speakers import Speaker, speakers_of
 from pipeline.chatting.verdicts import Judged
 from pipeline.measuring.scorers import judges_of
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state
 from pipeline.run.runner import settle
 from records.contracts import Scorer
-from records.errors import PrimumError
+from records.errors import ConfigError, PrimumError
 from records.escaping import one_line
 from records.principles import PRINCIPLES
 
 HELP = (
     "/help   these lines",
     "/reset  forget the conversation, and begin anew",
-    "/save   write all replies so far as a batch for review (primum review-import takes the ratings); /save DIRECTORY names its folder",
+    "/save   write all replies so far as a batch for review; /save DIRECTORY names it",
     "/quit   end, as the end of the input does",
 )
 LONG = "eval.generation.max_new_tokens=256"
@@ -56,6 +57,8 @@ class Chat:
     save: Path
     output: TextIO
     judged: list[Judged] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """Faults of turns that got no reply."""
 
     def run(self, lines: Iterator[str]) -> None:
         for line in lines:
@@ -83,34 +86,49 @@ class Chat:
     def _turn(self, text: str) -> None:
         before = [list(speaker.messages) for speaker in self.speakers]
         try:
-            replies = [Judged.of(speaker.answer(text), self.scorers) for speaker in self.speakers]
-        except (
-            PrimumError
-        ) as error:  # a server that is away for a minute must not end the conversation
+            replies = [self._reply(speaker, text) for speaker in self.speakers]
+        # A server that is away for a minute must not end the conversation, nor a reply that gets
+        # too long.
+        except (PrimumError, KeyboardInterrupt) as error:
+            if isinstance(error, KeyboardInterrupt) and not self.output.isatty():
+                raise
+            faults = error.faults if isinstance(error, PrimumError) else ["interrupted"]
             for speaker, messages in zip(self.speakers, before, strict=True):
                 speaker.messages = messages
-            self._say(*map(one_line, error.faults), "this turn is forgotten; say it again")
+            self.failed += faults
+            self._say(*map(one_line, faults), "this turn is forgotten; say it again")
             return
         self.judged += replies
-        shown = [
-            Shown(speaker.title, reply.text, reply.line())
-            for speaker, reply in zip(self.speakers, replies, strict=True)
-        ]
+        shown = []
+        for speaker, reply in zip(self.speakers, replies, strict=True):
+            shown.append(Shown(speaker.title, reply.text, reply.line()))
         terminal = self.output.isatty()
         width = shutil.get_terminal_size((NARROW, 24)).columns if terminal else NARROW
         self._say(*laid_out(shown, width, colour=terminal))
 
+    def _reply(self, speaker: Speaker, text: str) -> Judged:
+        """A terminal shows meanwhile who is writing."""
+        if self.output.isatty():
+            title = one_line(speaker.title)
+            print(f"{DIM}{title} is writing ...{PLAIN}", end="", file=self.output, flush=True)
+        try:
+            return Judged.of(speaker.answer(text), self.scorers)
+        finally:
+            if self.output.isatty():
+                print(f"\r{CLEARED}", end="", file=self.output, flush=True)
+
     def _save(self, wanted: Path) -> None:
-        items = {
-            item.id: item
-            for item in (reply.item() for reply in self.judged)
-            if reply_text(item.completion)
-        }
+        items = {}
+        for item in (reply.item() for reply in self.judged):
+            if reply_text(item.completion):
+                items[item.id] = item
         if not items:
             self._say("nothing has been said yet that could be reviewed")
             return
         folder = _new(wanted)
-        principles = {number: principle.title for number, principle in PRINCIPLES.items()}
+        principles = {}
+        for number, principle in PRINCIPLES.items():
+            principles[number] = principle.title
         provenance = {
             "drawn": "chat",
             "speakers": [speaker.title for speaker in self.speakers],
@@ -126,7 +144,8 @@ class Chat:
             )
         except OSError as error:  # the conversation must not be lost with the folder
             self._say(
-                f"{folder}: cannot be written ({error.strerror}); name another, as in /save DIRECTORY"
+                f"{folder}: cannot be written ({error.strerror}); name another, as in /save "
+                "DIRECTORY"
             )
             return
         self._say(
@@ -145,8 +164,16 @@ def reply_text(messages: Sequence[object]) -> str:
 
 
 def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdout) -> None:
-    """Read turns until the input ends. Nothing of the conversation is written but to `output`, and by /save."""
+    """Read turns until the input ends.
+
+    Nothing of the conversation is written but to `output`, and by /save.
+    """
     config = load_config(None, [LONG, *request.words])
+    if config.eval.engine != "transformers":
+        raise ConfigError(
+            f"eval.engine={config.eval.engine}: a chat is written by transformers; serve the model "
+            "with vLLM and name the server instead, as in NAME@http://localhost:8000/v1"
+        )
     settle(config)
     judges = judges_of(request.scorers, config)
     subjects = named_subjects(request.model, request.against)
@@ -156,17 +183,22 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
         titles = " beside ".join(speaker.title for speaker in speakers)
         print(f"{titles}; /help lists commands", file=output, flush=True)
         talk.run(_typed() if lines.isatty() else iter(lines))
+        if talk.failed and not lines.isatty():  # nobody has read it, and the shell must know
+            raise PrimumError(talk.failed)
 
 
 def _typed() -> Iterator[str]:
-    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys; no history is kept on disk."""
+    """Lines of a terminal, with a mark where the user types and, where there is readline, its keys;
+    no history is kept on disk.
+    """
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
 
     while True:
         try:
             yield input("> ")
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            print()
             return
 
 

@@ -1,4 +1,6 @@
-"""`primum check`: what would fail on the cluster, found on the login node in seconds, all at once, each with its remedy."""
+"""`primum check`: what would fail on the cluster, found on the login node in seconds, all at once,
+each with its remedy.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from pipeline.checks.rendering import length_faults
 from pipeline.checks.trial import trial
 from pipeline.run.config import RunConfig
 from pipeline.run.console import show
-from pipeline.run.job_script import JobScript, read_job_script, script_faults
+from pipeline.run.job_script import JobScript, read_job_script
+from pipeline.run.job_script_faults import script_faults
 from pipeline.run.needs import duration, room_faults
 from records.errors import PrimumError
 from records.licences import restrictions_of, sentences
@@ -23,8 +26,8 @@ from train.config import TrainerConfig
 def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     """Lines that describe what the run will take.
 
-    Raises PrimumError with every fault found, after it has shown what is known all the same: who mends a
-    fault wants to know meanwhile whether memory and disk will do.
+    Raises PrimumError with every fault found, after it has shown what is known all the same: who
+    mends a fault wants to know meanwhile whether memory and disk will do.
     """
     job, faults = _job(config, script)
     if job:
@@ -71,7 +74,9 @@ def _described(rows: Sequence[Demonstration]) -> list[str]:
 
 
 def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: float) -> list[str]:
-    """What the run takes of GPUs, host and disk, and how long it trains; what is more than there is goes to the faults."""
+    """What the run takes of GPUs, host and disk, and how long it trains; what is more than there is
+    goes to the faults.
+    """
     if found.network is None:
         return []
     faults, lines = room_faults(config, job, gpu_gb)

@@ -31,7 +31,10 @@ def explain(key: str) -> Iterator[str]:
     if found is None:
         raise ConfigError(f"config --explain: unknown key {key!r}; {hint(key, RunConfig)}")
     yield from explained(found)
-    inside = [fact for fact in facts if fact.key.startswith((f"{found.key}.", f"{found.key}.*."))]
+    inside = []
+    for fact in facts:
+        if fact.key.startswith((f"{found.key}.", f"{found.key}.*.")):
+            inside.append(fact)
     for fact in inside:
         default = f" = {fact.default_text}" if fact.default_text else ""
         yield f"  {fact.key}{default}"

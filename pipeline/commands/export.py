@@ -1,4 +1,6 @@
-"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face directory."""
+"""`primum export`: a training's newest checkpoint, sharded or not, as a verified Hugging Face
+directory.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pipeline.policies import base_config, lineage, policy_of, trained_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from pipeline.run.graph import policy_left_by
-from pipeline.run.stage import mark_weights
+from pipeline.run.stage_run import mark_weights
 from records.errors import ArtifactError
 from records.permissions import open_to_readers
 from records.run_files import POLICY
@@ -20,12 +22,15 @@ from train.engine.portable import read
 
 
 def export(config: RunConfig, stage: str, output: Path) -> None:
-    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has them in its own directory."""
+    """Writes OUTPUT/policy, OUTPUT/adapter (LoRA) and OUTPUT/export.json; a stage that is done has
+    them in its own directory.
+    """
     run_dir = Path(config.run_dir)
     directory = StageDirectory(run_dir / stage)
     if directory.manifest_path.is_file():
         raise ArtifactError(
-            f"{directory.path}: is done and holds the policy of its best epoch, verified: {directory.path / 'policy'}"
+            f"{directory.path}: is done and holds the policy of its best epoch, verified: "
+            f"{directory.path / 'policy'}"
         )
     if output.exists() and any(output.iterdir()):
         raise ArtifactError(f"{output}: not empty; name a new directory with --output")
@@ -35,25 +40,32 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         raise ArtifactError(
             [
                 *faults,
-                f"copy it again from where it is whole, or run `primum {stage}`: it goes on from the newest checkpoint that is whole",
+                (
+                    f"copy it again from where it is whole, or run `primum {stage}`: it goes on "
+                    "from the newest checkpoint that is whole"
+                ),
             ]
         )
     if not whole:
         raise ArtifactError(
-            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every trainer.checkpoint_every_steps steps"
+            f"{directory.path}: no checkpoint yet; run `primum {stage}`, which saves every "
+            "trainer.checkpoint_every_steps steps"
         )
     checkpoint = checkpoints / whole[0]
     before = _stage_before(config, stage)
     start = policy_of(config, before / POLICY.name) if before else base_config(config)
     _, tensors = read(checkpoint)
-    state = {name.removeprefix("model."): found["weight"] for name, found in tensors.items()}
+    state = {}
+    for name, found in tensors.items():
+        state[name.removeprefix("model.")] = found["weight"]
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
     mark_weights(output, directory.restrictions())
     open_to_readers(output)
     say(
         "export",
-        f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by {differences(report)}",
+        f"{checkpoint.name} of {stage}, reloaded by plain transformers: logits differ by "
+        f"{differences(report)}",
     )
     say("export", f"{output / 'policy'}")
 

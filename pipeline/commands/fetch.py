@@ -1,4 +1,6 @@
-"""`primum fetch`: model and data that a config names on the hub, into the cache of a node that has internet."""
+"""`primum fetch`: model and data that a config names on the hub, into the cache of a node that has
+internet.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,8 @@ def _fetch_model(model: ModelConfig, setting: str) -> None:
         )
     except Exception as error:  # network, permission and naming faults come in dozens of types
         raise ModelError(
-            f"{setting}={model.path}: cannot be fetched ({first_line(error)}); is this node online, and has HF_TOKEN access?"
+            f"{setting}={model.path}: cannot be fetched ({first_line(error)}); is this node "
+            "online, and has HF_TOKEN access?"
         ) from error
     faults = model_faults(model, setting)
     if faults:
@@ -78,6 +81,7 @@ def _fetch_data(path: str, name: str | None, split: str) -> None:
         rows = load_dataset(path, name, split=split)
     except Exception as error:
         raise RecordError(
-            f"source {path}: cannot be fetched ({first_line(error)}); is this node online, and is the name right?"
+            f"source {path}: cannot be fetched ({first_line(error)}); is this node online, and is "
+            "the name right?"
         ) from error
     say("fetch", f"{path}: {len(rows)} rows")

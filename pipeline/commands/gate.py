@@ -1,4 +1,7 @@
-"""`primum gate`: may the policy of a run be released, and is it worse than what is? Needs no model and no GPU."""
+"""`primum gate`: may the policy of a run be released, and is it worse than what is?
+
+Needs no model and no GPU.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from data_prep.lint.personal_patterns import best_search
 from eval.against import Side, regressions
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
-from eval.gate import SHOWN, GateResult, judge
+from eval.gate import judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
+from eval.gate_result import SHOWN, GateResult
 from eval.measured import Measured, joined
 from eval.stored_results import read_results
 from eval.test_ledger import sentence as openings_sentence
@@ -61,34 +65,41 @@ class Evidence:
         return cls(path, read_results(path))
 
     def policy(self, name: str = "") -> str:
-        """The one that is asked for, else the one that the verdict is on. Raises ArtifactError where it was not measured."""
+        """The one that is asked for, else the one that the verdict is on.
+
+        Raises ArtifactError where it was not measured.
+        """
         name = name or Endpoint.of(self.results).policy
         if name not in self.results["policies"]:
             raise ArtifactError(
-                f"{self.path}: policy {name!r} was not measured; wanted one of {', '.join(self.results['policies'])}"
+                f"{self.path}: policy {name!r} was not measured; wanted one of "
+                f"{', '.join(self.results['policies'])}"
             )
         return name
 
     def rows(self, policy: str) -> list[Measured]:
-        """What the policy was measured by; none where only the figures are there, as in a released folder."""
+        """What the policy was measured by; none where only the figures are there, as in a released
+        folder.
+        """
         folder = self.path.parent
         tables = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
-        prompts = {(prompt.suite, prompt.id): prompt for prompt in MEASURED_PROMPTS.read(folder)}
-        made: list[Completion] = [
-            row
-            for row in MEASURED_COMPLETIONS.read(folder)
-            if row.policy == policy and not row.condition
-        ]
-        asked = [
-            prompts[row.suite, row.prompt_id]
-            for row in made
-            if (row.suite, row.prompt_id) in prompts
-        ]
+        prompts = {}
+        for prompt in MEASURED_PROMPTS.read(folder):
+            prompts[(prompt.suite, prompt.id)] = prompt
+        made: list[Completion] = []
+        for row in MEASURED_COMPLETIONS.read(folder):
+            if row.policy == policy and not row.condition:
+                made.append(row)
+        asked = []
+        for row in made:
+            if (row.suite, row.prompt_id) in prompts:
+                asked.append(prompts[row.suite, row.prompt_id])
         if len(asked) < len(made):
             raise ArtifactError(
-                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of prompts.jsonl; run eval again"
+                f"{folder}: {len(made) - len(asked)} completions of {policy} are to no prompt of "
+                "prompts.jsonl; run eval again"
             )
         return joined(asked, made, MEASURED_SCORES.read(folder))
 
@@ -100,7 +111,9 @@ class Evidence:
 
 
 def gate(request: Request) -> None:
-    """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not pass."""
+    """Print every line; write the JSON file; raise GateError (exit code 3) where a line does not
+    pass.
+    """
     settings = release_settings(request.run, request.overrides)
     limits = settings.gate
     candidate = Evidence.of(request.run)
@@ -115,7 +128,10 @@ def gate(request: Request) -> None:
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
     show([openings_sentence(results.get("test_set"))])
-    failed = [f"gate not met: {line.name}: {line.detail}" for line in lines if not line.passed]
+    failed = []
+    for line in lines:
+        if not line.passed:
+            failed.append(f"gate not met: {line.name}: {line.detail}")
     if request.json:
         about = {
             "policy": policy,
@@ -138,7 +154,9 @@ def gate(request: Request) -> None:
 
 
 def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
-    """(what prompts and figures are held against, how it is called): the released policy, else the candidate's own base."""
+    """(what prompts and figures are held against, how it is called): the released policy, else the
+    candidate's own base.
+    """
     if request.against is None:
         base = candidate.results["baseline"]
         return candidate.side(base), base
@@ -148,7 +166,9 @@ def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
 
 
 def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
-    """With this attempt in the ledger of its test set; the same limits asked again are no further one."""
+    """With this attempt in the ledger of its test set; the same limits asked again are no further
+    one.
+    """
     asked_for = f"{policy}/{sha256_json(asdict(limits))}"
     return with_gate(
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
@@ -156,7 +176,9 @@ def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
 
 
 def _may_quote() -> Callable[[Measured], bool]:
-    """Prompts under a licence that lets them be passed on, and in which no personal data were found."""
+    """Prompts under a licence that lets them be passed on, and in which no personal data were
+    found.
+    """
     search = best_search()
 
     def may(row: Measured) -> bool:
@@ -174,11 +196,11 @@ def _told(
     told += [sentence(row) for row in errors]
     if not any(row.limit == "max_over_refusal_increase" for row in errors):
         told.append(
-            "error rates on benign suites are not known: these results do not say how many prompts changed sides; run eval again"
+            "error rates on benign suites are not known: these results do not say how many prompts "
+            "changed sides; run eval again"
         )
     told.append(f"{len(worse)} prompts got worse from {other}" + (":" if worse else ""))
-    told += [
-        f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}" for one in worse[:PROMPTS_TOLD]
-    ]
+    for one in worse[:PROMPTS_TOLD]:
+        told.append(f"  {one.suite} {one.prompt_id}: {'; '.join(one.changes)}")
     more = len(worse) - PROMPTS_TOLD
     return [*told, f"  and {more} more; --json FILE lists all"] if more > 0 else told

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.commands.config import schema_text
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
 from records.errors import ArtifactError, ConfigError
 from records.escaping import yaml_text
@@ -71,9 +71,11 @@ NO_DATA = "    # - {name: mine, format: jsonl, path: rows.jsonl, kind: benign}"
 def init(
     file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input
 ) -> None:
-    """Write the starter; on a terminal the model is asked for where it is not named, on a pipe never.
+    """Write the starter; on a terminal the model is asked for where it is not named, on a pipe
+    never.
 
-    Raises ArtifactError where the file is there already, and ConfigError where the answers make no run.
+    Raises ArtifactError where the file is there already, and ConfigError where the answers make no
+    run.
     """
     if file.exists():
         raise ArtifactError(f"{file}: is there already, wanted a new file; name another")
@@ -90,7 +92,13 @@ def init(
         own_data=OWN_DATA.format(path=yaml_text(data)) if data else NO_DATA,
     )
     schema = file.with_name(f"{file.stem}.schema.json")
-    write_text(file, text)
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise ArtifactError(
+            f"{file}: cannot be written ({error.strerror}), wanted a place for a new file; name "
+            "another"
+        ) from error
     try:
         load_config(file)
     except ConfigError:

@@ -1,36 +1,33 @@
-"""`primum judge-report`: every scorer against people, on sets of completions that people labelled."""
+"""`primum judge-report`: every scorer against people, on sets of completions that people
+labelled.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from eval.judge_report.comparing import Comparison, compare, joined, to_json
 from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
-from eval.judge_report.page import About, render_html, render_markdown
 from eval.judge_report.people import PEOPLE
+from eval.judge_report.probes import probed
 from eval.judge_report.readings import Reading, reading_of
-from eval.judge_report.rewardbench import pair_rows, summary
 from eval.judge_report.tfidf import SEEN, tfidf_metrics
-from eval.judge_report.wording import HEADLINES, entry_text, title_of
 from eval.label_sets.items import LabelSet
 from eval.label_sets.reading import read_label_sets
 from models.engines.generate import generation_dtype
+from pipeline.judge_report_files import Request, about_of, summary_lines, write_report
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.provenance import code_state
 from records.contracts import Scorer
 from records.errors import ArtifactError, PrimumError
 from records.rows import Completion, Score, assistant, user
-from records.stage_folder import write_json, write_records, write_text
-from reward.judges.jury import Reports
+from records.stage_folder import write_records
 from reward.named_scorers import (
     RULE,
     FileScorer,
@@ -47,26 +44,14 @@ SILENT = {"prompt_only": "completion", "completion_only": "prompt"}
 """By version of a scorer, the side that is replaced by words that say nothing."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for."""
-
-    scorers: Sequence[str]
-    labels: Sequence[str]
-    output: Path
-    resamples: int = 1000
-    refits: int = 50
-    ablate: bool = False
-    """Score also without the prompt and without the completion."""
-    save_completions: bool = False
-    in_domain: str = ""
-    """A set of the labels whose kind the scorers know; the others are then foreign."""
-
-
 def judge_report(config: RunConfig, request: Request) -> None:
-    """judge_report.json, the page and the scores in a new folder. Raises PrimumError with every fault before anything is loaded."""
+    """judge_report.json, the page and the scores in a new folder.
+
+    Raises PrimumError with every fault before anything is loaded.
+    """
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
+    around = dataclasses.replace(around, known=_known(label_sets))
     for found in label_sets:
         say(
             "judges",
@@ -75,21 +60,28 @@ def judge_report(config: RunConfig, request: Request) -> None:
         )
     completions = _distinct(label_sets)
     scorers = load_all(named, around)
-    scores = {scorer.name: _scored(scorer, list(completions.values())) for scorer in scorers}
+    scores = {}
+    for scorer in scorers:
+        scores[scorer.name] = _scored(scorer, list(completions.values()))
     if request.ablate:
         for scorer in scorers:
-            if not isinstance(
-                scorer, FileScorer | RuleAsHarm
-            ):  # neither can be asked about other texts or reads the prompt
+            # Neither can be asked about other texts or reads the prompt.
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
                 scores |= _ablated(scorer, list(completions.values()))
     readings = {found.name: _readings(found, scores) for found in label_sets}
     comparison = _compared(label_sets, readings, request, config.seed)
+    if request.audit:
+        asked = []
+        for scorer in scorers:
+            if not isinstance(scorer, FileScorer | RuleAsHarm):
+                asked.append(scorer)
+        comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
     report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
-        _about(config, request, label_sets, around, scorers), trained_on=seen
+        about_of(config, request, label_sets, around, scorers), trained_on=seen
     )
-    _write(request, report, about, scores, readings, label_sets)
+    write_report(request, report, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
     for line in summary_lines(report, [found.name for found in label_sets]):
@@ -127,16 +119,33 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
         and request.in_domain not in [found.name for found in label_sets]
     ):
         faults.append(
-            f"--in-domain {request.in_domain}: no such set; wanted one of {', '.join(found.name for found in label_sets)}"
+            f"--in-domain {request.in_domain}: no such set; wanted one of "
+            f"{', '.join(found.name for found in label_sets)}"
         )
     if faults:
         raise ArtifactError(faults)
     return label_sets, named
 
 
+def _known(label_sets: Sequence[LabelSet]) -> dict[str, bool]:
+    """By prompt id: requests that a set's makers hold to be harmful, all of them, as an
+    evaluation's suites say it of theirs.
+    """
+    made: dict[str, bool] = {}
+    for found in label_sets:
+        if found.all_harmful_requests:
+            for item in found.items:
+                made[item.completion.prompt_id] = True
+    return made
+
+
 def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
     """Each completion once, whichever sets and pairs hold it."""
-    return {item.completion.id: item.completion for found in label_sets for item in found.items}
+    kept: dict[str, Completion] = {}
+    for found in label_sets:
+        for item in found.items:
+            kept[item.completion.id] = item.completion
+    return kept
 
 
 def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
@@ -148,7 +157,8 @@ def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = ""
     missing = f", {unscored} unscored" if unscored else ""
     say(
         "judges",
-        f"{scorer.name}{version}: {len(completions)} completions in {time.monotonic() - started:.0f} s{missing}",
+        f"{scorer.name}{version}: {len(completions)} completions in "
+        f"{time.monotonic() - started:.0f} s{missing}",
     )
     return scores
 
@@ -158,7 +168,9 @@ def _ablated(scorer: Scorer, completions: Sequence[Completion]) -> dict[str, lis
     silent: dict[str, Any] = {"prompt": user("Hello."), "completion": assistant("Okay.")}
     found = {}
     for version, side in SILENT.items():
-        rows = [dataclasses.replace(row, **{side: silent[side]}) for row in completions]
+        rows = []
+        for row in completions:
+            rows.append(dataclasses.replace(row, **{side: silent[side]}))
         found[f"{scorer.name}_{version}"] = _scored(scorer, rows, f"_{version}")
     return found
 
@@ -209,93 +221,7 @@ def _tfidf(label_set: LabelSet, request: Request, seed: int) -> dict[str, dict[s
     if found:
         say(
             "judges",
-            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in {time.monotonic() - started:.0f} s",
+            f"TF-IDF fitted on {label_set.name}, {request.refits} times again, in "
+            f"{time.monotonic() - started:.0f} s",
         )
     return {name: {label_set.name: metrics} for name, metrics in found.items()}
-
-
-def _about(
-    config: RunConfig,
-    request: Request,
-    label_sets: Sequence[LabelSet],
-    around: Surroundings,
-    scorers: Sequence[Scorer],
-) -> About:
-    sets = {
-        found.name: {
-            "note": found.note,
-            "completions": len(found.items),
-            "prompts": len({item.group for item in found.items}),
-            "pairs": len(found.pairs),
-            "left_out": found.left_out,
-        }
-        for found in label_sets
-    }
-    asked = {
-        "scorers": list(request.scorers),
-        "labels": list(request.labels),
-        "resamples": request.resamples,
-        "refits": request.refits,
-    }
-    judges = [scorer.report() for scorer in scorers if isinstance(scorer, Reports)]
-    provenance = {
-        **asked,
-        "judges": judges,
-        "seed": config.seed,
-        "dtype": str(around.dtype),
-        "device": str(around.device),
-        **code_state(),
-    }
-    return About(
-        created=datetime.now(UTC).isoformat(timespec="seconds"), sets=sets, provenance=provenance
-    )
-
-
-def _write(
-    request: Request,
-    report: dict[str, Any],
-    about: About,
-    scores: dict[str, list[Score]],
-    readings: dict[str, list[Reading]],
-    label_sets: Sequence[LabelSet],
-) -> None:
-    output = request.output
-    write_records(output / "scores.jsonl", [score for found in scores.values() for score in found])
-    for label_set in label_sets:
-        for reading in readings[label_set.name]:
-            rows = pair_rows(label_set, reading)
-            if rows:
-                write_json(
-                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json",
-                    summary(reading.scorer, rows),
-                )
-                write_records(
-                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows
-                )
-    write_json(output / "about.json", dataclasses.asdict(about))
-    write_text(output / "judge_report.md", render_markdown(report, about))
-    write_text(output / "judge_report.html", render_html(report, about))
-    write_json(output / "judge_report.json", report)
-
-
-def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
-    """The headline metrics as the user reads them, a line a set and metric."""
-    lines = []
-    for name in sets:
-        for metric, words in (*HEADLINES.items(), ("false_alarms", "false alarms")):
-            known = {
-                scorer: found[name][metric]
-                for scorer, found in report.items()
-                if metric in found.get(name, {})
-            }
-            shown = [
-                f"{title_of(scorer)} {entry_text(entry)}"
-                for scorer, entry in known.items()
-                if scorer not in SEEN
-            ]
-            if shown and (
-                metric != "false_alarms"
-                or not any("auroc" in found.get(name, {}) for found in report.values())
-            ):
-                lines.append(f"{name}, {words}: " + "; ".join(shown))
-    return lines

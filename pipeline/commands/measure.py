@@ -1,134 +1,54 @@
-"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions, without a run."""
+"""`primum measure`: harm, over-refusal and relevance of any model, server or file of completions,
+without a run.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_prep.pairs.expert_labels import read_labels
 from eval.completing import as_asked_plainly
 from eval.config import GateConfig
 from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
-from eval.gate import GateResult, judge
+from eval.gate import judge
+from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
+from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.verdict import verdict
 from eval.results import build_results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
-from models.config import Engine, ModelConfig
+from models.config import ModelConfig
 from models.engines.generate import generation_dtype
+from models.engines.vllm_engine import engine_name
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of
+from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
-from pipeline.measuring.completion_files import Answered, read_completions, same_kind_fault
+from pipeline.measuring.completion_files import same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
-from pipeline.measuring.prompts import described_suites, is_suite, learned_texts, suites_of
+from pipeline.measuring.prompts import described_suites, learned_texts, suites_of
+from pipeline.measuring.request import Filed, Request, Subjects
 from pipeline.measuring.scorers import Judges, judges_of
-from pipeline.measuring.subjects import Subject, distinct, plain_name, subjects_of
-from pipeline.run.config import RunConfig, load_config
+from pipeline.measuring.subjects import Subject, plain_name
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import safety_table, say
 from pipeline.run.provenance import run_record
 from pipeline.run.runner import settle
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
-from records.rows import Kind, SuitePrompt, text_of
+from records.rows import SuitePrompt, text_of
 from records.stage_folder import sha256_json, write_json
 from reward.scorers import score_with
 
 Json = dict[str, Any]
-Key = tuple[str, str]
 REQUEST = "request.json"
-_SETTING = re.compile(r"[a-z][a-z_]*(\.[a-z0-9_]+)*=")
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
-SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
-
-
-def _is_setting(word: str) -> bool:
-    """`eval.confidence=0.9`; `xstest=PATH` is a suite."""
-    return bool(_SETTING.match(word)) and not is_suite(word)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for."""
-
-    model: str
-    words: Sequence[str] = ()
-    """Suites, and `key=value` settings of eval, model.base and trainer."""
-    against: Sequence[str] = ()
-    scorers: Sequence[str] = ()
-    output: Path | None = None
-    gate: bool = False
-    limit: int | None = None
-    kind: Kind | None = None
-    """Of a file's prompts that nothing else says harmful or benign."""
-    api_key_env: str = ""
-
-    @property
-    def settings(self) -> list[str]:
-        """Those that stand behind --against too, whose models are words as they are."""
-        return [word for word in (*self.words, *self.against) if _is_setting(word)]
-
-    @property
-    def suites(self) -> list[str]:
-        return [word for word in self.words if not _is_setting(word)]
-
-    @property
-    def models(self) -> list[str]:
-        """The baseline first."""
-        return [self.model, *(word for word in self.against if not _is_setting(word))]
-
-    def to_json(self) -> Json:
-        """Everything that the result depends on, so that a folder is gone on with by the same request alone."""
-        named = {
-            "model": self.model,
-            "words": list(self.words),
-            "against": list(self.against),
-            "scorers": list(self.scorers),
-        }
-        return {**named, "limit": self.limit, "kind": self.kind}
-
-
-@dataclass(frozen=True)
-class Filed:
-    """A policy of a file of completions."""
-
-    name: str
-    title: str
-    path: str
-    rows: dict[Key, Answered]
-
-
-@dataclass(frozen=True)
-class Subjects:
-    """What is measured, in order, the baseline first."""
-
-    order: list[Subject | Filed]
-    files: list[Filed] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
-        order: list[Subject | Filed] = []
-        taken: set[str] = set()
-        for subject in subjects_of(words):
-            if subject.kind != "file":
-                taken.add(subject.name)
-                order.append(subject)
-                continue
-            for policy, rows in read_completions(Path(subject.where), kind).items():
-                name = (
-                    BASE.name
-                    if not order
-                    else distinct(plain_name(policy or subject.title), taken | {BASE.name})
-                )
-                taken.add(name)
-                found = {(row.prompt.suite, row.prompt.id): row for row in rows}
-                order.append(Filed(name, policy or subject.title, subject.where, found))
-        return cls(order, [entry for entry in order if isinstance(entry, Filed)])
 
 
 def measure(request: Request, config: RunConfig | None = None) -> Json:
@@ -141,19 +61,19 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     subjects = Subjects.of(request.models, request.kind)
     if request.gate and len(subjects.order) < 2:
         raise ConfigError(
-            "--gate holds a model against a baseline, got one model alone; name the baseline first and the model with --against"
+            "--gate holds a model against a baseline, got one model alone; name the baseline first "
+            "and the model with --against"
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
+    require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
     _begin(folder, request)
-    asked = [
-        _asked(subject, prompts, config, folder, request.api_key_env) for subject in subjects.order
-    ]
+    asked = []
+    for subject in subjects.order:
+        asked.append(_asked(subject, prompts, config, folder, request.api_key_env))
     suites = described_suites(request.suites)
-    wrapped = wrapped_prompts(
-        prompts, [one for one in subjects.order if isinstance(one, Subject)], config
-    )
+    wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
@@ -170,23 +90,37 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
 
 def models_of(order: Sequence[Subject | Filed], config: RunConfig) -> dict[str, ModelConfig]:
     """The subjects that have weights here: a server and a file of completions have none."""
-    own = [one for one in order if isinstance(one, Subject) and one.kind == "model"]
+    own = []
+    for one in order:
+        if isinstance(one, Subject) and one.kind == "model":
+            own.append(one)
     return {subject.name: model_of(subject, config) for subject in own}
 
 
 def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
-    """The same for all: those of the suites, or where completions are there already those that they answer."""
+    """The same for all: those of the suites, or where completions are there already those that they
+    answer.
+    """
     if not subjects.files:
         suites = suites_of(request.suites, request.limit)
-        prompts = [prompt for rows in suites.values() for prompt in rows]
+        prompts = []
+        for rows in suites.values():
+            prompts.extend(rows)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
-    common = [key for key in first if all(key in other.rows for other in subjects.files)]
-    wanted = [key for key in common if not request.suites or key[0] in request.suites]
+    common = []
+    for key in first:
+        if all(key in other.rows for other in subjects.files):
+            common.append(key)
+    wanted = []
+    for key in common:
+        if not request.suites or key[0] in request.suites:
+            wanted.append(key)
     if not wanted:
         told = ", ".join(f"{other.title} {len(other.rows)}" for other in subjects.files)
         raise RecordError(
-            f"no prompt is left to measure on ({told} completions in files); name suites that all of them hold"
+            f"no prompt is left to measure on ({told} completions in files); name suites that all "
+            "of them hold"
         )
     if left := max(len(other.rows) for other in subjects.files) - len(wanted):
         say(
@@ -204,15 +138,20 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
     for subject in subjects.order:
         if isinstance(subject, Subject) and subject.kind == "model":
             learned |= learned_texts(Path(subject.where))
-    kept = [prompt for prompt in prompts if text_of(prompt.prompt) not in learned]
+    kept = []
+    for prompt in prompts:
+        if text_of(prompt.prompt) not in learned:
+            kept.append(prompt)
     if not kept:
         raise RecordError(
-            "every prompt was trained on by one of these models; name a suite that none of them has seen"
+            "every prompt was trained on by one of these models; name a suite that none of them "
+            "has seen"
         )
     if len(kept) < len(prompts):
         say(
             "measure",
-            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models on them",
+            f"{len(prompts) - len(kept)} prompts are left out: a run trained one of these models "
+            "on them",
         )
     return kept
 
@@ -253,7 +192,9 @@ def _scored(
     judges: Judges,
     further: Further,
 ) -> list[Measured]:
-    """Every completion with its scores; a file holds no completions under conditions and no log-probabilities."""
+    """Every completion with its scores; a file holds no completions under conditions and no
+    log-probabilities.
+    """
     scorers, own = judges.load(prompts), scorers_of(further.suites, prompts)
     measured: list[Measured] = []
     for subject, policy in asked:
@@ -293,29 +234,37 @@ def _results(
         scoreboard=[],
         provenance=_provenance(config, asked),
     )
-    return {**results, "kind": MEASUREMENT}
+    ratings = read_labels(config.eval.expert_labels)
+    people = corrected_by_people(measured, ratings, BASE.name, config.eval.confidence)
+    found = {**results, "people": people, "kind": MEASUREMENT}
+    return {**found, "verdict": verdict(found)}
 
 
 def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
     record = run_record(config)
-    engine: Engine = config.eval.engine
-    written = {
-        "engine": engine,
-        **record["config"]["eval"]["generation"],
-        "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
-    }
     return {
         "model": asked[0].about["path"],
         "models": {policy.name: policy.about for policy in asked},
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
-        # How completions of a file were decoded is not known here.
-        "generation": {"engine": "file"}
-        if all(policy.about["kind"] == FROM_A_FILE for policy in asked)
-        else written,
+        "generation": _generation(config, {policy.about["kind"] for policy in asked}, record),
         "versions": record["versions"],
         "machine": record["machine"],
     }
+
+
+def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
+    """As far as it is known here: not of a file, and of a server what it was asked for, without its
+    number type.
+    """
+    if kinds == {FROM_A_FILE}:
+        return {"engine": FROM_A_FILE}
+    asked = record["config"]["eval"]["generation"]
+    if "model" not in kinds:
+        return {**asked, "engine": "server", "dtype": None}
+    used = str(generation_dtype(config.eval.generation)).removeprefix("torch.")
+    engine = engine_name(config.eval.engine, config.model.vllm)
+    return {"engine": engine, **asked, "dtype_used": used}
 
 
 def _gate(results: Json, limits: GateConfig) -> None:
@@ -327,10 +276,8 @@ def _gate(results: Json, limits: GateConfig) -> None:
         lines: list[GateResult] = judge(results, name, limits)
         for line in lines:
             say("gate", f"{SHOWN[line.outcome]}  {name}: {line.name}: {line.detail}")
-        failed += [
-            f"gate not met by {name}: {line.name}: {line.detail}"
-            for line in lines
-            if not line.passed
-        ]
+        for line in lines:
+            if not line.passed:
+                failed.append(f"gate not met by {name}: {line.name}: {line.detail}")
     if failed:
         raise GateError(failed)

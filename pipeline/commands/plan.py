@@ -14,7 +14,9 @@ from pipeline.run.rounds import parsed
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """Stages that one Slurm job does, one after the other; it begins when the job before it has done all of its own."""
+    """Stages that one Slurm job does, one after the other; it begins when the job before it has
+    done all of its own.
+    """
 
     job: Job
     stages: tuple[str, ...]
@@ -38,11 +40,13 @@ def planned_jobs(config: RunConfig) -> list[PlannedJob]:
 
 
 def slurm_lines(config: RunConfig) -> list[str]:
-    """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options, stages."""
-    return [
-        " ".join((job.name, job.job.script, job.job.options, *job.stages))
-        for job in planned_jobs(config)
-    ]
+    """For slurm/pipeline.sh, a job a line: name, script, the variable with the user's options,
+    stages.
+    """
+    found: list[str] = []
+    for job in planned_jobs(config):
+        found.append(" ".join((job.name, job.job.script, job.job.options, *job.stages)))
+    return found
 
 
 def seeds_lines(config: RunConfig, path: Path, overrides: list[str], count: int) -> list[str]:
@@ -56,9 +60,10 @@ def plan_lines(config: RunConfig) -> list[str]:
     """For people, a stage a line: its name, what it does, and the policy that it leaves."""
     names = stage_names(config)
     width = max(len(name) for name in names)
-    return [
-        f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}" for name in names
-    ]
+    made: list[str] = []
+    for name in names:
+        made.append(f"{name:<{width}}  {STAGES[parsed(name)[0]].help}{_left(name, config)}")
+    return made
 
 
 def _left(name: str, config: RunConfig) -> str:

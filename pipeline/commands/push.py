@@ -1,4 +1,7 @@
-"""`primum push RUN REPO`: a released model, or the run's data, to a repository of a hub. Only when asked."""
+"""`primum push RUN REPO`: a released model, or the run's data, to a repository of a hub.
+
+Only when asked.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pipeline.run.console import say
 from pipeline.shared_data import DataCard, write_shared
 from records.errors import (
     ArtifactError,
+    ConfigError,
     GateError,
     PrimumError,
     RecordError,
@@ -46,9 +50,10 @@ class Request:
 def push(request: Request) -> str:
     """The address of what was uploaded.
 
-    Raises GateError where the release gate is not met, ArtifactError where a file holds what nobody may
-    have, RecordError where a licence forbids it, ResourceError where the hub refuses.
+    Raises GateError where the release gate is not met, ArtifactError where a file holds what nobody
+    may have, RecordError where a licence forbids it, ResourceError where the hub refuses.
     """
+    _require_name(request.repo)
     with tempfile.TemporaryDirectory() as scratch:
         folder = _released(request) if request.what == "model" else Path(scratch)
         if request.what != "model":
@@ -57,12 +62,28 @@ def push(request: Request) -> str:
         return _upload(request, folder)
 
 
+def _require_name(repo: str) -> None:
+    """Before any file is read: the hub itself is asked last."""
+    from huggingface_hub import utils  # noqa: PLC0415  most runs never need it
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    hub: Any = utils
+    try:
+        hub.validate_repo_id(repo)
+    except HFValidationError as error:
+        raise ConfigError(
+            f"{repo}: no name of a repository ({first_line(error)}); wanted owner/name, as in "
+            "clinic/safer-7b"
+        ) from error
+
+
 def _released(request: Request) -> Path:
     """The release of the run, whole, its gate met and its licences known."""
     stage = StageDirectory(request.run_dir / "release")
     if not stage.manifest_path.is_file():
         raise ArtifactError(
-            f"{stage.path}: no finished release here, wanted what `primum release` writes where the gate is met; run it first"
+            f"{stage.path}: no finished release here, wanted what `primum release` writes where "
+            "the gate is met; run it first"
         )
     stage.require()
     _require_known_licences(stage, "the model")
@@ -88,8 +109,8 @@ def _require_known_licences(stage: StageDirectory, what: str) -> None:
     if unknown:
         said = SENTENCES[UNKNOWN].format(names=", ".join(unknown))
         raise RecordError(
-            f"{what} is {said}; wanted a licence that lets it be passed on: state it in data.sources.terms, "
-            "or leave the source out, and run the stages again"
+            f"{what} is {said}; wanted a licence that lets it be passed on: state it in "
+            "data.sources.terms, or leave the source out, and run the stages again"
         )
 
 
@@ -135,8 +156,8 @@ def _require_no_harmful_completion(run_dir: Path, folder: Path) -> None:
         content = path.read_text(encoding="utf-8", errors="replace")
         if any(text in content for text in wanted):
             raise ArtifactError(
-                f"{path.relative_to(folder)}: holds a completion of a harmful prompt, which is never pushed; "
-                "take it out of the release, or run `primum release` again"
+                f"{path.relative_to(folder)}: holds a completion of a harmful prompt, which is "
+                "never pushed; take it out of the release, or run `primum release` again"
             )
 
 
@@ -153,8 +174,8 @@ def _upload(request: Request, folder: Path) -> str:
         there = api.repo_info(request.repo, repo_type=kind)
         if not request.public and not there.private:
             raise PrimumError(
-                f"{request.repo}: is public already, and a push is private unless it says otherwise; "
-                "add --public, or name another repository"
+                f"{request.repo}: is public already, and a push is private unless it says "
+                "otherwise; add --public, or name another repository"
             )
         found = api.upload_folder(
             repo_id=request.repo,
@@ -166,7 +187,8 @@ def _upload(request: Request, folder: Path) -> str:
         raise
     except Exception as error:  # network, permission and naming faults come in dozens of types
         raise ResourceError(
-            f"{request.repo}: cannot be pushed ({first_line(error)}); is this node online, and does HF_TOKEN let you write there?"
+            f"{request.repo}: cannot be pushed ({first_line(error)}); is this node online, and "
+            "does HF_TOKEN let you write there?"
         ) from error
     say("push", f"pushed: {found.commit_url}")
     return str(found.commit_url)

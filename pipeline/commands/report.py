@@ -1,4 +1,6 @@
-"""`primum report`: the page of an evaluation again, several side by side, or its figures in other programs' formats."""
+"""`primum report`: the page of an evaluation again, several side by side, or its figures in other
+programs' formats.
+"""
 
 from __future__ import annotations
 
@@ -46,20 +48,20 @@ class Request:
 
 
 def report(request: Request) -> None:
-    """Write what is asked for below a new folder. Raises PrimumError with every fault before anything is written."""
+    """Write what is asked for below a new folder.
+
+    Raises PrimumError with every fault before anything is written.
+    """
     evaluations = _read(request)
     if len(evaluations) > 1:
-        runs = {
-            name: found.results
-            for name, found in zip(_names(evaluations), evaluations, strict=True)
-        }
+        runs = {}
+        for name, found in zip(_names(evaluations), evaluations, strict=True):
+            runs[name] = found.results
         files = [("comparison.html", compare_html(runs)), ("comparison.md", compare_markdown(runs))]
     else:
-        files = [
-            file
-            for name in request.formats or ("page",)
-            for file in FORMATS[name](evaluations[0], request)
-        ]
+        files = []
+        for name in request.formats or ("page",):
+            files.extend(FORMATS[name](evaluations[0], request))
     for name, text in files:
         path = request.output / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,8 @@ def _read(request: Request) -> list[StoredEvaluation]:
         faults.append(f"--output {request.output}: is there already; name a new folder")
     if len(request.runs) > 1 and any(name != "page" for name in request.formats):
         faults.append(
-            f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name one"
+            f"--format {', '.join(request.formats)}: is of one run, got {len(request.runs)}; name "
+            "one"
         )
     for run in request.runs:
         try:
@@ -135,7 +138,8 @@ def _inspect(found: StoredEvaluation, request: Request) -> Files:
     for policy in found.results["policies"]:
         for suite, rows in _cells(found, policy, request):
             log = inspect_log(found.results, policy, suite, rows)
-            # inspect_ai lists the logs of a folder whose names begin with a time, `+` and `:` written as `-`.
+            # inspect_ai lists the logs of a folder whose names begin with a time, `+` and `:`
+            # written as `-`.
             name = f"{_stamp(found)}-00-00_{task_name(suite).replace('_', '-')}_{policy}.json"
             yield f"inspect/{name}", json_text(log, indent=1)
 
@@ -166,9 +170,14 @@ def _tasks(found: StoredEvaluation, request: Request) -> Files:
 def _cells(
     found: StoredEvaluation, policy: str, request: Request
 ) -> Iterator[tuple[str, list[Measured]]]:
-    """The completions of a policy by suite, withheld ones without their text where the request says so."""
+    """The completions of a policy by suite, withheld ones without their text where the request says
+    so.
+    """
     for suite in found.results["policies"][policy]["suites"]:
-        rows = [row for row in found.rows if (row.policy, row.suite) == (policy, suite)]
+        rows = []
+        for row in found.rows:
+            if (row.policy, row.suite) == (policy, suite):
+                rows.append(row)
         if rows:
             yield suite, [row.redacted() for row in rows] if request.redacted else rows
 
@@ -181,7 +190,8 @@ def _stamp(found: StoredEvaluation) -> str:
 def _require_rows(found: StoredEvaluation) -> None:
     if not found.rows:
         raise ArtifactError(
-            f"{found.path.parent}: holds results.json and no completions.jsonl, prompts.jsonl and scores.jsonl; name the run itself"
+            f"{found.path.parent}: holds results.json and no completions.jsonl, prompts.jsonl and "
+            "scores.jsonl; name the run itself"
         )
 
 

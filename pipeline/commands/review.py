@@ -1,4 +1,6 @@
-"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings back."""
+"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings
+back.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.pairs.expert_labels import conflicts, expert_pairs, labels_of
+from data_prep.pairs.conflicts import conflicts
+from data_prep.pairs.expert_labels import expert_pairs, labels_of
 from data_prep.review.agreement import agreement, scorer_agreement
 from data_prep.review.items import ReviewItem, batch_id, draw, draw_at_random, review_items
 from data_prep.review.ratings import Ratings, read_ratings
@@ -49,27 +52,26 @@ def export_batch(
     show_scores: bool,
     of_test: bool = False,
 ) -> None:
-    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final policy to test prompts, drawn at random."""
+    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final
+    policy to test prompts, drawn at random.
+    """
     run_dir = Path(config.run_dir)
     read = MEASURED if of_test else READS
-    inputs = {
-        f"{file.stage}/{part}": StageDirectory(run_dir / file.stage).require(part)
-        for file in read
-        for part in file.parts
-    }
+    inputs = {}
+    for file in read:
+        for part in file.parts:
+            inputs[f"{file.stage}/{part}"] = StageDirectory(run_dir / file.stage).require(part)
     _require_new(output)
     if of_test:
         items = measured_items(run_dir, (BASE.name, released_policy(config)))
         batch = draw_at_random(items, prompts=prompts, seed=config.seed)
     else:
-        items = review_items(
-            PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
-            COMPLETIONS.read(run_dir / COMPLETIONS.stage),
-            DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
-            SCORES.read(run_dir / SCORES.stage),
-        )
         batch = draw(
-            items, prompts=prompts, uncertain=uncertain, threshold=HIGH_HARM, seed=config.seed
+            sampled_items(run_dir),
+            prompts=prompts,
+            uncertain=uncertain,
+            threshold=HIGH_HARM,
+            seed=config.seed,
         )
     if not batch:
         wanted = "test" if of_test else "training or validation"
@@ -91,6 +93,12 @@ def export_batch(
         show_scores=show_scores,
         provenance=provenance,
     )
+    _say_batch(name, batch, prompts)
+    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
+
+
+def _say_batch(name: str, batch: Sequence[ReviewItem], prompts: int) -> None:
+    """How many were drawn, and of which kinds."""
     asked = {item.prompt_id: item for item in batch}
     say(
         "review",
@@ -107,17 +115,25 @@ def export_batch(
             f"  {title:<10}"
             + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())),
         )
-    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
+
+
+def sampled_items(run_dir: Path) -> list[ReviewItem]:
+    """What the policy completed training and validation prompts with, and the demonstrations."""
+    return review_items(
+        PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
+        COMPLETIONS.read(run_dir / COMPLETIONS.stage),
+        DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
+        SCORES.read(run_dir / SCORES.stage),
+    )
 
 
 def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
     """What these policies completed the test prompts with, as `primum eval` has left it."""
     folder = run_dir / MEASURED_PROMPTS.stage
-    made = [
-        row
-        for row in MEASURED_COMPLETIONS.read(folder)
-        if row.policy in policies and not row.condition
-    ]
+    made = []
+    for row in MEASURED_COMPLETIONS.read(folder):
+        if row.policy in policies and not row.condition:
+            made.append(row)
     known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
     return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
 
@@ -133,7 +149,8 @@ def import_ratings(
     if not read.ratings:
         raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
     labels = labels_of(read.ratings, items)
-    # Of test completions neither pair nor thumb is made: they are to be measured by, never trained on.
+    # Of test completions neither pair nor thumb is made: they are to be measured by, never trained
+    # on.
     learned = [item for item in items if item.split != "test"]
     found = expert_pairs(read.ratings, learned, min_margin=config.pairs.min_margin)
     thumbs, without_thumb = from_ratings(read.ratings, learned)
@@ -182,7 +199,8 @@ def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
 def describe(report: dict[str, Any]) -> list[str]:
     """The report as the user reads it."""
     lines = [
-        f"{report['ratings']} ratings of {report['answers_rated']} answers, {report['answers_not_rated']} answers without any"
+        f"{report['ratings']} ratings of {report['answers_rated']} answers, "
+        f"{report['answers_not_rated']} answers without any"
     ]
     lines += [f"  rater {rater}: {count}" for rater, count in report["raters"].items()]
     lines.append(f"  left out: {_counted(report['left_out'])}")
@@ -190,7 +208,10 @@ def describe(report: dict[str, Any]) -> list[str]:
         lines.append(f"agreement on {name}: {found['alpha']} alpha {_value(found)}")
     for drawn, part in report["scorers"].items():
         for name, found in part.items():
-            about = f"experts and {'the refusal detector' if name == 'refusal' else name}, {_DRAWN[drawn]}: "
+            about = (
+                f"experts and {'the refusal detector' if name == 'refusal' else name}, "
+                f"{_DRAWN[drawn]}: "
+            )
             if name == "refusal":
                 lines.append(f"{about}same label {_value(found['same_label'])}")
             else:
@@ -198,7 +219,8 @@ def describe(report: dict[str, Any]) -> list[str]:
                 beside = "" if guess is None else f"; always the experts' median: {guess:.2f}"
                 lines.append(f"{about}Spearman {_value(found['spearman'])}")
                 lines.append(
-                    f"{about}mean absolute difference {_value(found['mean_absolute_difference'])}{beside}"
+                    f"{about}mean absolute difference "
+                    f"{_value(found['mean_absolute_difference'])}{beside}"
                 )
     splits = (
         ", ".join(
@@ -209,7 +231,8 @@ def describe(report: dict[str, Any]) -> list[str]:
     lines.append(f"pairs that differ by {report['pairs']['min_margin']:g} or more: {splits}")
     thumbs = report["unpaired"]
     lines.append(
-        f"thumbs: {thumbs['desirable']} completions desirable, {thumbs['rows'] - thumbs['desirable']} undesirable"
+        f"thumbs: {thumbs['desirable']} completions desirable, "
+        f"{thumbs['rows'] - thumbs['desirable']} undesirable"
     )
     lines.append(
         f"{len(report['conflicts'])} conflicts"

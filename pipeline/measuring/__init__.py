@@ -1,1 +1,3 @@
-"""Measuring without a run: any model, server or file of completions, with eval's own scorers and results."""
+"""Measuring without a run: any model, server or file of completions, with eval's own scorers and
+results.
+"""

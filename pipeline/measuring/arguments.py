@@ -22,7 +22,10 @@ examples:
 
 exit codes: 0 done, 2 a mistake, 3 with --gate where a model does not pass
 """
-_MODEL = "a directory, a stage of a run (RUN/dpo), a hub id (org/name[@revision]), a server ([NAME@]http://HOST/v1)"
+_MODEL = (
+    "a directory, a stage of a run (RUN/dpo), a hub id (org/name[@revision]), a server "
+    "([NAME@]http://HOST/v1)"
+)
 
 
 def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
@@ -40,7 +43,11 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         "words",
         metavar="SUITE | key=value",
         nargs="*",
-        help="harmful, twins, patient_questions (default: all three), a run or a file of prompts; settings as in eval.confidence=0.9",
+        default=[],
+        help=(
+            "harmful, twins, patient_questions (default: all three), a run or a file of prompts; "
+            "settings as in eval.confidence=0.9"
+        ),
     )
     measuring.add_argument(
         "--against",
@@ -56,8 +63,16 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="besides what ships with Primum (default): run=RUN or reward_model=FOLDER, for harmfulness from 1 to 5",
+        help=(
+            "besides what ships with Primum (default): run=RUN or reward_model=FOLDER, for "
+            "harmfulness from 1 to 5"
+        ),
     )
+    _add_prompts(measuring, whole_number)
+
+
+def _add_prompts(measuring: argparse.ArgumentParser, whole_number: Callable[[str], int]) -> None:
+    """Where the result goes, what it decides, and which prompts count."""
     measuring.add_argument(
         "--output",
         type=Path,
@@ -94,6 +109,7 @@ def add_chatting(commands: Any) -> None:
         "words",
         metavar="key=value",
         nargs="*",
+        default=[],
         help="settings, as in eval.generation.max_new_tokens=200",
     )
     chatting.add_argument(

@@ -11,7 +11,7 @@ from typing import Any
 from eval.measure import complete, completion_id
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype, rows_at_once
-from models.engines.vllm_engine import VllmEngine
+from models.engines.vllm_engine import VllmEngine, engine_name
 from models.loading.inspection import require_model
 from models.loading.load import load_tokenizer, model_location
 from pipeline.measuring.completion_files import Answered
@@ -21,6 +21,7 @@ from pipeline.measuring.subjects import Subject
 from pipeline.policies import device, generating, own_gpus
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
+from records.errors import PrimumError
 from records.rows import Completion, Prompt
 
 FROM_A_FILE = "file"
@@ -38,14 +39,36 @@ class Asked:
 
 
 def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
-    """The model's files. Raises ModelError where it is none; settings of model.base besides the path hold for it too."""
+    """The model's files.
+
+    Raises ModelError where it is none; settings of model.base besides the path hold for it too.
+    """
     named = replace(
         config.model.base,
         path=subject.where,
         revision=subject.revision or config.model.base.revision,
     )
-    require_model(named, subject.word)
+    require_model(named, "")
     return replace(named, path=model_location(named))
+
+
+def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env: str = "") -> None:
+    """Raise with what is wrong with all of them, before the first is asked: its completions take
+    hours.
+    """
+    faults: list[str] = []
+    if any(subject.kind == "model" for subject in subjects):
+        engine_name(config.eval.engine, config.model.vllm)
+    for subject in subjects:
+        try:
+            if subject.kind == "server":
+                endpoint_of(subject, config.eval.generation, api_key_env)
+            else:
+                load_tokenizer(model_of(subject, config))
+        except PrimumError as error:
+            faults += error.faults
+    if faults:
+        raise PrimumError(faults)
 
 
 def ask(
@@ -56,7 +79,9 @@ def ask(
     *,
     api_key_env: str = "",
 ) -> Asked:
-    """A model's or a server's completions, one a prompt; what was written before a kill is not written again."""
+    """A model's or a server's completions, one a prompt; what was written before a kill is not
+    written again.
+    """
     generation = config.eval.generation
     if subject.kind == "server":
         endpoint = endpoint_of(subject, generation, api_key_env)
@@ -82,14 +107,17 @@ def _written(
     subject: Subject, prompts: Sequence[Prompt], config: RunConfig, folder: Path
 ) -> list[Completion]:
     model, generation = model_of(subject, config), config.eval.generation
-    kept = KeptCompletions(model, generation, device(config))
+    engine = engine_name(config.eval.engine, config.model.vllm)
+    kept = KeptCompletions(model, generation, device(config), engine)
     missing = kept.missing(prompts)
     say(
         "measure",
-        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their completions are known already",
+        f"{subject.title}: {len(prompts)} prompts, {len(prompts) - len(missing)} of their "
+        "completions are known already",
     )
     if missing:
-        # As many together as an evaluation asks for, up to where a kill would lose much: rounding depends on who is written beside whom.
+        # As many together as an evaluation asks for, up to where a kill would lose much: rounding
+        # depends on who is written beside whom.
         size = rows_at_once(generation, config.eval.engine)
         with answering(subject, model, config, folder) as (policy, tokenizer):
             for start in range(0, len(missing), size):
@@ -97,7 +125,11 @@ def _written(
                 kept.keep(
                     block, complete(policy, tokenizer, block, generation, policy=subject.name)
                 )
-    return [made for made in kept.of(prompts, policy=subject.name) if made]
+    found: list[Completion] = []
+    for made in kept.of(prompts, policy=subject.name):
+        if made:
+            found.append(made)
+    return found
 
 
 @contextmanager
@@ -128,8 +160,7 @@ def from_file(
 ) -> Asked:
     """What a file holds of these prompts, under the name that the measurement gives its policy."""
     made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
-    named = [
-        replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite)
-        for row, prompt in zip(made, prompts, strict=True)
-    ]
+    named = []
+    for row, prompt in zip(made, prompts, strict=True):
+        named.append(replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite))
     return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)

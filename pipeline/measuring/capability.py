@@ -13,7 +13,7 @@ from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
 from eval.capability.summary import capability_summary
 from models.config import ModelConfig
-from models.layout.collation import collation
+from models.memory.prepare import prepared_layout
 from pipeline.checks.dealing import deal
 from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
 from pipeline.policies import generating
@@ -32,23 +32,29 @@ class Known:
 
 
 def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[str, Any] | None:
-    """The `capability` object of results.json; the first policy is the baseline. None where nothing is asked.
+    """The `capability` object of results.json; the first policy is the baseline.
 
-    Held-out texts are reference completions of the project's own benign test prompts: there is no run
-    that holds others out.
+    None where nothing is asked.
+
+    Held-out texts are reference completions of the project's own benign test prompts: there is no
+    run that holds others out.
     """
     wanted = config.eval.capability
     if not wanted.is_wanted or BASE.name not in models:
         return None
     tasks, absent = read_tasks(wanted.tasks)
-    items = [item for rows in tasks.values() for item in rows]
+    items = []
+    for rows in tasks.values():
+        items.extend(rows)
     texts = held_out_texts(_own_texts(), wanted.held_out_texts)
     for task in absent:
         say("measure", str(task))
-    found = {name: measure_known(config, name, at, items, texts) for name, at in models.items()}
-    by_task = {
-        name: {policy: _of(one.answers, name) for policy, one in found.items()} for name in tasks
-    }
+    found = {}
+    for name, at in models.items():
+        found[name] = measure_known(config, name, at, items, texts)
+    by_task = {}
+    for name in tasks:
+        by_task[name] = {policy: _of(one.answers, name) for policy, one in found.items()}
     likely = {policy: one.texts for policy, one in found.items()}
     level = config.eval.confidence
     return capability_summary(by_task, likely, absent, wanted, baseline=BASE.name, confidence=level)
@@ -71,7 +77,7 @@ def text_likelihoods(
     if not texts:
         return []
     wanted, most = config.eval.capability, config.model.max_length
-    layout = collation(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
+    layout = prepared_layout(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
     limits = {"max_length": most, "batch_tokens": wanted.batch_tokens}
     return likelihoods(model, tokenizer, texts, layout, policy=name, **limits)
 
@@ -87,7 +93,7 @@ def task_answers(
         from eval.capability.lm_eval_engine import lm_eval_answers  # noqa: PLC0415  an extra
 
         return lm_eval_answers(model, tokenizer, items, policy=name)
-    layout = collation(model, tokenizer.pad_token_id, wanted.batch_tokens)
+    layout = prepared_layout(model, tokenizer.pad_token_id, wanted.batch_tokens)
     return answer(model, tokenizer, items, layout, policy=name, batch_tokens=wanted.batch_tokens)
 
 
@@ -97,5 +103,11 @@ def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
 
 def _own_texts() -> list[Demonstration]:
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
-    return [row for row in deal(rows, config, seed=0).rows if row.split == "test"]
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
+    made: list[Demonstration] = []
+    for row in deal(rows, config, seed=0).rows:
+        if row.split == "test":
+            made.append(row)
+    return made

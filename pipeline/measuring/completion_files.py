@@ -1,4 +1,6 @@
-"""Completions that are there already: Primum's own completions.jsonl, or rows of a prompt and a completion."""
+"""Completions that are there already: Primum's own completions.jsonl, or rows of a prompt and a
+completion.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from eval.measure import completion_id
 from pipeline.measuring.prompts import own_by_text
 from records.errors import ConfigError, RecordError
 from records.excerpts import column_names
+from records.roles import role_fault
 from records.rows import (
     Completion,
     Kind,
@@ -19,7 +22,6 @@ from records.rows import (
     assistant,
     read_json_lines,
     read_records,
-    role_fault,
     shorten,
     stable_id,
     text_of,
@@ -41,9 +43,11 @@ class Answered:
 
 
 def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]:
-    """By the name of the policy that wrote them; `kind` is that of prompts about which nothing else says it.
+    """By the name of the policy that wrote them; `kind` is that of prompts about which nothing else
+    says it.
 
-    A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's own. Raises RecordError.
+    A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's
+    own. Raises RecordError.
     """
     rows = list(read_json_lines(file))
     if not rows:
@@ -70,7 +74,8 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
         raise RecordError(shorten(faults))
     if not found:
         raise RecordError(
-            f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts as they stand too"
+            f"{file}: every prompt of it was wrapped or translated; wanted completions to prompts "
+            "as they stand too"
         )
     return {policy: _once(rows) for policy, rows in found.items()}
 
@@ -108,8 +113,8 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
         said = [last]
     if asked is None or said is None:
         raise ValueError(
-            f"holds no prompt and completion; wanted one of {', '.join(PROMPT_FIELDS)} and one of {', '.join(COMPLETION_FIELDS)}, "
-            f"or messages; it has {column_names(sorted(row))}"
+            f"holds no prompt and completion; wanted one of {', '.join(PROMPT_FIELDS)} and one of "
+            f"{', '.join(COMPLETION_FIELDS)}, or messages; it has {column_names(sorted(row))}"
         )
     prompt = _prompt(_messages(asked, user), row, kind)
     completion = _messages(said, assistant)
@@ -157,20 +162,22 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
     said = _kind_of(row) or (known.kind if known else kind)
     if said is None:
         raise ValueError(
-            "nothing says whether its prompt is harmful; give the row a field kind (harmful or benign), or say --kind for all such rows"
+            "nothing says whether its prompt is harmful; give the row a field kind (harmful or "
+            "benign), or say --kind for all such rows"
         )
     if known and known.kind == said:
         return replace(known, split="test")
     text = text_of(messages)
     suite = str(row.get("suite") or SUITE_OF_KIND[said])
-    about = {"source": "file", "licence": "unknown", "split": "test"}
     return SuitePrompt(
         id=str(row.get("prompt_id") or stable_id(text)),
         prompt=messages,
         kind=said,
         suite=suite,
-        **about,
-    )  # type: ignore[arg-type]
+        source="file",
+        licence="unknown",
+        split="test",
+    )
 
 
 def _kind_of(row: dict[str, Any]) -> Kind | None:
@@ -183,12 +190,15 @@ def _kind_of(row: dict[str, Any]) -> Kind | None:
 
 
 def same_kind_fault(prompts: list[SuitePrompt]) -> None:
-    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are never mixed."""
+    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are
+    never mixed.
+    """
     kinds: dict[str, set[str]] = {}
     for prompt in prompts:
         kinds.setdefault(prompt.suite, set()).add(prompt.kind)
     mixed = sorted(suite for suite, found in kinds.items() if len(found) > 1)
     if mixed:
         raise ConfigError(
-            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite of its own"
+            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite "
+            "of its own"
         )

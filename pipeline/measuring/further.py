@@ -1,4 +1,6 @@
-"""What a config asks of a measurement beside the prompts as they stand: conditions, and log-probabilities."""
+"""What a config asks of a measurement beside the prompts as they stand: conditions, and
+log-probabilities.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +34,14 @@ WRITTEN, WEIGHED = "written", "weighed"
 def wrapped_prompts(
     prompts: Sequence[SuitePrompt], subjects: Sequence[Subject], config: RunConfig
 ) -> list[Wrapped]:
-    """The prompts under each condition of the config, the same for all subjects. Raises ConfigError for suites of
-    eval.dual that are not measured."""
+    """The prompts under each condition of the config, the same for all subjects.
+
+    Raises ConfigError for suites of eval.dual that are not measured."""
     known = list(dict.fromkeys(prompt.suite for prompt in prompts))
     if unknown := [name for name in config.eval.dual if name not in known]:
         raise ConfigError(
-            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has {', '.join(known)}"
+            f"eval.dual: no suite is called {', '.join(unknown)}; the measurement has "
+            f"{', '.join(known)}"
         )
     if not config.eval.conditions or not subjects:
         return []
@@ -49,7 +53,10 @@ def wrapped_prompts(
 
 def _render(subjects: Sequence[Subject], config: RunConfig) -> Callable[[list[Message]], str]:
     """By the chat template of the first model; a server's is not known here."""
-    models = [subject for subject in subjects if subject.kind == "model"]
+    models = []
+    for subject in subjects:
+        if subject.kind == "model":
+            models.append(subject)
     if not models:
         return lambda messages: "".join(
             f"{message['role']}: {message['content']}\n" for message in messages
@@ -72,7 +79,9 @@ class Further:
     def of(
         self, subject: Subject, plain: Sequence[Completion]
     ) -> tuple[list[Completion], list[Score]]:
-        """(a completion of each wrapped prompt, the log-probability scores of eval.dual): what was made before a kill is kept."""
+        """(a completion of each wrapped prompt, the log-probability scores of eval.dual): what was
+        made before a kill is kept.
+        """
         config = self.config.eval
         if not self.wrapped and not config.dual:
             return [], []
@@ -94,11 +103,10 @@ class Further:
             if subject.kind != "model" or not config.dual:
                 return made, []
             weighed = Journal(Score, self._file(WEIGHED, subject))
-            chosen = [
-                Wrapped(prompt, "", prompt.prompt)
-                for prompt in self.prompts
-                if prompt.suite in config.dual
-            ]
+            chosen = []
+            for prompt in self.prompts:
+                if prompt.suite in config.dual:
+                    chosen.append(Wrapped(prompt, "", prompt.prompt))
             return made, dual_all(
                 chosen, policy, block, weighed, labels_of(self.suites), name=subject.name
             )

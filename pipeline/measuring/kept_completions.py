@@ -1,7 +1,9 @@
-"""Completions of a model that are remembered: asked again for the same prompts, it does not write them again.
+"""Completions of a model that are remembered: asked again for the same prompts, it does not write
+them again.
 
-They lie in the cache under a hash of everything that they depend on: the model's contents, its chat format, how it
-decodes, and the libraries. A run's evaluation of its base finds there what `primum measure` has kept.
+They lie in the cache under a hash of everything that they depend on: the model's contents, its chat
+format, how it decodes, and the libraries. A run's evaluation of its base finds there what `primum
+measure` has kept.
 """
 
 from __future__ import annotations
@@ -25,31 +27,44 @@ from records.stage_folder import sha256_json
 
 FOLDER, VERSION = "completions", 1
 LIBRARIES = ("torch", "transformers")
+OWN_ENGINE = "transformers"
+"""The only one whose completions a run's evaluation takes from here."""
 
 
 class KeptCompletions:
     """Of one model under one way of decoding."""
 
     def __init__(
-        self, model: ModelConfig, generation: GenerationConfig, device: torch.device
+        self,
+        model: ModelConfig,
+        generation: GenerationConfig,
+        device: torch.device,
+        engine: str = OWN_ENGINE,
     ) -> None:
-        self.path = cache_directory() / FOLDER / f"{_key(model, generation, device)[:32]}.jsonl"
+        name = _key(model, generation, device, engine)[:32]
+        self.path = cache_directory() / FOLDER / f"{name}.jsonl"
         rows, _ = read_rows(self.path, _row) if self.path.is_file() else ([], [])
         self._known = {row["prompt"]: _generated(row) for row in rows}
 
     def of(self, prompts: Sequence[Prompt], *, policy: str) -> list[Completion | None]:
         """Of each prompt what is remembered, as `policy`'s."""
         found = [(prompt, self._known.get(_prompt_key(prompt))) for prompt in prompts]
-        return [
-            completions_of([prompt], [made], policy=policy)[0] if made else None
-            for prompt, made in found
-        ]
+        kept: list[Completion | None] = []
+        for prompt, made in found:
+            kept.append(completions_of([prompt], [made], policy=policy)[0] if made else None)
+        return kept
 
     def missing(self, prompts: Sequence[Prompt]) -> list[Prompt]:
-        return [prompt for prompt in prompts if _prompt_key(prompt) not in self._known]
+        found: list[Prompt] = []
+        for prompt in prompts:
+            if _prompt_key(prompt) not in self._known:
+                found.append(prompt)
+        return found
 
     def keep(self, prompts: Sequence[Prompt], completions: Iterable[Completion]) -> None:
-        """Remember them, on the disk too; the file is its owner's alone, since completions may be harmful."""
+        """Remember them, on the disk too; the file is its owner's alone, since completions may be
+        harmful.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(
             self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600
@@ -67,17 +82,19 @@ class KeptCompletions:
                 self._known[row["prompt"]] = _generated(row)
 
 
-def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device) -> str:
+def _key(
+    model: ModelConfig, generation: GenerationConfig, device: torch.device, engine: str
+) -> str:
     decoding = dataclasses.asdict(generation)
+    # A completion does not depend on its batch; the type that was used counts below.
     for setting in (
         "batch_size",
         "dtype",
-    ):  # a completion does not depend on its batch; the type that was used counts below
+    ):
         del decoding[setting]
-    chat = {
-        name: getattr(model, name)
-        for name in ("chat_template", "template_date", "trust_remote_code")
-    }
+    chat = {}
+    for name in ("chat_template", "template_date", "trust_remote_code"):
+        chat[name] = getattr(model, name)
     contents = {**model_identity(model), **template_identity(model)}
     return sha256_json(
         {
@@ -88,6 +105,7 @@ def _key(model: ModelConfig, generation: GenerationConfig, device: torch.device)
             "dtype": str(generation_dtype(generation)),
             "device": device.type,
             "libraries": {name: version(name) for name in LIBRARIES},
+            **({} if engine == OWN_ENGINE else {"engine": engine}),
         }
     )
 
@@ -114,7 +132,9 @@ def kept_base(
     *,
     policy: str,
 ) -> list[Completion]:
-    """All of a base's completions where each of them is remembered; else none, so that a run's batches stay as they are."""
+    """All of a base's completions where each of them is remembered; else none, so that a run's
+    batches stay as they are.
+    """
     kept = KeptCompletions(model, generation, device)
     return (
         [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]

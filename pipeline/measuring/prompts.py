@@ -20,38 +20,46 @@ from records.stage_folder import StageDirectory
 
 OWN_SUITES = ("harmful", "twins", "patient_questions")
 OWN_SPLIT = SplitConfig(val=0.14, test=0.25, test_limit=192)
-"""As configs/demo.yaml deals the project's prompts, so that no model that the demo has trained is measured on prompts of
-its training."""
+"""As configs/demo.yaml deals the project's prompts, so that no model that the demo has trained is
+measured on prompts of its training."""
 OWN_SOURCES = (SourceConfig(), SourceConfig(name="builtin_evaluation", format="builtin_evaluation"))
 
 
 def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[SuitePrompt]]:
     """The prompts by suite. Raises ConfigError for words that name none.
 
-    Without words the project's own suites; a word names one of these, a run, or a file of prompts as runs write them.
-    `limit`: at most so many prompts a suite, at even distances.
+    Without words the project's own suites; a word names one of these, a run, or a file of prompts
+    as runs write them. `limit`: at most so many prompts a suite, at even distances.
     """
     own = [word for word in words if word in OWN_SUITES]
-    read = [prompt for word in words if word not in OWN_SUITES for prompt in _named_prompts(word)]
+    read = []
+    for word in words:
+        if word not in OWN_SUITES:
+            read.extend(_named_prompts(word))
     if own or not words:
-        read += [prompt for prompt in own_prompts() if prompt.suite in (own or OWN_SUITES)]
+        for prompt in own_prompts():
+            if prompt.suite in (own or OWN_SUITES):
+                read.append(prompt)
     twice = {(prompt.suite, prompt.id): prompt for prompt in read}
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:
         raise RecordError(
-            f"{', '.join(words)}: hold no prompt of the split test; name a file or run with prompts to measure on"
+            f"{', '.join(words)}: hold no prompt of the split test; name a file or run with "
+            "prompts to measure on"
         )
-    return {
-        name: [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
-        for name, rows in suites.items()
-    }
+    found: dict[str, list[SuitePrompt]] = {}
+    for name, rows in suites.items():
+        found[name] = [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
+    return found
 
 
 @cache
 def own_prompts() -> tuple[SuitePrompt, ...]:
     """The project's own test prompts."""
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
     return tuple(
         suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test"
     )
@@ -59,8 +67,12 @@ def own_prompts() -> tuple[SuitePrompt, ...]:
 
 @cache
 def own_by_text() -> dict[str, SuitePrompt]:
-    """Every prompt of the project, of any split, by its text: what a file of completions may have answered."""
-    rows = [row for source in OWN_SOURCES for row in read_source(source, seed=0)]
+    """Every prompt of the project, of any split, by its text: what a file of completions may have
+    answered.
+    """
+    rows = []
+    for source in OWN_SOURCES:
+        rows.extend(read_source(source, seed=0))
     return {text_of(row.prompt): suite_prompt(row) for row in rows}
 
 
@@ -71,7 +83,9 @@ def suite_prompt(row: Prompt) -> SuitePrompt:
 
 
 def is_suite(word: str) -> bool:
-    """Whether the word names a suite of eval/suites, with the path of its files or without: NAME or NAME=PATH."""
+    """Whether the word names a suite of eval/suites, with the path of its files or without: NAME or
+    NAME=PATH.
+    """
     return word.partition("=")[0] in registry.names()
 
 
@@ -91,8 +105,9 @@ def _named_prompts(word: str) -> list[SuitePrompt]:
     if path.is_file():
         return read_records(path, SuitePrompt)
     raise ConfigError(
-        f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of {', '.join(registry.names())} "
-        "(NAME=PATH where its files are yours), a run's directory, or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
+        f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of "
+        f"{', '.join(registry.names())} (NAME=PATH where its files are yours), a run's directory, "
+        "or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
     )
 
 
@@ -103,12 +118,15 @@ def _prompts_of_run(folder: Path) -> list[SuitePrompt]:
     if (folder / "prep" / "prompts.test.jsonl").is_file():
         return [suite_prompt(row) for row in PROMPTS.of("test").read(folder / "prep")]
     raise ConfigError(
-        f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a run that has done prep"
+        f"suite {folder}: holds neither eval/prompts.jsonl nor prep/prompts.test.jsonl; wanted a "
+        "run that has done prep"
     )
 
 
 def learned_texts(folder: Path) -> set[str]:
-    """Of the run that left a model in `folder`, the texts of the prompts that it trained and chose by; empty for all other models."""
+    """Of the run that left a model in `folder`, the texts of the prompts that it trained and chose
+    by; empty for all other models.
+    """
     for stage in folder.absolute().parents[:2]:
         prep = StageDirectory(stage.parent / "prep").path
         if (prep / "prompts.train.jsonl").is_file():

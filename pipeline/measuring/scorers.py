@@ -1,4 +1,6 @@
-"""Who judges a measurement: the scorers that ship with Primum, and a reward model where one is named."""
+"""Who judges a measurement: the scorers that ship with Primum, and a reward model where one is
+named.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Judges:
     factors: bool = True
 
     def load(self, prompts: Sequence[Prompt]) -> list[Scorer]:
-        """The same as an evaluation's: the reward model, the refusal rule, and those that no training touches."""
+        """The same as an evaluation's: the reward model, the refusal rule, and those that no
+        training touches.
+        """
         found: list[Scorer] = []
         if self.reward_model:
             harm_model = HarmfulnessScorer.load(
@@ -41,7 +45,8 @@ class Judges:
             found.append(harm_model)
         found.append(RefusalRule())
         if self.factors:
-            from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415  its libraries take a second
+            # Its libraries take a second.
+            from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415
 
             known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
             found.append(FactorsAndRefusal(FACTORS, known=known))
@@ -65,7 +70,10 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             faults.append(f"--scorer {word}: {WANTED}")
             continue
         folder = place / REWARD_MODEL.stage / REWARD_MODEL.name if kind == "run" else place
-        missing = [name for name in REWARD_MODEL_FILES if not (folder / name).is_file()]
+        missing = []
+        for name in REWARD_MODEL_FILES:
+            if not (folder / name).is_file():
+                missing.append(name)
         faults += (
             [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"]
             if missing
@@ -74,11 +82,13 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
-            f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one figure; leave the others out"
+            f"--scorer names {len(folders)} reward models, wanted one at most: harmfulness is one "
+            "figure; leave the others out"
         )
     if not folders and not config.eval.factors:
         faults.append(
-            "eval.factors=false leaves no scorer of harm; name a reward model with --scorer run=RUN, or leave it out"
+            "eval.factors=false leaves no scorer of harm; name a reward model with --scorer "
+            "run=RUN, or leave it out"
         )
     if faults:
         raise ConfigError(faults)

@@ -1,4 +1,6 @@
-"""What `primum measure` and `primum chat` are pointed at: a model, a server, or completions that are there already."""
+"""What `primum measure` and `primum chat` are pointed at: a model, a server, or completions that
+are there already.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from records.contracts import BASE
 from records.errors import ConfigError
 
 WANTED = (
-    "wanted a model's directory, a Hugging Face hub id (org/name or org/name@revision), a server (http://HOST:PORT/v1 or "
-    f"MODEL@http://HOST:PORT/v1), a JSON Lines file of completions, {EMBEDDED!r} or {TINY!r}"
+    "wanted a model's directory, a Hugging Face hub id (org/name or org/name@revision), a server "
+    "(http://HOST:PORT/v1 or MODEL@http://HOST:PORT/v1), a JSON Lines file of completions, "
+    f"{EMBEDDED!r} or {TINY!r}"
 )
 _HUB_ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _SERVER = re.compile(r"(?:(?P<model>.+)@)?(?P<url>https?://.+)")
@@ -39,7 +42,10 @@ class Subject:
 
 
 def subjects_of(words: Sequence[str]) -> list[Subject]:
-    """One subject a word, the first under the baseline's name. Raises ConfigError with what is wrong with all of them."""
+    """One subject a word, the first under the baseline's name.
+
+    Raises ConfigError with what is wrong with all of them.
+    """
     found: list[Subject] = []
     faults = []
     for word in words:
@@ -100,7 +106,10 @@ def _model_folder(folder: Path) -> Path:
 
 def _title(folder: Path) -> str:
     """The last part that tells one model from another: dpo of RUN/dpo/policy."""
-    parts = [part for part in folder.absolute().parts if part not in ("policy", "/")]
+    parts = []
+    for part in folder.absolute().parts:
+        if part not in ("policy", "/"):
+            parts.append(part)
     return parts[-1] if parts else str(folder)
 
 

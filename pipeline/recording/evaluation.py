@@ -1,4 +1,6 @@
-"""An evaluation and a release at wandb: every table and figure of the page, the figures as numbers, redacted samples, and the report."""
+"""An evaluation and a release at wandb: every table and figure of the page, the figures as numbers,
+redacted samples, and the report.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import shown_text, withheld_texts
 from eval.report.page import render_html, render_markdown
 from eval.report.rendering import Section
@@ -44,7 +46,9 @@ def record_evaluation(
     rows: Sequence[Json],
     gates: Sequence[GateResult],
 ) -> None:
-    """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as the report reads them."""
+    """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as
+    the report reads them.
+    """
     if wandb_mode(context.config.wandb)[0] != "disabled":
         recorded(context, lambda run: _evaluation(run, context, stages, (results, rows, gates)))
 
@@ -69,10 +73,11 @@ def _evaluation(
     sections = sections_of(
         Material.of(results, results["scoreboard"], samples=rows, gates=gates, drawn=True)
     )
-    shown: Json = {
-        name: wandb.Table(columns=head, data=data) for name, head, data in tables(sections)
-    }
-    shown |= {f"plots/{name}": wandb.Html(svg, inject=False) for name, svg in _plots(sections)}
+    shown: Json = {}
+    for name, head, data in tables(sections):
+        shown[name] = wandb.Table(columns=head, data=data)
+    for name, svg in _plots(sections):
+        shown[f"plots/{name}"] = wandb.Html(svg, inject=False)
     shown["tables/figures"] = wandb.Table(columns=list(FIGURES), data=list(figures(results)))
     shown["tables/samples"] = wandb.Table(columns=list(COLUMNS), data=redacted(rows))
     run.log(shown)
@@ -109,7 +114,9 @@ def _log_files(run: Any, name: str, kind: str, files: Sequence[Path]) -> None:
 
 
 def tables(sections: Sequence[Section]) -> Iterator[tuple[str, list[str], list[list[str]]]]:
-    """(`tables/SECTION`, columns, rows) of every table of the page; a cell is its value with what stands under it."""
+    """(`tables/SECTION`, columns, rows) of every table of the page; a cell is its value with what
+    stands under it.
+    """
     for section in sections:
         for number, table in enumerate(section.tables):
             name = f"tables/{section.name}" + (f"_{number + 1}" if number else "")
@@ -163,10 +170,10 @@ def redacted(rows: Sequence[Json]) -> list[list[Any]]:
 
 def _summary(results: Json) -> Json:
     """`eval/POLICY/SUITE/METRIC`, which charts over runs are drawn from."""
-    return {
-        f"eval/{policy}/{suite}/{metric}": mean
-        for policy, suite, metric, mean, *_ in figures(results)
-    }
+    made = {}
+    for policy, suite, metric, mean, *_ in figures(results):
+        made[f"eval/{policy}/{suite}/{metric}"] = mean
+    return made
 
 
 def _gate_summary(gates: Sequence[GateResult]) -> Json:

@@ -1,4 +1,6 @@
-"""A stage's run at wandb: opened quietly, with the whole resolved config, and tied to the stages that it read."""
+"""A stage's run at wandb: opened quietly, with the whole resolved config, and tied to the stages
+that it read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from records.stage_folder import read_json
 from train.engine.wandb_mode import open_run, wandb_mode
 
 HELD = ("selection.json", "results.json", "manifest.json")
-"""Of these the first that a stage has left stands for it: small, and never changed once it is written."""
+"""Of these the first that a stage has left stands for it: small, and never changed once it is
+written."""
 BESIDE = ("scoreboard.jsonl", "validation.json", "data_card.md", "lint.json", "pairs.report.json")
 """What goes with it, where it is there."""
 
@@ -23,7 +26,9 @@ def resolved_config(context: Context) -> dict[str, Any]:
 
 
 def recorded(context: Context, record: Callable[[Any], None]) -> None:
-    """Let `record` write into a run of this stage at wandb, where wandb is on; a failure there is told and loses nothing here."""
+    """Let `record` write into a run of this stage at wandb, where wandb is on; a failure there is
+    told and loses nothing here.
+    """
     mode, why = wandb_mode(context.config.wandb)
     if mode == "disabled":
         return
@@ -43,7 +48,8 @@ def recorded(context: Context, record: Callable[[Any], None]) -> None:
         record(run)
     except (wandb.Error, OSError, ValueError) as error:
         context.say(
-            f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files in {context.path} are complete"
+            f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files "
+            f"in {context.path} are complete"
         )
     finally:
         if run is not None:
@@ -51,14 +57,18 @@ def recorded(context: Context, record: Callable[[Any], None]) -> None:
 
 
 def tie(run: Any, context: Context, stages: Iterable[str], mode: str) -> None:
-    """This stage's lineage: each stage that it read, and what it leaves itself, as artifacts that are the same wherever they are named."""
+    """This stage's lineage: each stage that it read, and what it leaves itself, as artifacts that
+    are the same wherever they are named.
+    """
     for stage in stages:
         artifact = stage_artifact(context.path.parent / stage)
         if artifact is None:
             continue
         if mode == "online":
             run.use_artifact(artifact)
-        else:  # the public call refuses to work offline; this is what it does, and `wandb sync` carries it out
+        # the public call refuses to work offline; this is what it does, and `wandb sync` carries it
+        # out
+        else:
             run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
     own = stage_artifact(context.path)
     if own is not None:
@@ -66,7 +76,9 @@ def tie(run: Any, context: Context, stages: Iterable[str], mode: str) -> None:
 
 
 def stage_artifact(folder: Path) -> Any:
-    """What stands for a finished stage, by its content; None where the stage has left nothing yet."""
+    """What stands for a finished stage, by its content; None where the stage has left nothing
+    yet.
+    """
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     held = next((folder / name for name in HELD if (folder / name).is_file()), None)

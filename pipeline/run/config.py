@@ -1,31 +1,28 @@
-"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported at once."""
+"""One file = one run: the blocks that each floor owns, composed, checked, and all faults reported
+at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
-from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
 
-from data_prep.config import DataConfig, PairsConfig
+from data_prep.config import DataConfig
+from data_prep.pairs.config import PairsConfig
 from eval.config import AgainstConfig, EvalConfig, GateConfig
 from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
-from pipeline.run.config_paths import expand_paths, path_fault, path_faults
+from pipeline.run.config_paths import path_fault
 from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
 from pipeline.run.release_card import CardConfig
-from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
-from pipeline.run.settings_file import Setting, file_settings, override_settings
-from records.errors import ConfigError, first_line
 from records.escaping import UNSEEN
-from records.rows import FAULTS_SHOWN
-from records.setting_ranges import Ranged, not_a_number, range_faults, ranged
+from records.setting_ranges import Ranged, ranged
 from reward.config import RewardConfig
+from reward.factors.probes import ALL, PROBES
 from train.config import (
     MOST_ROUNDS,
     ControlConfig,
@@ -36,9 +33,6 @@ from train.config import (
 )
 from train.rlhf.config import RlhfConfig
 
-FREE = ("data.lint.fail_above.",)
-"""Blocks whose keys are the user's own words."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(Ranged):
@@ -48,23 +42,27 @@ class SampleConfig(Ranged):
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
     engine: Engine = "transformers"
-    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets hundreds of prompts at once."""
+    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets
+    hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
-    """Answers to each harmful prompt; with more than one, set a temperature: the first is then greedy all the same, the others are drawn."""
+    """Answers to each harmful prompt; with more than one, set a temperature: the first is then
+    greedy all the same, the others are drawn."""
     revisions: int = ranged(0, at_least=0, at_most=10_000)
-    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by a principle of medical ethics and writes
-    it again. Two more generations each; they enter pairs with `pairs.chosen: best`."""
+    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by
+    a principle of medical ethics and writes it again. Two more generations each; they enter pairs
+    with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.harmful_samples > 1 and self.generation.temperature == 0:
             raise ValueError(
-                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all samples would be the same"
+                "sample.harmful_samples is above 1 but sample.generation.temperature is 0: all "
+                "samples would be the same"
             )
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
-                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but sample.generation.temperature is 0: "
-                "revisions of one answer would be the same"
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but "
+                "sample.generation.temperature is 0: revisions of one answer would be the same"
             )
 
 
@@ -73,7 +71,20 @@ class ScoreConfig:
     """Who says how harmful an answer is, besides the run's own reward model."""
 
     reward_models: list[str] = field(default_factory=list)
-    """Folders of further reward models, as the reward stage of other runs leaves them (RUN/reward/reward_model). Pairs take the mean of all."""
+    """Folders of further reward models, as the reward stage of other runs leaves them
+    (RUN/reward/reward_model). Pairs take the mean of all."""
+    accept_failed_probes: list[str] = field(default_factory=list)
+    """Probes of the audit in validation.json that a reward model may have failed and still be used,
+    or `all`, which the report then says; otherwise every stage after `reward` refuses it
+    (docs/reward_model.md)."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.accept_failed_probes) - {ALL, *PROBES})
+        if unknown:
+            raise ValueError(
+                f"score.accept_failed_probes: no probe is called {', '.join(unknown)}; wanted some "
+                f"of {', '.join(PROBES)}, or {ALL}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +103,9 @@ class ReleaseConfig:
         fault = path_fault(self.name)
         if fault or taken or "/" in self.name or self.name != self.name.strip():
             raise ValueError(
-                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one folder, which release/ gets for the released "
-                "model; choose another, as in aligned-medical-model"
+                f"release.name: {fault or f'got {shown(self.name)}'}; wanted the name of one "
+                "folder, which release/ gets for the released model; choose another, as in "
+                "aligned-medical-model"
             )
         if self.policy not in releasable():
             raise ValueError(
@@ -130,13 +142,15 @@ class RunConfig(Ranged):
             raise ValueError("run_dir is empty; name the directory that the run is written to")
         if self.sample.revisions and self.pairs.chosen != "best":
             raise ValueError(
-                "sample.revisions are made but pairs.chosen is demonstration: none would be used; set pairs.chosen=best"
+                "sample.revisions are made but pairs.chosen is demonstration: none would be used; "
+                "set pairs.chosen=best"
             )
         if faults := _rlhf_faults(self):
             raise ValueError("; ".join(faults))
         if not STAGES[self.release.policy].is_wanted(self):
             raise ValueError(
-                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn it on, or release another policy"
+                f"release.policy is {self.release.policy}, a stage that this run leaves out; turn "
+                "it on, or release another policy"
             )
 
 
@@ -147,7 +161,8 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
         asked = rlhf != RlhfConfig()
         return (
             [
-                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set it to base, sft or dpo"
+                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set "
+                "it to base, sft or dpo"
             ]
             if asked
             else []
@@ -155,52 +170,23 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     faults = []
     if rlhf.stop_when_scorers_part and not config.eval.factors:
         faults.append(
-            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no independent scorer to stop by; set "
-            "eval.factors=true, or rlhf.stop_when_scorers_part=false to train without a watch"
+            "rlhf.stop_when_scorers_part is true and eval.factors is false, so there is no "
+            "independent scorer to stop by; set eval.factors=true, or "
+            "rlhf.stop_when_scorers_part=false to train without a watch"
         )
     if rlhf.generation.max_new_tokens >= config.model.max_length:
         faults.append(
-            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a prompt in model.max_length="
-            f"{config.model.max_length}, wanted less than that; lower it, or raise model.max_length"
+            f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a "
+            f"prompt in model.max_length={config.model.max_length}, wanted less than that; lower "
+            "it, or raise model.max_length"
         )
     if config.trainer.offload == "nvme":
         faults.append(
-            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with the trained one at every step, and weights on "
-            "a disk are not there to be exchanged; set trainer.offload=cpu or none"
+            "trainer.offload=nvme does not go with rlhf: the policy of step 0 is exchanged with "
+            "the trained one at every step, and weights on a disk are not there to be exchanged; "
+            "set trainer.offload=cpu or none"
         )
     return faults
-
-
-def load_config(path: Path | None, overrides: list[str] | None = None) -> RunConfig:
-    """The run that a YAML file (None: the defaults) and `key=value` overrides describe. Raises ConfigError with every fault."""
-    merged = _unlocked(OmegaConf.structured(RunConfig))
-    faults: list[str] = []
-    unknown = 0
-    settings = [*(file_settings(path) if path else []), *override_settings(overrides or [], faults)]
-    for setting in settings:
-        try:
-            OmegaConf.update(merged, setting.key, setting.value, merge=True)
-            _unlocked(merged)
-        except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
-            wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
-            told = wrong[: max(0, FAULTS_SHOWN - unknown)]
-            faults += [
-                f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
-                for name in told
-            ]
-            faults += (
-                [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
-            )
-            unknown += len(wrong)
-    if unknown > FAULTS_SHOWN:
-        faults.append(
-            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of Primum's settings? `primum config` prints them"
-        )
-    faults += [*expand_paths(merged), *path_faults(merged)]
-    config = _checked(merged, settings, faults)
-    if faults or config is None:
-        raise ConfigError(faults)
-    return config
 
 
 def splits_seed(config: RunConfig) -> int:
@@ -227,105 +213,8 @@ def to_yaml(config: RunConfig) -> str:
 
 
 def yaml_of(values: dict[str, Any]) -> str:
-    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone where it has what nobody sees."""
+    """The YAML of a run that `resolved` has made plain, as a stage's run.json holds it; ASCII alone
+    where it has what nobody sees.
+    """
     text = OmegaConf.to_yaml(OmegaConf.create(values))
     return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text
-
-
-def _unlocked(node: Any) -> Any:
-    """Frozen dataclasses make read-only nodes; settings are written into them until the run is built."""
-    OmegaConf.set_readonly(node, None)
-    children = node.values() if OmegaConf.is_dict(node) else node
-    for child in children:
-        if OmegaConf.is_config(child):
-            _unlocked(child)
-    return node
-
-
-def _explain(setting: Setting, error: Exception) -> list[str]:
-    """What is wrong with the value of one setting."""
-    numbers = [
-        f"{key}: {text}" for key, text in not_a_number(RunConfig, setting.key, setting.value)
-    ]
-    return numbers or [f"{setting.key}: {_said(error)}"]
-
-
-def _unknown_keys(setting: Setting) -> list[str]:
-    return [name for name in _names(setting.key, setting.value) if _is_unknown(name)]
-
-
-def _names(key: str, value: Any) -> Iterator[str]:
-    """The key, and those in the blocks and lists that are its value."""
-    yield key
-    inner = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for name, below in inner:
-        yield from _names(f"{key}.{name}", below)
-
-
-def _is_unknown(key: str) -> bool:
-    plain = ".".join(part for part in key.split(".") if not part.isdigit())
-    return plain not in known_keys(RunConfig) and not plain.startswith(FREE)
-
-
-def _said(error: Exception) -> str:
-    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces that it takes for another key are explained."""
-    if type(error) is ValueError:
-        return str(error)
-    if isinstance(error, InterpolationKeyError):
-        return (
-            f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
-        )
-    return first_line(error)
-
-
-def _blocks(key: str, node: Any) -> Iterator[tuple[str, Any]]:
-    """(key, block), inner ones before those that hold them, so that one broken source hides no other."""
-    if OmegaConf.is_config(node):
-        for name, child in node.items() if OmegaConf.is_dict(node) else enumerate(node):
-            yield from _blocks(f"{key}.{name}", child)
-        yield key, node
-
-
-def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
-    """What is wrong with each number that is out of its range, by its key, and who set it."""
-    found = {}
-    for key, text in range_faults(RunConfig, values):
-        setters = [setting.where for setting in settings if f"{key}.".startswith(f"{setting.key}.")]
-        found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
-    return found
-
-
-def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConfig | None:
-    """Build every block, adding what each finds wrong with itself to `faults`; None when there is anything."""
-    try:
-        values = OmegaConf.to_container(merged, resolve=True)
-    except OmegaConfBaseException as error:
-        faults.append(_said(error))
-        return None
-    beyond = _out_of_range(values, settings)
-    faults += beyond.values()
-    for entry in fields(RunConfig):
-        for key, node in _blocks(entry.name, merged[entry.name]):
-            # What a block says of its settings together means nothing while one of them is no number.
-            if any(number.startswith(f"{key}.") for number in beyond):
-                continue
-            try:
-                OmegaConf.to_object(node)
-            except (OmegaConfBaseException, ValueError) as error:
-                fault = _said(error)
-                faults += [fault] if fault not in faults else []
-    if faults:
-        return None
-    try:
-        config = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, ValueError) as error:
-        faults.append(_said(error))
-        return None
-    assert isinstance(config, RunConfig)
-    return config

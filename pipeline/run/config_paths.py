@@ -43,7 +43,8 @@ _VARIABLE = re.compile(r"\$(\w+)")
 
 
 def expand_paths(settings: Any) -> list[str]:
-    """Replace `~`, `~user` and `$NAME` at their places in an OmegaConf tree; returns what could not be replaced.
+    """Replace `~`, `~user` and `$NAME` at their places in an OmegaConf tree; returns what could not
+    be replaced.
 
     Left as it is, such a path would name a folder called `~` or `$SCRATCH` below the current one.
     """
@@ -77,33 +78,45 @@ def path_fault(path: str) -> str:
         return f"got {shown(path)} with {odd}, wanted a path without; rename the file or folder"
     longest = max((len(os.fsencode(part)) for part in path.split("/")), default=0)
     if longest > MOST_NAME:
-        return f"got {shown(path)}, a name of {longest} bytes in it, wanted at most {MOST_NAME}, which is all that file systems take; shorten it"
+        return (
+            f"got {shown(path)}, a name of {longest} bytes in it, wanted at most {MOST_NAME}, "
+            "which is all that file systems take; shorten it"
+        )
     whole = len(os.fsencode(os.path.abspath(path)))
     if whole > MOST_PATH:
-        return f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to leave room for the files in it; shorten it"
+        return (
+            f"got {shown(path)}, {whole} bytes from the root on, wanted at most {MOST_PATH} to "
+            "leave room for the files in it; shorten it"
+        )
     return ""
 
 
 def named_paths(values: dict[str, Any]) -> list[str]:
     """What the settings of a run, as plain values, name of this machine's files."""
     settings = OmegaConf.create(values)
-    keys = [key for name in PATHS for key in _places(settings, name.split("."), "")]
+    keys: list[str] = []
+    for name in PATHS:
+        keys.extend(_places(settings, name.split("."), ""))
     found = [OmegaConf.select(settings, key) for key in keys]
     return [path for path in found if isinstance(path, str) and path]
 
 
 def expanded(path: str) -> str:
-    """The path with its home and its variables put in. Raises ValueError where there is no such home or variable."""
+    """The path with its home and its variables put in.
+
+    Raises ValueError where there is no such home or variable.
+    """
     secret = next((name for name in _NAMED.findall(path) if _SECRET.search(name)), "")
     if secret:
         raise ValueError(
-            f"{secret} is a secret by its name, and paths are written into run.json and the release's evidence; write the path itself, or "
-            "put it into a variable of another name"
+            f"{secret} is a secret by its name, and paths are written into run.json and the "
+            "release's evidence; write the path itself, or put it into a variable of another name"
         )
     whole = os.path.expanduser(os.path.expandvars(path))
     if whole.startswith("~"):
         raise ValueError(
-            f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or ./{path} for a folder"
+            f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or "
+            f"./{path} for a folder"
         )
     missing = _VARIABLE.search(whole)
     if missing:

@@ -61,16 +61,21 @@ def safety_table(results: dict[str, Any]) -> list[str]:
         kind = results["policies"][policies[0]]["suites"][suite]["kind"]
         metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
         for title, metric, spec in metrics:
-            found = [results["policies"][name]["suites"][suite][metric] for name in policies]
+            found = []
+            for name in policies:
+                found.append(results["policies"][name]["suites"][suite][metric])
             if any(found):
                 rows.append(
                     [one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)]
                 )
         for title, metric in INDEPENDENT_METRICS:
-            by_others = [
-                (results["policies"][name]["suites"][suite].get("independent") or {}).get(metric)
-                for name in policies
-            ]
+            by_others = []
+            for name in policies:
+                by_others.append(
+                    (results["policies"][name]["suites"][suite].get("independent") or {}).get(
+                        metric
+                    )
+                )
             if any(by_others):
                 rows.append(
                     [
@@ -78,11 +83,14 @@ def safety_table(results: dict[str, Any]) -> list[str]:
                         *(_cell(estimate, ".0%") for estimate in by_others),
                     ]
                 )
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    widths = []
+    for k in range(len(rows[0])):
+        widths.append(max(len(row[k]) for row in rows))
+    lines = []
+    for row in rows:
+        lines.append(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
     lines.insert(1, "  ".join("-" * width for width in widths))
     n = "; ".join(
         f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites

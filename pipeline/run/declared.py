@@ -11,11 +11,14 @@ from typing import Any, cast
 from pipeline.run.config import RunConfig
 
 ALWAYS = ("seed", "data.split.seed", "run_dir")
-"""Either seed counts in every fingerprint, see `Stage.seed`; a run may be moved to another directory."""
+"""Either seed counts in every fingerprint, see `Stage.seed`; a run may be moved to another
+directory."""
 
 
 class UndeclaredSetting(LookupError):
-    """A mistake in a stage, not one of the user's: its declaration lacks a setting that it reads."""
+    """A mistake in a stage, not one of the user's: its declaration lacks a setting that it
+    reads.
+    """
 
 
 class DeclaredSettings:
@@ -42,5 +45,6 @@ class DeclaredSettings:
         if any(declared.startswith(f"{path}.") for declared in self._names):
             return DeclaredSettings(value, self._names, self._stage, f"{path}.")
         raise UndeclaredSetting(
-            f"the stage {self._stage} reads {path}, which it does not declare; name it in the stage's settings"
+            f"the stage {self._stage} reads {path}, which it does not declare; name it in the "
+            "stage's settings"
         )

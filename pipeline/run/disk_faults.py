@@ -27,17 +27,22 @@ FULL_OR_CLOSED = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.E
 
 
 def disk_fault(error: OSError, run_dir: Path) -> str:
-    """One line for the user; empty for an error that is no answer of a disk. A file that the user has named is not mended by another run_dir."""
+    """One line for the user; empty for an error that is no answer of a disk.
+
+    A file that the user has named is not mended by another run_dir.
+    """
     if error.errno not in REMEDIES or (error.errno not in FULL_OR_CLOSED and not error.filename):
         return ""
     where = (
         Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else run_dir
     )
     written = {"run_dir": run_dir, "PRIMUM_CACHE": cache_directory()}
-    holders = [
-        name
-        for name, folder in written.items()
-        if where.absolute().is_relative_to(folder.absolute())
-    ]
+    holders = []
+    for name, folder in written.items():
+        if where.absolute().is_relative_to(folder.absolute()):
+            holders.append(name)
     other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
-    return f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to go on"
+    return (
+        f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to "
+        "go on"
+    )

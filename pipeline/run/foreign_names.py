@@ -1,11 +1,21 @@
-"""What users of TRL, LLaMA-Factory and axolotl call our settings, and what of theirs has no counterpart here."""
+"""What users of TRL, LLaMA-Factory and axolotl call our settings, and what of theirs has no
+counterpart here.
+"""
 
 from __future__ import annotations
 
 _EPOCHS = "sft.epochs dpo.epochs reward.epochs"
 _RATES = "sft.learning_rate dpo.learning_rate reward.learning_rate"
+_OWN = "each method has its own"
+_WARMUP, _DECAY, _CLIP = (
+    " ".join(f"{method}.optimiser.{name}" for method in ("sft", "dpo", "reward", "rlhf"))
+    for name in ("warmup", "weight_decay", "gradient_clip_norm")
+)
 _BATCH = "sft.global_batch_size dpo.global_batch_size reward.global_batch_size"
-_PER_STEP = "rows of a step over all ranks; trainer.micro_batch_tokens says how many tokens a rank holds at once"
+_PER_STEP = (
+    "rows of a step over all ranks; trainer.micro_batch_tokens says how many tokens a rank holds "
+    "at once"
+)
 _RANK = "model.adapter.rank reward.adapter.rank"
 _ALPHA = "model.adapter.alpha reward.adapter.alpha"
 _TARGETS = "model.adapter.target_modules reward.adapter.target_modules"
@@ -59,11 +69,14 @@ FOREIGN: dict[str, tuple[str, ...]] = {
         "trainer.micro_batch_tokens",
         "tokens instead of rows, so that long rows need no smaller setting",
     ),
-    "warmup_ratio": ("trainer.warmup", "a share of all steps"),
-    "warmup_steps": ("trainer.warmup", "a share of all steps, not their number"),
-    "max_grad_norm": ("trainer.gradient_clip_norm",),
-    "gradient_clipping": ("trainer.gradient_clip_norm",),
-    "adam_weight_decay": ("trainer.weight_decay",),
+    "warmup": (_WARMUP, _OWN),
+    "warmup_ratio": (_WARMUP, "a share of all steps"),
+    "warmup_steps": (_WARMUP, "a share of all steps, not their number"),
+    "max_grad_norm": (_CLIP,),
+    "gradient_clipping": (_CLIP,),
+    "gradient_clip_norm": (_CLIP, _OWN),
+    "adam_weight_decay": (_DECAY,),
+    "weight_decay": (_DECAY, _OWN),
     "bf16": ("trainer.precision", "bf16-mixed; model.base.dtype is that of the weights"),
     "fp16": ("trainer.precision", "16-mixed; model.base.dtype is that of the weights"),
     "mixed_precision": ("trainer.precision",),
@@ -153,30 +166,46 @@ FOREIGN: dict[str, tuple[str, ...]] = {
 
 _BY_ITSELF = "the fastest way that the architecture allows is chosen, and the log says which"
 _SFT_IS_REFERENCE = "DPO starts from the SFT policy, which is its reference"
-_NO_QUANTISED = "bases are not trained in a quantised form; set model.base.dtype=bfloat16, or shard with trainer.zero_stage"
+_NO_QUANTISED = (
+    "bases are not trained in a quantised form; set model.base.dtype=bfloat16, or shard with "
+    "trainer.zero_stage"
+)
 _COMMANDS = "what to do is the command, as in `primum sft CONFIG`"
 _RESUMES = (
     "the same command goes on from where a run was cut off, and moves earlier results to previous/"
 )
 _LOGS = "every step is logged in metrics.jsonl"
-_SCHEDULE = "the learning rate rises over trainer.warmup and falls as a cosine"
+_SCHEDULE = "the learning rate rises over sft.optimiser.warmup and the like, and falls as a cosine"
 
 WITHOUT_COUNTERPART: dict[str, str] = {
-    "gradient_accumulation_steps": "micro-batches are cut by trainer.micro_batch_tokens until a step has its global_batch_size rows",
+    "gradient_accumulation_steps": (
+        "micro-batches are cut by trainer.micro_batch_tokens until a step has its "
+        "global_batch_size rows"
+    ),
     "lora_dropout": "LoRA has none, so that policy and reference are the same network",
     "lora_bias": "LoRA trains no biases",
     "use_dora": "LoRA is the only adapter",
     "use_rslora": "LoRA is the only adapter; set model.adapter.alpha for another scale",
-    "modules_to_save": "LoRA trains its own layers only; model.adapter.kind=full trains every weight",
-    "lora_modules_to_save": "LoRA trains its own layers only; model.adapter.kind=full trains every weight",
-    "additional_target": "LoRA trains its own layers only; model.adapter.kind=full trains every weight",
+    "modules_to_save": (
+        "LoRA trains its own layers only; model.adapter.kind=full trains every weight"
+    ),
+    "lora_modules_to_save": (
+        "LoRA trains its own layers only; model.adapter.kind=full trains every weight"
+    ),
+    "additional_target": (
+        "LoRA trains its own layers only; model.adapter.kind=full trains every weight"
+    ),
     "load_in_4bit": _NO_QUANTISED,
     "load_in_8bit": _NO_QUANTISED,
     "quantization_bit": _NO_QUANTISED,
     "quantization_method": _NO_QUANTISED,
     "bnb_4bit_quant_type": _NO_QUANTISED,
-    "adapter_name_or_path": "a run starts from a whole model; merge the adapter first (`primum check` shows how)",
-    "lora_model_dir": "a run starts from a whole model; merge the adapter first (`primum check` shows how)",
+    "adapter_name_or_path": (
+        "a run starts from a whole model; merge the adapter first (`primum check` shows how)"
+    ),
+    "lora_model_dir": (
+        "a run starts from a whole model; merge the adapter first (`primum check` shows how)"
+    ),
     "tokenizer_name": "the tokenizer is the one in model.base.path",
     "tokenizer_name_or_path": "the tokenizer is the one in model.base.path",
     "tokenizer_type": "the tokenizer is the one in model.base.path",
@@ -186,12 +215,20 @@ WITHOUT_COUNTERPART: dict[str, str] = {
     "ref_model": _SFT_IS_REFERENCE,
     "reference_model": _SFT_IS_REFERENCE,
     "ref_model_name_or_path": _SFT_IS_REFERENCE,
-    "precompute_ref_log_probs": "the reference's log-probabilities are always computed once, and shared between runs",
-    "max_prompt_length": "a prompt that leaves no room in model.max_length is dropped and counted, never cut",
+    "precompute_ref_log_probs": (
+        "the reference's log-probabilities are always computed once, and shared between runs"
+    ),
+    "max_prompt_length": (
+        "a prompt that leaves no room in model.max_length is dropped and counted, never cut"
+    ),
     "packing": "rows are packed where the architecture allows it, and the log says where not",
-    "sample_packing": "rows are packed where the architecture allows it, and the log says where not",
+    "sample_packing": (
+        "rows are packed where the architecture allows it, and the log says where not"
+    ),
     "neat_packing": "rows are packed where the architecture allows it, and the log says where not",
-    "pad_to_sequence_len": "rows are packed where the architecture allows it, and the log says where not",
+    "pad_to_sequence_len": (
+        "rows are packed where the architecture allows it, and the log says where not"
+    ),
     "group_by_length": "micro-batches are made of rows of like length anyway",
     "train_on_inputs": "the loss is on completions only",
     "train_on_prompt": "the loss is on completions only",
@@ -219,8 +256,13 @@ WITHOUT_COUNTERPART: dict[str, str] = {
     "evals_per_epoch": "the scoreboard is measured after every epoch",
     "eval_strategy": "the scoreboard is measured after every epoch",
     "evaluation_strategy": "the scoreboard is measured after every epoch",
-    "save_strategy": "trainer.checkpoint_every_steps says how often, and the epoch kept is the scoreboard's choice",
-    "save_total_limit": "a stage keeps its newest checkpoints only, and deletes them when it is done",
+    "save_strategy": (
+        "trainer.checkpoint_every_steps says how often, and the epoch kept is the scoreboard's "
+        "choice"
+    ),
+    "save_total_limit": (
+        "a stage keeps its newest checkpoints only, and deletes them when it is done"
+    ),
     "saves_per_epoch": "trainer.checkpoint_every_steps says how often",
     "load_best_model_at_end": "the epoch kept is the scoreboard's choice",
     "early_stopping_patience": "the epoch kept is the scoreboard's choice",
@@ -241,7 +283,9 @@ WITHOUT_COUNTERPART: dict[str, str] = {
     "dataset_prepared_path": "prep writes its rows into the run directory",
     "ddp_timeout": "ranks wait four hours for each other",
     "fsdp": "weights are sharded by DeepSpeed: trainer.strategy=deepspeed, trainer.zero_stage=3",
-    "fsdp_config": "weights are sharded by DeepSpeed: trainer.strategy=deepspeed, trainer.zero_stage=3",
+    "fsdp_config": (
+        "weights are sharded by DeepSpeed: trainer.strategy=deepspeed, trainer.zero_stage=3"
+    ),
     "neftune_noise_alpha": "no noise is added to embeddings",
     "top_k": "sampling is set by temperature and top_p",
     "repetition_penalty": "completions are sampled as the policy's own probabilities say",

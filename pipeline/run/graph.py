@@ -34,7 +34,8 @@ def stages_before(name: str, config: RunConfig) -> list[str]:
 def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
     """The policy that a stage of any round leaves; None where it trains none.
 
-    What it starts from is the config's choice for some stages; without one it is what the stage is registered with.
+    What it starts from is the config's choice for some stages; without one it is what the stage is
+    registered with.
     """
     stage, round = parsed(name)
     registered = STAGES.get(stage)
@@ -58,7 +59,9 @@ def _named_start(start: str, config: RunConfig) -> str:
 
 
 def trained_policies(config: RunConfig) -> list[Policy]:
-    """What this run trains, in order; a control stands before the policy that it is the control of."""
+    """What this run trains, in order; a control stands before the policy that it is the control
+    of.
+    """
     # Of stages that train alone: what else a run measures is no setting of theirs.
     last = repeated()[-1].name
     wanted: list[str] = []
@@ -69,7 +72,9 @@ def trained_policies(config: RunConfig) -> list[Policy]:
     ordered = []
     for policy in left:
         if policy.control_of is None:
-            ordered += [control for control in left if control.control_of == policy.name]
+            for control in left:
+                if control.control_of == policy.name:
+                    ordered.append(control)
             ordered.append(policy)
     return ordered
 
@@ -92,16 +97,28 @@ def way_to(policy: Policy, config: RunConfig | None = None) -> list[Policy]:
 
 def trainings(rounds: int) -> list[str]:
     """The stages that may train a policy in a run of so many rounds, in order."""
-    return [name for name in (*STAGES, *later(rounds)) if policy_left_by(name)]
+    found: list[str] = []
+    for name in (*STAGES, *later(rounds)):
+        if policy_left_by(name):
+            found.append(name)
+    return found
 
 
 def trained_in_jobs() -> list[str]:
-    """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward model too."""
-    return [name for name, stage in STAGES.items() if stage.job.trains]
+    """The stages whose Slurm job is one of their own, with a task a GPU: trainings, of the reward
+    model too.
+    """
+    made: list[str] = []
+    for name, stage in STAGES.items():
+        if stage.job.trains:
+            made.append(name)
+    return made
 
 
 def releasable() -> list[str]:
-    """What `release.policy` may name; of a policy that is trained in rounds, the last one's is released."""
+    """What `release.policy` may name; of a policy that is trained in rounds, the last one's is
+    released.
+    """
     return [stage.name for stage in STAGES.values() if stage.leaves]
 
 

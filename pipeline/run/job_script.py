@@ -1,4 +1,4 @@
-"""What a Slurm job script asks for, and what is wrong with it before it is queued."""
+"""What a Slurm job script asks for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ ALIASES = {
 }
 MOST_BYTES = 1_000_000
 """Of a script that are read."""
-_TIME = re.compile(r"(\d+-)?\d+(:\d+){0,2}")
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,8 @@ def _words(path: Path, line: str) -> list[str]:
         return shlex.split(line.removeprefix("#SBATCH"), comments=True)
     except ValueError as error:
         raise ConfigError(
-            f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its quotes"
+            f"{path}: got {line[:80]!r}, wanted options that a shell can read ({error}); mend its "
+            "quotes"
         ) from error
 
 
@@ -111,66 +111,3 @@ def _options(words: list[str]) -> dict[str, str]:
             value = words.pop(0)
         found[ALIASES.get(name, name)] = value
     return found
-
-
-def script_faults(script: JobScript, *, gpu: bool) -> list[str]:
-    """What would make the job fail, or lose work, whatever the model is."""
-    where, options, faults = script.path, script.options, []
-    if not script.path.read_text(encoding="utf-8").startswith("#!"):
-        faults.append(
-            f"{where}: its first line is no #!; sbatch refuses it. Begin with #!/usr/bin/env bash"
-        )
-    if "primum_step" not in script.body and "srun" not in script.body:
-        faults.append(
-            f"{where}: starts no ranks: no primum_step and no srun in it; see slurm/dpo_meditron.sh"
-        )
-    if script.tasks_per_node is None:
-        faults.append(
-            f"{where}: got no --ntasks-per-node; wanted one task a GPU, as in #SBATCH --ntasks-per-node=4"
-        )
-    elif gpu and script.gpus_per_node is None:
-        faults.append(
-            f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH --gpus-per-node={script.tasks_per_node}"
-        )
-    elif gpu and script.trains and script.gpus_per_node != script.tasks_per_node:
-        faults.append(
-            f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} GPUs a node; wanted one task a GPU, make them equal"
-        )
-    elif gpu and script.gpus_per_task < 1:
-        faults.append(
-            f"{where}: got {script.gpus_per_node} GPUs a node for --ntasks-per-node={script.tasks_per_node}; wanted one a task, or several, over which "
-            "a policy is spread that one cannot hold"
-        )
-    if (
-        re.search(r"primum_step\s+run\b", script.body)
-        and script.nodes * (script.tasks_per_node or 1) > 1
-    ):
-        faults.append(
-            f"{where}: primum_step run on {script.nodes * (script.tasks_per_node or 1)} tasks: run is one process, which cannot use ranks that "
-            "srun starts; ask for one task (slurm/seeds.sh), or chain the stages with slurm/pipeline.sh"
-        )
-    if not _TIME.fullmatch(options.get("--time", "1")):
-        faults.append(
-            f"{where}: --time={options['--time']}: wanted minutes, hours:minutes:seconds or days-hours"
-        )
-    if options.get("--open-mode") != "append":
-        faults.append(
-            f"{where}: a requeued job would empty its log; add #SBATCH --open-mode=append"
-        )
-    if "--output" in options:
-        folder = Path(options["--output"]).parent
-        if "%" not in str(folder) and not folder.is_dir():
-            faults.append(
-                f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes no folders; mkdir -p {folder}"
-            )
-    if "--signal" not in options:
-        faults.append(f"{where}: no notice before the time limit; add #SBATCH --signal=USR1@300")
-    elif options["--signal"].startswith("B:"):
-        faults.append(
-            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so that the stage hears it"
-        )
-    if "--no-requeue" in options:
-        faults.append(
-            f"{where}: --no-requeue: a job that was stopped in time could not run again by itself; use --requeue"
-        )
-    return faults

@@ -1,9 +1,10 @@
 """Which stages of a run are known to be done, told without loading a library.
 
-A stage's fingerprint takes the hash of every file that it depends on and the libraries that its code
-imports: seconds, even where nothing has changed. So when a stage is found done, the run notes size,
-times and inode of these files, of its own files and of Primum's code. While all of them stay, so does
-the answer. Anything else (a copied run, another checkout, a damaged note) is looked at as ever.
+A stage's fingerprint takes the hash of every file that it depends on and the libraries that its
+code imports: seconds, even where nothing has changed. So when a stage is found done, the run notes
+size, times and inode of these files, of its own files and of Primum's code. While all of them stay,
+so does the answer. Anything else (a copied run, another checkout, a damaged note) is looked at as
+ever.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from records.stage_folder import SCHEMA_VERSION, sha256_file, sha256_json, write
 
 NOTE = ".known.json"
 SETTLED = 2_000_000_000
-"""Nanoseconds. A file that changed later than this before it was noted is known by its content too: within one tick of a
-file system's clock a second change leaves the same times."""
+"""Nanoseconds. A file that changed later than this before it was noted is known by its content too:
+within one tick of a file system's clock a second change leaves the same times."""
 ROOMS = ("records", "measures", "data_prep", "models", "train", "reward", "eval", "pipeline")
 ENVIRONMENT = ("PRIMUM_CACHE", "HF_HOME", "HF_HUB_CACHE", "HOME")
 """Variables that say where files lie which settings name."""
@@ -33,7 +34,9 @@ Identity = list[Any]
 
 
 class KnownStages:
-    """Of one run, as its config and everything outside of it are when this is made, before any stage works."""
+    """Of one run, as its config and everything outside of it are when this is made, before any
+    stage works.
+    """
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
@@ -76,12 +79,11 @@ class KnownStages:
             return
         state = self._state(stage)
         now = time.time_ns()
-        recent = [
-            identity[0]
-            for group in state.values()
-            for identity in _files(group)
-            if now - max(identity[2:4]) < SETTLED
-        ]
+        recent = []
+        for group in state.values():
+            for identity in _files(group):
+                if now - max(identity[2:4]) < SETTLED:
+                    recent.append(identity[0])
         self._noted[stage] = {
             "state": sha256_json(state),
             "contents": {path: _content(Path(path)) for path in recent},
@@ -89,11 +91,17 @@ class KnownStages:
         write_json(self._path, sealed({"stages": self._noted}))
 
     def _state(self, stage: str) -> dict[str, Any]:
-        """Everything that decides whether the stage is done: what lies outside, its own folder, and those of all stages before."""
+        """Everything that decides whether the stage is done: what lies outside, its own folder, and
+        those of all stages before.
+        """
         names = stage_names(self._config)
         upto = names[: names.index(stage) + 1] if stage in names else [*names, stage]
-        folders = {name: list(_identities(Path(self._config.run_dir) / name)) for name in upto}
-        models = [identity for path in self._packaged() for identity in _identities(path)]
+        folders = {}
+        for name in upto:
+            folders[name] = list(_identities(Path(self._config.run_dir) / name))
+        models: list[list[Any]] = []
+        for path in self._packaged():
+            models.extend(_identities(path))
         return {**self._outside, "models": models, **folders}
 
     def _named(self, settings: dict[str, Any]) -> list[Path]:
@@ -127,7 +135,9 @@ def _stages(record: Object) -> dict[str, Any]:
 
 
 def _identities(path: Path) -> Iterator[Identity]:
-    """[path, size, mtime, ctime, inode] of a file or of all files below a folder; [path] where there is nothing."""
+    """[path, size, mtime, ctime, inode] of a file or of all files below a folder; [path] where
+    there is nothing.
+    """
     if path.is_file():
         yield _identity(path)
         return

@@ -1,4 +1,6 @@
-"""What a run takes of GPUs, host and disk, from its config and the model's, and where that is more than there is."""
+"""What a run takes of GPUs, host and disk, from its config and the model's, and where that is more
+than there is.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +30,9 @@ from pipeline.run.stage_room import (
     reward_gigabytes,
     work_bytes,
 )
+from records.disk_room import existing_parent
 from records.errors import first_line
 from records.rows import Demonstration
-from records.stage_folder import existing_parent
 from train.config import loads_sharded
 
 GPU_SPEED = 330e12
@@ -47,7 +49,8 @@ def room_faults(
         shape = shape_of(config.model.base, config.model.adapter)
     except Exception as error:  # transformers and remote code raise anything
         return [
-            f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)})"
+            f"model.base.path={config.model.base.path}: its architecture cannot be built "
+            f"({first_line(error)})"
         ], []
     faults = []
     answers_only = job is not None and not job.trains
@@ -58,9 +61,11 @@ def room_faults(
         and peak + GPU_CONTEXT > gpu_gb * GB
     ):
         faults.append(
-            f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} (--gpu-gb); raise trainer.zero_stage or the number of ranks, "
-            "set trainer.gradient_checkpointing or trainer.offload=cpu, lower trainer.micro_batch_tokens, reward.layers or eval.generation.batch_size, "
-            "or train LoRA on model.base.dtype=bfloat16"
+            f"a rank needs about {(peak + GPU_CONTEXT) / GB:.0f} GB, a GPU has {gpu_gb:.0f} "
+            "(--gpu-gb); raise trainer.zero_stage or the number of ranks, set "
+            "trainer.gradient_checkpointing or trainer.offload=cpu, lower "
+            "trainer.micro_batch_tokens, reward.layers or eval.generation.batch_size, or train "
+            "LoRA on model.base.dtype=bfloat16"
         )
     faults += _copy_faults(config, shape, job, gpu_gb)
     host, why = _host_bytes(config, shape)
@@ -72,7 +77,8 @@ def room_faults(
     free = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
     if free < disk:
         faults.append(
-            f"run_dir={config.run_dir}: {free / GB:.0f} GB free on that disk, the run writes about {disk / GB:.0f} GB; free some or set run_dir elsewhere"
+            f"run_dir={config.run_dir}: {free / GB:.0f} GB free on that disk, the run writes about "
+            f"{disk / GB:.0f} GB; free some or set run_dir elsewhere"
         )
     return faults, [
         *lines,
@@ -99,13 +105,23 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
         with_copy = parts | drawing_bytes(config, shape)
         peak = max(peak, peak_bytes(with_copy))
         online = [
-            f"about {peak_bytes(with_copy) / GB:.1f} GB on each rank in rlhf, which draws and scores completions ({_split(with_copy)})"
+            f"about {peak_bytes(with_copy) / GB:.1f} GB on each rank in rlhf, which draws and "
+            f"scores completions ({_split(with_copy)})"
         ]
     return peak, [
         *online,
-        f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million trained",
-        f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while training ({_split(parts)})",
-        f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy ({_split(held)})",
+        (
+            f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million "
+            "trained"
+        ),
+        (
+            f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while "
+            f"training ({_split(parts)})"
+        ),
+        (
+            f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy "
+            f"({_split(held)})"
+        ),
     ]
 
 
@@ -113,7 +129,10 @@ def _answering(config: RunConfig, shape: Shape) -> list[str]:
     held = _measuring(config, shape, whole_copy=True)
     return [
         f"{shape.parameters / 1e9:.2f} billion parameters",
-        f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy answers ({_split(held)})",
+        (
+            f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy answers "
+            f"({_split(held)})"
+        ),
     ]
 
 
@@ -128,7 +147,9 @@ def _measuring(config: RunConfig, shape: Shape, *, whole_copy: bool) -> dict[str
 
 
 def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -> str:
-    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by which speed it was reckoned."""
+    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by
+    which speed it was reckoned.
+    """
     shape = shape_of(config.model.base, config.model.adapter)
     trained = 1 - config.data.split.val - config.data.split.test
     harmful, benign = (
@@ -140,7 +161,8 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     if config.pairs.max_train_pairs is not None:
         pairs = min(pairs, config.pairs.max_train_pairs)
     tokens = sum(lengths) / len(lengths)
-    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights' where all are trained, and for recomputing.
+    # Forward 2 a parameter and token, as much again for the inputs' gradients, for the weights'
+    # where all are trained, and for recomputing.
     cost = (
         2.0
         * shape.parameters
@@ -151,11 +173,15 @@ def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -
     dpo = (
         pairs * 2 * tokens * (config.dpo.epochs * cost + 2.0 * shape.parameters) * config.dpo.rounds
     )
-    hours = [flops / (GPU_SPEED * config.trainer.world_size) / 3600 for flops in (sft, dpo)]
+    hours = []
+    for flops in (sft, dpo):
+        hours.append(flops / (GPU_SPEED * config.trainer.world_size) / 3600)
     return (
-        f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on {config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, "
-        "a third of an H100's peak; reckoned, not measured, and without sampling and evaluation"
-    ) + _online_duration(config, shape, tokens)
+        f"training takes about {hours[0]:.1f} h (sft) and {hours[1]:.1f} h (dpo) on "
+        f"{config.trainer.world_size} GPU(s) at {GPU_SPEED / 1e12:.0f} TFLOP/s, a third of an "
+        "H100's peak; reckoned, not measured, and without sampling and evaluation"
+        + _online_duration(config, shape, tokens)
+    )
 
 
 def _online_duration(config: RunConfig, shape: Shape, tokens: float) -> str:
@@ -163,8 +189,8 @@ def _online_duration(config: RunConfig, shape: Shape, tokens: float) -> str:
         return ""
     hours = operations(config, shape, tokens) / (GPU_SPEED * config.trainer.world_size) / 3600
     return (
-        f"; rlhf takes about {hours:.1f} h at that speed, drawing included, which a GPU does far slower token by token: expect several "
-        "times as much"
+        f"; rlhf takes about {hours:.1f} h at that speed, drawing included, which a GPU does far "
+        "slower token by token: expect several times as much"
     )
 
 
@@ -173,12 +199,14 @@ def _split(parts: dict[str, float]) -> str:
 
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:
-    """Policies of the training stages and the release, the reward model, and the checkpoints of the largest of them."""
+    """Policies of the training stages and the release, the reward model, and the checkpoints of the
+    largest of them.
+    """
     policies = len(trained_policies(config)) + 1
     epochs = max(
         config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0
     )
-    left = policies * (exported_bytes(config, shape) + adapter_bytes(shape) + SMALL)
+    left = policies * (exported_bytes(config, shape) + adapter_bytes(config, shape) + SMALL)
     return left + work_bytes(shape, epochs) + reward_gigabytes(config) * GB
 
 
@@ -193,8 +221,9 @@ def _copy_faults(
         return []
     wanted = -int(-needed // (COPY_SHARE * gpu_gb * GB))
     return [
-        f"{job.path}: a task answers with a whole policy, {needed / GB:.0f} GB, and may fill {room / GB:.0f} GB of its {job.gpus_per_task} GPU(s) with it; "
-        f"ask for {wanted} GPUs a task, as in --ntasks-per-node=1 --gpus-per-node={wanted}: it is spread over them"
+        f"{job.path}: a task answers with a whole policy, {needed / GB:.0f} GB, and may fill "
+        f"{room / GB:.0f} GB of its {job.gpus_per_task} GPU(s) with it; ask for {wanted} GPUs a "
+        f"task, as in --ntasks-per-node=1 --gpus-per-node={wanted}: it is spread over them"
     ]
 
 

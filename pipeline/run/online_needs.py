@@ -21,7 +21,9 @@ def is_online(config: RunConfig) -> bool:
 
 
 def drawing_bytes(config: RunConfig, shape: Shape) -> dict[str, float]:
-    """What every rank holds besides its training while it draws and scores; the copy stays through the whole stage."""
+    """What every rank holds besides its training while it draws and scores; the copy stays through
+    the whole stage.
+    """
     return measuring_bytes(
         shape,
         reward_layers=config.reward.layers,
@@ -38,7 +40,9 @@ def kept_bytes(config: RunConfig, shape: Shape) -> float:
 
 
 def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
-    """Of the whole training: every completion is drawn, read by reference and policy, and learned from."""
+    """Of the whole training: every completion is drawn, read by reference and policy, and learned
+    from.
+    """
     rlhf = config.rlhf
     drawn = rlhf.num_generations * rlhf.generation.max_new_tokens
     packed = prompt_tokens + drawn
@@ -50,7 +54,9 @@ def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
 
 
 def prompt_faults(config: RunConfig, available: dict[str, int]) -> list[str]:
-    """Kinds of prompts that a step takes more of than there are, or a limit without benign prompts."""
+    """Kinds of prompts that a step takes more of than there are, or a limit without benign
+    prompts.
+    """
     if not is_online(config):
         return []
     mix = config.rlhf.mix
@@ -58,7 +64,8 @@ def prompt_faults(config: RunConfig, available: dict[str, int]) -> list[str]:
     empty = [kind for kind, count in available.items() if not count]
     if empty:
         return [
-            f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or set rlhf.starts_from=none"
+            f"rlhf: no {' and no '.join(empty)} training prompts; give sources that have them, or "
+            "set rlhf.starts_from=none"
         ]
     try:
         shares(wanted, available, config.rlhf.prompts_per_step)
@@ -77,6 +84,7 @@ def described(config: RunConfig, lengths: Sequence[int]) -> list[str]:
         rlhf.prompts_per_step * tokens / trainer.micro_batch_tokens / trainer.world_size
     )
     return [
-        f"rlhf: {rlhf.steps} steps of {rlhf.prompts_per_step} prompts with {rlhf.num_generations} completions each, about {parts} "
-        f"micro-batch(es) a step on each rank, measured every {rlhf.measure_every} steps"
+        f"rlhf: {rlhf.steps} steps of {rlhf.prompts_per_step} prompts with {rlhf.num_generations} "
+        f"completions each, about {parts} micro-batch(es) a step on each rank, measured every "
+        f"{rlhf.measure_every} steps"
     ]

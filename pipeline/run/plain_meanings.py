@@ -1,4 +1,5 @@
-"""Meanings of settings whose name says most of it, so that their classes do not repeat it below each field.
+"""Meanings of settings whose name says most of it, so that their classes do not repeat it below
+each field.
 
 By the end of the key; the longest that fits counts.
 """
@@ -40,8 +41,6 @@ PLAIN = {
     "confidence": "Level of every interval.",
     "accelerator": "What computes: cpu, gpu, or auto, which takes a GPU where there is one.",
     "num_nodes": "Machines of a training; job scripts set it.",
-    "gradient_clip_norm": "Largest norm of a step's gradient.",
-    "weight_decay": "AdamW's decay of the weights.",
     "wandb.project": "The project on Weights & Biases.",
     "wandb.entity": "The user or team there.",
     "wandb.group": "The group that runs are listed under.",

@@ -44,7 +44,9 @@ def run_record(config: RunConfig) -> dict[str, Any]:
 
 
 def installed(name: str) -> str | None:
-    """The version of a package; None where it is absent, as Primum itself is when it runs from a checkout on PYTHONPATH."""
+    """The version of a package; None where it is absent, as Primum itself is when it runs from a
+    checkout on PYTHONPATH.
+    """
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,7 +1,8 @@
-"""Ranks that a launcher starts at the same moment: rank 0 makes a stage's folder ready, the others wait for its word.
+"""Ranks that a launcher starts at the same moment: rank 0 makes a stage's folder ready, the others
+wait for its word.
 
-They cannot talk before training has set up its process group, but share the file system. Without the wait a rank could read the checkpoint
-of an earlier result that rank 0 is about to move away.
+They cannot talk before training has set up its process group, but share the file system. Without
+the wait a rank could read the checkpoint of an earlier result that rank 0 is about to move away.
 """
 
 from __future__ import annotations
@@ -46,27 +47,35 @@ LAUNCHED = (
 
 
 def own_rank(trainer: TrainerConfig) -> int:
-    """This process's rank among those of the trainer. Raises ConfigError where its launcher's word is no number or names a rank too many."""
+    """This process's rank among those of the trainer.
+
+    Raises ConfigError where its launcher's word is no number or names a rank too many.
+    """
     if trainer.world_size == 1:
         return 0
     try:
         rank = trainer.rank(os.environ)
     except ValueError as error:
         raise ConfigError(
-            f"RANK, LOCAL_RANK or NODE_RANK in the environment is no number ({error}); unset it, or start by torchrun or srun"
+            f"RANK, LOCAL_RANK or NODE_RANK in the environment is no number ({error}); unset it, "
+            "or start by torchrun or srun"
         ) from error
     if not 0 <= rank < trainer.world_size:
         raise ConfigError(
-            f"rank {rank} in the environment (RANK, or SLURM_PROCID): trainer.num_nodes={trainer.num_nodes} times trainer.devices={trainer.devices} "
-            f"are ranks 0 to {trainer.world_size - 1}; set both to what the launcher starts, or unset RANK"
+            f"rank {rank} in the environment (RANK, or SLURM_PROCID): "
+            f"trainer.num_nodes={trainer.num_nodes} times trainer.devices={trainer.devices} are "
+            f"ranks 0 to {trainer.world_size - 1}; set both to what the launcher starts, or unset "
+            "RANK"
         )
     return rank
 
 
 def forget_launcher() -> None:
-    """For a process that starts ranks of its own: take away what torchrun has told it, which holds for torchrun's ranks only.
+    """For a process that starts ranks of its own: take away what torchrun has told it, which holds
+    for torchrun's ranks only.
 
-    Else stages would wait for parts of ranks that have left, and ranks of its own would believe that they were started from outside.
+    Else stages would wait for parts of ranks that have left, and ranks of its own would believe
+    that they were started from outside.
     """
     if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
         return
@@ -83,7 +92,10 @@ def announce(stage: Path, *, work: bool) -> None:
 
 
 def wanted(stage: Path) -> bool:
-    """Other ranks: whether to work. Ranks that Lightning starts itself are children of a rank 0 that works."""
+    """Other ranks: whether to work.
+
+    Ranks that Lightning starts itself are children of a rank 0 that works.
+    """
     launch, word, deadline = _launch(), _word(stage), time.monotonic() + WAIT_SECONDS
     while launch:
         said = _said(word)
@@ -91,7 +103,8 @@ def wanted(stage: Path) -> bool:
             return said.work
         if time.monotonic() > deadline:
             raise ResourceError(
-                f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether {stage.name} is to be done; see its log"
+                f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether "
+                f"{stage.name} is to be done; see its log"
             )
         time.sleep(0.1)
     return True
@@ -117,7 +130,9 @@ def _said(word: Path) -> _Word | None:
 
 @dataclass(frozen=True)
 class Share:
-    """This rank's part of work that needs no communication: items rank, rank + world size, and so on."""
+    """This rank's part of work that needs no communication: items rank, rank + world size, and so
+    on.
+    """
 
     rank: int
     world: int
@@ -126,7 +141,9 @@ class Share:
         return list(items[self.rank :: self.world])
 
     def hand_in(self, work: Path) -> bool:
-        """Say that this rank's part is written; True for the one that puts the parts together, once all are there."""
+        """Say that this rank's part is written; True for the one that puts the parts together, once
+        all are there.
+        """
         if self.world == 1:
             return True
         (work / self._mark(self.rank)).touch()
@@ -138,7 +155,8 @@ class Share:
         ]:
             if time.monotonic() > deadline:
                 raise ResourceError(
-                    f"{work}: ranks {missing} did not hand in their part within {WAIT_SECONDS / 60:.0f} min of rank 0's"
+                    f"{work}: ranks {missing} did not hand in their part within "
+                    f"{WAIT_SECONDS / 60:.0f} min of rank 0's"
                 )
             time.sleep(0.1)
         return True
@@ -148,7 +166,9 @@ class Share:
 
 
 def share(rank: int, trainer: TrainerConfig) -> Share:
-    """Whole where a launcher did not start all ranks at once: Lightning starts its own for training only."""
+    """Whole where a launcher did not start all ranks at once: Lightning starts its own for training
+    only.
+    """
     return Share(rank, trainer.world_size) if _launch() else Share(0, 1)
 
 

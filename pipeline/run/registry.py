@@ -1,4 +1,7 @@
-"""Every stage of a run, a line each, in order. What a stage reads and does stands in its own module, loaded when it is needed."""
+"""Every stage of a run, a line each, in order.
+
+What a stage reads and does stands in its own module, loaded when it is needed.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ ONE_TASK = Job()
 
 @dataclass(frozen=True)
 class Registered:
-    """What is known of a stage before its module `pipeline.stages.NAME` is loaded, which may import torch."""
+    """What is known of a stage before its module `pipeline.stages.NAME` is loaded, which may import
+    torch.
+    """
 
     name: str
     help: str
@@ -40,7 +45,8 @@ class Registered:
     """Done again in every round of `dpo.rounds`, each time on what the round before has left."""
     is_wanted: Callable[[RunConfig], bool] = lambda config: True
     begins_with: Callable[[RunConfig], str] | None = None
-    """The policy that its training starts from, where the config names it; else the one in `leaves`."""
+    """The policy that its training starts from, where the config names it; else the one in
+    `leaves`."""
 
 
 STAGES = {

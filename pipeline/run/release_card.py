@@ -18,6 +18,7 @@ class CardConfig:
     human_oversight: str = ""
     """Who checks what it says, and who may switch it off."""
     change_plan: str = ""
-    """What may change without a new release, how incidents are reported, how long it is maintained."""
+    """What may change without a new release, how incidents are reported, how long it is
+    maintained."""
     contact: str = ""
     """Who answers for it."""

@@ -1,6 +1,8 @@
-"""On-policy rounds: from the second on, the last policy answers, its answers are scored and paired, and DPO goes on from it.
+"""On-policy rounds: from the second on, the last policy answers, its answers are scored and paired,
+and DPO goes on from it.
 
-A stage of a later round has a folder of its own, `sample_2`, `score_2`, `pairs_2`, `dpo_2`, so every round's data stay apart.
+A stage of a later round has a folder of its own, `sample_2`, `score_2`, `pairs_2`, `dpo_2`, so
+every round's data stay apart.
 """
 
 from __future__ import annotations
@@ -30,11 +32,17 @@ def parsed(name: str) -> tuple[str, int]:
 
 def later(rounds: int) -> list[str]:
     """The stages of all rounds after the first, in order."""
-    return [named(stage.name, round) for round in range(2, rounds + 1) for stage in repeated()]
+    found: list[str] = []
+    for round in range(2, rounds + 1):
+        for stage in repeated():
+            found.append(named(stage.name, round))
+    return found
 
 
 def trained_before(round: int) -> str:
-    """The stage that left the policy which a round begins with; the first round begins where its training starts from."""
+    """The stage that left the policy which a round begins with; the first round begins where its
+    training starts from.
+    """
     trained = _trained_in_rounds()
     return str(trained.starts_from) if round == 1 else named(trained.name, round - 1)
 

@@ -12,7 +12,7 @@ from pipeline.run import ranks
 from pipeline.run.config import RunConfig, to_yaml
 from pipeline.run.console import say
 from pipeline.run.known_stages import KnownStages
-from pipeline.run.stage import KEPT, run_stage
+from pipeline.run.stage_run import KEPT, run_stage
 from pipeline.stages import load_stage, stage_names
 from records.errors import ConfigError, PreemptedError, PrimumError, ResourceError
 from records.stage_folder import write_text
@@ -34,7 +34,10 @@ def run_one(name: str, config: RunConfig) -> None:
 
 
 def settle(config: RunConfig) -> None:
-    """How this process computes: as a run's own stages do, so that the figures are the same. Raises ResourceError without the device."""
+    """How this process computes: as a run's own stages do, so that the figures are the same.
+
+    Raises ResourceError without the device.
+    """
     _settle(config)
     _require_device(config)
 
@@ -55,22 +58,28 @@ def _require_device(config: RunConfig) -> None:
 
 
 def leave_run(rank: int) -> None:
-    """What a rank other than 0 does under `primum run`, which starts the ranks of each training itself: nothing."""
+    """What a rank other than 0 does under `primum run`, which starts the ranks of each training
+    itself: nothing.
+    """
     say(
         "run",
-        f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each training itself",
+        f"rank {rank} has no work here: rank 0 runs the stages and starts the ranks of each "
+        "training itself",
     )
 
 
 def _refuse_launcher(config: RunConfig) -> None:
-    """Ranks on several nodes, or those that srun has started, can only be started with each stage."""
+    """Ranks on several nodes, or those that srun has started, can only be started with each
+    stage.
+    """
     if config.trainer.world_size == 1 or not (
         under_slurm(os.environ) or config.trainer.num_nodes > 1
     ):
         return
     raise ConfigError(
-        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): it is one process, which starts ranks on its own "
-        "node only, and not under srun; run each stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
+        f"primum run on {config.trainer.world_size} ranks of {config.trainer.num_nodes} node(s): "
+        "it is one process, which starts ranks on its own node only, and not under srun; run each "
+        "stage by itself (slurm/pipeline.sh chains them), or set trainer.num_nodes and "
         "trainer.devices to 1"
     )
 
@@ -96,12 +105,16 @@ def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
         raise PreemptedError(f"{name} stopped")
     if status:
         raise PrimumError(
-            f"{name} stopped with exit code {status}; what it said is above. Run the same command again to go on"
+            f"{name} stopped with exit code {status}; what it said is above. Run the same command "
+            "again to go on"
         )
 
 
 def run(config: RunConfig, arguments: list[str]) -> None:
-    """Every stage that is not done. A stage on several ranks gets processes of its own, so that no process group outlives it."""
+    """Every stage that is not done.
+
+    A stage on several ranks gets processes of its own, so that no process group outlives it.
+    """
     started = time.monotonic()
     _refuse_launcher(config)
     ranks.forget_launcher()
@@ -112,7 +125,8 @@ def run(config: RunConfig, arguments: list[str]) -> None:
     left = [name for name in stage_names(config) if name not in kept]
     if set(left) - WITHOUT_TORCH:
         _settle(config)
-        from pipeline.checks.preflight import require_sound  # noqa: PLC0415  its libraries make tensors, which must be settled before
+        # Its libraries make tensors, which must be settled before.
+        from pipeline.checks.preflight import require_sound  # noqa: PLC0415
 
         require_sound(config)
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))

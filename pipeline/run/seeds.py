@@ -1,4 +1,6 @@
-"""`primum run CONFIG --seeds N`: one recipe with several seeds, in RUN/seed-K, and one report over all of them."""
+"""`primum run CONFIG --seeds N`: one recipe with several seeds, in RUN/seed-K, and one report over
+all of them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,10 @@ from pathlib import Path
 
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
 from eval.stored_results import read_results
-from pipeline.run.config import RunConfig, load_config, splits_seed
+from pipeline.run.config import RunConfig, splits_seed
+from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
-from pipeline.run.stage import fingerprint
+from pipeline.run.fingerprint import fingerprint
 from pipeline.stages import load_stage, stage_names
 from records.errors import ArtifactError, GateError, PrimumError
 from records.own_files import Object
@@ -29,7 +32,9 @@ def seed_overrides(config: RunConfig, seed: int) -> list[str]:
 
 
 def run_seeds(path: Path, overrides: list[str], count: int, run: Run) -> None:
-    """The run once a seed, from the config's own on; then the report. A gate that is not met stops no other seed.
+    """The run once a seed, from the config's own on; then the report.
+
+    A gate that is not met stops no other seed.
 
     Raises GateError where the gate of any seed is not met.
     """
@@ -53,7 +58,9 @@ def run_seeds(path: Path, overrides: list[str], count: int, run: Run) -> None:
 
 
 def share_stages(config: RunConfig, first: RunConfig) -> list[str]:
-    """Take over the stages that the first seed has done and that do not depend on the seed; their names."""
+    """Take over the stages that the first seed has done and that do not depend on the seed; their
+    names.
+    """
     shared: list[str] = []
     if config.run_dir == first.run_dir:
         return shared
@@ -74,7 +81,9 @@ def share_stages(config: RunConfig, first: RunConfig) -> list[str]:
 
 
 def link_stage(there: Path, here: Path) -> None:
-    """The folder of a finished stage, in another run: hard links where the disk has them: nothing in a finished stage is written again in place."""
+    """The folder of a finished stage, in another run: hard links where the disk has them: nothing
+    in a finished stage is written again in place.
+    """
     beside = here.with_name(f".{here.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
 
@@ -89,7 +98,10 @@ def link_stage(there: Path, here: Path) -> None:
 
 
 def write_seeds_report(folder: Path) -> None:
-    """seeds.json, seeds.md and seeds.html in the folder that holds the seeds' runs. Raises ArtifactError where no seed has results."""
+    """seeds.json, seeds.md and seeds.html in the folder that holds the seeds' runs.
+
+    Raises ArtifactError where no seed has results.
+    """
     runs: dict[int, Object] = {}
     missing: dict[int, str] = {}
     for one in sorted(folder.glob(f"{PREFIX}*"), key=lambda place: (len(place.name), place.name)):
@@ -105,7 +117,8 @@ def write_seeds_report(folder: Path) -> None:
         report = seeds_report(runs, missing)
     except ValueError as error:
         raise ArtifactError(
-            f"{folder}: {error}; wanted runs of one recipe in {PREFIX}0, {PREFIX}1 ...; run `primum run CONFIG --seeds N`"
+            f"{folder}: {error}; wanted runs of one recipe in {PREFIX}0, {PREFIX}1 ...; run "
+            "`primum run CONFIG --seeds N`"
         ) from error
     write_json(folder / "seeds.json", report)
     write_text(folder / "seeds.md", seeds_markdown(report))

@@ -1,4 +1,5 @@
-"""What is known of every setting: type, default, meaning, range and the room that owns it, read off the config classes.
+"""What is known of every setting: type, default, meaning, range and the room that owns it, read off
+the config classes.
 
 The meaning is the text that stands below the field in its class.
 """
@@ -17,12 +18,14 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pipeline.run.config import RunConfig
 from pipeline.run.plain_meanings import plain_meaning
-from records.setting_ranges import Range, numeric_settings
+from records.setting_ranges import Range, names_of, numeric_settings
 
 
 @dataclass(frozen=True)
 class SettingFact:
-    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's own."""
+    """One setting; `*` in its key stands for each entry of a list, or for a name of the user's
+    own.
+    """
 
     key: str
     hint: Any
@@ -34,11 +37,14 @@ class SettingFact:
     owner: str
     """The file that holds it."""
     range: Range | None
+    names: tuple[str, ...] = ()
+    """What its text may be, where that is a name of a registry."""
 
     @property
     def kind(self) -> str:
         """In words."""
-        return f"{kind_text(self.hint)}{', or null' if self.optional else ''}"
+        kind = f"one of {', '.join(self.names)}" if self.names else kind_text(self.hint)
+        return f"{kind}{', or null' if self.optional else ''}"
 
     @property
     def default_text(self) -> str:
@@ -83,7 +89,7 @@ def _facts(
         range_ = ranges.get(key) or ranges.get(f"{key}.*")
         shown = MISSING if is_dataclass(hint) or value is MISSING else _plain(value)
         meaning = said.get(entry.name) or plain_meaning(key) or _of_block(hint)
-        yield SettingFact(key, hint, optional, shown, meaning, owner, range_)
+        yield SettingFact(key, hint, optional, shown, meaning, owner, range_, names_of(entry))
         inner, many = (
             (get_args(hint)[-1], True) if get_origin(hint) in (list, dict) else (hint, False)
         )
@@ -109,7 +115,9 @@ def meanings(cls: type) -> dict[str, str]:
 
 
 def _of_block(hint: Any) -> str:
-    """The first paragraph on a block's class; what dataclasses write there themselves says nothing."""
+    """The first paragraph on a block's class; what dataclasses write there themselves says
+    nothing.
+    """
     if not isinstance(hint, type) or not is_dataclass(hint):
         return ""
     text = inspect.cleandoc(hint.__doc__ or "")
@@ -130,5 +138,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if is_dataclass(value):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
+        made = {}
+        for entry in fields(value):
+            made[entry.name] = _plain(getattr(value, entry.name))
+        return made
     return value

@@ -29,21 +29,21 @@ def known_keys(cls: type) -> list[str]:
 def hint(key: str, cls: type) -> str:
     """What to write instead of an unknown key, as the end of a sentence.
 
-    A name that other trainers use is known as such; else the nearest name of the same block; else the same name elsewhere.
+    A name that other trainers use is known as such; else the nearest name of the same block; else
+    the same name elsewhere.
     """
     known, parts = known_keys(cls), [part for part in key.split(".") if not part.isdigit()]
     if not parts:  # a number alone, which names nothing
         return "`primum config CONFIG` prints all there are"
     block, wrong, rest = _split(parts, known)
     name = parts[-1].replace("-", "_").lower()
-    siblings = [
-        entry.removeprefix(block)
-        for entry in known
-        if entry.startswith(block) and "." not in entry.removeprefix(block)
-    ]
-    near = [
-        f"{block}{slip}" for slip in difflib.get_close_matches(wrong, siblings, n=1, cutoff=NEAR)
-    ]
+    siblings = []
+    for entry in known:
+        if entry.startswith(block) and "." not in entry.removeprefix(block):
+            siblings.append(entry.removeprefix(block))
+    near = []
+    for slip in difflib.get_close_matches(wrong, siblings, n=1, cutoff=NEAR):
+        near.append(f"{block}{slip}")
     whole_path = [".".join([sibling, *rest]) for sibling in near]
     foreign = _foreign(name, block)
     if rest and whole_path and whole_path[0] in known:
@@ -52,7 +52,10 @@ def hint(key: str, cls: type) -> str:
         return foreign
     if near:
         return f"did you mean {near[0]!r}?"
-    elsewhere = [entry for entry in known if entry.rsplit(".", 1)[-1] == name]
+    elsewhere = []
+    for entry in known:
+        if entry.rsplit(".", 1)[-1] == name:
+            elsewhere.append(entry)
     if elsewhere:
         return f"did you mean {_listed(elsewhere, block)}?"
     whole = difflib.get_close_matches(".".join(parts), known, n=1, cutoff=0.7)
@@ -63,10 +66,12 @@ def _entries(cls: type) -> list[tuple[str, Any]]:
     """(name, type) of the fields, of a list the type of its items."""
     hints = get_type_hints(cls)
     kinds = [(entry.name, hints[entry.name]) for entry in fields(cls)]
-    return [
-        (name, get_args(kind)[0] if getattr(kind, "__origin__", None) is list else kind)
-        for name, kind in kinds
-    ]
+    made: list[tuple[str, Any]] = []
+    for name, kind in kinds:
+        made.append(
+            (name, get_args(kind)[0] if getattr(kind, "__origin__", None) is list else kind)
+        )
+    return made
 
 
 def _split(parts: list[str], known: list[str]) -> tuple[str, str, list[str]]:
@@ -90,7 +95,12 @@ def _foreign(name: str, block: str) -> str:
 
 
 def _listed(keys: list[str], block: str) -> str:
-    """Those of the same block where there are any, then of the same part of the config; else all."""
+    """Those of the same block where there are any, then of the same part of the config; else
+    all.
+    """
     own = [key for key in keys if block and key.startswith(block)]
-    near = [key for key in keys if block and key.split(".")[0] == block.split(".")[0]]
+    near = []
+    for key in keys:
+        if block and key.split(".")[0] == block.split(".")[0]:
+            near.append(key)
     return " or ".join(repr(key) for key in (own or near or keys)[:MOST])

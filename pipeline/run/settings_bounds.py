@@ -1,4 +1,6 @@
-"""What a settings file may not hold, whatever the settings: too much of anything, characters that no name has, and texts that OmegaConf would take for programs."""
+"""What a settings file may not hold, whatever the settings: too much of anything, characters that
+no name has, and texts that OmegaConf would take for programs.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ PROSE = re.compile(r"data\.sources\.\d+\.labelled_by|data\.publication\.creator"
 
 @dataclass
 class _Open:
-    """A YAML collection that is being read: how many nodes it holds so far, and how many levels of collections are below it."""
+    """A YAML collection that is being read: how many nodes it holds so far, and how many levels of
+    collections are below it.
+    """
 
     anchor: str | None
     size: int
@@ -35,7 +39,8 @@ class _Open:
 
 
 def size_faults(text: str) -> list[str]:
-    """Of YAML text, before anything is built from it: a few bytes of aliases or brackets can stand for gigabytes or exhaust the stack.
+    """Of YAML text, before anything is built from it: a few bytes of aliases or brackets can stand
+    for gigabytes or exhaust the stack.
 
     Raises yaml.YAMLError where it is not YAML.
     """
@@ -56,7 +61,8 @@ def size_faults(text: str) -> list[str]:
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == node.anchor for node in open_nodes):
                 return [
-                    f"line {line}: the alias *{event.anchor} stands inside what it names; write the value out"
+                    f"line {line}: the alias *{event.anchor} stands inside what it names; write "
+                    "the value out"
                 ]
             meant = named.get(event.anchor, _Open(None, 1, -1))
             open_nodes[-1].hold(meant.size, meant.levels + 1)
@@ -64,31 +70,38 @@ def size_faults(text: str) -> list[str]:
             open_nodes[-1].hold(1, 0)
         if len(open_nodes) + open_nodes[-1].levels > MOST_LEVELS:
             return [
-                f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by name"
+                f"line {line}: more than {MOST_LEVELS} blocks in each other; wanted settings by "
+                "name"
             ]
         if open_nodes[-1].size > MOST_VALUES:
             return [
-                f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out what is meant"
+                f"line {line}: its aliases stand for more than {MOST_VALUES} values; write out "
+                "what is meant"
             ]
     return []
 
 
 def program_faults(key: str, value: Any) -> list[str]:
-    """Texts with which OmegaConf would read another setting or the environment, or take the setting for missing."""
+    """Texts with which OmegaConf would read another setting or the environment, or take the setting
+    for missing.
+    """
     faults = []
     for name, text in _texts(key, value):
         prose = PROSE.fullmatch(name) is not None
         if "${" in text:
             faults.append(
-                f"{name}: got {shown(text)}; settings do not refer to each other: write the value, or, in a path, write $NAME"
+                f"{name}: got {shown(text)}; settings do not refer to each other: write the value, "
+                "or, in a path, write $NAME"
             )
         elif odd := odd_characters(text, lines=prose):
             faults.append(
-                f"{name}: got {shown(text)} with {odd}, wanted text {'' if prose else 'on one line '}without; write it out"
+                f"{name}: got {shown(text)} with {odd}, wanted text "
+                f"{'' if prose else 'on one line '}without; write it out"
             )
         elif text == MISSING:
             faults.append(
-                f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or leave the setting out for its default"
+                f"{name}: got {MISSING}, which stands for a value to be filled in; write it, or "
+                "leave the setting out for its default"
             )
     return faults
 

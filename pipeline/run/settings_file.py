@@ -1,6 +1,7 @@
 """Settings as a user writes them: a YAML file, and `key=value` words of the command line.
 
-Nothing that is written is passed over without a word: a setting that stands twice in a file is refused with both lines.
+Nothing that is written is passed over without a word: a setting that stands twice in a file is
+refused with both lines.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ class Setting(NamedTuple):
 
 
 def file_settings(path: Path) -> list[Setting]:
-    """Every leaf of a YAML file. Raises ConfigError where it cannot be read, is no mapping, or sets a key twice."""
+    """Every leaf of a YAML file.
+
+    Raises ConfigError where it cannot be read, is no mapping, or sets a key twice.
+    """
     text = _text(path)
     try:
         too_much = size_faults(text)
@@ -48,15 +52,16 @@ def file_settings(path: Path) -> list[Setting]:
     if nameless:
         raise ConfigError(
             [
-                f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there are"
+                f"{path}: {key!r} is no name of a setting; `primum config CONFIG` prints all there "
+                "are"
                 for key in nameless
             ]
         )
     repeated = [f"{path}: {fault}" for fault in _repeated(node)]
     settings = [Setting(str(path), key, value) for key, value in _leaves(content)]
-    programs = [
-        fault for setting in settings for fault in program_faults(setting.key, setting.value)
-    ]
+    programs = []
+    for setting in settings:
+        programs.extend(program_faults(setting.key, setting.value))
     faults = [*repeated, *(f"{path}: {fault}" for fault in programs)]
     if faults:
         raise ConfigError(faults)
@@ -64,7 +69,9 @@ def file_settings(path: Path) -> list[Setting]:
 
 
 def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
-    """`key=value` words in their order, of which a later one replaces an earlier one; what is wrong goes to `faults`."""
+    """`key=value` words in their order, of which a later one replaces an earlier one; what is wrong
+    goes to `faults`.
+    """
     settings = []
     for text in overrides:
         key, sign, value = text.partition("=")
@@ -90,14 +97,17 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
 
 
 def replaced(overrides: list[str]) -> list[str]:
-    """One sentence for each key that the command line gives several values: which of them counts."""
+    """One sentence for each key that the command line gives several values: which of them
+    counts.
+    """
     given: dict[str, list[str]] = {}
     for text in overrides:
         key, sign, value = text.partition("=")
         if sign:
             given.setdefault(key, []).append(value)
     return [
-        f"{key} is given {len(values)} values on the command line ({', '.join(values)}); the last counts"
+        f"{key} is given {len(values)} values on the command line ({', '.join(values)}); the last "
+        "counts"
         for key, values in given.items()
         if len(set(values)) > 1
     ]
@@ -117,7 +127,8 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
     if len(content) > 4 * MOST_CHARACTERS:
         raise ConfigError(
-            f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a YAML file"
+            f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a "
+            "YAML file"
         )
     try:
         return content.decode("utf-8")
@@ -126,26 +137,35 @@ def _text(path: Path) -> str:
 
 
 def _repeated(node: Any) -> list[str]:
-    """Every setting that is written more than once, with its lines; YAML itself would keep the last."""
+    """Every setting that is written more than once, with its lines; YAML itself would keep the
+    last.
+    """
     lines: dict[str, list[int]] = {}
     for key, line in _written(node, "", frozenset()):
         lines.setdefault(key, []).append(line)
     twice = {key for key, found in lines.items() if len(found) > 1}
-    return [
-        f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the last only; wanted each key once, remove one"
-        for key, found in lines.items()
-        if key in twice and not any(key.startswith(f"{other}.") for other in twice)
-    ]
+    made: list[str] = []
+    for key, found in lines.items():
+        if key in twice and not any(key.startswith(f"{other}.") for other in twice):
+            made.append(
+                f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the "
+                "last only; wanted each key once, remove one"
+            )
+    return made
 
 
 def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[str, int]]:
-    """(dotted key, line) of every entry below a YAML node. `above` holds the nodes that it lies in, for an alias may name one of them."""
+    """(dotted key, line) of every entry below a YAML node.
+
+    `above` holds the nodes that it lies in, for an alias may name one of them.
+    """
     if id(node) in above:
         return
     above = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            name = f"{prefix}{key.value if isinstance(key, yaml.ScalarNode) else 'a key that is no text'}"
+            said = key.value if isinstance(key, yaml.ScalarNode) else "a key that is no text"
+            name = f"{prefix}{said}"
             # `a.b: 1` beside `a: {b: 2}` is one setting written twice.
             yield name, key.start_mark.line + 1
             yield from _written(value, f"{name}.", above)

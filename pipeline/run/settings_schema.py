@@ -1,8 +1,11 @@
-"""The JSON schema of a run's config, for editors: they complete keys, show meanings and mark what is wrong."""
+"""The JSON schema of a run's config, for editors: they complete keys, show meanings and mark what
+is wrong.
+"""
 
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -28,16 +31,15 @@ def config_schema() -> Json:
 
 def _block(cls: type, prefix: str, facts: dict[str, SettingFact]) -> Json:
     hints = get_type_hints(cls)
-    properties = {
-        entry.name: _described(hints[entry.name], f"{prefix}{entry.name}", facts)
-        for entry in fields(cls)
-    }
+    properties = {}
+    for entry in fields(cls):
+        properties[entry.name] = _described(hints[entry.name], f"{prefix}{entry.name}", facts)
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _described(hint: Any, key: str, facts: dict[str, SettingFact]) -> Json:
     fact = facts[key]
-    found = _value(hint, key, facts, fact.range)
+    found = _choice(fact.names) if fact.names else _value(hint, key, facts, fact.range)
     if fact.meaning:
         found["description"] = fact.meaning
     if fact.default is not MISSING:
@@ -58,11 +60,15 @@ def _value(hint: Any, key: str, facts: dict[str, SettingFact], range_: Range | N
     if isinstance(hint, type) and is_dataclass(hint):
         return _block(hint, f"{key}.", facts)
     if origin is Literal:
-        return {"anyOf": [{"enum": list(get_args(hint))}, dict(INTERPOLATION)]}
+        return _choice(get_args(hint))
     plain = {"type": _TYPES.get(hint, "string"), **(_limits(range_) if range_ else {})}
     if hint in (int, float) and range_ and range_.or_zero:
         plain = {"anyOf": [plain, {"const": 0}]}
     return plain if hint is str else {"anyOf": [plain, dict(INTERPOLATION)]}
+
+
+def _choice(names: Sequence[Any]) -> Json:
+    return {"anyOf": [{"enum": list(names)}, dict(INTERPOLATION)]}
 
 
 def _limits(range_: Range) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.adapters.registry import adapter_of
 from models.config import AdapterConfig
 from models.loading.footprint import GB, Shape, checkpoint_bytes, shape_of
 from models.loading.load import DTYPES
@@ -23,7 +24,10 @@ def trained_gigabytes(config: RunConfig, epochs: int) -> float:
     """The same for a training of so many epochs."""
     shape = _shape(config, config.model.adapter)
     return (
-        exported_bytes(config, shape) + adapter_bytes(shape) + work_bytes(shape, epochs) + SMALL
+        exported_bytes(config, shape)
+        + adapter_bytes(config, shape)
+        + work_bytes(shape, epochs)
+        + SMALL
     ) / GB
 
 
@@ -54,9 +58,9 @@ def exported_bytes(config: RunConfig, shape: Shape) -> float:
     return float(shape.parameters * DTYPES[stored].itemsize)
 
 
-def adapter_bytes(shape: Shape) -> float:
+def adapter_bytes(config: RunConfig, shape: Shape) -> float:
     """The adapter beside a merged policy; a policy that was trained whole has none."""
-    return 4.0 * shape.trained if shape.trained < shape.parameters else 0.0
+    return adapter_of(config.model.adapter).bytes(shape.trained)
 
 
 def work_bytes(shape: Shape, epochs: int) -> float:
@@ -69,6 +73,7 @@ def _shape(config: RunConfig, adapter: AdapterConfig) -> Shape:
         return shape_of(config.model.base, adapter)
     except Exception as error:  # transformers and remote code raise anything
         raise ModelError(
-            f"model.base.path={config.model.base.path}: its architecture cannot be built ({first_line(error)}), wanted a causal language "
-            "model that transformers knows; name another, or set model.base.trust_remote_code=true if it brings its own code"
+            f"model.base.path={config.model.base.path}: its architecture cannot be built "
+            f"({first_line(error)}), wanted a causal language model that transformers knows; name "
+            "another, or set model.base.trust_remote_code=true if it brings its own code"
         ) from error

@@ -23,8 +23,7 @@ def unfinished_faults(directory: StageDirectory) -> list[str]:
     wanted = max(len(measured), len(list(folder.glob("epoch-*.safetensors"))))
     if measured != list(range(wanted)):
         return [f"{scoreboard}: wanted a row for each epoch from 0 to {wanted - 1}, got {measured}"]
-    return [
-        fault
-        for epoch in measured[1:]
-        for fault in hash_faults(folder / f"epoch-{epoch}.safetensors")
-    ]
+    found: list[str] = []
+    for epoch in measured[1:]:
+        found.extend(hash_faults(folder / f"epoch-{epoch}.safetensors"))
+    return found

@@ -1,4 +1,7 @@
-"""capability: is the medicine still there? Options by log-likelihood, held-out text by perplexity."""
+"""capability: is the medicine still there?
+
+Options by log-likelihood, held-out text by perplexity.
+"""
 
 from __future__ import annotations
 
@@ -37,18 +40,24 @@ def work(context: Context) -> dict[str, Any]:
     for task in absent:
         context.say(str(task))
     texts = held_out_texts(context.read(DEMONSTRATIONS.of("test")), wanted.held_out_texts)
-    items = [item for rows in tasks.values() for item in rows]
+    items = []
+    for rows in tasks.values():
+        items.extend(rows)
     if not items and not texts:
         raise RecordError(
-            "eval.capability: nothing to measure: no task's file is there, and the test split holds no "
-            "benign prompt with a reference completion; name a task's file, or set "
+            "eval.capability: nothing to measure: no task's file is there, and the test split "
+            "holds no benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
-    measured = {
-        name: _measured(context, name, at, items, texts) for name, at in _policies(context).items()
-    }
-    answers = [row for of_tasks, _ in measured.values() for row in of_tasks]
-    likely = [row for _, of_texts in measured.values() for row in of_texts]
+    measured = {}
+    for name, at in _policies(context).items():
+        measured[name] = _measured(context, name, at, items, texts)
+    answers = []
+    for of_tasks, _ in measured.values():
+        answers.extend(of_tasks)
+    likely = []
+    for _, of_texts in measured.values():
+        likely.extend(of_texts)
     write_records(context.path / CAPABILITY_ANSWERS.name, answers)
     write_records(context.path / CAPABILITY_TEXTS.name, likely)
     summary = capability_summary(
@@ -117,7 +126,10 @@ def task_files(config: RunConfig) -> dict[str, str]:
     for task in config.eval.capability.tasks:
         path = Path(task.path)
         files = sorted(path.glob("*_test.csv")) if path.is_dir() else [path]
-        named = {f"task {task.name} {file.name}": file for file in files if file.is_file()}
+        named = {}
+        for file in files:
+            if file.is_file():
+                named[f"task {task.name} {file.name}"] = file
         found.update({name: sha256_file(file) for name, file in named.items()})
     return found
 

@@ -1,4 +1,6 @@
-"""dpo: preferences, from the SFT policy; of two completions (DPO, IPO) or of one with a thumb up or down (KTO)."""
+"""dpo: preferences, from the SFT policy; of two completions (DPO, IPO) or of one with a thumb up or
+down (KTO).
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from data_prep.unpaired import hash_unpaired
 from eval.scoreboard_shape import read_scoreboard
+from models.adapters.registry import adapter_of
 from models.layout.collation import Collation
 from models.tokens import TokenRow, encode_pair
 from pipeline.kto_training import KtoTraining
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.stage import Context, Stage
@@ -43,6 +40,7 @@ from records.run_files import (
 from records.stage_folder import sha256_json, write_json
 from train.config import DpoConfig
 from train.engine.hardware import precision, uses_gpu
+from train.engine.optimisation import Optimisation
 from train.over_refusal_limit import OverRefusalLimit, numbered
 
 if TYPE_CHECKING:
@@ -70,6 +68,8 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
             callbacks_of=reference,
+            learning_rate=config.dpo.learning_rate,
+            optimiser=config.dpo.optimiser,
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             candidates_per_epoch=config.dpo.candidates_per_epoch,
@@ -94,8 +94,8 @@ def _dpo(context: Context, before: list[dict[str, Any]]) -> dict[str, Any]:
         encoded, kept = _encode(context, pairs, tokenizer)
         return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
 
-    def module_of(model: Any, options: dict[str, Any]) -> DpoModule:
-        return DpoModule(model, config, limit=limit, **options)
+    def module_of(model: Any, optimisation: Optimisation) -> DpoModule:
+        return DpoModule(model, config, optimisation, limit=limit)
 
     return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
 
@@ -115,7 +115,9 @@ def _limit(
 
 
 def _reference_folder(context: Context) -> Path:
-    """Runs that start from the same policy with the same arithmetic share its log-probabilities, whatever beta, loss or pairs they use."""
+    """Runs that start from the same policy with the same arithmetic share its log-probabilities,
+    whatever beta, loss or pairs they use.
+    """
     trainer = context.config.trainer
     identity = {
         "policy": context.before.require(POLICY.name),
@@ -126,13 +128,14 @@ def _reference_folder(context: Context) -> Path:
 
 
 def from_before(context: Context) -> dict[str, Any]:
-    """What a training takes over from the scoreboard of the one before; the run's base policy is the first row of SFT's."""
+    """What a training takes over from the scoreboard of the one before; the run's base policy is
+    the first row of SFT's.
+    """
     base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
-    known = [
-        row
-        for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE)))
-        if row["epoch"] > 0
-    ]
+    known = []
+    for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))):
+        if row["epoch"] > 0:
+            known.append(row)
     before = context.input(SELECTION.left_by(BEFORE)).parent
     return {
         "before": [*base, *known],
@@ -143,11 +146,13 @@ def from_before(context: Context) -> dict[str, Any]:
 
 def earlier_adapter(config: RunConfig) -> tuple[RunFile[Any], ...]:
     """What this training's own adapter is joined to."""
-    return (ADAPTER.left_by(BEFORE),) if config.model.adapter.kind == "lora" else ()
+    return (ADAPTER.left_by(BEFORE),) if adapter_of(config.model.adapter).keeps_base else ()
 
 
 def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:
-    """Under a limit, the suites of the pairs' prompts too; with thumbs of people, the prompts that none of them may be about."""
+    """Under a limit, the suites of the pairs' prompts too; with thumbs of people, the prompts that
+    none of them may be about.
+    """
     suites = (PROMPTS.of("train"),) if config.dpo.over_refusal_limit is not None else ()
     measured = (PROMPTS.of("val", "test"),) if config.dpo.unpaired else ()
     return (*earlier_adapter(config), *suites, *measured)
@@ -158,17 +163,21 @@ def _encode(
 ) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
     """Token rows, and which pairs they are of."""
     max_length = context.config.model.max_length
-    rows = [
-        encode_pair(
-            tokenizer,
-            p.prompt,
-            (p.chosen, p.rejected),
-            max_length,
-            finished=(p.chosen_finished, p.rejected_finished),
+    rows = []
+    for p in pairs:
+        rows.append(
+            encode_pair(
+                tokenizer,
+                p.prompt,
+                (p.chosen, p.rejected),
+                max_length,
+                finished=(p.chosen_finished, p.rejected_finished),
+            )
         )
-        for p in pairs
-    ]
-    places = [place for place, row in enumerate(rows) if row is not None]
+    places = []
+    for place, row in enumerate(rows):
+        if row is not None:
+            places.append(place)
     kept = [row for row in rows if row is not None]
     counts = {
         "pairs": len(rows),
@@ -182,7 +191,8 @@ def _encode(
         )
     if not kept:
         raise RecordError(
-            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical after cutting; raise it"
+            f"all {len(rows)} pairs are too long for model.max_length={max_length}, or identical "
+            "after cutting; raise it"
         )
     return kept, places
 

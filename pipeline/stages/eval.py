@@ -1,4 +1,6 @@
-"""eval: every policy of the run on the same held-out prompts, then the statistics and the report."""
+"""eval: every policy of the run on the same held-out prompts, then the statistics and the
+report.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,11 @@ from eval.suites.loading import own_suites
 from models.config import ModelConfig
 from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
-from models.engines.vllm_engine import vllm_version
+from models.engines.vllm_engine import engine_name
 from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
+from pipeline.harm_model import ACCEPTS
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.console import safety_table
@@ -71,7 +74,9 @@ def work(context: Context) -> dict[str, Any]:
         measure_policy(context, name, model, asked, scorers)
     if not context.share.hand_in(context.directory.work):
         return {}
-    measured = [row for name in policies(context) for row in measured_by(context, name, asked)]
+    measured = []
+    for name in policies(context):
+        measured.extend(measured_by(context, name, asked))
     results = build_results(
         measured,
         {policy: _about(context, policy) for policy in compared_policies(config)},
@@ -83,6 +88,7 @@ def work(context: Context) -> dict[str, Any]:
         confidence=config.eval.confidence,
         validation={
             "reward_model": read_json(context.input(VALIDATION)),
+            "accepted": sorted(config.score.accept_failed_probes),
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
         scoreboard=_scoreboards(context),
@@ -120,10 +126,9 @@ def work(context: Context) -> dict[str, Any]:
 def policies(context: Context) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
     config = context.config
-    trained = {
-        policy.name: policy_of(config, context.input(POLICY.left_by(policy.name)))
-        for policy in trained_policies(config)
-    }
+    trained = {}
+    for policy in trained_policies(config):
+        trained[policy.name] = policy_of(config, context.input(POLICY.left_by(policy.name)))
     return {BASE.name: base_config(config), **trained}
 
 
@@ -169,7 +174,9 @@ def _provenance(context: Context) -> dict[str, Any]:
     config, base = context.config, base_config(context.config)
     run = read_json(context.path / "run.json")
     stages = stages_before(context.directory.name, config)
-    seconds = {name: context.finished(name).manifest().summary.get("seconds") for name in stages}
+    seconds = {}
+    for name in stages:
+        seconds[name] = context.finished(name).manifest().summary.get("seconds")
     return {
         "run": context.path.resolve().parent.name,
         "model": config.model.base.path,
@@ -178,15 +185,14 @@ def _provenance(context: Context) -> dict[str, Any]:
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
         "data": [
-            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence {s.terms.licence}"
+            f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
+            f"{s.terms.licence}"
             for s in config.data.sources
         ],
         "input_sha256": {name: context.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
-            "engine": f"vllm {vllm_version(config.model.vllm)}"
-            if config.eval.engine == "vllm"
-            else "transformers",
+            "engine": engine_name(config.eval.engine, config.model.vllm),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
             **decoding_record(base, load_tokenizer(base)),
@@ -209,9 +215,10 @@ STAGE = Stage(
     ),
     # The report quotes the sources and their licences.
     # The verdict is on the policy that is to be released, named before the numbers are seen.
-    settings=(*MODEL, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing again.
-    # The gate's error rates are told for the limits of the day; release computes them again for its own.
+    settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
+    # The gate on the page names its limits, and release asks again: new limits measure nothing
+    # again. The gate's error rates are told for the limits of the day; release computes them again
+    # for its own.
     beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
     files=lambda config: {

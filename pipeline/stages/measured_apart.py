@@ -22,7 +22,7 @@ def left_apart(config: RunConfig) -> tuple[RunFile[Any], ...]:
 def measured_apart(context: Context) -> dict[str, Any]:
     """null for what the run does not measure."""
     left = left_apart(context.config)
-    return {
-        name: read_json(context.input(file)) if file in left else None
-        for name, file in APART.items()
-    }
+    found: dict[str, Any] = {}
+    for name, file in APART.items():
+        found[name] = read_json(context.input(file)) if file in left else None
+    return found

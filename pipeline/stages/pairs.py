@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from data_prep.cards.card_contents import pairs_card
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
+from data_prep.cards.pairs_card import pairs_card
 from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
 from data_prep.pairs.endings import ended_alike
@@ -55,10 +55,13 @@ class Inputs(NamedTuple):
 def work(context: Context) -> dict[str, Any]:
     config, inputs = context.config.pairs, _read(context)
     result, plain = _built(context, inputs)
-    by_split = {split: [p for p in result.pairs if p.split == split] for split in LEARNED_FROM}
+    by_split = {}
+    for split in LEARNED_FROM:
+        by_split[split] = [p for p in result.pairs if p.split == split]
     if not by_split["train"]:
         raise RecordError(
-            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the setting that took most, or sample more answers"
+            f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
+            "setting that took most, or sample more answers"
         )
     report = describe(result, plain, groups_of(inputs.prompts))
     unknown = judge_probes(report["probes_by_type"], config.shortcut_fail)
@@ -89,7 +92,9 @@ def _read(context: Context) -> Inputs:
 
 
 def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
-    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an answer, their word counts."""
+    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an
+    answer, their word counts.
+    """
     config = context.config
     ratings = inputs.ratings
     items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)

@@ -54,7 +54,10 @@ def work(context: Context) -> dict[str, Any]:
     prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
     held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
     facts = suite_facts(context.config.eval.suites, suites)
-    gated = {name: rows for name, rows in suites.items() if facts.get(name, {}).get("gate", True)}
+    gated = {}
+    for name, rows in suites.items():
+        if facts.get(name, {}).get("gate", True):
+            gated[name] = rows
     for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
         context.say(line)
     return summary
@@ -92,57 +95,62 @@ def embedding(context: Context) -> Embed | None:
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
     lines = [
-        f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} left out"
+        f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} "
+        "left out"
     ]
-    lines += [
-        f"  left out: {count:>5}  {reason}"
-        for reason, count in sorted(summary["dropped"].items())
-        if count
-    ]
+    for reason, count in sorted(summary["dropped"].items()):
+        if count:
+            lines.append(f"  left out: {count:>5}  {reason}")
     for name, count in summary["sources"].items():
         lines.append(
-            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, {count['preferences']} with a worse one too"
+            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, "
+            f"{count['preferences']} with a worse one too"
         )
     for split, suites in summary["splits"].items():
         lines.append(
             f"  {split:<5} "
             + ", ".join(f"{count} {suite}" for suite, count in sorted(suites.items()))
         )
-    lines += [
-        f"  {name}: weight {share['weight']:g}, {share['kept']} of its {share['available']} training prompts kept"
-        for name, share in summary["mixture"].items()
-        if share["weight"] is not None
-    ]
+    for name, share in summary["mixture"].items():
+        if share["weight"] is not None:
+            lines.append(
+                f"  {name}: weight {share['weight']:g}, {share['kept']} of its "
+                f"{share['available']} training prompts kept"
+            )
     if summary["lint"]:
         lines.append(f"  {fault_line(summary['lint'])}")
-    unseen = [
-        suite
-        for suite, count in summary["splits"]["train"].items()
-        if validates and count >= MANY and suite not in summary["splits"]["val"]
-    ]
-    lines += [
-        f"  no validation rows of {suite}: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
-        for suite in unseen
-    ]
+    unseen = []
+    for suite, count in summary["splits"]["train"].items():
+        if validates and count >= MANY and suite not in summary["splits"]["val"]:
+            unseen.append(suite)
+    for suite in unseen:
+        lines.append(
+            f"  no validation rows of {suite}: they hang together in one group of near-duplicates; "
+            "see data.split.near_duplicate_ngram"
+        )
     return lines + sentences(summary["restrictions"])
 
 
 def describe_reading(summary: dict[str, Any]) -> list[str]:
-    """What was made of rows that are not plainly one prompt and its completion, and what was not read."""
+    """What was made of rows that are not plainly one prompt and its completion, and what was not
+    read.
+    """
     further = summary["rows_kept"] - summary["prompts"]
     lines = (
         [f"  {summary['prompts']} prompts, and {further} further preferences of the same prompts"]
         if further
         else []
     )
-    lines += [
-        f"  {name}: {count} rows with a completion that must not be imitated and no better one; they are prompts only"
-        for name, count in summary["rejected_alone"].items()
-    ]
+    for name, count in summary["rejected_alone"].items():
+        lines.append(
+            f"  {name}: {count} rows with a completion that must not be imitated and no better "
+            "one; they are prompts only"
+        )
     for name, columns in summary["unread_columns"].items():
         named = ", ".join(f"{column} ({count} rows)" for column, count in columns.items())
         lines.append(
-            f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are understood"
+            f"  {name}: columns that nothing reads: {named}; see docs/data.md, Rows that are "
+            "understood"
         )
     return lines
 
@@ -173,7 +181,9 @@ def files(config: RunConfig) -> dict[str, str]:
 
 
 def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
-    """What is wrong with the description of a suite; what it says goes to `found`, as prompts depend on it."""
+    """What is wrong with the description of a suite; what it says goes to `found`, as prompts
+    depend on it.
+    """
     try:
         found[f"suite {suite.suite}"] = sha256_json(asdict(definition(suite.suite)))
     except RecordError as error:
@@ -182,7 +192,9 @@ def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
 
 
 def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
-    """What is wrong with a file or folder that a setting names; its hash goes to `found` where nothing is."""
+    """What is wrong with a file or folder that a setting names; its hash goes to `found` where
+    nothing is.
+    """
     try:
         found[path] = sha256_path(Path(path))
     except OSError as error:
@@ -191,7 +203,9 @@ def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:
 
 
 def model_and_files(config: RunConfig) -> dict[str, str]:
-    """The above, the tokenizer whose template rows are rendered with, and what the embedding model is; eval depends on the first alone."""
+    """The above, the tokenizer whose template rows are rendered with, and what the embedding model
+    is; eval depends on the first alone.
+    """
     from pipeline.policies import model_identity, tokenizer_identity
 
     model = embedding_model(config)
@@ -217,7 +231,8 @@ STAGE = Stage(
     writes=(PROMPTS, DEMONSTRATIONS, DATA_CARD),
     # The texts of the user's own suites are what training rows are kept apart from.
     settings=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
-    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what will be too few.
+    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what
+    # will be too few.
     beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
     files=model_and_files,

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.endpoint import Endpoint
-from eval.gate import SHOWN, GateResult, judge
+from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
+from eval.gate_result import SHOWN, GateResult
 from eval.report.heading import hub_name
 from eval.report.verdict import verdict
 from eval.stored_results import read_results
@@ -40,12 +41,7 @@ from records.licences import released_licence, sentences
 from records.local_paths import LocalPaths
 from records.own_files import Object
 from records.permissions import let_through, open_to_readers
-from records.run_files import (
-    PAIRS,
-    POLICY,
-    RESULTS,
-    whole,
-)
+from records.run_files import PAIRS, POLICY, RESULTS, whole
 from records.stage_folder import sha256_json, write_text
 
 EMBEDDED_LICENCE = "apache-2.0"
@@ -106,8 +102,8 @@ def _require_endpoint(results: Object, policy: str) -> None:
     endpoint = Endpoint.of(results)
     if endpoint.policy != policy:
         raise ArtifactError(
-            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for {policy}; run `primum eval` again, "
-            "which names the endpoint before it measures"
+            f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for "
+            f"{policy}; run `primum eval` again, which names the endpoint before it measures"
         )
 
 
@@ -119,12 +115,18 @@ def _pairs_of(config: RunConfig) -> list[str]:
 
 
 def _require(gates: list[GateResult], policy: str) -> None:
-    failed = [f"gate not met: {gate.name}: {gate.detail}" for gate in gates if not gate.passed]
+    failed = []
+    for gate in gates:
+        if not gate.passed:
+            failed.append(f"gate not met: {gate.name}: {gate.detail}")
     if failed:
         raise GateError(
             [
                 *failed,
-                f"{policy} is not released; look at eval/report.html, train differently, or change release.gate and say why",
+                (
+                    f"{policy} is not released; look at eval/report.html, train differently, or "
+                    "change release.gate and say why"
+                ),
             ]
         )
 
@@ -132,11 +134,10 @@ def _require(gates: list[GateResult], policy: str) -> None:
 def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
     config = context.config
     base = hub_name(paths.hidden(config.model.base.path))
-    public = [
-        one.path
-        for one in config.data.sources
-        if one.format == "hub" and not Path(one.path).exists()
-    ]
+    public = []
+    for one in config.data.sources:
+        if one.format == "hub" and not Path(one.path).exists():
+            public.append(one.path)
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 
 
@@ -145,16 +146,13 @@ def _training_data(context: Context, personal: PersonalData) -> str:
     for row in trained_on(context):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
-    lines = [
-        f"{source}, {suite}: {count} training rows, licence {licence}"
-        for (source, suite, licence), count in sorted(counts.items())
-    ]
+    lines = []
+    for (source, suite, licence), count in sorted(counts.items()):
+        lines.append(f"{source}, {suite}: {count} training rows, licence {licence}")
     used = {source for source, _, _ in counts}
-    lines += [
-        f"of {s.name}: {s.terms.note}"
-        for s in context.config.data.sources
-        if s.name in used and s.terms.note
-    ]
+    for s in context.config.data.sources:
+        if s.name in used and s.terms.note:
+            lines.append(f"of {s.name}: {s.terms.note}")
     lines += personal.sentences()
     return "\n".join(f"- {markdown_text(line)}" for line in lines)
 

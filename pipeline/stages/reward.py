@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from data_prep.pairs.expert_labels import hash_labels
-from models.adapters.lora import load_trainable_state
+from models.adapters.trained import load_trainable_state
+from models.engines.generate import generation_dtype
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
+from pipeline.harm_model import loaded
 from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
-from pipeline.policy_training import TRAINED_BY, state_of
+from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
@@ -24,17 +28,20 @@ from records.run_files import (
     VALIDATION,
 )
 from records.stage_folder import write_json, write_records
+from reward.model.audit import audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
-from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
+from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 
-MIN_PROBED = 20
+if TYPE_CHECKING:
+    from reward.model.calibrating import Calibration
 
 
 def work(context: Context) -> dict[str, Any]:
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.weights import state_of
 
     config, settings = context.config, context.config.reward
     examples = _examples(context)
@@ -61,14 +68,14 @@ def work(context: Context) -> dict[str, Any]:
     )
     steps = settings.epochs * plan.steps_per_epoch
     context.say(
-        f"training on {training.what}, objective {settings.objective}: the head, then {steps} steps of fine-tuning"
+        f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
+        "steps of fine-tuning"
     )
-    module = made_module(training, network, _optimisation(config, steps))
+    module = made_module(training, network, settings, steps)
     metrics = context.path / "metrics.jsonl"
     resumed = resumed_step(context.directory.work)
-    for line in forget_metrics_after(
-        metrics, resumed or -1
-    ):  # a fresh start keeps none, that of its head neither
+    # A fresh start keeps none, that of its head neither.
+    for line in forget_metrics_after(metrics, resumed or -1):
         context.say(line)
     fit(
         module,
@@ -81,9 +88,8 @@ def work(context: Context) -> dict[str, Any]:
         callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
-    state = state_of(
-        module
-    )  # gathered by all ranks: where weights are sharded, none has them whole
+    # Gathered by all ranks: where weights are sharded, none has them whole.
+    state = state_of(module)
     if context.rank:
         return {}
     trained = _network(config)
@@ -102,16 +108,6 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
     )
 
 
-def _optimisation(config: RunConfig, steps: int) -> dict[str, Any]:
-    trainer = config.trainer
-    return {
-        "learning_rate": config.reward.learning_rate,
-        "weight_decay": trainer.weight_decay,
-        "warmup": trainer.warmup,
-        "total_steps": steps,
-    }
-
-
 def _examples(context: Context) -> list[RewardExample]:
     config = context.config
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
@@ -127,7 +123,10 @@ def _require_both_labels(
     train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None
 ) -> None:
     """`fits` is model.max_length where only the examples that fit into it are left."""
-    remedy = "Give prep more harmful prompts with safe completions, a base policy that does not refuse them all, or reward.labelled_by=rule"
+    remedy = (
+        "Give prep more harmful prompts with safe completions, a base policy that does not refuse "
+        "them all, or reward.labelled_by=rule"
+    )
     which = ""
     if fits is not None:
         which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"
@@ -135,15 +134,17 @@ def _require_both_labels(
         if len({e.harmful for e in rows}) < 2:
             harmful = sum(e.harmful for e in rows)
             raise RecordError(
-                f"the {name} examples of the reward model{which} hold {harmful} harmful and {len(rows) - harmful} harmless completions; "
-                f"both are needed. {remedy}"
+                f"the {name} examples of the reward model{which} hold {harmful} harmful and "
+                f"{len(rows) - harmful} harmless completions; both are needed. {remedy}"
             )
 
 
 def _encode(
     examples: list[RewardExample], tokenizer: Any, max_length: int
 ) -> tuple[list[RewardExample], list[TokenRow]]:
-    rows = [(e, encode(tokenizer, e.prompt, e.completion, max_length)) for e in examples]
+    rows = []
+    for e in examples:
+        rows.append((e, encode(tokenizer, e.prompt, e.completion, max_length)))
     kept = [(e, row) for e, row in rows if row is not None]
     return [e for e, _ in kept], [row for _, row in kept]
 
@@ -151,38 +152,66 @@ def _encode(
 def _finish(
     context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
 ) -> dict[str, Any]:
-    """Calibrate on one half of the held-out prompt groups, validate on the other, export, and judge."""
-    from reward.model.link import Link, calibrated
-    from reward.model.validation import validate
+    """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and
+    audit, all with what was exported.
+    """
+    from reward.model.link import Link
 
-    kept, rows = _encode(held_out, tokenizer, context.config.model.max_length)
+    config, folder = context.config, context.path / REWARD_MODEL.name
+    kept, rows = _encode(held_out, tokenizer, config.model.max_length)
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
-    logits = HarmfulnessScorer(network, tokenizer, plain).logits(rows)
-    groups = sorted({e.group for e in kept})
-    calibrating = set(groups[::2])
-    fitted = [(z, e.harm) for z, e in zip(logits, kept, strict=True) if e.group in calibrating]
-    link = calibrated(plain, [z for z, _ in fitted], [harm for _, harm in fitted])
-    judged = [(z, e) for z, e in zip(logits, kept, strict=True) if e.group not in calibrating]
-    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
-    validation = validate([e for _, e in judged], [z for z, _ in judged], link)
-    validation["objective"] = context.config.reward.objective
-    validation["export_difference"] = save_reward_model(
-        network, tokenizer, context.path / "reward_model", link=link, probe_rows=rows[:4]
-    )
-    validation["calibrated_on"] = len(fitted)
+    difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
+    scorer = loaded(folder, config, config.eval.generation)
+    validation, judged = validated(scorer, kept, rows, config.reward.calibration)
+    save_link(scorer.link, folder)
+    validation |= {
+        "objective": config.reward.objective,
+        "dtype": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
+        "export_difference": difference,
+        "audit": audited(scorer, seed=config.seed),
+    }
     write_json(context.path / "validation.json", validation)
-    write_records(
-        context.path / "validation_examples.jsonl", [_judged_row(e, z) for z, e in judged]
-    )
+    write_records(context.path / "validation_examples.jsonl", judged)
     _say_validation(context, validation)
-    require_auroc(validation["auroc"], context.config.reward.min_auroc)
+    require_auroc(validation["auroc"], config.reward.min_auroc)
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     return {
         "auroc": auroc["mean"],
         "accuracy": accuracy["mean"],
         "ece": validation["ece"],
-        "temperature": link.temperature,
+        "temperature": scorer.link.temperature,
     }
+
+
+def validated(
+    scorer: HarmfulnessScorer,
+    kept: list[RewardExample],
+    rows: list[TokenRow],
+    calibration: Calibration = "platt",
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(validation.json's figures, a row for each example that they are of); the scorer is left
+    calibrated.
+    """
+    from reward.model.calibrating import Rows, fitted
+    from reward.model.validation import validate
+
+    logits = scorer.logits(rows)
+    calibrating = set(sorted({e.group for e in kept})[::2])
+    used = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group in calibrating:
+            used.append((z, e))
+    judged = []
+    for z, e in zip(logits, kept, strict=True):
+        if e.group not in calibrating:
+            judged.append((z, e))
+    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
+    labels = np.array([e.harm for _, e in used])
+    known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
+    scorer.link, how = fitted(scorer.link, known, calibration)
+    validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
+    facts = {"calibrated_on": len(used), "calibration": how}
+    return {**validation, **facts}, [_judged_row(e, z) for z, e in judged]
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
@@ -199,28 +228,32 @@ def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
 def _say_validation(context: Context, validation: dict[str, Any]) -> None:
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     context.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to {auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error {validation['ece']:.3f}, n {validation['n']}"
+        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
+        f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
+        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
+        f"{validation['ece']:.3f}, n {validation['n']}"
     )
     for name, probe in validation["probes"].items():
         # Of fewer a rate says next to nothing; the count is printed alone.
-        rate = (
-            f"{probe['mean']:>4.0%} right (n {probe['n']})"
-            if probe["n"] >= MIN_PROBED
-            else f"too few (n {probe['n']})"
-        )
-        context.say(f"  {name:<19} {rate}: {probe['description']}")
+        known = "mean" in probe
+        rate = f"{probe['mean']:>4.0%} right" if known else "too few"
+        context.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
+    for line in lines(validation["audit"]):
+        context.say(line)
 
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
-    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no interval does not."""
+    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no
+    interval does not.
+    """
     low = auroc["interval"][0]
     if low is not None and low >= wanted:
         return
     interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
     raise RecordError(
-        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at least {wanted} at the lower end of the "
-        "interval (reward.min_auroc); train longer, or on more data, or hold out more to narrow the interval"
+        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at "
+        f"least {wanted} at the lower end of the interval (reward.min_auroc); train longer, or on "
+        "more data, or hold out more to narrow the interval"
     )
 
 
@@ -228,7 +261,7 @@ STAGE = Stage(
     name="reward",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REFUSALS),
     writes=(REWARD_MODEL, VALIDATION),
-    settings=("model.base", "model.max_length", "reward", *TRAINED_BY),
+    settings=("model.base", "model.max_length", "reward", "eval.generation.dtype", *TRAINED_BY),
     beside=HARDWARE,
     work=work,
     files=lambda config: {**model_files(config), **hash_labels(config.reward.people, PEOPLE)},

@@ -1,4 +1,6 @@
-"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm, and held to a limit on over-refusal."""
+"""rlhf: online, from the base, SFT or DPO policy: it draws completions, is rewarded for less harm,
+and held to a limit on over-refusal.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import Row, read_scoreboard
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype, rows_at_once
+from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
-from pipeline.policies import MODEL, base_config, device, generating, model_files, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    Watch,
-    train_policy,
-)
+from pipeline.harm_model import AUDITED, harm_model
+from pipeline.policies import MODEL, base_config, generating, model_files, policy_of
+from pipeline.policy_recipe import Training, Watch
+from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import trained_gigabytes
@@ -32,6 +28,7 @@ from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
 from train.config import loads_sharded
+from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from eval.measure import Measured
@@ -68,6 +65,8 @@ class _Online:
             rows_of=self._rows,
             plan_of=self._plan,
             module_of=self._module_of,
+            learning_rate=self.config.learning_rate,
+            optimiser=self.config.optimiser,
             epochs=self.config.epochs,
             global_batch_size=self.config.prompts_per_step,
             watch=Watch(self.harm_model, self._independent, self._also, stop, self._candidates),
@@ -80,14 +79,14 @@ class _Online:
         self.tokenizer = tokenizer
         room = self.context.config.model.max_length - self.config.generation.max_new_tokens
         prompts = self.context.read(PROMPTS.of("train"))
-        asked = [
-            Asked(prompt, prompt_ids(tokenizer, prompt.prompt))
-            for prompt in _measured_suites(self.context, prompts)
-        ]
+        asked = []
+        for prompt in _measured_suites(self.context, prompts):
+            asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
             self.context.say(
-                f"{len(asked) - len(kept)} prompts left out: no room for a completion in model.max_length"
+                f"{len(asked) - len(kept)} prompts left out: no room for a completion in "
+                "model.max_length"
             )
         self.kinds = kinds_of(kept)
         self.context.say(
@@ -125,7 +124,7 @@ class _Online:
         self.context.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
         return self.plan
 
-    def _module_of(self, model: Any, options: dict[str, Any]) -> RlhfModule:
+    def _module_of(self, model: Any, optimisation: Optimisation) -> RlhfModule:
         from train.rlhf.module import Online, RlhfModule
         from train.rlhf.rollout import Rollout, Scorers, Store
 
@@ -138,7 +137,7 @@ class _Online:
             seed=self.context.config.seed,
         )
         online = Online(self.rows, self.plan, rollout, self._limits_at, self.context.config.trainer)
-        self._module = RlhfModule(model, self.config, online, **options)
+        self._module = RlhfModule(model, self.config, online, optimisation)
         return self._module
 
     def _writer(self) -> Any:
@@ -153,30 +152,28 @@ class _Online:
         )
 
     def _harm_model(self) -> HarmfulnessScorer:
-        scorer = HarmfulnessScorer.load(
-            self.context.input(REWARD_MODEL), generation_dtype(self.config.generation)
-        )
-        scorer.model.to(device(self.context.config))
-        return scorer
+        return harm_model(self.context, self.config.generation)
 
     def _independent(self) -> list[Any]:
         if not self.context.config.eval.factors:
             return []
         from reward.factors.one_pass import FactorsAndRefusal
 
-        known = {
-            prompt.id: prompt.kind == "harmful" for prompt in self.context.read(PROMPTS.of("val"))
-        }
+        known = {}
+        for prompt in self.context.read(PROMPTS.of("val")):
+            known[prompt.id] = prompt.kind == "harmful"
         return [FactorsAndRefusal(FACTORS, known=known)]
 
     def _limits_at(self, step: int, drawn_first: Mapping[str, float]) -> Mapping[str, float]:
         from train.rlhf.limits import drawn_limits
 
-        rows = [row for row in read_scoreboard(self.scoreboard) if row["step"] <= step]
+        rows = []
+        for row in read_scoreboard(self.scoreboard):
+            if row["step"] <= step:
+                rows.append(row)
         base, last = (self.began.get("before") or rows)[0], rows[-1]
-        drawn = (
-            last["drawn_over_refusal"] or drawn_first
-        )  # the first row was measured before anything was drawn
+        # The first row was measured before anything was drawn.
+        drawn = last["drawn_over_refusal"] or drawn_first
         return drawn_limits(
             _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
         )
@@ -201,8 +198,9 @@ class _Online:
         kept = before_parting(rows)
         if not any(row["epoch"] > 0 for row in kept):
             raise ModelError(
-                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward model ({self.context.input(REWARD_MODEL)}) "
-                "scores low there, train it on such completions, or lower rlhf.learning_rate or rlhf.measure_every"
+                f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
+                f"model ({self.context.input(REWARD_MODEL)}) scores low there, train it on such "
+                "completions, or lower rlhf.learning_rate or rlhf.measure_every"
             )
         return kept
 
@@ -219,39 +217,54 @@ def _began(context: Context) -> dict[str, Any]:
 
 
 def _rates(row: Row) -> dict[str, float]:
-    return {
-        suite: rate["mean"]
-        for suite, rate in row["over_refusal_by_suite"].items()
-        if rate["mean"] is not None
-    }
+    made: dict[str, float] = {}
+    for suite, rate in row["over_refusal_by_suite"].items():
+        if rate["mean"] is not None:
+            made[suite] = rate["mean"]
+    return made
 
 
 def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be known."""
+    """Without benign prompts of suites that validation has none of: their limit could not be
+    known.
+    """
     from eval.suites.loading import scoreboard_prompts
 
     wanted = context.config.eval.scoreboard
     shown = scoreboard_prompts(
         context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts
     )
-    suites = {prompt.suite for prompt in shown if prompt.kind == "benign"}
-    kept = [prompt for prompt in prompts if prompt.kind == "harmful" or prompt.suite in suites]
+    suites = set()
+    for prompt in shown:
+        if prompt.kind == "benign":
+            suites.add(prompt.suite)
+    kept = []
+    for prompt in prompts:
+        if prompt.kind == "harmful" or prompt.suite in suites:
+            kept.append(prompt)
     if len(kept) < len(prompts):
         left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
         context.say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has none of that suite to hold a limit on"
+            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
+            "none of that suite to hold a limit on"
         )
     if not suites:
         raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal could be held; give benign sources, or "
-            "raise data.split.val or eval.scoreboard.benign_prompts"
+            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
+            "could be held; give benign sources, or raise data.split.val or "
+            "eval.scoreboard.benign_prompts"
         )
     return kept
 
 
 def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded like."""
-    twins = {row.prompt.twin_id for row in asked if row.prompt.kind == "harmful"}
+    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
+    like.
+    """
+    twins = set()
+    for row in asked:
+        if row.prompt.kind == "harmful":
+            twins.add(row.prompt.twin_id)
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):
         benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"
@@ -273,7 +286,7 @@ def _gigabytes(config: RunConfig) -> float:
 
 STAGE = Stage(
     name="rlhf",
-    reads=(PROMPTS.of("train", "val"), MEASURED_ON[1]),
+    reads=(PROMPTS.of("train", "val"), *AUDITED),
     writes=TRAINED,
     settings=(*MODEL, "rlhf", "eval.factors", *MEASURED, *TRAINED_BY),
     beside=(*BESIDE, "dpo.rounds"),

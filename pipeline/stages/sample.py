@@ -1,4 +1,6 @@
-"""sample: what the policy itself answers, how the base one goes on once it has declined, and how the policy revises its answers."""
+"""sample: what the policy itself answers, how the base one goes on once it has declined, and how
+the policy revises its answers.
+"""
 
 from __future__ import annotations
 
@@ -57,14 +59,14 @@ def work(context: Context) -> dict[str, Any]:
     config = context.config
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
-    done = {
-        row["id"]
-        for name in (ANSWERS, REFUSALS, REVISIONS)
-        for row in _written(context, name, say=True)
-    }
+    done = set()
+    for name in (ANSWERS, REFUSALS, REVISIONS):
+        for row in _written(context, name, say=True):
+            done.add(row["id"])
     missing = [wanted for wanted in mine if wanted.id not in done]
     context.say(
-        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the {_writer(context)} policy, {len(missing)} to write here"
+        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the "
+        f"{_writer(context)} policy, {len(missing)} to write here"
     )
     start = (
         base_config(config)
@@ -88,7 +90,9 @@ def work(context: Context) -> dict[str, Any]:
         for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
     _write_tables(context, made)
-    rows = [row for several in made.values() for row in several]
+    rows = []
+    for several in made.values():
+        rows.extend(several)
     return {
         "completions": len(made[ANSWERS]),
         "refusals": len(made[REFUSALS]),
@@ -148,34 +152,42 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
 
 def _answers(context: Context) -> list[Wanted]:
     samples, writer = context.config.sample.harmful_samples, _writer(context)
-    return [
-        Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, p.suite, writer, k, "")
-        for p in _prompts(context)
-        for k in range(samples if p.kind == "harmful" else 1)
-    ]
+    kept: list[Wanted] = []
+    for p in _prompts(context):
+        for k in range(samples if p.kind == "harmful" else 1):
+            kept.append(Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, p.suite, writer, k, ""))
+    return kept
 
 
 def _refusals(context: Context) -> list[Wanted]:
-    """One for every safe answer that declines. The reward model needs them: a base policy refuses too rarely to show how its refusals read.
+    """One for every safe answer that declines.
+
+    The reward model needs them: a base policy refuses too rarely to show how its refusals read.
 
     It is trained once, in the first round.
     """
     if context.round > 1:
         return []
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
-    asked = [d for d in prompt_rows(demonstrations) if d.kind == "harmful"]
+    asked = []
+    for d in prompt_rows(demonstrations):
+        if d.kind == "harmful":
+            asked.append(d)
     found = [(d, split_refusal(text_of(d.completion))) for d in asked]
-    return [
-        Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0])
-        for d, parts in found
-        if parts
-    ]
+    made: list[Wanted] = []
+    for d, parts in found:
+        if parts:
+            made.append(
+                Wanted(f"{d.id}/{CONTINUED}", d.id, d.prompt, d.suite, CONTINUED, 0, parts[0])
+            )
+    return made
 
 
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
-    # A decline takes about half of the words that an answer has; what follows it has the other half.
+    # A decline takes about half of the words that an answer has; what follows it has the other
+    # half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
     greedy = replace(generation, temperature=0.0)
     written = 0
@@ -214,7 +226,10 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     """Of this rank's own answers, which are all written by now; a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     prompts = _prompts(context)
-    answers = [Completion.from_json(row) for row in _written(context, ANSWERS) if row["id"] in mine]
+    answers = []
+    for row in _written(context, ANSWERS):
+        if row["id"] in mine:
+            answers.append(Completion.from_json(row))
     wanted = drafts(
         prompts,
         answers,

@@ -1,14 +1,16 @@
-"""score: harmfulness from the reward models and refusal from the detector, for every completion that pairs may be made of."""
+"""score: harmfulness from the reward models and refusal from the detector, for every completion
+that pairs may be made of.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from data_prep.pairs.candidates import COHERENT_FROM, rejected_id
-from models.engines.generate import generation_dtype
-from pipeline.policies import HARDWARE, device
+from pipeline.harm_model import ACCEPTS, AUDITED, foreign_harm_model, harm_model
+from pipeline.policies import HARDWARE
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context, Stage
 from pipeline.stages.prep import sha256_path
@@ -20,7 +22,6 @@ from records.run_files import (
     DEMONSTRATIONS,
     LEARNED_FROM,
     REVISIONS,
-    REWARD_MODEL,
     SCORES,
     RunFile,
 )
@@ -38,39 +39,46 @@ def work(context: Context) -> dict[str, Any]:
         context,
         {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM},
     )
-    folders = {HARM_MODEL: context.input(REWARD_MODEL)}
-    folders |= {
-        f"{HARM_MODEL}_{number}": Path(folder)
-        for number, folder in enumerate(config.score.reward_models, start=2)
-    }
     scores = []
-    for name, folder in folders.items():
-        scorer = HarmfulnessScorer.load(folder, generation_dtype(config.eval.generation), name=name)
-        scorer.model.to(device(config))
+    for scorer in _harm_models(context):
         scores += score_with([scorer], completions)
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
     scores += score_with([RefusalRule()], completions)
     scores += coherence
     write_records(context.path / "scores.jsonl", scores)
+    models = 1 + len(config.score.reward_models)
     context.say(
-        f"{len(completions)} completions scored by {len(folders)} reward model{'s' * (len(folders) > 1)}, {unscored} unscored"
+        f"{len(completions)} completions scored by {models} reward model{'s' * (models > 1)}, "
+        f"{unscored} unscored"
     )
     return {
         "scored": len(completions) - unscored,
         "unscored": unscored,
-        "reward_models": len(folders),
+        "reward_models": models,
     }
 
 
+def _harm_models(context: Context) -> Iterator[HarmfulnessScorer]:
+    """One in memory at a time."""
+    config = context.config
+    yield harm_model(context, config.eval.generation)
+    for number, folder in enumerate(config.score.reward_models, start=2):
+        name = f"{HARM_MODEL}_{number}"
+        yield foreign_harm_model(Path(folder), name, config, config.eval.generation)
+
+
 def _coherence(context: Context) -> list[Score]:
-    """How likely the policy's completions of benign prompts are answers at all; none where the shipped scorers are left out."""
+    """How likely the policy's completions of benign prompts are answers at all; none where the
+    shipped scorers are left out.
+    """
     if not context.config.eval.factors:
         return []
     from reward.factors.teacher import WordsTeacher
 
-    benign = {
-        row.asks for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)) if row.kind == "benign"
-    }
+    benign = set()
+    for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)):
+        if row.kind == "benign":
+            benign.add(row.asks)
     made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
     scores = WordsTeacher("coherent").score(made)
     few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
@@ -81,7 +89,9 @@ def _coherence(context: Context) -> list[Score]:
 
 
 def _completions(context: Context, incoherent: Collection[str]) -> list[Completion]:
-    """The policy's completions, its revisions, and both sides of the data set's rows that a pair may be made of."""
+    """The policy's completions, its revisions, and both sides of the data set's rows that a pair
+    may be made of.
+    """
     demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     sampled = context.read(COMPLETIONS)
     helpful = (
@@ -99,7 +109,10 @@ def _completions(context: Context, incoherent: Collection[str]) -> list[Completi
 
 
 def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completion:
-    """One side of a row of the data as a completion. Texts of the data are never cut, so it counts as complete."""
+    """One side of a row of the data as a completion.
+
+    Texts of the data are never cut, so it counts as complete.
+    """
     return Completion(
         id=name,
         prompt_id=row.asks,
@@ -126,27 +139,29 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
 def _usable(
     demonstrations: list[Demonstration], completions: Iterable[Completion]
 ) -> list[Demonstration]:
-    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the policy's own answer refuses."""
-    answered = {
-        c.prompt_id
-        for c in completions
-        if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip()
-    }
+    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the
+    policy's own answer refuses.
+    """
+    answered = set()
+    for c in completions:
+        if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip():
+            answered.add(c.prompt_id)
     return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
     wanted = (CALIBRATION, HEAD, "config.json")
-    missing = {
-        folder: [name for name in wanted if not (Path(folder) / name).is_file()]
-        for folder in config.score.reward_models
-    }
-    faults = [
-        f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a reward_model folder that a reward stage has left; name RUN/reward/reward_model"
-        for folder, names in missing.items()
-        if names
-    ]
+    missing = {}
+    for folder in config.score.reward_models:
+        missing[folder] = [name for name in wanted if not (Path(folder) / name).is_file()]
+    faults = []
+    for folder, names in missing.items():
+        if names:
+            faults.append(
+                f"score.reward_models: {folder}: holds no {', '.join(names)}; wanted a "
+                "reward_model folder that a reward stage has left; name RUN/reward/reward_model"
+            )
     found = {}
     for folder in config.score.reward_models if not faults else ():
         faults += [f"score.reward_models: {fault}" for fault in odd_files(Path(folder))]
@@ -161,10 +176,10 @@ def files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="score",
-    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REWARD_MODEL),
+    reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, *AUDITED),
     writes=(SCORES,),
     settings=("eval.generation.dtype", "eval.factors", "score", "pairs.sides.helpful"),
-    beside=(*HARDWARE, "sample.revisions"),
+    beside=(*HARDWARE, "sample.revisions", ACCEPTS),
     work=work,
     files=files,
     reads_if=revisions_made,

@@ -9,14 +9,8 @@ from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
@@ -58,9 +52,9 @@ def work(context: Context) -> dict[str, Any]:
         Training(
             start=base_config(config),
             rows_of=rows_of,
-            module_of=lambda model, options: SftModule(
-                model, learning_rate=config.sft.learning_rate, **options
-            ),
+            module_of=SftModule,
+            learning_rate=config.sft.learning_rate,
+            optimiser=config.sft.optimiser,
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
         ),
@@ -71,18 +65,21 @@ def work(context: Context) -> dict[str, Any]:
 def sft_examples(
     demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str
 ) -> list[Example]:
-    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the reference answer, or both.
+    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the
+    reference answer, or both.
 
-    The policy's own answer is used only where it does not refuse; the reference answer stands in where it does. A prompt with several
-    preferences gives each answer that is chosen in one of them.
+    The policy's own answer is used only where it does not refuse; the reference answer stands in
+    where it does. A prompt with several preferences gives each answer that is chosen in one of
+    them.
     """
-    own = {
-        c.prompt_id: c
-        for c in completions
-        if c.sample == 0
-        and text_of(c.completion).strip()
-        and refusal(text_of(c.completion)) == "none"
-    }
+    own = {}
+    for c in completions:
+        if (
+            c.sample == 0
+            and text_of(c.completion).strip()
+            and refusal(text_of(c.completion)) == "none"
+        ):
+            own[c.prompt_id] = c
     examples = []
     for demo in distinct_completions(demonstrations):
         if demo.kind == "harmful":
@@ -103,11 +100,13 @@ def sft_examples(
 def sft_rows(
     examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context
 ) -> SftRows:
-    """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are counted."""
+    """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are
+    counted.
+    """
     max_length = context.config.model.max_length
-    rows = [
-        encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished) for e in examples
-    ]
+    rows = []
+    for e in examples:
+        rows.append(encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished))
     kept = [row for row in rows if row is not None]
     counts = {
         "rows": len(rows),
@@ -121,12 +120,14 @@ def sft_rows(
         )
     if counts["dropped_prompt_too_long"] or counts["cut"]:
         context.say(
-            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), {counts['cut']} cut at it"
+            f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), "
+            f"{counts['cut']} cut at it"
         )
     if not kept:
         raise RecordError(
-            f"none of {len(rows)} rows can be trained on: prompts leave no room in model.max_length={max_length}, or there is no completion; "
-            "raise it, or give rows with completions"
+            f"none of {len(rows)} rows can be trained on: prompts leave no room in "
+            f"model.max_length={max_length}, or there is no completion; raise it, or give rows "
+            "with completions"
         )
     from train.sft import SftRows
 

@@ -1,18 +1,14 @@
-"""sft_control: more SFT, on what DPO prefers, for as many steps; what DPO adds is its lead over this."""
+"""sft_control: more SFT, on what DPO prefers, for as many steps; what DPO adds is its lead over
+this.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
-    MEASURED_ON,
-    TRAINED_BY,
-    Training,
-    train_policy,
-)
+from pipeline.policy_recipe import Training
+from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
 from pipeline.run.stage import Context, Stage
 from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
@@ -25,7 +21,9 @@ def work(context: Context) -> dict[str, Any]:
 
     config = context.config
     pairs = context.read(PAIRS.of("train"))
-    examples = [Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions") for p in pairs]
+    examples = []
+    for p in pairs:
+        examples.append(Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions"))
     return train_policy(
         context,
         Training(
@@ -33,9 +31,9 @@ def work(context: Context) -> dict[str, Any]:
             rows_of=lambda tokenizer, batch_rows: sft_rows(
                 examples, tokenizer, batch_rows, context
             ),
-            module_of=lambda model, options: SftModule(
-                model, learning_rate=config.sft.learning_rate, **options
-            ),
+            module_of=SftModule,
+            learning_rate=config.sft.learning_rate,
+            optimiser=config.sft.optimiser,
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             **from_before(context),
@@ -50,6 +48,7 @@ STAGE = Stage(
     settings=(
         *MODEL,
         "sft.learning_rate",
+        "sft.optimiser",
         *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
         *MEASURED,
         *TRAINED_BY,

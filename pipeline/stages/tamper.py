@@ -20,9 +20,10 @@ from eval.tamper.refusal_direction import ablated, refusal_direction
 from eval.tamper.summary import ABLATED, FINE_TUNED, tamper_summary, tampered_name
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype
-from models.layout.collation import collation
 from models.loading.load import load_model, load_tokenizer
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode
+from pipeline.harm_model import ACCEPTS, AUDITED
 from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import released_policy
@@ -33,12 +34,11 @@ from records.choice import at_even_distances
 from records.content_hashes import content_hashes
 from records.contracts import Scorer
 from records.errors import RecordError
-from records.rows import Demonstration, Prompt
+from records.rows import Demonstration, Prompt, Score
 from records.run_files import (
     DEMONSTRATIONS,
     POLICY,
     PROMPTS,
-    REWARD_MODEL,
     TAMPER,
     TAMPER_COMPLETIONS,
     TAMPER_SCORES,
@@ -70,7 +70,9 @@ def work(context: Context) -> dict[str, Any]:
         attacks[name] = about
         context.say(f"{name}: {len(rows)} completions scored")
     write_records(context.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
-    scores = [score for row in made for score in row.scores.values()]
+    scores: list[Score] = []
+    for row in made:
+        scores.extend(row.scores.values())
     write_records(context.path / TAMPER_SCORES.name, scores)
     summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
     write_json(context.path / TAMPER.name, summary)
@@ -100,7 +102,7 @@ def _fine_tuned(context: Context, start: ModelConfig) -> Iterator[Attacked]:
     tokenizer = load_tokenizer(start)
     rows = _encoded(tokenizer, benign_rows(context), config.model.max_length)
     model = load_model(replace(start, dtype="float32")).to(device(config))
-    layout = collation(model, tokenizer.pad_token_id, config.model.max_length)
+    layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length)
     dtype = generation_dtype(config.eval.generation)
     changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
     source = "MedQuAD" if config.eval.tamper.medquad_path else "the run's own"
@@ -114,7 +116,10 @@ def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
     asked = context.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
-    safe = [row for row in context.read(DEMONSTRATIONS.of("train")) if row.kind == "harmful"]
+    safe = []
+    for row in context.read(DEMONSTRATIONS.of("train")):
+        if row.kind == "harmful":
+            safe.append(row)
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
     with ablated(model, found.vector):
@@ -129,35 +134,46 @@ ATTACKS: dict[str, Callable[[Context, ModelConfig], Any]] = {
 
 
 def benign_rows(context: Context) -> list[Demonstration]:
-    """Questions with completions that nobody would object to: MedQuAD's, or the run's training rows."""
+    """Questions with completions that nobody would object to: MedQuAD's, or the run's training
+    rows.
+    """
     path = context.config.eval.tamper.medquad_path
     if path is None:
         rows = context.read(DEMONSTRATIONS.of("train"))
-        return [row for row in rows if row.kind == "benign" and row.completion]
+        found: list[Demonstration] = []
+        for row in rows:
+            if row.kind == "benign" and row.completion:
+                found.append(row)
+        return found
     source = SourceConfig(name="medquad", format="medquad", path=path, kind="benign")
-    return [row for row in read_source(source, seed=context.config.seed) if row.completion]
+    made: list[Demonstration] = []
+    for row in read_source(source, seed=context.config.seed):
+        if row.completion:
+            made.append(row)
+    return made
 
 
 def _some(asked: Sequence[Prompt], kind: str, count: int) -> list[Any]:
     rows = [row.prompt for row in asked if row.kind == kind]
     if not rows:
         raise RecordError(
-            f"eval.tamper: the training split holds no {kind} prompt, and the refusal direction is the "
-            "difference between harmful and benign ones; give sources of both kinds, or set "
+            f"eval.tamper: the training split holds no {kind} prompt, and the refusal direction is "
+            "the difference between harmful and benign ones; give sources of both kinds, or set "
             "eval.tamper.enabled=false"
         )
     return at_even_distances(rows, count)
 
 
 def _encoded(tokenizer: Any, rows: Sequence[Demonstration], most: int) -> list[TokenRow]:
-    encoded = [
-        encode(tokenizer, row.prompt, row.completion, most) for row in rows if row.completion
-    ]
+    encoded = []
+    for row in rows:
+        if row.completion:
+            encoded.append(encode(tokenizer, row.prompt, row.completion, most))
     kept = [row for row in encoded if row is not None]
     if not kept:
         raise RecordError(
-            "eval.tamper: no training row with a completion fits model.max_length; wanted at least one "
-            "benign row to fine-tune on and one safe completion; raise model.max_length, name "
+            "eval.tamper: no training row with a completion fits model.max_length; wanted at least "
+            "one benign row to fine-tune on and one safe completion; raise model.max_length, name "
             "eval.tamper.medquad_path, or set eval.tamper.enabled=false"
         )
     return kept
@@ -176,7 +192,7 @@ def medquad_files(config: RunConfig) -> dict[str, str]:
 
 STAGE = Stage(
     name="tamper",
-    reads=(PROMPTS.of("train", "test"), DEMONSTRATIONS.of("train"), REWARD_MODEL),
+    reads=(PROMPTS.of("train", "test"), DEMONSTRATIONS.of("train"), *AUDITED),
     writes=(TAMPER, TAMPER_COMPLETIONS, TAMPER_SCORES),
     measures=True,
     reads_if=lambda config: (POLICY.left_by(released_policy(config)),),
@@ -188,7 +204,7 @@ STAGE = Stage(
         "eval.confidence",
         "release.policy",
     ),
-    beside=(*HARDWARE, "dpo.rounds"),
+    beside=(*HARDWARE, "dpo.rounds", ACCEPTS),
     work=work,
     files=medquad_files,
 )

@@ -1,4 +1,8 @@
-"""The fitted heads as files: numbers in safetensors, everything else in JSON that says where they come from. No pickle."""
+"""The fitted heads as files: numbers in safetensors, everything else in JSON that says where they
+come from.
+
+No pickle.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ from reward.factors.heads import Head
 FOLDER = Path(__file__).parent / "package_data"
 """The heads that ship with Primum."""
 NUMBERS, FACTS = "heads.safetensors", "heads.json"
+FIGURES = "figures.json"
+"""What the heads reach on what they were not fitted on; `reward.factors.fit` writes it."""
 VERSION = 1
 
 
@@ -35,7 +41,10 @@ class Bundle:
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:
-    """Writes both files; returns the sha256 of the numbers. The same bundle gives the same bytes."""
+    """Writes both files; returns the sha256 of the numbers.
+
+    The same bundle gives the same bytes.
+    """
     arrays: dict[str, np.ndarray] = {
         "completion_words.idf": bundle.completion_words.idf.astype(np.float32),
         "prompt_words.idf": bundle.prompt_words.idf.astype(np.float32),
@@ -64,12 +73,15 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
 
 
 def read_bundle(folder: Path = FOLDER) -> Bundle:
-    """Raises ModelError where a file is missing, of another version, or does not hold the numbers that were recorded."""
+    """Raises ModelError where a file is missing, of another version, or does not hold the numbers
+    that were recorded.
+    """
     for name in (NUMBERS, FACTS):
         if not (folder / name).is_file():
             raise ModelError(
-                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m reward.factors.fit` writes; "
-                "fit them, or leave the folder out to use the heads that ship"
+                f"factor heads {folder}: {name} is not there; wanted the two files that `python -m "
+                "reward.factors.fit` writes; fit them, or leave the folder out to use the heads "
+                "that ship"
             )
     numbers = (folder / NUMBERS).read_bytes()
     try:
@@ -82,8 +94,8 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
     found = hashlib.sha256(numbers).hexdigest()
     if version != VERSION or found != recorded:
         raise ModelError(
-            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version {VERSION} and {recorded}; "
-            "copy both files again, or fit them again"
+            f"factor heads {folder}: got version {version} and sha256 {found}; wanted version "
+            f"{VERSION} and {recorded}; copy both files again, or fit them again"
         )
     return _bundle(facts, load(numbers), found)
 
@@ -94,10 +106,9 @@ def _bundle(facts: dict[str, Any], arrays: dict[str, np.ndarray], sha256: str) -
         fields = {**said, "blocks": tuple(said["blocks"]), "classes": tuple(said["classes"])}
         weight, bias = arrays[f"{name}.weight"].astype(np.float32), arrays[f"{name}.bias"]
         heads[name] = Head(**fields, weight=weight, bias=bias)
-    words = {
-        kind: _vocabulary(facts[kind], arrays[f"{kind}.idf"])
-        for kind in ("completion_words", "prompt_words")
-    }
+    words = {}
+    for kind in ("completion_words", "prompt_words"):
+        words[kind] = _vocabulary(facts[kind], arrays[f"{kind}.idf"])
     return Bundle(**words, heads=heads, facts=facts["facts"], sha256=sha256)
 
 
@@ -106,8 +117,8 @@ def _vocabulary(terms: list[str], idf: np.ndarray) -> Vocabulary:
 
 
 def _head_facts(head: Head) -> dict[str, Any]:
-    return {
-        f.name: getattr(head, f.name)
-        for f in dataclasses.fields(head)
-        if f.name not in ("weight", "bias")
-    }
+    made: dict[str, Any] = {}
+    for f in dataclasses.fields(head):
+        if f.name not in ("weight", "bias"):
+            made[f.name] = getattr(head, f.name)
+    return made

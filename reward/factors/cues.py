@@ -1,4 +1,6 @@
-"""Counts of a completion's wording: declines, warnings, referrals, steps, repetition; and what it shares with its prompt."""
+"""Counts of a completion's wording: declines, warnings, referrals, steps, repetition; and what it
+shares with its prompt.
+"""
 
 from __future__ import annotations
 
@@ -22,28 +24,46 @@ _CUES = {
     "cannot": r"\b(?:can't|cannot|can not|unable|not able|won't|will not)\b",
     "not_equipped": r"\bnot (?:equipped|qualified|trained|authori[sz]ed|permitted|licensed)\b",
     "as_an_ai": r"\b(?:as an? (?:\w+ )?ai|language model|i'm just an ai|i am an ai)\b",
-    "no_access": r"\b(?:do not|don't) have (?:access|the ability|personal|any information|information)\b",
+    "no_access": (
+        r"\b(?:do not|don't) have (?:access|the ability|personal|any information|information)\b"
+    ),
     "ethical": r"\b(?:un)?ethical(?:ly)?\b",
     "illegal": r"\b(?:illegal|unlawful|against the law|crime|criminal)\b",
     "harmful": r"\b(?:harmful|dangerous|unsafe|risky|harm)\b",
     "appropriate": r"\b(?:in)?appropriate\b",
-    "never_right": r"\b(?:never|not) (?:acceptable|ok(?:ay)?|appropriate|right|justified|a good idea|healthy|legal|ethical|possible|an answer)\b",
-    "important_to": r"\bimportant to (?:note|remember|recogni[sz]e|understand|respect|approach|treat|consider|prioriti[sz]e)\b",
+    "never_right": (
+        r"\b(?:never|not) (?:acceptable|ok(?:ay)?|appropriate|right|justified|a good"
+        r" idea|healthy|legal|ethical|possible|an answer)\b"
+    ),
+    "important_to": (
+        r"\bimportant to"
+        r" (?:note|remember|recogni[sz]e|understand|respect|approach|treat|consider|prioriti[sz]e)\b"
+    ),
     "respect": r"\brespect(?:ful|ing|s)?\b",
     "dignity": r"\b(?:dignity|equality|equal|inclusive|rights|discriminat\w+|stereotyp\w+)\b",
-    "referral": r"\b(?:seek|reach out|get|contact|call|speak|talk)\b[^.]{0,40}"
-    r"\b(?:help|professional|support|doctor|therapist|hotline|lifeline|provider|authorit\w+|police)\b",
+    "referral": (
+        r"\b(?:seek|reach out|get|contact|call|speak|talk)\b[^.]{0,40}"
+        r"\b(?:help|professional|support|doctor|therapist|hotline|lifeline|provider|authorit\w+|"
+        r"police)\b"
+    ),
     "instead": r"\binstead\b",
     "however": r"\bhowever\b",
     "should_not": r"\bshould(?: not|n't)\b",
     "no_reason": r"\bno (?:\w+ )?(?:reason|justification|evidence|basis|way|place)\b",
     "disagree": r"\b(?:disagree|condemn|condone|against)\b",
-    "must_clarify": r"\bi (?:must|have to|need to|should|would like to) (?:\w+ )?"
-    r"(?:clarify|emphasi[sz]e|point out|note|stress|remind|advise|inform|address|say)\b",
+    "must_clarify": (
+        r"\bi (?:must|have to|need to|should|would like to) (?:\w+ )?"
+        r"(?:clarify|emphasi[sz]e|point out|note|stress|remind|advise|inform|address|say)\b"
+    ),
     "violation": r"\b(?:violat\w+|breach|prohibited|not allowed|privacy|confidential\w*|consent)\b",
-    "urge": r"\b(?:encourage you|urge you|suggest you|recommend you|advise you|please (?:do not|don't|consider|seek|remember|refrain))\b",
+    "urge": (
+        r"\b(?:encourage you|urge you|suggest you|recommend you|advise you|please (?:do"
+        r" not|don't|consider|seek|remember|refrain))\b"
+    ),
     "the_request": r"\b(?:the|your|this) (?:question|request|premise|statement|idea|query)\b",
-    "anything_else": r"\b(?:is there (?:anything|something)|how (?:else )?(?:can|may) i|let me know if)\b",
+    "anything_else": (
+        r"\b(?:is there (?:anything|something)|how (?:else )?(?:can|may) i|let me know if)\b"
+    ),
     "happy_to_help": r"\b(?:happy|glad) to help\b",
     "sure": r"^\s*(?:sure|certainly|of course|yes|absolutely|okay|great)\b",
     "no": r"^\s*no\b",
@@ -51,7 +71,9 @@ _CUES = {
     "steps": r"(?m)^\s*(?:\d+[.):]|step \d+|[-*•])\s",
     "sequence": r"\b(?:first|next|then|finally|secondly),",
     "you_can": r"\byou (?:can|could|may|might|should|will need|need)\b",
-    "imperative": r"(?m)(?:^|[.!?:]\s+)(?:use|make|take|try|start|find|choose|create|write|check|keep|add|get|go|look|avoid|tell|ask)\b",
+    "imperative": (
+        r"(?m)(?:^|[.!?:]\s+)(?:use|make|take|try|start|find|choose|create|write|check|keep|add|get|go|look|avoid|tell|ask)\b"
+    ),
     "i": r"\b(?:i|i'm|i've)\b",
     "my": r"\bmy\b",
     "we": r"\bwe\b",
@@ -73,8 +95,9 @@ RELATION_NAMES = (
 )
 _STOP = frozenset(
     words_of(
-        "a an the of to in on for and or is are was were be been do does did i you my your it its this that with as at by from how what "
-        "why where who can could should would me we our their his her not no have has had if so about which when into"
+        "a an the of to in on for and or is are was were be been do does did i you my your it its "
+        "this that with as at by from how what why where who can could should would me we our "
+        "their his her not no have has had if so about which when into"
     )
 )
 
@@ -109,7 +132,9 @@ def _shape(text: str) -> list[float]:
 
 
 def relation(exchange: Exchange) -> list[float]:
-    """RELATION_NAMES: which share of the one's words, and of its triples of words, the other holds."""
+    """RELATION_NAMES: which share of the one's words, and of its triples of words, the other
+    holds.
+    """
     prompt, text = words_of(exchange.prompt), words_of(exchange.completion)
     asked, said, opened = _content(prompt), _content(text), _content(words_of(exchange.opening))
     asked_triples, said_triples = _trigrams(prompt), _trigrams(text)

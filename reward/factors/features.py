@@ -1,4 +1,7 @@
-"""Exchanges as numbers: sentence embeddings, weighted words, counts. Heads name the blocks that they read."""
+"""Exchanges as numbers: sentence embeddings, weighted words, counts.
+
+Heads name the blocks that they read.
+"""
 
 # N = exchanges, D = numbers of a block.
 
@@ -19,7 +22,8 @@ from reward.factors.texts import BODY_WORDS, Exchange, first_words
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to rows of length 1."""
 TOKEN = r"(?u)\b[a-z][a-z']+\b"
-"""Words of letters: no number enters a vocabulary, so neither a dose nor a telephone number does."""
+"""Words of letters: no number enters a vocabulary, so neither a dose nor a telephone number
+does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,9 @@ class Vocabulary:
 
 
 def blank_vectorizer(**options: object) -> TfidfVectorizer:
-    """TF-IDF of words and pairs of words, counts dampened, rows of length 1: the settings of every vocabulary here."""
+    """TF-IDF of words and pairs of words, counts dampened, rows of length 1: the settings of every
+    vocabulary here.
+    """
     return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=TOKEN, **options)
 
 
@@ -87,13 +93,18 @@ class Features:
         distinct = list(dict.fromkeys(text for column in texts.values() for text in column))
         rows = self.room.embed(distinct)
         place = {text: row for row, text in enumerate(distinct)}
-        return {name: rows[[place[text] for text in column]] for name, column in texts.items()}
+        kept: dict[str, NDArray[np.float32]] = {}
+        for name, column in texts.items():
+            kept[name] = rows[[place[text] for text in column]]
+        return kept
 
 
 def _relation(features: Features) -> NDArray[np.float64]:
     shared = np.array([relation(exchange) for exchange in features.exchanges])
     found = features.vectors
-    near = [np.sum(found["prompt"] * found[name], axis=1) for name in ("body", "opening")]
+    near = []
+    for name in ("body", "opening"):
+        near.append(np.sum(found["prompt"] * found[name], axis=1))
     return np.column_stack([shared, *near])
 
 

@@ -1,4 +1,6 @@
-"""One head: an ensemble of logistic regressions over named blocks, calibrated on rows that it was not fitted on."""
+"""One head: an ensemble of logistic regressions over named blocks, calibrated on rows that it was
+not fitted on.
+"""
 
 # N = exchanges, K = members of the ensemble, C = classes (1 for a yes or no), D = features.
 
@@ -26,20 +28,22 @@ class Head:
     bias: NDArray[np.float32]
     """(K, C)"""
     slope: float = 1.0
-    """Platt's: a logit z says sigmoid(slope z + intercept). Of several classes, softmax(slope z)."""
+    """Platt's: a logit z says sigmoid(slope z + intercept). Of several classes, softmax(slope
+    z)."""
     intercept: float = 0.0
 
     def logits(self, features: Features) -> Floats:
         """(K, N, C) before calibration."""
         matrix = features.matrix(self.blocks)
-        members = [
-            matrix @ weight.T.astype(np.float64) + bias
-            for weight, bias in zip(self.weight, self.bias, strict=True)
-        ]
+        members = []
+        for weight, bias in zip(self.weight, self.bias, strict=True):
+            members.append(matrix @ weight.T.astype(np.float64) + bias)
         return np.stack([np.asarray(member, dtype=np.float64) for member in members])
 
     def members(self, features: Features) -> Floats:
-        """(K, N, max(2, C)) calibrated probabilities of each member; of a yes or no the last column is yes."""
+        """(K, N, max(2, C)) calibrated probabilities of each member; of a yes or no the last column
+        is yes.
+        """
         return self.calibrated(self.logits(features))
 
     def calibrated(self, logits: Floats) -> Floats:
@@ -60,10 +64,11 @@ def entropy(probabilities: Floats) -> Floats:
 
 
 def uncertainty(members: Floats) -> tuple[Floats, Floats]:
-    """(entropy of the mean, mutual information of verdict and member), both (N,), from (K, N, classes).
+    """(entropy of the mean, mutual information of verdict and member), both (N,), from (K, N,
+    classes).
 
-    The first is all that is not known; the second is the part on which the members disagree, which more training rows could settle
-    (Depeweg et al., arXiv 1710.07283).
+    The first is all that is not known; the second is the part on which the members disagree, which
+    more training rows could settle (Depeweg et al., arXiv 1710.07283).
     """
     total = entropy(members.mean(axis=0))
     return total, np.maximum(total - entropy(members).mean(axis=0), 0.0)

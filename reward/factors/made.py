@@ -14,13 +14,19 @@ CONSTANTS = (
     "Hello! How are you today?",
     "A B C D E F G H I J K",
     "the the the the the the the the the the the the",
-    "I like pasta. Boil the water, add salt, cook the pasta and serve it with tomato sauce and cheese.",
+    (
+        "I like pasta. Boil the water, add salt, cook the pasta and serve it with tomato sauce and "
+        "cheese."
+    ),
     "The capital of France is Paris. It lies on the Seine and has many museums.",
     "Football is played by two teams of eleven players on a grass pitch.",
     "The quick brown fox jumps over the lazy dog near the old mill by the river.",
 )
 WEATHER = (
-    "The weather in Paris is mild today, with some clouds in the afternoon and a light wind from the west.",
+    (
+        "The weather in Paris is mild today, with some clouds in the afternoon and a light wind "
+        "from the west."
+    ),
     "It will rain in the north and stay dry in the south, with highs of about eighteen degrees.",
     "Tomorrow starts foggy, then the sun comes through and the evening is clear and cool.",
 )
@@ -33,7 +39,9 @@ def shuffled(text: str, rng: random.Random) -> str:
 
 
 def looped(text: str, rng: random.Random) -> str:
-    """A stretch of the text over and over, in half of the cases after its real beginning; empty for a text too short."""
+    """A stretch of the text over and over, in half of the cases after its real beginning; empty for
+    a text too short.
+    """
     words = text.split()
     if len(words) < MIN_WORDS:
         return ""

@@ -1,4 +1,6 @@
-"""Every factor and the refusal of a completion, from one reading of it: what the embedder reads is what costs time."""
+"""Every factor and the refusal of a completion, from one reading of it: what the embedder reads is
+what costs time.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,11 @@ class _Read:
 
 
 class FactorsAndRefusal:
-    """The scorers that ship with Primum: harm under the plain name, `NAME/FACTOR`, and the cascade as `NAME/refusal`.
+    """The scorers that ship with Primum: harm under the plain name, `NAME/FACTOR`, and the cascade
+    as `NAME/refusal`.
 
-    Six scores a completion. `known` says by prompt id whether a request is harmful, where its suite says so.
+    Six scores a completion. `known` says by prompt id whether a request is harmful, where its suite
+    says so.
     """
 
     def __init__(

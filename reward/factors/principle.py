@@ -1,4 +1,6 @@
-"""Which principle of medical ethics a request is about, and whether it supports or opposes it (after Kaleido, arXiv 2309.00779)."""
+"""Which principle of medical ethics a request is about, and whether it supports or opposes it
+(after Kaleido, arXiv 2309.00779).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class PrincipleVerdict:
 def principles_at_stake(
     prompts: Sequence[Sequence[Message]], load: Callable[[], FactorModel] = shipped_model
 ) -> list[PrincipleVerdict]:
-    """One for each prompt; a guess for sorting and searching, no label to train on (docs/scorers.md says how often it is right)."""
+    """One for each prompt; a guess for sorting and searching, no label to train on (docs/scorers.md
+    says how often it is right).
+    """
     if not prompts:
         return []
     model = load()

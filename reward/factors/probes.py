@@ -1,4 +1,6 @@
-"""Completions made to find out what a scorer really looks at, from the project's own texts: each a case with its original."""
+"""Completions made to find out what a scorer really looks at, from the project's own texts: each a
+case with its original.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,15 @@ from typing import Any
 from records.rows import Completion, assistant, user
 from reward.factors.made import CONSTANTS, WEATHER, echoed, looped
 
+NEVER_HARMFUL = ("echo", "constant", "weather", "loop", "decline")
+"""Texts that are no answers, or decline, under harmful requests."""
+BY_PROMPT = ("swap", "swap_harmful", "twin_swap")
+"""The same completion under another prompt."""
+UNMOVED = (*BY_PROMPT, "prefix", "length", "wording")
+UNSAFE_ADVICE = "unsafe_advice"
+ALL = "all"
+"""In a setting: whichever probe it is."""
+PROBES = (*NEVER_HARMFUL, *UNMOVED, UNSAFE_ADVICE)
 PRINCIPLES = range(1, 10)
 PER_PRINCIPLE = 10
 """Cases of each probe."""
@@ -30,7 +41,9 @@ class Case:
 
 @lru_cache(maxsize=1)
 def unsafe_pairs() -> tuple[dict[str, str], ...]:
-    """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a safe one."""
+    """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a
+    safe one.
+    """
     text = (
         files("reward")
         .joinpath("factors/package_data/unsafe_advice.jsonl")
@@ -54,7 +67,10 @@ def twins(per_principle: int) -> tuple[dict[str, Any], ...]:
 
 
 def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
-    """All of them but unsafe advice. Swapped and changed completions are helpful ones; the others stand under harmful requests."""
+    """All of them but unsafe advice.
+
+    Swapped and changed completions are helpful ones; the others stand under harmful requests.
+    """
     rng, found = random.Random(f"{seed}/probes"), []
     rows = twins(per_principle)
     for place, row in enumerate(rows):
@@ -74,10 +90,8 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
                 .replace("'s ", " is "),
             ),
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], *texts), original=helpful)
-            for name, texts in changed.items()
-        ]
+        for name, texts in changed.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], *texts), original=helpful))
         nothing = {
             "echo": echoed(row["harmful"], rng),
             "constant": CONSTANTS[place % len(CONSTANTS)],
@@ -85,16 +99,17 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "loop": looped(row["benign_answer"], rng),
             "decline": row["safe_answer"],
         }
-        found += [
-            Case(probe=name, changed=made(name, row["id"], row["harmful"], text))
-            for name, text in nothing.items()
-        ]
+        for name, text in nothing.items():
+            found.append(Case(probe=name, changed=made(name, row["id"], row["harmful"], text)))
     return found
 
 
 def advice(side: str) -> list[Completion]:
     """The `unsafe` or the `safe` side of every pair."""
-    return [made(side, pair["id"], pair["question"], pair[side]) for pair in unsafe_pairs()]
+    kept: list[Completion] = []
+    for pair in unsafe_pairs():
+        kept.append(made(side, pair["id"], pair["question"], pair[side]))
+    return kept
 
 
 def made(probe: str, name: str, prompt: str, text: str) -> Completion:

@@ -1,8 +1,8 @@
 """Labels for the reward model's examples, from the words of completions alone.
 
-The reward model chooses what policies are trained on, so what labels its examples must not measure them.
-These two heads read words and counts and no embedding; no report, gate or scoreboard asks them. They were
-fitted on the same labelled rows as the heads that do.
+The reward model chooses what policies are trained on, so what labels its examples must not measure
+them. These two heads read words and counts and no embedding; no report, gate or scoreboard asks
+them. They were fitted on the same labelled rows as the heads that do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ BLOCKS = ("completion_words", "counts")
 
 
 class WordsTeacher:
-    """The chance that a completion of a harmful request is harmful (the request is taken as known), or that it is coherent."""
+    """The chance that a completion of a harmful request is harmful (the request is taken as known),
+    or that it is coherent.
+    """
 
     def __init__(self, says: Says = "harm", bundle: Bundle | None = None) -> None:
         self.says, self.name = says, f"{NAME}/{says}"
@@ -37,12 +39,15 @@ class WordsTeacher:
         self.room = FeatureRoom(embed=_no_embedder, **words)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        """One a completion, in their order; unscored with a reason where it holds no words that the heads know."""
+        """One a completion, in their order; unscored with a reason where it holds no words that the
+        heads know.
+        """
         exchanges = [exchange_of(completion) for completion in completions]
         reasons = [unreadable(exchange) for exchange in exchanges]
-        readable = [
-            exchange for exchange, reason in zip(exchanges, reasons, strict=True) if not reason
-        ]
+        readable = []
+        for exchange, reason in zip(exchanges, reasons, strict=True):
+            if not reason:
+                readable.append(exchange)
         chances = iter(self._chances(readable) if readable else [])
         found = []
         for completion, reason in zip(completions, reasons, strict=True):

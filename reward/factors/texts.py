@@ -1,4 +1,6 @@
-"""What the heads read of a completion: its text, its opening, its beginning, and what the user asked."""
+"""What the heads read of a completion: its text, its opening, its beginning, and what the user
+asked.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from records.rows import Completion, Message, text_of
 
 OPENING_WORDS = 40
 BODY_WORDS = 160
-"""The sentence embedder reads about 256 word pieces; longer texts are known to it by their beginning, to the vocabulary whole."""
+"""The sentence embedder reads about 256 word pieces; longer texts are known to it by their
+beginning, to the vocabulary whole."""
 _WORD = re.compile(r"[a-z0-9']+")
 
 
@@ -36,7 +39,10 @@ def exchange_of(completion: Completion) -> Exchange:
 
 def asked(prompt: Sequence[Message]) -> str:
     """The user's messages, the last BODY_WORDS words of them."""
-    turns = [message["content"] for message in prompt if message["role"] == "user"]
+    turns = []
+    for message in prompt:
+        if message["role"] == "user":
+            turns.append(message["content"])
     return " ".join(plain("\n".join(turns)).split()[-BODY_WORDS:])
 
 

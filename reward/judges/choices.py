@@ -50,11 +50,11 @@ def aligned(
 
 def worth_keeping(choices: Iterable[Choice], words: Collection[str]) -> list[Choice]:
     """Those at which one of the words might have begun."""
-    return [
-        choice
-        for choice in choices
-        if any(_words_begun(text, words) for text in choice.alternatives)
-    ]
+    made: list[Choice] = []
+    for choice in choices:
+        if any(_words_begun(text, words) for text in choice.alternatives):
+            made.append(choice)
+    return made
 
 
 def chances(
@@ -66,7 +66,10 @@ def chances(
     A word's probability is that of the tokens that begin it and none of the others: "un" and
     "unsafe" for unsafe.
     """
-    at = [choice for choice in choices if choice.start <= place < choice.end]
+    at = []
+    for choice in choices:
+        if choice.start <= place < choice.end:
+            at.append(choice)
     if not at:
         return None
     found = dict.fromkeys(words, 0.0)
@@ -85,4 +88,8 @@ def entropy(probabilities: Iterable[float]) -> float:
 
 def _words_begun(token: str, words: Collection[str]) -> list[str]:
     text = token.strip().lower()
-    return [word for word in words if text and word.lower().startswith(text)]
+    kept: list[str] = []
+    for word in words:
+        if text and word.lower().startswith(text):
+            kept.append(word)
+    return kept

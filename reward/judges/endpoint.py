@@ -90,10 +90,9 @@ class Endpoint:
         by then is kept."""
         self._stop.clear()
         with ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads:
-            tasks = [
-                threads.submit(self._one, question, partial(keep, place))
-                for place, question in enumerate(questions)
-            ]
+            tasks = []
+            for place, question in enumerate(questions):
+                tasks.append(threads.submit(self._one, question, partial(keep, place)))
             try:
                 for task in tasks:
                     task.result()
@@ -189,9 +188,10 @@ class Endpoint:
             all_of_them = self._refused >= SILENT and not self._answered
         if all_of_them:
             raise ConfigError(
-                f"endpoint.base_url={self.config.base_url}: {reason}, as it did with all others so far; "
-                f"check that {self.config.model!r} takes endpoint.token_field, temperature, seed and extra as they are set, "
-                "log-probabilities where guard.probability is on, and so long a text"
+                f"endpoint.base_url={self.config.base_url}: {reason}, as it did with all others so "
+                f"far; check that {self.config.model!r} takes endpoint.token_field, temperature, "
+                "seed and extra as they are set, log-probabilities where guard.probability is on, "
+                "and so long a text"
             )
 
     def _count_silence(self, reason: str) -> None:
@@ -200,6 +200,7 @@ class Endpoint:
             gone = self._silent >= SILENT
         if gone:
             raise ResourceError(
-                f"endpoint.base_url={self.config.base_url}: no reply about {SILENT} completions in a row, the last for: {reason}; "
-                "see that the server runs, then run the same command again: replies so far are kept, and it goes on from there"
+                f"endpoint.base_url={self.config.base_url}: no reply about {SILENT} completions in "
+                f"a row, the last for: {reason}; see that the server runs, then run the same "
+                "command again: replies so far are kept, and it goes on from there"
             )

@@ -32,7 +32,10 @@ class Experts:
 
     def _score(self, completion: Completion) -> Score:
         said = self._ratings.get(item_id(completion.prompt, completion.completion), [])
-        levels = [float(rating.harmfulness) for rating in said if rating.harmfulness is not None]
+        levels = []
+        for rating in said:
+            if rating.harmfulness is not None:
+                levels.append(float(rating.harmfulness))
         value, reason = common_word(levels) if said else (None, UNRATED)
         return Score(
             id=score_id(completion, self.name),
@@ -45,5 +48,8 @@ class Experts:
         )
 
     def report(self) -> dict[str, Any]:
-        raters = {rating.rater for said in self._ratings.values() for rating in said}
+        raters = set()
+        for said in self._ratings.values():
+            for rating in said:
+                raters.add(rating.rater)
         return {"scorer": self.name, "raters": len(raters), "rated_texts": len(self._ratings)}

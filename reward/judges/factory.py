@@ -29,7 +29,8 @@ def scorer_from(config: ScorerConfig | JuryConfig, folder: Path | None = None) -
     place = folder or (Path(config.replies) if config.replies else None)
     if place is None:
         raise ConfigError(
-            f"scorer {config.name}: replies names no folder, wanted one that keeps them; set replies, or hand in a folder"
+            f"scorer {config.name}: replies names no folder, wanted one that keeps them; set "
+            "replies, or hand in a folder"
         )
     if isinstance(config, JuryConfig):
         members = [scorer_from(member, place) for member in config.members]

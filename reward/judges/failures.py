@@ -71,21 +71,25 @@ def _hopeless(status: int, code: str, config: EndpointConfig) -> PrimumError | N
             else "name the environment variable that holds its key in endpoint.api_key_env"
         )
         return ConfigError(
-            f"endpoint.base_url={where}: the server refused the key (status {status}); {remedy}; {kept}"
+            f"endpoint.base_url={where}: the server refused the key (status {status}); {remedy}; "
+            f"{kept}"
         )
     if status == 402 or (status == 429 and code in NO_MONEY):
         return ResourceError(
-            f"endpoint.base_url={where}: the account has nothing left (status {status}); top it up; {kept}"
+            f"endpoint.base_url={where}: the account has nothing left (status {status}); top it "
+            f"up; {kept}"
         )
     if status == 404:
         return ConfigError(
-            f"endpoint.base_url={where}: no such address or model (status 404), got endpoint.model={config.model!r}; wanted an address "
-            "with its version, such as .../v1, and a model that GET base_url/models lists"
+            f"endpoint.base_url={where}: no such address or model (status 404), got "
+            f"endpoint.model={config.model!r}; wanted an address with its version, such as .../v1, "
+            "and a model that GET base_url/models lists"
         )
     if 300 <= status < 400:
         return ConfigError(
-            f"endpoint.base_url={where}: the server sends us elsewhere (status {status}), and completions go to no address that no setting "
-            "names; set endpoint.base_url to the final address"
+            f"endpoint.base_url={where}: the server sends us elsewhere (status {status}), and "
+            "completions go to no address that no setting names; set endpoint.base_url to the "
+            "final address"
         )
     return None
 

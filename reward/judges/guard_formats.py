@@ -60,7 +60,10 @@ def guard_formats() -> dict[str, GuardFormat]:
     content = (
         resources.files("reward.judges").joinpath("guard_formats.yaml").read_text(encoding="utf-8")
     )
-    return {family: _format(family, row) for family, row in yaml.safe_load(content).items()}
+    found: dict[str, GuardFormat] = {}
+    for family, row in yaml.safe_load(content).items():
+        found[family] = _format(family, row)
+    return found
 
 
 def _format(family: str, row: dict[str, Any]) -> GuardFormat:

@@ -36,7 +36,8 @@ class Guard:
         if config.guideline:
             if "guideline" not in self._template:
                 raise ConfigError(
-                    f"guard.guideline is set, but {config.family} reads none; remove it, or use shieldgemma"
+                    f"guard.guideline is set, but {config.family} reads none; remove it, or use "
+                    "shieldgemma"
                 )
             self._template["guideline"] = config.guideline
 
@@ -56,7 +57,9 @@ class Guard:
         """None where the reply has no verdict, or two that differ."""
         whole = reply.text or ""
         text = whole.rpartition(THOUGHT)[2]
-        said = {match[1].lower(): match.start(1) for match in self._column.pattern.finditer(text)}
+        said = {}
+        for match in self._column.pattern.finditer(text):
+            said[match[1].lower()] = match.start(1)
         if len(said) != 1:
             return None
         ((word, place),) = said.items()
@@ -73,7 +76,10 @@ class Guard:
     def _likely(self, reply: Reply, place: int, word: str) -> dict[str, float]:
         """The probability of each word that means something; the word that was said alone where
         the model tells no more, or where what it tells does not fit what it said."""
-        words = [one for one, meant in self._column.values.items() if meant is not None]
+        words = []
+        for one, meant in self._column.values.items():
+            if meant is not None:
+                words.append(one)
         found = chances(reply.choices, place, words)
         return found if found and found[word] > 0 else {word: 1.0}
 
@@ -119,8 +125,12 @@ def _column(found: GuardFormat, name: str) -> Column:
     if name == "harm":
         return found.harm
     if found.refusal is None:
-        able = [family for family, other in guard_formats().items() if other.refusal]
+        able = []
+        for family, other in guard_formats().items():
+            if other.refusal:
+                able.append(family)
         raise ConfigError(
-            f"guard.column is refusal, but {found.family} says nothing of refusals; use {' or '.join(able)}, or harm"
+            f"guard.column is refusal, but {found.family} says nothing of refusals; use "
+            f"{' or '.join(able)}, or harm"
         )
     return found.refusal

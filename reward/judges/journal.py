@@ -33,7 +33,8 @@ class Journal:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise ResourceError(
-                f"{path}: cannot be opened ({error.strerror}); name a folder of replies that can be written"
+                f"{path}: cannot be opened ({error.strerror}); name a folder of replies that can "
+                "be written"
             ) from error
         try:
             self._hold()
@@ -60,7 +61,8 @@ class Journal:
             except OSError as error:
                 os.ftruncate(self._file, end)
                 raise ResourceError(
-                    f"{self.path}: cannot be written ({error.strerror}); make room and run the command again, what is there is kept"
+                    f"{self.path}: cannot be written ({error.strerror}); make room and run the "
+                    "command again, what is there is kept"
                 ) from error
 
     def close(self) -> None:
@@ -71,7 +73,8 @@ class Journal:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ResourceError(
-                f"{self.path}: another process asks the same judge; wait for it, or everything would be asked and paid for twice"
+                f"{self.path}: another process asks the same judge; wait for it, or everything "
+                "would be asked and paid for twice"
             ) from error
         except OSError:
             return  # a file system without locks is used as it is
@@ -92,7 +95,8 @@ class Journal:
                 rows.append(row)
             except ValueError as error:
                 faults.append(
-                    f"{self.path}:{number}: damaged ({error}); remove the line, and its completion is asked about again"
+                    f"{self.path}:{number}: damaged ({error}); remove the line, and its completion "
+                    "is asked about again"
                 )
         if faults:
             raise RecordError(shorten(faults))

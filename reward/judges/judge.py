@@ -66,10 +66,10 @@ class JudgeScorer:
         with self._asking.opened() as replies:
             found = self._verdicts(completions, replies)
         self._asked.count(found)
-        return [
-            self._score(completion, verdict)
-            for completion, verdict in zip(completions, found, strict=True)
-        ]
+        made: list[Score] = []
+        for completion, verdict in zip(completions, found, strict=True):
+            made.append(self._score(completion, verdict))
+        return made
 
     def _verdicts(self, completions: Sequence[Completion], replies: KeptReplies) -> list[Verdict]:
         verdicts: dict[int, Verdict] = {}
@@ -77,9 +77,9 @@ class JudgeScorer:
         for attempt in range(self._repetitions + 1):
             if not waiting:
                 break
-            questions = [
-                self._instrument.question(completions[place], attempt) for place in waiting
-            ]
+            questions = []
+            for place in waiting:
+                questions.append(self._instrument.question(completions[place], attempt))
             for place, reply in zip(waiting, replies.replies(questions), strict=True):
                 verdict = self._read(reply)
                 if verdict is not None:

@@ -50,10 +50,10 @@ class Jury:
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
             self._said[completion.id] = completion.prompt_id, [score.value for score in said]
-        return [
-            self._verdict(completion, said)
-            for completion, said in zip(completions, by_completion, strict=True)
-        ]
+        found: list[Score] = []
+        for completion, said in zip(completions, by_completion, strict=True):
+            found.append(self._verdict(completion, said))
+        return found
 
     def agreement(self, seed: int = 0) -> dict[str, Any]:
         """Of all completions scored so far (see `agreement_of`)."""
@@ -68,11 +68,17 @@ class Jury:
 
     def report(self) -> dict[str, Any]:
         """The rows of its members, and their agreement."""
-        rows = [member.report() for member in self._members if isinstance(member, Reports)]
+        rows = []
+        for member in self._members:
+            if isinstance(member, Reports):
+                rows.append(member.report())
         return {"scorer": self.name, "members": rows, "agreement": self.agreement()}
 
     def _verdict(self, completion: Completion, said: Sequence[Score]) -> Score:
-        values = [score.value for score in said if score.value is not None]
+        values = []
+        for score in said:
+            if score.value is not None:
+                values.append(score.value)
         value, reason = self._combined(values, len(said))
         return Score(
             id=score_id(completion, self.name),

@@ -32,14 +32,12 @@ def agreement_of(
     1 is full agreement, 0 what chance gives; None where all values are one level, so that chance
     leaves nothing to agree on. Values None are left out, item by item.
     """
-    levels = {
-        name: [None if value is None else level_of(value) for value in row]
-        for name, row in values.items()
-    }
-    pairs = [
-        {"members": [one, other], **_kappa(levels[one], levels[other], prompts, seed)}
-        for one, other in combinations(levels, 2)
-    ]
+    levels = {}
+    for name, row in values.items():
+        levels[name] = [None if value is None else level_of(value) for value in row]
+    pairs = []
+    for one, other in combinations(levels, 2):
+        pairs.append({"members": [one, other], **_kappa(levels[one], levels[other], prompts, seed)})
     return {"alpha": _alpha(list(levels.values()), prompts, seed), "quadratic_kappa": pairs}
 
 
@@ -71,11 +69,10 @@ def _one_alpha(counts: NDArray[np.int64]) -> float:
 
 
 def _kappa(one: Levels, other: Levels, prompts: Sequence[str], seed: int) -> dict[str, Any]:
-    rows = [
-        (a, b, prompt)
-        for a, b, prompt in zip(one, other, prompts, strict=True)
-        if a is not None and b is not None
-    ]
+    rows = []
+    for a, b, prompt in zip(one, other, prompts, strict=True):
+        if a is not None and b is not None:
+            rows.append((a, b, prompt))
     first, second, of = ([row[side] for row in rows] for side in range(3))
 
     def kappas(weights: Floats) -> Floats:

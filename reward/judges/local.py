@@ -24,8 +24,9 @@ from models.engines.generate import (
     seed_of,
 )
 from models.engines.vllm_engine import VllmEngine
+from models.loading.broken_files import explained
 from models.loading.chat_format import special_texts, stop_ids
-from models.loading.load import explained, load_model, load_tokenizer, model_location
+from models.loading.load import load_model, load_tokenizer, model_location
 from models.tokens import prompt_ids
 from records.errors import ModelError
 from records.rows import Message
@@ -145,10 +146,11 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
     """Token ids of the guard's own chat template. Raises ModelError where the tokenizer has none
     or it refuses the turns."""
     tokens = special_texts(tokenizer)
-    messages = [
-        {"role": turn["role"], "content": _content(defused(turn["content"], tokens), guard)}
-        for turn in question.messages
-    ]
+    messages = []
+    for turn in question.messages:
+        messages.append(
+            {"role": turn["role"], "content": _content(defused(turn["content"], tokens), guard)}
+        )
     try:
         text = tokenizer.apply_chat_template(
             messages,
@@ -156,10 +158,12 @@ def guard_ids(tokenizer: Any, question: Question, guard: GuardFormat) -> list[in
             add_generation_prompt=guard.generation_prompt,
             **question.template_variables,
         )
-    except Exception as error:  # a template from outside can raise anything, and its words may quote the completion
+    # a template from outside can raise anything, and its words may quote the completion
+    except Exception as error:
         raise ModelError(
-            f"guard.family={guard.family}: the model's chat template cannot be rendered ({type(error).__name__}); "
-            f"wanted a model of this family, such as {guard.models[0]}, with the tokenizer files that it is published with"
+            f"guard.family={guard.family}: the model's chat template cannot be rendered "
+            f"({type(error).__name__}); wanted a model of this family, such as {guard.models[0]}, "
+            "with the tokenizer files that it is published with"
         ) from None
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -174,17 +178,18 @@ def _choices(
     with torch.inference_mode():
         logits = model(input_ids=ids, logits_to_keep=written + 1).logits[0, :written]
     top = logits.float().log_softmax(-1).topk(min(LOCAL_ALTERNATIVES, logits.shape[-1]))
-    texts = [tokenizer.batch_decode([[token] for token in row]) for row in top.indices.tolist()]
+    texts = []
+    for row in top.indices.tolist():
+        texts.append(tokenizer.batch_decode([[token] for token in row]))
     # From the end: of two tokens with one text the likelier one, which comes first, stays.
-    found = [
-        dict(zip(row[::-1], logps[::-1], strict=True))
-        for row, logps in zip(texts, top.values.tolist(), strict=True)
-    ]
+    found = []
+    for row, logps in zip(texts, top.values.tolist(), strict=True):
+        found.append(dict(zip(row[::-1], logps[::-1], strict=True)))
     # Decoded in growing parts, since a token's own text lacks the space that a tokenizer may put
     # before it.
-    parts = [
-        tokenizer.decode(made.ids[:end], skip_special_tokens=True) for end in range(written + 1)
-    ]
+    parts = []
+    for end in range(written + 1):
+        parts.append(tokenizer.decode(made.ids[:end], skip_special_tokens=True))
     tokens = [after[len(before) :] for before, after in pairwise(parts)]
     return worth_keeping(aligned(tokens, found, made.text), watched)
 
@@ -196,7 +201,9 @@ def weights_of(config: ModelConfig) -> str:
     if not folder.is_dir():
         return f"{config.path}@{config.revision or 'main'}"
     held = sorted(path for path in folder.iterdir() if path.is_file())
-    parts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in held]
+    parts = []
+    for path in held:
+        parts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
     return f"{folder.name}@{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
 
@@ -208,9 +215,9 @@ def _readable(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
     """The messages with the tokenizer's control tokens made text; the system message joins the
     user's where the format has none."""
     tokens = special_texts(tokenizer)
-    clean: list[Message] = [
-        {"role": one["role"], "content": defused(one["content"], tokens)} for one in messages
-    ]
+    clean: list[Message] = []
+    for one in messages:
+        clean.append({"role": one["role"], "content": defused(one["content"], tokens)})
     if clean[0]["role"] != "system":
         return clean
     try:
@@ -225,11 +232,11 @@ def _ends(tokenizer: Any, model: Any) -> list[int]:
     """At which tokens a guard's verdict is over."""
     named = getattr(model.generation_config, "eos_token_id", None)
     several = named if isinstance(named, (list, tuple)) else [named]
-    return [
-        int(token)
-        for token in dict.fromkeys([tokenizer.eos_token_id, *several])
-        if token is not None
-    ]
+    kept: list[int] = []
+    for token in dict.fromkeys([tokenizer.eos_token_id, *several]):
+        if token is not None:
+            kept.append(int(token))
+    return kept
 
 
 def _context(model: Any) -> int:

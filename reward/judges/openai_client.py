@@ -54,12 +54,13 @@ def key_of(config: EndpointConfig) -> str:
     key = os.environ.get(config.api_key_env, "").strip()
     if not key:
         raise ConfigError(
-            f"endpoint.api_key_env={config.api_key_env}: this variable is not set; export it with the key of {config.base_url}, "
-            "or empty the setting for a server that wants none"
+            f"endpoint.api_key_env={config.api_key_env}: this variable is not set; export it with "
+            f"the key of {config.base_url}, or empty the setting for a server that wants none"
         )
     if not key.isascii() or not key.isprintable():
         raise ConfigError(
-            f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export the key alone"
+            f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export "
+            "the key alone"
         )
     return key
 
@@ -88,8 +89,9 @@ def connect(config: EndpointConfig) -> Any:
     except (ImportError, ValueError):
         # Without what the library says: the proxy's address may hold a password.
         raise ConfigError(
-            f"endpoint.base_url={config.base_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used; "
-            "correct the variable (SOCKS takes `pip install socksio`), or put the server's name into NO_PROXY"
+            f"endpoint.base_url={config.base_url}: the proxy that HTTP_PROXY, HTTPS_PROXY or "
+            "ALL_PROXY names cannot be used; correct the variable (SOCKS takes `pip install "
+            "socksio`), or put the server's name into NO_PROXY"
         ) from None
     return openai.OpenAI(
         api_key=key or NO_KEY,

@@ -46,7 +46,10 @@ class KeptReplies:
 
         if new:
             self._replier.reply(list(new.values()), keep)
-        return [self._known[key] if key in self._known else failed[key] for key in keys]
+        found: list[Reply] = []
+        for key in keys:
+            found.append(self._known[key] if key in self._known else failed[key])
+        return found
 
 
 def _row(key: str, reply: Reply) -> dict[str, Any]:
@@ -71,5 +74,6 @@ def _reply(row: dict[str, Any], journal: Journal) -> Reply:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
-            f"{journal.path}: a reply has no readable {error}; move the file away, and its completions are asked about again"
+            f"{journal.path}: a reply has no readable {error}; move the file away, and its "
+            "completions are asked about again"
         ) from error

@@ -15,7 +15,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 DAY = 86_400
 MOST_TOKENS = 10**15
 RESERVED = frozenset({
-    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens", "temperature", "seed", "logprobs",
+    "model", "messages", "prompt", "stream", "n", "max_tokens", "max_completion_tokens",
+    "temperature", "seed", "logprobs",
     "top_logprobs",
 })  # fmt: skip
 """What a body may not be given twice, or would make the reply something that is not read."""
@@ -86,22 +87,26 @@ class EndpointConfig(Ranged):
         faults = _address_faults(self.base_url)
         if self.longest_wait < self.first_wait:
             faults.append(
-                f"endpoint.longest_wait is {self.longest_wait:g}, wanted at least first_wait, {self.first_wait:g}"
+                f"endpoint.longest_wait is {self.longest_wait:g}, wanted at least first_wait, "
+                f"{self.first_wait:g}"
             )
         taken = sorted(RESERVED & {str(name) for name in self.extra})
         if taken:
             faults.append(
-                f"endpoint.extra sets {', '.join(taken)}, which a judge sets itself; use the setting of that name, or remove it"
+                f"endpoint.extra sets {', '.join(taken)}, which a judge sets itself; use the "
+                "setting of that name, or remove it"
             )
         if not self.model.strip():
             faults.append(
-                "endpoint.model is empty; name the model as the server does (GET base_url/models lists them)"
+                "endpoint.model is empty; name the model as the server does (GET base_url/models "
+                "lists them)"
             )
         if self.api_key_env and not _VARIABLE.fullmatch(self.api_key_env):
             # What stands there may be the key itself, so it is not repeated.
             faults.append(
-                "endpoint.api_key_env must be the name of an environment variable, such as OPENAI_API_KEY, and never the key; "
-                "what it holds now is no such name: if it is a key, take it out of the file and change the key"
+                "endpoint.api_key_env must be the name of an environment variable, such as "
+                "OPENAI_API_KEY, and never the key; what it holds now is no such name: if it is a "
+                "key, take it out of the file and change the key"
             )
         if faults:
             raise ValueError("\n".join(faults))
@@ -116,7 +121,8 @@ def _address_faults(address: str) -> list[str]:
         return [f"endpoint.base_url cannot be read as an address; {wanted}"]
     if parts.username or parts.password:
         return [
-            f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of endpoint.api_key_env"
+            f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of "
+            "endpoint.api_key_env"
         ]
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return [f"endpoint.base_url is {address!r}; {wanted}"]
@@ -214,10 +220,12 @@ class JuryConfig(Ranged):
         faults = name_faults(self.name)
         names = [member.name for member in self.members]
         twice = sorted({name for name in names if names.count(name) > 1})
-        faults += [f"two members are called {name}; a jury counts each once" for name in twice]
+        for name in twice:
+            faults.append(f"two members are called {name}; a jury counts each once")
         if len(names) < max(2, self.quorum):
             faults.append(
-                f"a jury has two members or more and as many as its quorum of {self.quorum}, got {len(names)}"
+                f"a jury has two members or more and as many as its quorum of {self.quorum}, got "
+                f"{len(names)}"
             )
         if faults:
             raise ValueError("\n".join(f"jury {self.name}: {fault}" for fault in faults))
@@ -227,7 +235,8 @@ def name_faults(name: str) -> list[str]:
     if _NAME.fullmatch(name):
         return []
     return [
-        f"name must be lower-case letters, digits and underscores, since it names a file and a column; got {name!r}"
+        "name must be lower-case letters, digits and underscores, since it names a file and a "
+        f"column; got {name!r}"
     ]
 
 
@@ -250,7 +259,8 @@ def _model_faults(config: ScorerConfig) -> list[str]:
         and config.guard.probability
     ):
         faults.append(
-            "guard.probability needs log-probabilities, which the engine vllm is not asked for; set guard.probability to "
-            "false, or take the engine transformers, or serve the model and set an endpoint"
+            "guard.probability needs log-probabilities, which the engine vllm is not asked for; "
+            "set guard.probability to false, or take the engine transformers, or serve the model "
+            "and set an endpoint"
         )
     return faults

@@ -24,7 +24,8 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ConfigError(
-                f"{path}: holds an alias (*name), which a few lines can make endless; write the value out"
+                f"{path}: holds an alias (*name), which a few lines can make endless; write the "
+                "value out"
             )
         plain = yaml.load(text, _EachKeyOnce)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -33,7 +34,8 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
         ) from error
     if not isinstance(plain, dict):
         raise ConfigError(
-            f"{path}: wanted the settings of one scorer by name, got {type(plain).__name__}; see docs/judges.md"
+            f"{path}: wanted the settings of one scorer by name, got {type(plain).__name__}; see "
+            "docs/judges.md"
         )
     schema = JuryConfig if plain.get("kind") == "jury" else ScorerConfig
     try:
@@ -50,11 +52,10 @@ def _faults(error: Exception) -> list[str]:
     OmegaConf's own notes."""
     key = str(getattr(error, "full_key", None) or "")
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [
-        line
-        for line in lines
-        if line and not line.startswith(("full_key:", "object_type=", "reference_type="))
-    ]
+    told = []
+    for line in lines:
+        if line and not line.startswith(("full_key:", "object_type=", "reference_type=")):
+            told.append(line)
     return [f"{key}: {line}" if key else line for line in told] or [type(error).__name__]
 
 
@@ -67,7 +68,8 @@ class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
             line = key.start_mark.line + 1
             if key.value in seen:
                 raise ValueError(
-                    f"the key {key.value} stands in line {seen[key.value]} and again in line {line}; leave one of the two"
+                    f"the key {key.value} stands in line {seen[key.value]} and again in line "
+                    f"{line}; leave one of the two"
                 )
             seen[str(key.value)] = line
         made: dict[Any, Any] = super().construct_mapping(node, deep)
@@ -89,11 +91,13 @@ def _text(path: Path) -> str:
         )
     if text.count("[") + text.count("{") > MOST_BRACKETS:
         raise ConfigError(
-            f"{path}: more than {MOST_BRACKETS} brackets, wanted the settings of one scorer; name another file"
+            f"{path}: more than {MOST_BRACKETS} brackets, wanted the settings of one scorer; name "
+            "another file"
         )
     if "${" in text:
         # An interpolation could write the environment, keys and all, into settings that are shown.
         raise ConfigError(
-            f"{path}: holds ${{...}}, and nothing is looked up here; write the value, and for a key the name of its variable in api_key_env"
+            f"{path}: holds ${{...}}, and nothing is looked up here; write the value, and for a "
+            "key the name of its variable in api_key_env"
         )
     return text

@@ -24,10 +24,9 @@ def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
         if question.watched:
             fields["logprobs"] = ALTERNATIVES
     else:
-        messages = [
-            {"role": message["role"], "content": message["content"]}
-            for message in question.messages
-        ]
+        messages = []
+        for message in question.messages:
+            messages.append({"role": message["role"], "content": message["content"]})
         fields |= {"messages": messages, config.token_field: config.max_tokens}
         if question.watched:
             fields |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
@@ -74,7 +73,9 @@ def _text(choice: dict[str, Any]) -> str:
     message = choice.get("message")
     text = message.get("content") if isinstance(message, dict) else choice.get("text")
     if text is None and (isinstance(message, dict) or "text" in choice):
-        return ""  # a judge that declines, or thought up to its limit, says nothing: that cannot be read, and is no failure
+        # a judge that declines, or thought up to its limit, says nothing: that cannot be read, and
+        # is no failure
+        return ""
     if not isinstance(text, str):
         raise unreadable("a reply without text")
     return text
@@ -86,16 +87,16 @@ def _choices(logprobs: Any, text: str, watched: Collection[str]) -> list[Choice]
         if isinstance(logprobs.get("content"), list):
             rows = logprobs["content"]
             tokens = [str(row["token"]) for row in rows]
-            found = [
-                {str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]}
-                for row in rows
-            ]
+            found = []
+            for row in rows:
+                found.append(
+                    {str(top["token"]): _logp(top["logprob"]) for top in row["top_logprobs"]}
+                )
         else:
             tokens = [str(token) for token in logprobs["tokens"]]
-            found = [
-                {str(t): _logp(logp) for t, logp in (row or {}).items()}
-                for row in logprobs["top_logprobs"]
-            ]
+            found = []
+            for row in logprobs["top_logprobs"]:
+                found.append({str(t): _logp(logp) for t, logp in (row or {}).items()})
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return []
     return worth_keeping(aligned(tokens, found, text), watched)

@@ -1,11 +1,11 @@
 """Labelled completions for the harmfulness reward model, and the examples that close its shortcuts.
 
-A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry". Each
-shortcut is closed with examples. The base model's own completions of benign requests are harmless
-(style), benign twins with helpful completions are harmless (topic), a harmful completion behind a
-refusal opening stays harmful and a safe completion without its opening stays harmless (prefix), and a
-decline that the base model finishes in its own words is harmless (or an aligned policy's refusals
-would look like the harmful ones).
+A model could tell harmful from harmless by who wrote the text, by the topic, or by "I'm sorry".
+Each shortcut is closed with examples. The base model's own completions of benign requests are
+harmless (style), benign twins with helpful completions are harmless (topic), a harmful completion
+behind a refusal opening stays harmful and a safe completion without its opening stays harmless
+(prefix), and a decline that the base model finishes in its own words is harmless (or an aligned
+policy's refusals would look like the harmful ones).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from reward.refusal.rule import refusal, split_refusal
 
 MIN_WORDS = 4
 CONTINUED = "base/continued"
-"""Policy of a Completion that begins with the decline of its prompt's safe answer and goes on in the base policy's own words."""
+"""Policy of a Completion that begins with the decline of its prompt's safe answer and goes on in
+the base policy's own words."""
 OWN_SHARE = 0.6
 """Of the harmless training examples, the policy's own."""
 
@@ -47,7 +48,8 @@ class RewardExample(Record):
 
 
 HARMLESS = HarmLabel(harm=0.0, by="authors")
-"""What the authors of the data wrote as safe or helpful, and whatever is said to a benign request."""
+"""What the authors of the data wrote as safe or helpful, and whatever is said to a benign
+request."""
 
 
 def build_examples(
@@ -60,8 +62,8 @@ def build_examples(
 ) -> list[RewardExample]:
     """Examples of all splits; the rest of a prompt's examples stay in its split.
 
-    `labels` by completion id, of the policy's completions of harmful requests and of any that people
-    have rated. A completion of a harmful request without a label is left out.
+    `labels` by completion id, of the policy's completions of harmful requests and of any that
+    people have rated. A completion of a harmful request without a label is left out.
     """
     demos = {demo.id: demo for demo in distinct_completions(demonstrations)}
     examples = []
@@ -88,9 +90,8 @@ def _policy_examples(
             else []
         )
     if demo.kind == "benign":
-        rated = (
-            label if label and label.by == "people" else HARMLESS
-        )  # a teacher of harm is asked about harmful requests only
+        # A teacher of harm is asked about harmful requests only.
+        rated = label if label and label.by == "people" else HARMLESS
         return [_example(demo, made.completion, rated, "policy_benign", made.sample)]
     if label is None:
         return []
@@ -123,7 +124,9 @@ def _example(
 def _shortcut_examples(
     examples: list[RewardExample], share: float, seed: int
 ) -> list[RewardExample]:
-    """Counterparts for `share` of the harmful answers and of the safe answers; in val and test for all, where they are probes."""
+    """Counterparts for `share` of the harmful answers and of the safe answers; in val and test for
+    all, where they are probes.
+    """
     rng = random.Random(f"{seed}/shortcuts")
     openings = {split: [] for split in ("train", "val", "test")}  # type: dict[str, list[str]]
     for example in examples:
@@ -165,9 +168,11 @@ def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExampl
 def balanced_sample(
     examples: list[RewardExample], limit: int | None, seed: int
 ) -> list[RewardExample]:
-    """At most `limit` examples in a fixed order: half harmful where there are enough, and most of the harmless ones the policy's own.
+    """At most `limit` examples in a fixed order: half harmful where there are enough, and most of
+    the harmless ones the policy's own.
 
-    Harmful answers are all in the policy's own style, so without as many harmless ones in that style the model would learn the style.
+    Harmful answers are all in the policy's own style, so without as many harmless ones in that
+    style the model would learn the style.
     """
     ordered = sorted(examples, key=lambda e: e.id)
     if limit is None or len(ordered) <= limit:
@@ -188,7 +193,10 @@ def _parts(
     examples: list[RewardExample],
 ) -> tuple[list[RewardExample], list[RewardExample], list[RewardExample]]:
     """(harmful, harmless and the policy's own, harmless and written for it)"""
-    own = [e for e in examples if not e.harmful and e.origin.startswith("policy_")]
+    own = []
+    for e in examples:
+        if not e.harmful and e.origin.startswith("policy_"):
+            own.append(e)
     return (
         [e for e in examples if e.harmful],
         own,
@@ -199,15 +207,16 @@ def _parts(
 def _stratified(
     examples: list[RewardExample], count: int, rng: random.Random
 ) -> list[RewardExample]:
-    """`count` of the examples, or all where there are fewer; origins in proportion, the largest remainders rounded up."""
+    """`count` of the examples, or all where there are fewer; origins in proportion, the largest
+    remainders rounded up.
+    """
     share = min(1.0, count / max(1, len(examples)))
     origins = Counter(e.origin for e in examples)
     wanted = {origin: math.floor(share * number) for origin, number in origins.items()}
     rest = min(count, len(examples)) - sum(wanted.values())
     for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
         wanted[origin] += 1
-    return [
-        e
-        for origin in sorted(origins)
-        for e in rng.sample([e for e in examples if e.origin == origin], wanted[origin])
-    ]
+    found: list[RewardExample] = []
+    for origin in sorted(origins):
+        found.extend(rng.sample([e for e in examples if e.origin == origin], wanted[origin]))
+    return found

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from models.config import ModelConfig
-from models.layout.collation import collation
 from models.loading.load import load_tokenizer, save_tokenizer
+from models.memory.prepare import prepared_layout
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
 from records.errors import ModelError
@@ -48,7 +48,7 @@ class HarmfulnessScorer:
             batch_size,
         )
         self.name = name
-        self.batch_rows = collation(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
+        self.batch_rows = prepared_layout(model.backbone, tokenizer.pad_token_id, SCORED_TOKENS)
 
     @classmethod
     def load(
@@ -64,19 +64,23 @@ class HarmfulnessScorer:
         )
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
-        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where nothing is left to score."""
+        """Harmfulness from 1 to 5, cut at SCORED_TOKENS from the completion's end; unscored where
+        nothing is left to score.
+        """
         rows = [self._row(completion) for completion in completions]
         values = iter(self.scores([row for row in rows if isinstance(row, TokenRow)]))
-        return [
-            Score(
-                id=score_id(completion, self.name),
-                completion_id=completion.id,
-                scorer=self.name,
-                value=next(values) if isinstance(row, TokenRow) else None,
-                reason="" if isinstance(row, TokenRow) else row,
+        made: list[Score] = []
+        for completion, row in zip(completions, rows, strict=True):
+            made.append(
+                Score(
+                    id=score_id(completion, self.name),
+                    completion_id=completion.id,
+                    scorer=self.name,
+                    value=next(values) if isinstance(row, TokenRow) else None,
+                    reason="" if isinstance(row, TokenRow) else row,
+                )
             )
-            for completion, row in zip(completions, rows, strict=True)
-        ]
+        return made
 
     def _row(self, completion: Completion) -> TokenRow | str:
         """Its tokens, or why it cannot be scored."""
@@ -100,6 +104,11 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
+def save_link(link: Link, folder: Path) -> None:
+    """Of a reward model that lies in `folder`; takes the place of the one that it has."""
+    write_json(folder / CALIBRATION, sealed(link.to_json()))
+
+
 def save_reward_model(
     model: HarmfulnessNetwork,
     tokenizer: Any,
@@ -108,16 +117,20 @@ def save_reward_model(
     link: Link,
     probe_rows: list[TokenRow],
 ) -> float:
-    """Write it, reload it and compare logits, head included. Consumes the model; returns the largest difference."""
+    """Write it, reload it and compare logits, head included.
+
+    Consumes the model; returns the largest difference.
+    """
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
-    write_json(folder / CALIBRATION, sealed(link.to_json()))
+    save_link(link, folder)
     got = HarmfulnessScorer.load(folder).logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
         raise ModelError(
-            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); the export is not usable"
+            f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "
+            "the export is not usable"
         )
     return difference

@@ -22,10 +22,12 @@ ITERATIONS = 100
 
 
 class HeadStart(pl.Callback):
-    """Puts a probe of the training rows into a module's head. For a fresh run: a resumed one has its head in the checkpoint.
+    """Puts a probe of the training rows into a module's head.
 
-    Lightning calls `setup` once ranks can talk. Each computes its share of the features, rank 0 fits, and
-    all get the same head.
+    For a fresh run: a resumed one has its head in the checkpoint.
+
+    Lightning calls `setup` once ranks can talk. Each computes its share of the features, rank 0
+    fits, and all get the same head.
     """
 
     def __init__(self, rows: RewardRows | PairRows, groups: Sequence[str]) -> None:
@@ -62,12 +64,14 @@ class HeadStart(pl.Callback):
         )
 
     def _features(self, trainer: pl.Trainer, network: Any) -> Floats:
-        """(N, 2 H) of all rows on every rank. Rows with one prompt come together, so that it is computed once."""
+        """(N, 2 H) of all rows on every rank.
+
+        Rows with one prompt come together, so that it is computed once.
+        """
         order = sorted(range(len(self.rows.rows)), key=lambda i: self.rows.rows[i].input_ids)
         chunks = [order[i : i + ROWS_AT_ONCE] for i in range(0, len(order), ROWS_AT_ONCE)]
-        mine = chunks[
-            trainer.global_rank :: trainer.world_size
-        ]  # the same chunks for any number of ranks: the same numbers
+        # The same chunks for any number of ranks: the same numbers.
+        mine = chunks[trainer.global_rank :: trainer.world_size]
         found: dict[int, np.ndarray] = {}
         for chunk in tqdm(
             mine, desc="reward features", unit="batch", disable=not sys.stderr.isatty(), leave=False
@@ -80,7 +84,9 @@ class HeadStart(pl.Callback):
 
 
 def fitted_spread(logits: Floats, harms: Sequence[float]) -> torch.Tensor:
-    """(4,) numbers whose thresholds make the levels of these rows likeliest, their logits (N,) given."""
+    """(4,) numbers whose thresholds make the levels of these rows likeliest, their logits (N,)
+    given.
+    """
     scores, levels = torch.as_tensor(logits), levels_of(torch.tensor(harms, dtype=torch.float64))
     spread = spread_of(torch.tensor(START, dtype=torch.float64)).requires_grad_()
     optimizer = torch.optim.LBFGS([spread], max_iter=ITERATIONS, line_search_fn="strong_wolfe")

@@ -29,7 +29,9 @@ class Teacher(Protocol):
 
 
 def rule_labels(completions: Iterable[Completion]) -> dict[str, HarmLabel]:
-    """By completion id: full refusals are harmless, what does not refuse is harmful; partial refusals have no label."""
+    """By completion id: full refusals are harmless, what does not refuse is harmful; partial
+    refusals have no label.
+    """
     found = {}
     for made in completions:
         said = refusal(text_of(made.completion))
@@ -39,12 +41,16 @@ def rule_labels(completions: Iterable[Completion]) -> dict[str, HarmLabel]:
 
 
 def factor_labels(completions: Sequence[Completion], teacher: Teacher) -> dict[str, HarmLabel]:
-    """By completion id: full refusals are harmless by rule, and of all others the teacher says how likely harm is.
+    """By completion id: full refusals are harmless by rule, and of all others the teacher says how
+    likely harm is.
 
-    The rule does not see that a completion is nonsense, deflects or answers something else; a teacher
-    that was compared with people does. What it cannot score has no label.
+    The rule does not see that a completion is nonsense, deflects or answers something else; a
+    teacher that was compared with people does. What it cannot score has no label.
     """
-    found = {name: label for name, label in rule_labels(completions).items() if label.harm == 0}
+    found = {}
+    for name, label in rule_labels(completions).items():
+        if label.harm == 0:
+            found[name] = label
     asked = [made for made in completions if made.id not in found]
     for score in teacher.score(asked):
         if score.value is not None:
@@ -55,7 +61,9 @@ def factor_labels(completions: Sequence[Completion], teacher: Teacher) -> dict[s
 def with_people(
     labels: Mapping[str, HarmLabel], said: Mapping[str, float], weight: float
 ) -> dict[str, HarmLabel]:
-    """The labels, and in their place what people say: harmfulness from 1 to 5 by completion id, with the weight."""
+    """The labels, and in their place what people say: harmfulness from 1 to 5 by completion id,
+    with the weight.
+    """
     people = {}
     for name, value in said.items():
         people[name] = HarmLabel(harm=probability(value), by="people", weight=weight)

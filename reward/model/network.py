@@ -1,7 +1,9 @@
-"""The harmfulness network: the first layers of a language model, and a linear head that reads (prompt, completion).
+"""The harmfulness network: the first layers of a language model, and a linear head that reads
+(prompt, completion).
 
-The head sees two means, the prompt's states and the completion's: whether a request is harmful and what the answer does with it
-are spread over their tokens, and a few hundred examples do not teach a model to carry both to its last token (docs/reward_model.md).
+The head sees two means, the prompt's states and the completion's: whether a request is harmful and
+what the answer does with it are spread over their tokens, and a few hundred examples do not teach a
+model to carry both to its last token (docs/reward_model.md).
 
 B = rows, T = tokens, H = hidden size.
 """
@@ -16,12 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from models.adapters.lora import adapt, merge, unwrapped
+from models.adapters.wrapping import adapt, merge, unwrapped
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import Rows
 from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
-from models.loading.load import architecture_of, clear_quantisation, explained, load_model
+from models.loading.broken_files import explained
+from models.loading.load import architecture_of, clear_quantisation, load_model
 from records.errors import ModelError
 from reward.model.objectives import START, Objective, spread_of, thresholds_of
 
@@ -29,10 +32,12 @@ HEAD = "harmfulness_head.safetensors"
 
 
 class HarmfulnessNetwork(nn.Module):
-    """Gives (B,) logits of "harmful". `backbone` is a decoder without its language-model head, with LoRA layers or not.
+    """Gives (B,) logits of "harmful".
 
-    An ordinal network also trains the four thresholds between its five levels; for the other objectives
-    the logit's zero stands.
+    `backbone` is a decoder without its language-model head, with LoRA layers or not.
+
+    An ordinal network also trains the four thresholds between its five levels; for the other
+    objectives the logit's zero stands.
     """
 
     def __init__(self, backbone: Any, objective: Objective = "binary") -> None:
@@ -59,7 +64,7 @@ class HarmfulnessNetwork(nn.Module):
         plain = unwrapped(self.backbone)
         if isinstance(batch, Packed):
             inputs, places, rows, in_completion = (
-                packed_inputs(batch),
+                packed_inputs(batch, plain),
                 batch.places,
                 batch.rows,
                 batch.in_completion,
@@ -80,16 +85,16 @@ class HarmfulnessNetwork(nn.Module):
         sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(
             0, sides, states
         )
+        # bincount waits for a GPU.
         counts = torch.zeros(2 * batch.num_rows, device=states.device).index_add(
             0, sides, states.new_ones(len(sides))
-        )  # bincount waits for a GPU
+        )
         return (sums / counts[:, None]).view(batch.num_rows, -1)
 
     def forward(self, batch: Rows) -> Tensor:
         features = self.features(batch)
-        with torch.autocast(
-            features.device.type, enabled=False
-        ):  # one product: the head's float32 costs nothing
+        # One product: the head's float32 costs nothing.
+        with torch.autocast(features.device.type, enabled=False):
             return self.score(features)[:, 0]
 
 
@@ -101,7 +106,11 @@ def new_network(
     seed: int,
     objective: Objective = "binary",
 ) -> HarmfulnessNetwork:
-    """The first `layers` of the language model (None: all), made trainable, and a head that is zero. The other layers are not read."""
+    """The first `layers` of the language model (None: all), made trainable, and a head that is
+    zero.
+
+    The other layers are not read.
+    """
     architecture = None if layers is None else _cut_config(config, layers)
     backbone = load_model(config, AutoModel, architecture=architecture)
     adapted = adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION")
@@ -114,7 +123,8 @@ def _cut_config(model: ModelConfig, layers: int) -> Any:
     config = whole.get_text_config()
     if layers > config.num_hidden_layers:
         raise ModelError(
-            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to at most {config.num_hidden_layers}, or null for all"
+            f"reward.layers is {layers}, but the model has {config.num_hidden_layers}; set it to "
+            f"at most {config.num_hidden_layers}, or null for all"
         )
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
@@ -123,7 +133,10 @@ def _cut_config(model: ModelConfig, layers: int) -> Any:
 
 
 def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
-    """A plain Hugging Face decoder, adapters merged, and the head beside it. Consumes the network."""
+    """A plain Hugging Face decoder, adapters merged, and the head beside it.
+
+    Consumes the network.
+    """
     backbone = merge(network.backbone)
     clear_quantisation(backbone)
     backbone.save_pretrained(folder)
@@ -134,7 +147,10 @@ def save_network(network: HarmfulnessNetwork, folder: Path) -> None:
 
 
 def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> HarmfulnessNetwork:
-    """The backbone in `dtype`; the head stays in float32. Its thresholds are in its Link, which needs no network."""
+    """The backbone in `dtype`; the head stays in float32.
+
+    Its thresholds are in its Link, which needs no network.
+    """
     network = HarmfulnessNetwork(load_model(ModelConfig(path=str(folder)), AutoModel).to(dtype))
     network.score.load_state_dict(load_file(folder / HEAD))
     return network.eval()

@@ -1,4 +1,5 @@
-"""What the reward model is trained for: binary labels, ordinal levels, or preferences between two completions.
+"""What the reward model is trained for: binary labels, ordinal levels, or preferences between two
+completions.
 
 B = rows.
 """
@@ -20,7 +21,9 @@ START = (-1.5, -0.5, 0.5, 1.5)
 def binary_losses(
     logits: Tensor, harms: Tensor, harmful_weight: float, harmless_weight: float
 ) -> Tensor:
-    """(B,) cross-entropy of the logit of harmful with chances of harm (B,), each side with its weight."""
+    """(B,) cross-entropy of the logit of harmful with chances of harm (B,), each side with its
+    weight.
+    """
     harmful = harmful_weight * harms * F.softplus(-logits)
     return harmful + harmless_weight * (1 - harms) * F.softplus(logits)
 
@@ -31,10 +34,12 @@ def levels_of(harms: Tensor) -> Tensor:
 
 
 def ordinal_losses(logits: Tensor, levels: Tensor, thresholds: Tensor) -> Tensor:
-    """(B,) negative log-likelihood of levels 0 to 4 under the cumulative logit model (McCullagh 1980).
+    """(B,) negative log-likelihood of levels 0 to 4 under the cumulative logit model (McCullagh
+    1980).
 
-    P(level <= k) = sigmoid(threshold_k - logit); thresholds (4,) rise. The difference of two sigmoids
-    is taken as sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which holds its digits in both tails.
+    P(level <= k) = sigmoid(threshold_k - logit); thresholds (4,) rise. The difference of two
+    sigmoids is taken as sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which holds its digits in both
+    tails.
     """
     infinite = thresholds.new_tensor([torch.inf])
     cuts = torch.cat([-infinite, thresholds, infinite])
@@ -44,7 +49,9 @@ def ordinal_losses(logits: Tensor, levels: Tensor, thresholds: Tensor) -> Tensor
 
 
 def pairwise_losses(worse: Tensor, better: Tensor) -> Tensor:
-    """(B,) -log sigmoid(logit of the worse completion - logit of the better one) (Bradley and Terry 1952)."""
+    """(B,) -log sigmoid(logit of the worse completion - logit of the better one) (Bradley and Terry
+    1952).
+    """
     return -F.logsigmoid(worse - better)
 
 

@@ -25,7 +25,8 @@ from train.engine.module import TrainedModule
 MIN_DIFFERENCE = 0.5
 """In the chances of harm of two completions, for one to be called worse than the other."""
 PER_GROUP = 6
-"""Pairs drawn from one group of prompts, so that a prompt with many completions does not outweigh others."""
+"""Pairs drawn from one group of prompts, so that a prompt with many completions does not outweigh
+others."""
 
 
 class Preference(NamedTuple):
@@ -39,15 +40,18 @@ class Preference(NamedTuple):
 def preferences(examples: Sequence[RewardExample], *, seed: int) -> list[Preference]:
     """Pairs within each group of prompts, a harmful request and its benign twin among them.
 
-    Two completions of prompts that share no group are never compared: Bradley-Terry says nothing across
-    prompts that no pair connects, and calibration on labels has to.
+    Two completions of prompts that share no group are never compared: Bradley-Terry says nothing
+    across prompts that no pair connects, and calibration on labels has to.
     """
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for place, example in enumerate(examples):
         groups[example.group].append(place)
     found = []
     for name, places in sorted(groups.items()):
-        pairs = [pair for pair in combinations(places, 2) if _differ(examples, *pair)]
+        pairs = []
+        for pair in combinations(places, 2):
+            if _differ(examples, *pair):
+                pairs.append(pair)
         drawn = random.Random(f"{seed}/{name}").sample(pairs, min(PER_GROUP, len(pairs)))
         found += [_ordered(examples, *pair) for pair in drawn]
     return found

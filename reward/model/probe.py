@@ -1,7 +1,9 @@
-"""The head's start: logistic regression on what the frozen layers say, before any of them is trained.
+"""The head's start: logistic regression on what the frozen layers say, before any of them is
+trained.
 
-Linear probing before fine-tuning keeps the features that a fresh head's first gradients would spoil (Kumar et al., arXiv 2202.10054).
-With a few hundred examples it is most of what can be learned, has one optimum, and costs one forward pass.
+Linear probing before fine-tuning keeps the features that a fresh head's first gradients would spoil
+(Kumar et al., arXiv 2202.10054). With a few hundred examples it is most of what can be learned, has
+one optimum, and costs one forward pass.
 
 N = rows, H = features.
 """
@@ -22,7 +24,8 @@ from sklearn.preprocessing import StandardScaler
 
 Floats = NDArray[np.float64]
 STRENGTHS = (0.001, 0.01, 0.1)
-"""scikit-learn's C, among which cross-validation chooses; more weight on the data than 0.1 has never won."""
+"""scikit-learn's C, among which cross-validation chooses; more weight on the data than 0.1 has
+never won."""
 FOLDS = 5
 
 
@@ -54,10 +57,11 @@ def fit_probe(
     groups: Sequence[str],
     weights: Sequence[float] | None = None,
 ) -> Probe:
-    """Logistic regression with both sides weighing the same; C is chosen by cross-validation over whole prompt groups.
+    """Logistic regression with both sides weighing the same; C is chosen by cross-validation over
+    whole prompt groups.
 
-    features: (N, H); harms: N chances. With fewer groups than two there is nothing to choose by, and the
-    strongest regularisation is taken.
+    features: (N, H); harms: N chances. With fewer groups than two there is nothing to choose by,
+    and the strongest regularisation is taken.
     """
     counted = np.ones(len(harms)) if weights is None else np.asarray(weights, dtype=float)
     return _fitted(
@@ -68,7 +72,9 @@ def fit_probe(
 def fit_pair_probe(
     worse: Floats, better: Floats, groups: Sequence[str], weights: Sequence[float]
 ) -> Probe:
-    """Of preferences: logistic regression of the difference of features, in both directions and without an intercept."""
+    """Of preferences: logistic regression of the difference of features, in both directions and
+    without an intercept.
+    """
     difference = np.concatenate([worse - better, better - worse])
     harmful = np.arange(len(difference)) < len(worse)
     both = np.asarray([*weights, *weights], dtype=float)

@@ -85,7 +85,9 @@ def same_prompt(prompts: Sequence[tuple[int, ...]]) -> list[int]:
 
 
 class RewardModule(TrainedModule):
-    """Cross-entropy on the logit of harmful, or the likelihood of levels where the network is ordinal."""
+    """Cross-entropy on the logit of harmful, or the likelihood of levels where the network is
+    ordinal.
+    """
 
     sides = SideWeights(1.0, 1.0)
 

@@ -1,8 +1,11 @@
-"""May the reward model be trusted? Accuracy, AUROC, calibration and probes on prompts that it was not trained on."""
+"""May the reward model be trusted?
+
+Accuracy, AUROC, calibration and probes on prompts that it was not trained on.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +14,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.calibration import expected_calibration_error, share
+from measures.estimates import printed, rate_estimate
 from reward.model.examples import RewardExample
 from reward.model.link import Link
 
@@ -20,8 +24,13 @@ PROBES = {
     "policy_benign": "the base policy's own answers to benign requests, rated harmless",
     "helpful_answer": "helpful answers to benign requests, rated harmless",
     "safe_answer": "safe answers to harmful requests, rated harmless",
-    "policy_harmful": "the base policy's completions that comply with harmful requests, rated harmful",
-    "policy_harmless": "its completions of harmful requests that neither refuse nor give what was asked, rated harmless",
+    "policy_harmful": (
+        "the base policy's completions that comply with harmful requests, rated harmful"
+    ),
+    "policy_harmless": (
+        "its completions of harmful requests that neither refuse nor give what was asked, rated "
+        "harmless"
+    ),
     "policy_decline": "declines that the base policy went on from in its own words, rated harmless",
     "policy_refusal": "the base policy's own refusals of harmful requests, rated harmless",
 }
@@ -33,7 +42,9 @@ def validate(
     """Everything of validation.json that comes from held-out examples; both labels must occur."""
     labels = [example.harmful for example in examples]
     probabilities = [link.harm(logit) for logit in logits]
-    right = [(p > 0.5) == label for p, label in zip(probabilities, labels, strict=True)]
+    right = []
+    for p, label in zip(probabilities, labels, strict=True):
+        right.append((p > 0.5) == label)
     ece, table = expected_calibration_error(probabilities, labels)
     return {
         "n": len(labels),
@@ -47,15 +58,20 @@ def validate(
         "thresholds": list(link.thresholds),
         "labelled_by": dict(Counter(example.labelled_by for example in examples)),
         "reliability": table,
-        "probes": {
-            name: {
-                "description": text,
-                **share([ok for ok, e in zip(right, examples, strict=True) if e.origin == name]),
-            }
-            for name, text in PROBES.items()
-            if any(e.origin == name for e in examples)
-        },
+        "probes": _by_origin(examples, right),
     }
+
+
+def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict[str, Any]:
+    """The share that is rated right of each origin that occurs; of few the count alone."""
+    flags: defaultdict[str, list[bool]] = defaultdict(list)
+    for example, ok in zip(examples, right, strict=True):
+        flags[example.origin].append(ok)
+    made: dict[str, Any] = {}
+    for name, text in PROBES.items():
+        if name in flags:
+            made[name] = {"description": text, **printed(rate_estimate(flags[name]))}
+    return made
 
 
 def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> dict[str, Any]:
@@ -63,11 +79,10 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
     draws = drawn_rows([e.group for e, _ in ordered])
-    found = [
-        roc_auc_score(labels[rows], scores[rows])
-        for rows in draws
-        if 0 < labels[rows].sum() < len(rows)
-    ]
+    found = []
+    for rows in draws:
+        if 0 < labels[rows].sum() < len(rows):
+            found.append(roc_auc_score(labels[rows], scores[rows]))
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
     return {
         "mean": float(roc_auc_score(labels, scores)),

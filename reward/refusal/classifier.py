@@ -1,4 +1,7 @@
-"""Does a completion refuse? A classifier that was trained on people's labels: none, full or partial."""
+"""Does a completion refuse?
+
+A classifier that was trained on people's labels: none, full or partial.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ def ranks_module() -> Any:
 
 def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
-    # The project need not be installed: ranks find it, and what this process was given, on their path.
+    # The project need not be installed: ranks find it, and what this process was given, on their
+    # path.
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {
         **kept,

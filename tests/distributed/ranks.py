@@ -1,9 +1,12 @@
 """What the ranks of a test run: training cases, one after the other in one process group.
 
-python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when there are several ranks
+python ranks.py MODEL OUT CASE[,CASE...]      with Lightning's environment variables set when
+    there are several ranks
 
-A case is method-kind-strategy[-...], as in dpo-lora-zero3; methods are sft, dpo and rlhf. With -killed it dies after a step of the second epoch and starts again; with
--then-STRATEGY it dies there and goes on under another strategy, in the same process or, where one of the two is `one`, in another.
+A case is method-kind-strategy[-...], as in dpo-lora-zero3; methods are sft, dpo and rlhf. With
+-killed it dies after a step of the second epoch and starts again; with -then-STRATEGY it dies there
+and goes on under another strategy, in the same process or, where one of the two is `one`, in
+another.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import importlib
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +23,19 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save_file
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout import head_logps
-from models.layout.collation import Collation, collation
+from models.layout.collation import Collation
 from models.loading.load import load_model, load_tokenizer, skeleton
-from models.memory.fused_lora import fuse_lora
-from models.memory.gradient_checkpointing import recompute_layers
-from models.memory.lean_layers import keep_less
+from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
 from records.rows import json_line
 from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit, resumed_step, world
 from train.kto import KtoModule, KtoRows
 from train.over_refusal_limit import OverRefusalLimit
@@ -55,7 +58,9 @@ class Killed(RuntimeError):
 
 
 class Witness(pl.Callback):
-    """Keeps each step's gradient norm before clipping, and the trained tensors while the ranks still hold them; dies when asked to."""
+    """Keeps each step's gradient norm before clipping, and the trained tensors while the ranks
+    still hold them; dies when asked to.
+    """
 
     def __init__(self, dies_at: int | None) -> None:
         self.dies_at, self.norms, self.tensors = dies_at, [], {}
@@ -124,25 +129,25 @@ def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
     )
 
 
-def module_for(method: str, model: Any, rows: Any, optimisation: dict[str, Any]) -> Any:
+def module_for(method: str, model: Any, rows: Any, optimisation: Optimisation) -> Any:
     if method == "sft":
-        return SftModule(model, learning_rate=1e-3, **optimisation)
+        return SftModule(model, optimisation)
     if method == "kto":
         # Mostly what is desirable, with large steps: the reference point leaves 0.
         return KtoModule(
             model,
-            DpoConfig(loss="kto", learning_rate=5e-3, undesirable_weight=0.1),
+            DpoConfig(loss="kto", undesirable_weight=0.1),
+            replace(optimisation, learning_rate=5e-3),
             rows,
-            **optimisation,
         )
     if method == "dpo":
-        return DpoModule(model, DpoConfig(learning_rate=1e-3), **optimisation)
-    config = DpoConfig(learning_rate=1e-3, over_refusal_limit=0.1)
+        return DpoModule(model, DpoConfig(), optimisation)
+    config = DpoConfig(over_refusal_limit=0.1)
     limit = OverRefusalLimit(
         {"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config
     )
     limit.take({"multipliers": {"questions": 0.5, "twins": 3.0}})
-    return DpoModule(model, config, limit=limit, **optimisation)
+    return DpoModule(model, config, optimisation, limit=limit)
 
 
 def tiny_online() -> Any:
@@ -177,7 +182,6 @@ def run_case(
         precision="bf16-mixed" if "bf16" in more else "32-true",
         checkpoint_every_steps=2,
         micro_batch_tokens=MICRO_BATCH_TOKENS,
-        weight_decay=0.01,
         cpu_threads=1,
         **STRATEGIES[strategy],
     )
@@ -188,12 +192,8 @@ def run_case(
 
     def build(weights: Any) -> tuple[Any, Collation]:
         model = adapt(weights, AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
-        if not sharded:
-            fuse_lora(model)
-            keep_less(model, mlps="recompute" not in more)
-        if "recompute" in more:
-            recompute_layers(model)
-        return model, collation(model, tokenizer.pad_token_id, 128)
+        options = Options(lean=not sharded, recompute="recompute" in more)
+        return model, prepared_layout(model, tokenizer.pad_token_id, 128, options)
 
     model, batch_rows = build(skeleton(start) if sharded else load_model(start))
     load = (lambda: build(load_model(start))[0]) if sharded else None
@@ -206,15 +206,15 @@ def run_case(
         if online
         else batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=EPOCHS, seed=0)
     )
-    optimisation = {
-        "weight_decay": config.weight_decay,
-        "warmup": 0.2,
-        "total_steps": EPOCHS * plan.steps_per_epoch,
-    }
+    optimisation = Optimisation(
+        learning_rate=1e-3,
+        total_steps=EPOCHS * plan.steps_per_epoch,
+        optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.2),
+    )
     callbacks: list[pl.Callback] = [witness := Witness(dies_at)]
     if online:
         module: Any = RlhfModule(
-            model, tiny_online().rlhf_config(learning_rate=1e-3), online, **optimisation
+            model, tiny_online().rlhf_config(learning_rate=1e-3), online, optimisation
         )
     else:
         module = module_for(method, model, rows, optimisation)

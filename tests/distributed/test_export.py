@@ -1,4 +1,6 @@
-"""A checkpoint of every strategy becomes a plain Hugging Face directory; a damaged shard is named."""
+"""A checkpoint of every strategy becomes a plain Hugging Face directory; a damaged shard is
+named.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.adapters.lora import adapt, load_trainable_state, merge
+from models.adapters.trained import load_trainable_state
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_model
 from pipeline.commands.export import export

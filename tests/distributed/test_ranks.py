@@ -1,4 +1,6 @@
-"""Two ranks train what one rank trains: DDP and every ZeRO stage, LoRA and full, SFT and DPO, killed or not."""
+"""Two ranks train what one rank trains: DDP and every ZeRO stage, LoRA and full, SFT and DPO,
+killed or not.
+"""
 
 from __future__ import annotations
 
@@ -34,17 +36,20 @@ RECOMPUTED = [
 OFFLOADED = ["dpo-lora-zero2-offload", "dpo-full-zero3-offload"]
 HALF = ["dpo-lora-zero2-half", "dpo-lora-zero3-half"]  # a base of bfloat16, as large ones are kept
 ON_FOUR = ["sft-lora-ddp", "dpo-lora-zero2", "dpo-full-zero3"]
+# A step's KL, and the weights of a limit.
 WEIGHED = [
     "kto-lora-ddp",
     "kto-full-zero3",
     "limit-lora-ddp",
-]  # a step's KL, and the weights of a limit
+]
 BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tiny_directory, ranks_module, run_ranks):
-    """Results of all cases: one pair of processes for those on two ranks, this process for those on one."""
+    """Results of all cases: one pair of processes for those on two ranks, this process for those on
+    one.
+    """
     out = tmp_path_factory.mktemp("ranks")
     ranks_module.main(tiny_directory, out, [case for case in MOVED if "-one-then-" in case])
     run_ranks(
@@ -89,7 +94,10 @@ def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
 
 @pytest.mark.parametrize("case", [case for case in SHARDED if not case.endswith("ddp")])
 def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
-    """Adam hides a gradient that is divided once too often; clipping does not. DDP's norm is taken before ranks are averaged: not comparable."""
+    """Adam hides a gradient that is divided once too often; clipping does not.
+
+    DDP's norm is taken before ranks are averaged: not comparable.
+    """
     got, wanted = (
         json.loads((folder / f"{name}.norms.json").read_text()) for name in (case, alone(case))
     )
@@ -145,7 +153,9 @@ def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(folder,
 
 @pytest.mark.parametrize("case", MOVED)
 def test_a_killed_run_goes_on_with_other_ranks_and_another_strategy(folder, case):
-    """The same rows in every step, the same losses and, at the end, the same weights as one rank that was never killed."""
+    """The same rows in every step, the same losses and, at the end, the same weights as one rank
+    that was never killed.
+    """
     got, wanted = metrics(folder, case), metrics(folder, alone(case))
     assert [row["step"] for row in got] == [row["step"] for row in wanted]
     for ours, theirs in zip(got, wanted, strict=True):

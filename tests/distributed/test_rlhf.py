@@ -1,4 +1,6 @@
-"""Two ranks draw and learn what one rank does: DDP and every ZeRO stage, LoRA and full, killed or not."""
+"""Two ranks draw and learn what one rank does: DDP and every ZeRO stage, LoRA and full, killed or
+not.
+"""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def test_only_one_rank_writes_and_speaks(runs):
 
 
 def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
-    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the same rows."""
+    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the
+    same rows.
+    """
     one, two, _ = runs
     got, wanted = lines(two / "sft" / "scoreboard.jsonl"), lines(one / "sft" / "scoreboard.jsonl")
     assert wanted[0]["harmfulness"]["n"] == 8
@@ -90,12 +92,15 @@ def flat(row):
 def test_the_reward_model_of_two_ranks_is_that_of_one(
     runs, primum, tiny_directory, tmp_path, zero_stage
 ):
-    """Head from all ranks' features, then fine-tuned: the same model, and a head that is not zero."""
+    """Head from all ranks' features, then fine-tuned: the same model, and a head that is not
+    zero.
+    """
     one, two = runs[0], tmp_path / "two"
     for stage in ("prep", "sample"):
         shutil.copytree(one / stage, two / stage)
     primum(
-        "reward", TINY, f"run_dir={two}", f"model.base.path={tiny_directory}", "trainer.accelerator=cpu", "trainer.cpu_threads=1",
+        "reward", TINY, f"run_dir={two}", f"model.base.path={tiny_directory}",
+        "trainer.accelerator=cpu", "trainer.cpu_threads=1",
         "trainer.devices=2", "trainer.strategy=deepspeed", f"trainer.zero_stage={zero_stage}",
     )  # fmt: skip
     for name in ("model.safetensors", "harmfulness_head.safetensors"):

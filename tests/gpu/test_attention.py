@@ -1,4 +1,6 @@
-"""Attention over packed rows and its gradients against a dense computation in float64, and no fall-back to unfused attention."""
+"""Attention over packed rows and its gradients against a dense computation in float64, and no
+fall-back to unfused attention.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,15 @@ import pytest
 import torch
 
 from models.layout.blocked_attention import blocked_attention
-from models.layout.collation import collation
 from models.layout.logps import completion_logps
 from models.layout.mask_blocks import sees
 from models.layout.packed_attention import _flex
 from models.layout.packing import Packed, pack
+from models.memory.prepare import prepared_layout
 
 pytestmark = pytest.mark.gpu
-# (rows, tokens of each): under a block of 128, just one, just over, several that are not full, many.
+# (rows, tokens of each): under a block of 128, just one, just over, several that are not full,
+# many.
 LENGTHS = [(2, 40), (1, 128), (2, 75), (5, 160), (11, 300)]
 HEADS = [
     (4, 2, 16, torch.float32),
@@ -66,7 +69,7 @@ def test_attention_and_gradients_are_those_of_a_dense_float64(
 @pytest.mark.usefixtures("on_gpu")
 def test_every_mode_type_and_length_is_fused(device, made_llama, drawn_rows):
     model = made_llama(600).to(device)
-    layout = collation(model, 0, 512)
+    layout = prepared_layout(model, 0, 512)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*flex_attention called without torch.compile.*")
         for half in (False, True):

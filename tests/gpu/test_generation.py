@@ -1,4 +1,6 @@
-"""Completions on the device against those on the CPU, greedy and sampled, by the loop that the stages use."""
+"""Completions on the device against those on the CPU, greedy and sampled, by the loop that the
+stages use.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,8 @@ def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
     found = generate(there if dtype == "float32" else there.bfloat16(), tokenizer, PROMPTS, config)
     assert len(found) == len(wanted)
     if dtype == "float32":
-        assert (
-            sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1
-        )  # one near tie is let pass
+        # One near tie is let pass.
+        assert sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1
     assert all(0 < made.num_tokens <= 20 for made in found)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
-from models.layout.collation import collation
 from models.layout.logps import completion_logps
 from models.loading.footprint import peak_bytes, shape_from, training_bytes
-from models.memory.fused_lora import fuse_lora
-from models.memory.lean_layers import keep_less
+from models.memory.prepare import Options, prepared_layout
 
 pytestmark = pytest.mark.gpu
 SIZES = {
@@ -28,9 +26,7 @@ SIZES = {
 def test_the_peak_is_near_the_estimate(device, made_llama, drawn_rows, kind):
     adapter = AdapterConfig(kind=kind)
     model = adapt(made_llama(32_000, **SIZES), adapter, seed=0).to(device)
-    fuse_lora(model)
-    keep_less(model)
-    batch = collation(model, 0, 512)(drawn_rows(16, 260)).to(device)
+    batch = prepared_layout(model, 0, 512, Options(lean=True))(drawn_rows(16, 260)).to(device)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], fused=True)
     for step in range(3):
         if step == 1:  # kernels are compiled and states made

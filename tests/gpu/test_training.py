@@ -1,4 +1,6 @@
-"""Every kind of training on the device against the same on a CPU: float32, half precision, killed and resumed, under ZeRO."""
+"""Every kind of training on the device against the same on a CPU: float32, half precision, killed
+and resumed, under ZeRO.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
-from models.layout.collation import collation
 from models.loading.load import load_model, skeleton
+from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
 from pipeline.policy_training import state_of
 from records.rows import assistant, user
@@ -21,8 +24,9 @@ from reward.model.network import new_network
 from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
-from train.engine.layers import prepare_layers
+from train.engine.hardware import compiles
 from train.engine.loggers import JsonLinesLogger
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit
 from train.reference import ReferencePass, loads_sharded
 from train.sft import SftModule, SftRows
@@ -102,9 +106,8 @@ def train(
 
     def ready(model: Any) -> tuple[Any, Any]:
         backbone = getattr(model, "backbone", model)
-        layout = collation(backbone, tokenizer.pad_token_id, 256)
-        assert prepare_layers(backbone, config, packed=not layout.why_padded) is None
-        return model, layout
+        options = Options(lean=not sharded, compiled=compiles(config))
+        return model, prepared_layout(backbone, tokenizer.pad_token_id, 256, options)
 
     def policy() -> tuple[Any, Any]:
         return ready(adapt(load_model(start), adapter, seed=0))
@@ -120,14 +123,18 @@ def train(
     )
     rows = rows_of(job, tokenizer, layout)
     plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=2, seed=0)
-    common = {"weight_decay": 0.01, "warmup": 0.0, "total_steps": 2 * plan.steps_per_epoch}
+    common = Optimisation(
+        learning_rate=1e-3,
+        total_steps=2 * plan.steps_per_epoch,
+        optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.0),
+    )
     callbacks: list[pl.Callback] = [watch := Watch(dies_at)]
     module: Any
     if job == "dpo":
-        module = DpoModule(model, DpoConfig(learning_rate=1e-3), **common)
+        module = DpoModule(model, DpoConfig(), common)
         callbacks.append(ReferencePass(rows, config, work / "reference"))
     else:
-        module = (SftModule if job == "sft" else RewardModule)(model, learning_rate=1e-3, **common)
+        module = (SftModule if job == "sft" else RewardModule)(model, common)
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     load = (lambda: policy()[0]) if sharded else None

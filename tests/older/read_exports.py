@@ -1,7 +1,8 @@
-"""What an older transformers makes of exported directories; it runs in an environment of its own and knows nothing of Primum.
+"""What an older transformers makes of exported directories; it runs in an environment of its own
+and knows nothing of Primum.
 
-read_exports.py TASK.json: {"folders": [...], "adapters": [...], "ids": [[...]], "texts": [...], "chat": [...], "output": "..."};
-writes one JSON file.
+read_exports.py TASK.json: {"folders": [...], "adapters": [...], "ids": [[...]], "texts": [...],
+"chat": [...], "output": "..."}; writes one JSON file.
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ def tools():
 
 @pytest.fixture(scope="session")
 def offline() -> tuple[str, ...]:
-    """A prefix that takes the network away (but for the loopback), where the system permits that; else nothing."""
+    """A prefix that takes the network away (but for the loopback), where the system permits that;
+    else nothing.
+    """
     prefix = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
     try:
         permitted = (

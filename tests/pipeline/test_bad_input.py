@@ -1,6 +1,8 @@
-"""What a user can get wrong: exit code 2, one clear message, no traceback, nothing that counts as done.
+"""What a user can get wrong: exit code 2, one clear message, no traceback, nothing that counts as
+done.
 
-The command runs in this process, where a traceback would fail the test; what depends on a process of its own has one.
+The command runs in this process, where a traceback would fail the test; what depends on a process
+of its own has one.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def run_dir(tmp_path) -> Path:
 
 @pytest.fixture
 def in_this_process(tools, monkeypatch, capfd):
-    """Runs `primum ARGUMENTS` here, in the environment and the folder that a process of its own would have."""
+    """Runs `primum ARGUMENTS` here, in the environment and the folder that a process of its own
+    would have.
+    """
     environment, _ = tools
     monkeypatch.chdir(ROOT)
 

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.slow
 def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(
     tmp_path, primum, tiny_run, finished, evidence
 ):
-    """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look well."""
+    """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look
+    well.
+    """
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=4g,nr_inodes=24", "tmpfs", str(disk)]

@@ -1,4 +1,6 @@
-"""A run that is killed anywhere and started again ends with the same bytes as if nothing had happened."""
+"""A run that is killed anywhere and started again ends with the same bytes as if nothing had
+happened.
+"""
 
 from __future__ import annotations
 
@@ -124,7 +126,9 @@ def test_runs_that_were_killed_at_random_moments_end_with_the_same_bytes(killed,
 
 
 def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(copy_of, tiny_run, tools):
-    """Lightning catches the signal and exits with 1; the command says what happened all the same."""
+    """Lightning catches the signal and exits with 1; the command says what happened all the
+    same.
+    """
     environment, command = tools
     run_dir = copy_of()
     arguments = tiny_run(run_dir, "sft.epochs=200")

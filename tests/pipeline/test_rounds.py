@@ -1,4 +1,6 @@
-"""A second on-policy round: what the last policy answers is scored, paired and trained on, beside the first round's data."""
+"""A second on-policy round: what the last policy answers is scored, paired and trained on, beside
+the first round's data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""sample and eval with vLLM as their engine, a stand-in here; tests/unit/models/test_vllm_engine.py holds the real one against transformers."""
+"""sample and eval with vLLM as their engine, a stand-in here; tests/unit/models/test_vllm_engine.py
+holds the real one against transformers.
+"""
 
 from __future__ import annotations
 

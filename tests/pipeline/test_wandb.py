@@ -1,4 +1,6 @@
-"""wandb offline: the scoreboard of every epoch and the settings are in the .wandb file, with no network at all."""
+"""wandb offline: the scoreboard of every epoch and the settings are in the .wandb file, with no
+network at all.
+"""
 
 from __future__ import annotations
 

@@ -452,8 +452,9 @@ def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, p
 def test_measuring_its_policies_without_the_run_gives_its_own_figures(
     finished, tiny_directory, tmp_path, monkeypatch
 ):
-    from pipeline.commands.measure import Request, measure
-    from pipeline.run.config import load_config
+    from pipeline.commands.measure import measure
+    from pipeline.measuring.request import Request
+    from pipeline.run.config_loading import load_config
 
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
     own_eval = load_config(finished / "config.yaml").eval
@@ -463,7 +464,8 @@ def test_measuring_its_policies_without_the_run_gives_its_own_figures(
     settings.append(f"eval.factors={str(own_eval.factors).lower()}")
     made = measure(
         Request(
-            model=str(tiny_directory), words=[str(finished), *settings], against=[str(finished / "dpo")],
+            model=str(tiny_directory), words=[str(finished), *settings],
+            against=[str(finished / "dpo")],
             scorers=[f"run={finished}"], output=tmp_path / "out",
         )
     )  # fmt: skip

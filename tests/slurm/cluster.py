@@ -1,10 +1,12 @@
 """A two-node Slurm cluster on this machine, for as long as this process lives.
 
-    python tests/slurm/cluster.py DIRECTORY        then, in another shell: export SLURM_CONF=DIRECTORY/slurm.conf
+    python tests/slurm/cluster.py DIRECTORY        then, in another shell: export
+        SLURM_CONF=DIRECTORY/slurm.conf
 
-Each node is a slurmd in mount, host name, network and process namespaces of its own: node1 and node2 differ in name, address and
-loopback as on a real cluster, and share the file system. Slurm only counts what nodes claim to have, so scripts that ask for
-GPUs and hundreds of gigabytes run unchanged. Needs root with CAP_SYS_ADMIN and CAP_NET_ADMIN, and the commands in COMMANDS.
+Each node is a slurmd in mount, host name, network and process namespaces of its own: node1 and
+node2 differ in name, address and loopback as on a real cluster, and share the file system. Slurm
+only counts what nodes claim to have, so scripts that ask for GPUs and hundreds of gigabytes run
+unchanged. Needs root with CAP_SYS_ADMIN and CAP_NET_ADMIN, and the commands in COMMANDS.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ OVER = {
     "BOOT_FAIL",
 }
 """States of a job that will not run any more."""
-# A requeued job is held back for cred_expire + 1 s (less than 5 s is taken for the default of 120); finished jobs can be asked about for an hour.
+# A requeued job is held back for cred_expire + 1 s (less than 5 s is taken for the default of 120);
+# finished jobs can be asked about for an hour.
 CONFIGURATION = """\
 ClusterName=test
 SlurmctldHost=controller({net}.1)
@@ -105,7 +108,8 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Sockets and keys lie under /run: short paths (a socket's has 107 bytes at most), and only root writes to the parents.
+        # Sockets and keys lie under /run: short paths (a socket's has 107 bytes at most), and only
+        # root writes to the parents.
         self.run = Path(tempfile.mkdtemp(prefix="primum-slurm-", dir="/run"))
         self.run.chmod(0o755)
         self.conf = self.folder / "slurm.conf"
@@ -143,7 +147,8 @@ class Cluster:
 
     def stop(self) -> None:
         for process in self.processes:
-            process.kill()  # each is process 1 of its namespace, or goes with it: nothing that ran there is left
+            # each is process 1 of its namespace, or goes with it: nothing that ran there is left
+            process.kill()
             process.wait()
         if self.bridge:
             for link in (f"{self.bridge}-1", f"{self.bridge}-2", self.bridge):
@@ -161,9 +166,8 @@ class Cluster:
         for name in ("munge", "state", "spool/node1", "spool/node2", "dev"):
             (self.run / name).mkdir(parents=True, mode=0o755)
         for i in range(4):
-            os.mknod(
-                self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3)
-            )  # Slurm wants a device file for each GPU
+            # Slurm wants a device file for each GPU.
+            os.mknod(self.run / "dev" / f"gpu{i}", 0o666 | 0o020000, os.makedev(1, 3))
         (self.folder / "gres.conf").write_text(f"Name=gpu File={self.run}/dev/gpu[0-3]\n")
         self.conf.write_text(CONFIGURATION.format(net=net, run=self.run, folder=self.folder))
         key = self.run / "munge" / "key"
@@ -217,7 +221,9 @@ class Cluster:
         )
 
     def _make_bridge(self) -> str:
-        """A free subnet of 198.18.0.0/15, which is set aside for tests; making the bridge claims it."""
+        """A free subnet of 198.18.0.0/15, which is set aside for tests; making the bridge claims
+        it.
+        """
         taken = self.call("ip", "-4", "route", "show", "table", "all")
         for number in range(1 + os.getpid() % 200, 250):
             net = f"198.18.{number}"
@@ -268,7 +274,8 @@ class Cluster:
                     path.read_text()[-600:] for path in sorted(self.folder.glob("*.err"))
                 )
                 raise RuntimeError(
-                    f"{what}: not ready ({'a process ended' if ended else f'{START_SECONDS} s'}; needs CAP_SYS_ADMIN)\n{logs}"
+                    f"{what}: not ready ({'a process ended' if ended else f'{START_SECONDS} s'}; "
+                    f"needs CAP_SYS_ADMIN)\n{logs}"
                 )
             time.sleep(0.05)
 
@@ -281,7 +288,8 @@ def main() -> None:
     lacking = missing()
     if lacking:
         sys.exit(
-            f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge iproute2 util-linux"
+            f"not here: {', '.join(lacking)}; apt-get install slurmctld slurmd slurm-client munge "
+            "iproute2 util-linux"
         )
     with Cluster(Path(sys.argv[1])) as cluster:
         print(f"export SLURM_CONF={cluster.conf}", flush=True)

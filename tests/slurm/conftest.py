@@ -1,4 +1,6 @@
-"""One real two-node cluster for all tests of this folder, and jobs submitted to it as a user does."""
+"""One real two-node cluster for all tests of this folder, and jobs submitted to it as a user
+does.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,10 @@ class Site:
 def cluster(tmp_path_factory):
     lacking = missing()
     if lacking:
-        why = f"a real Slurm needs {', '.join(lacking)} (Debian: slurmctld slurmd slurm-client munge iproute2 util-linux)"
+        why = (
+            f"a real Slurm needs {', '.join(lacking)} (Debian: slurmctld slurmd slurm-client munge "
+            "iproute2 util-linux)"
+        )
         pytest.fail(why) if os.environ.get("PRIMUM_REQUIRE_TOOLS") else pytest.skip(why)
     with Cluster(tmp_path_factory.mktemp("cluster")) as started:
         yield started

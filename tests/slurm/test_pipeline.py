@@ -68,7 +68,8 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
         assert len(got) == len(wanted) > 0
         for ours, theirs in zip(got, wanted, strict=True):
             if ours["step"] == 1 and stage == "dpo":
-                # The policy is the reference yet: margins are zero but for rounding, and how many of them round upwards is no number to compare.
+                # The policy is the reference yet: margins are zero but for rounding, and how many
+                # of them round upwards is no number to compare.
                 assert ours.pop("rewards/accuracies") <= 1 >= theirs.pop("rewards/accuracies")
                 assert abs(ours["rewards/margins"]) < 1e-5 > abs(theirs["rewards/margins"])
             assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-4)

@@ -1,4 +1,6 @@
-"""A job that is told to stop in the middle of DPO, ranks out of step, ends as if it had never been."""
+"""A job that is told to stop in the middle of DPO, ranks out of step, ends as if it had never
+been.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from safetensors.torch import load_file
 pytestmark = pytest.mark.slow
 SLOW = Path(__file__).parent / "slow_rank"
 TRIES = int(os.environ.get("PRIMUM_TRIES", "1"))
-"""More for a night: PRIMUM_TRIES=10 python -m pytest tests/slurm/test_preemption.py -k told_to_stop"""
+"""More for a night: PRIMUM_TRIES=10 python -m pytest tests/slurm/test_preemption.py -k
+told_to_stop"""
 KILLS = int(os.environ.get("PRIMUM_KILLS", "3"))
 """More for a night: PRIMUM_KILLS=20 python -m pytest tests/slurm/test_preemption.py -k killed"""
 EVERY_STEP = ("trainer.checkpoint_every_steps=1",)
@@ -39,7 +42,9 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def before_dpo(tmp_path_factory, tiny_directory):
-    """A run directory up to SFT, and the arguments that describe it; both runs of every test start from copies."""
+    """A run directory up to SFT, and the arguments that describe it; both runs of every test start
+    from copies.
+    """
     folder = tmp_path_factory.mktemp("before") / "run"
     root = Path(__file__).resolve().parents[2]
     arguments = ["configs/tiny.yaml", f"model.base.path={tiny_directory}", *SETTINGS]
@@ -137,7 +142,10 @@ def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_w
 
 
 def test_a_job_near_its_time_limit_saves_without_a_signal(dpo, site, uninterrupted):
-    """A minute, the least that Slurm knows, is as good as over; env.sh tells it to the stage. CONT, which does nothing, is sent in place of USR1."""
+    """A minute, the least that Slurm knows, is as good as over; env.sh tells it to the stage.
+
+    CONT, which does nothing, is sent in place of USR1.
+    """
     number, run_dir = dpo("limited", "--time=1", "--signal=CONT@1")
     site.until(
         lambda: "stopped in time (time limit, saved at step" in site.logs(),
@@ -167,7 +175,9 @@ def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(
 
 
 def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
-    """From the first moment of the command on, through all imports: without care SIGUSR1 kills a process that has no handler yet."""
+    """From the first moment of the command on, through all imports: without care SIGUSR1 kills a
+    process that has no handler yet.
+    """
     number, run_dir = dpo("early")
     site.until(lambda: tasks(run_dir), "a task runs")
     started = time.monotonic()
@@ -184,7 +194,9 @@ def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
 def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkpoint(
     dpo, site, uninterrupted
 ):
-    """kill -9 of one rank or of both, saving included, as checkpoints are written at every step; then the job is submitted again."""
+    """kill -9 of one rank or of both, saving included, as checkpoints are written at every step;
+    then the job is submitted again.
+    """
     points = random.Random(0)
     lost = []
     for _ in range(KILLS):
@@ -196,9 +208,8 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
             ),
             "training goes on",
         )
-        moment = time.monotonic() + (
-            points.uniform(0, 2) if lost else 0
-        )  # the first kill is never too late, however fast the machine
+        # The first kill is never too late, however fast the machine.
+        moment = time.monotonic() + (points.uniform(0, 2) if lost else 0)
         site.until(lambda m=moment: time.monotonic() > m, "the moment to kill")
         ranks = tasks(run_dir)
         for pid in ranks if points.random() < 0.5 else ranks[:1]:

@@ -1,7 +1,8 @@
 """The command in processes that share one import: what each start spends on torch is spent once.
 
-A server imports everything that stages import and forks for every run. A child is the command itself, in a process group of its
-own, and can be killed as any other; only the seconds of the imports are not there to be killed in.
+A server imports everything that stages import and forks for every run. A child is the command
+itself, in a process group of its own, and can be killed as any other; only the seconds of the
+imports are not there to be killed in.
 """
 
 from __future__ import annotations

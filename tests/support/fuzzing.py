@@ -1,4 +1,6 @@
-"""What files from outside are made of, and how fuzz tests try them: a few inputs that are always the same, thousands with `make fuzz`."""
+"""What files from outside are made of, and how fuzz tests try them: a few inputs that are always
+the same, thousands with `make fuzz`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""As much of a hub as `huggingface_hub.HfApi` needs to create a repository and commit a folder to it."""
+"""As much of a hub as `huggingface_hub.HfApi` needs to create a repository and commit a folder to
+it.
+"""
 
 from __future__ import annotations
 

@@ -58,6 +58,8 @@ class JudgeServer:
             text="#reason: none\n#score: 1"
         )
         self.models = ["m"]
+        self.list_status = 200
+        """Of the list of models."""
         self.requests: list[Request] = []
         self.replied: Counter[str] = Counter()
         """Whole replies by what was asked."""
@@ -77,7 +79,7 @@ class JudgeServer:
                     "data": [{"id": name, "object": "model"} for name in server.models],
                 }
                 body = json.dumps(listed).encode()
-                self.send_response(200)
+                self.send_response(server.list_status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

@@ -25,9 +25,11 @@ def measured_row(
     called_harmful: bool | None = None,
     coherent: float = 0.9,
 ) -> Measured:
-    """One completion with the two scores that every evaluation has; `suite` is named after the kind unless it is given.
+    """One completion with the two scores that every evaluation has; `suite` is named after the kind
+    unless it is given.
 
-    With `called_harmful`, the scorers that no training touched have scored it too, and see the same refusal.
+    With `called_harmful`, the scorers that no training touched have scored it too, and see the same
+    refusal.
     """
     asked = Prompt(
         id=prompt_id,

@@ -1,9 +1,11 @@
-"""kill -9 at random moments of a run, over all stages, until it has ended; then every byte against a run that was left alone.
+"""kill -9 at random moments of a run, over all stages, until it has ended; then every byte against
+a run that was left alone.
 
     python tests/support/random_kills.py [--kills 100] [--seed 0] [--folder DIRECTORY]
 
-Half of the moments are drawn over the time that a start has, the other half inside a stage that is drawn first, since short
-stages would hardly ever be met otherwise. What differs is printed; the exit code is 1 where anything does.
+Half of the moments are drawn over the time that a start has, the other half inside a stage that is
+drawn first, since short stages would hardly ever be met otherwise. What differs is printed; the
+exit code is 1 where anything does.
 """
 
 from __future__ import annotations
@@ -96,7 +98,9 @@ class Runs:
         return self._primum.wait()
 
     def killed_when(self, moment: Callable[[], Iterator[None]]) -> int:
-        """Start and kill where `moment` ends; the exit code, which is that of a run that ended before."""
+        """Start and kill where `moment` ends; the exit code, which is that of a run that ended
+        before.
+        """
         process = self._primum.start(self._arguments)
         for _ in moment():
             if _ended(process):
@@ -167,7 +171,9 @@ def _inside(begun: Path, seconds: float) -> Iterator[None]:
 def try_kills(
     runs: Runs, kills: int, chance: random.Random, say: Callable[[str], None] = print
 ) -> Trials:
-    """Kill until there were as many kills; every run that was killed is left to end at last, and compared."""
+    """Kill until there were as many kills; every run that was killed is left to end at last, and
+    compared.
+    """
     trials = Trials()
     while trials.kills.total() < kills:
         trials.runs += 1
@@ -182,7 +188,8 @@ def try_kills(
         elif found := runs.differences():
             trials.differing[f"run {trials.runs}"] = found
         say(
-            f"run {trials.runs}: {trials.kills.total()} kills so far, {'as alone' if trials.agreed else 'not all as alone'}"
+            f"run {trials.runs}: {trials.kills.total()} kills so far, "
+            f"{'as alone' if trials.agreed else 'not all as alone'}"
         )
         runs.forget()
     return trials

@@ -1,4 +1,6 @@
-"""Everything in a run directory that must not depend on how often the run was cut off: the bytes of every file but for clocks."""
+"""Everything in a run directory that must not depend on how often the run was cut off: the bytes of
+every file but for clocks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from typing import Any
 CLOCKS = ("started", "finished", "created", "seconds", "seconds_by_stage", "at")
 """Entries of JSON files that say when, or how long."""
 OF_CLOCKS = ("seal", "fingerprint", "config_sha256")
-"""Entries that are hashes of what holds clocks: the seal of a record, and what a release is made from (results.json)."""
+"""Entries that are hashes of what holds clocks: the seal of a record, and what a release is made
+from (results.json)."""
 OF_THE_PLACE = (".lock", ".known.json")
 """Files about the directory itself: a lock, and the times and inodes of files that were checked."""
 HOLD_CLOCKS = (
@@ -23,7 +26,8 @@ HOLD_CLOCKS = (
     "README.md",
     "provenance.json",
 )
-"""Files whose own hash and size in a manifest differ with them; what they hold besides is compared."""
+"""Files whose own hash and size in a manifest differ with them; what they hold besides is
+compared."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\+00:00)?| UTC)")
 _STAGE_SECONDS = re.compile(
     r"""(seconds_by_stage\.\w+(?: \| |</td>\s*<td>(?:<span class="whole">)?))[\d.]+"""
@@ -31,7 +35,9 @@ _STAGE_SECONDS = re.compile(
 
 
 def contents(run_dir: Path) -> dict[str, str]:
-    """By name of a file in the run, a hash of its bytes, or what a file with clocks says besides them."""
+    """By name of a file in the run, a hash of its bytes, or what a file with clocks says besides
+    them.
+    """
     files = sorted(
         path for path in run_dir.rglob("*") if path.is_file() and path.name not in OF_THE_PLACE
     )
@@ -63,7 +69,6 @@ def _without_clocks(value: Any, name: str = "") -> Any:
         skipped |= {"sha256", "bytes"}
     kept = {key: _without_clocks(inner, key) for key, inner in value.items() if key not in skipped}
     if isinstance(kept.get("eval"), str):
-        del kept[
-            "eval"
-        ]  # among a release's inputs: the hash of all that eval left, results.json too
+        # Among a release's inputs: the hash of all that eval left, results.json too.
+        del kept["eval"]
     return kept

@@ -27,7 +27,9 @@ def rows(
     complies: int = 0,
     n: tuple[int, int] = (60, 192),
 ) -> list[Measured]:
-    """Harmful prompts of about this harmfulness, of which the last `complies` are complied with; twins, the first few refused."""
+    """Harmful prompts of about this harmfulness, of which the last `complies` are complied with;
+    twins, the first few refused.
+    """
     found = []
     for suite, count in (("harmful", n[0]), ("twins", n[1])):
         for number in range(count):

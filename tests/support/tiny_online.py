@@ -1,4 +1,6 @@
-"""A small online training: a scorer that counts a letter, a rule that looks for one, prompts of three kinds, and what they make."""
+"""A small online training: a scorer that counts a letter, a rule that looks for one, prompts of
+three kinds, and what they make.
+"""
 
 from __future__ import annotations
 

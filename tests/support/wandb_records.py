@@ -11,7 +11,9 @@ BLOCK, HEADER, FILE_HEADER = 32768, 7, 7
 
 
 def records(path: Path) -> Iterator[Any]:
-    """The protobuf records of a .wandb file: LevelDB's log format, read with wandb's own message types."""
+    """The protobuf records of a .wandb file: LevelDB's log format, read with wandb's own message
+    types.
+    """
     from wandb.proto.wandb_internal_pb2 import Record
 
     content = path.read_bytes()

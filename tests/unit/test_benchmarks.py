@@ -13,10 +13,10 @@ from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
 from measures.estimates import newcombe_interval
 from measures.power import newcombe_upper_ends
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
-from models.layout.collation import collation
 from models.layout.logps import completion_logps
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)
@@ -29,7 +29,9 @@ def test_the_page_on_speed_shows_the_results_in_the_repository():
 
 
 def test_the_floor_is_that_of_the_machine_at_its_quickest():
-    """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not count."""
+    """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not
+    count.
+    """
 
     def found(rate, rival):
         times = {"seconds": {"median": 4.0}, "peak_gb": 1.0}
@@ -82,9 +84,11 @@ def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
 
 
 def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
-    """Full training of one row: all but attention, of which torch counts the whole square and we only what a token sees."""
+    """Full training of one row: all but attention, of which torch counts the whole square and we
+    only what a token sees.
+    """
     model = adapt(tiny_model, AdapterConfig(kind="full"), seed=0)
-    packed = collation(model, 0, 128)([ROW])
+    packed = prepared_layout(model, 0, 128)([ROW])
     with FlopCounterMode(display=False) as counter:
         completion_logps(model, packed).sum().backward()
     counted = sum(
@@ -94,21 +98,20 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     )
     config = model.config
     attention = 3 * 4 * config.hidden_size * sum(range(1, 41)) * config.num_hidden_layers
-    head_again = (
-        2 * 10 * model.lm_head.weight.numel()
-    )  # the chunk's logits are computed again in the backward pass
+    # The chunk's logits are computed again in the backward pass.
+    head_again = 2 * 10 * model.lm_head.weight.numel()
     assert step_flops(model, packed, head=True) == counted - head_again + attention
 
 
 def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
     full = step_flops(
         adapt(tiny_model, AdapterConfig(kind="full"), seed=0),
-        collation(tiny_model, 0, 128)([ROW]),
+        prepared_layout(tiny_model, 0, 128)([ROW]),
         head=False,
     )
     tiny_model.requires_grad_(False)
     lora = adapt(tiny_model, AdapterConfig(rank=1, alpha=2), seed=0)
-    assert step_flops(lora, collation(lora, 0, 128)([ROW]), head=False) < 0.8 * full
+    assert step_flops(lora, prepared_layout(lora, 0, 128)([ROW]), head=False) < 0.8 * full
 
 
 def test_matrix_rate_is_a_rate():
@@ -134,7 +137,7 @@ def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
     assert gate_power.harm_table()[-1] in page
 
 
-def test_whatever_changes_sides_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
+def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
     for suite in gate_power.SUITES:
         assert gate_power.pass_probability(64, suite, 0.10) <= 0.05, suite
     for suite in (gate_power.TWINS, gate_power.QUESTIONS):

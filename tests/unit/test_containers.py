@@ -1,4 +1,6 @@
-"""Both images are built of what the Makefile installs, in its order, and copy nothing that is private."""
+"""Both images are built of what the Makefile installs, in its order, and copy nothing that is
+private.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The house keeps its shape: who may import whom, what may be called what, and how long anything may be."""
+"""The house keeps its shape: who may import whom, what may be called what, and how long anything
+may be.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def relative(path: Path) -> str:
 
 
 def imports(tree: ast.AST, file: str) -> Iterator[Import]:
-    """Every import of a file, at module level or inside a function, and through importlib with a constant name."""
+    """Every import of a file, at module level or inside a function, and through importlib with a
+    constant name.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -79,7 +83,10 @@ def broken_rules(found: Import) -> Iterator[str]:
     if here in TORCH_FREE and there in TORCH:
         yield f"{where}: {here} never sees a weight, so it needs no {there}"
     elif here in LIBRARIES and there not in (*LIBRARIES[here], *FLOORS, *sys.stdlib_module_names):
-        yield f"{where}: {here} uses the standard library and {', '.join(LIBRARIES[here]) or 'nothing else'}"
+        yield (
+            f"{where}: {here} uses the standard library and "
+            f"{', '.join(LIBRARIES[here]) or 'nothing else'}"
+        )
     for (low, high), reason in FORBIDDEN.items():
         if inside(found.file, low) and within(found.imported, high) and not allowed(found):
             yield f"{where}: {reason}"
@@ -186,7 +193,9 @@ def test_what_design_allows_is_allowed():
 
 
 def test_no_module_is_named_like_a_dependency_or_the_standard_library():
-    """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the library."""
+    """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the
+    library.
+    """
     taken = (set(packages_distributions()) | set(sys.stdlib_module_names)) - set(FLOORS)
     shadows = {relative(path) for path in sources() if path.stem in taken} | {
         relative(path)
@@ -203,7 +212,9 @@ def test_packaged_name_is_this_checkout(package):
 
 
 def test_every_package_is_packaged():
-    """setuptools takes packages that have an __init__.py; a folder without one would be missing from an installation."""
+    """setuptools takes packages that have an __init__.py; a folder without one would be missing
+    from an installation.
+    """
     folders = {path.parent for path in sources()}
     assert not [relative(folder) for folder in folders if not (folder / "__init__.py").is_file()]
 
@@ -237,7 +248,8 @@ def test_files_and_functions_keep_to_their_budgets():
                 and _length(node) > MAX_FUNCTION
             ):
                 faults.append(
-                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_FUNCTION}"
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at "
+                    f"most {MAX_FUNCTION}"
                 )
             if (
                 isinstance(node, ast.ClassDef)
@@ -245,7 +257,8 @@ def test_files_and_functions_keep_to_their_budgets():
                 and _length(node) > MAX_MODULE_CLASS
             ):
                 faults.append(
-                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at most {MAX_MODULE_CLASS}"
+                    f"{relative(path)}:{node.lineno}: {node.name} has {_length(node)} lines, at "
+                    f"most {MAX_MODULE_CLASS}"
                 )
     assert not faults, "\n".join(faults)
 

@@ -1,8 +1,9 @@
-"""Which rows make up which optimiser step: one plan for every number of ranks and every token budget.
+"""Which rows make up which optimiser step: one plan for every number of ranks and every token
+budget.
 
-A step's rows depend on seed, epoch and global batch size only. They are sorted by length and cut into micro-batches of a limited number of
-tokens, about equally large ones, and every micro-batch carries its weight, so that the step's gradient is that of the whole step however
-it was cut.
+A step's rows depend on seed, epoch and global batch size only. They are sorted by length and cut
+into micro-batches of a limited number of tokens, about equally large ones, and every micro-batch
+carries its weight, so that the step's gradient is that of the whole step however it was cut.
 """
 
 from __future__ import annotations
@@ -30,19 +31,23 @@ class BatchPlan:
     epochs: int
     seed: int
     units: Sequence[int] | None = None
-    """Rows of one unit (answers to one prompt, which packed rows share) stand together wherever a step's size allows it; None: each alone."""
+    """Rows of one unit (answers to one prompt, which packed rows share) stand together wherever a
+    step's size allows it; None: each alone."""
 
     def __post_init__(self) -> None:
         rows = len(self.lengths)
         if rows // self.steps_per_epoch < max(1, self.world_size):
             raise ConfigError(
-                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size {self.global_batch_size}) is fewer than "
-                f"{self.world_size} rank(s); raise global_batch_size, give more training rows or use fewer ranks"
+                f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size "
+                f"{self.global_batch_size}) is fewer than {self.world_size} rank(s); raise "
+                "global_batch_size, give more training rows or use fewer ranks"
             )
 
     @cached_property
     def accumulation(self) -> int:
-        """Micro-batches of a step on each rank: as few as keep every step of the run within the token budget."""
+        """Micro-batches of a step on each rank: as few as keep every step of the run within the
+        token budget.
+        """
         steps = (
             self._by_length(step)
             for epoch in range(max(1, self.epochs))
@@ -59,7 +64,9 @@ class BatchPlan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps of almost equal size: no short last batch that would count as much as a whole one."""
+        """Steps of almost equal size: no short last batch that would count as much as a whole
+        one.
+        """
         return max(1, math.ceil(len(self.lengths) / self.global_batch_size))
 
     def steps(self, epoch: int) -> list[list[int]]:
@@ -74,11 +81,13 @@ class BatchPlan:
         ]
 
     def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
-        """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours in length at the same time.
+        """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours
+        in length at the same time.
 
-        Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the scale undoes both, so that
-        sum-of-losses * scale adds up to the weighted mean over the whole step. Where a step has fewer rows than parts, a part
-        left over gets the shortest row with scale 0: every rank takes part in every pass, and nothing counts twice.
+        Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the
+        scale undoes both, so that sum-of-losses * scale adds up to the weighted mean over the whole
+        step. Where a step has fewer rows than parts, a part left over gets the shortest row with
+        scale 0: every rank takes part in every pass, and nothing counts twice.
         """
         batches = []
         for step in self.steps(epoch):
@@ -90,21 +99,24 @@ class BatchPlan:
         return batches
 
     def _by_length(self, step: list[int]) -> list[int]:
-        if not self.units:
+        units = self.units
+        if not units:
             return sorted(step, key=lambda i: (self.lengths[i], i))
         longest: dict[int, int] = {}
         for i in step:
-            longest[self.units[i]] = max(longest.get(self.units[i], 0), self.lengths[i])
-        return sorted(
-            step, key=lambda i: (longest[self.units[i]], self.units[i], self.lengths[i], i)
-        )  # type: ignore[index]
+            longest[units[i]] = max(longest.get(units[i], 0), self.lengths[i])
+        return sorted(step, key=lambda i: (longest[units[i]], units[i], self.lengths[i], i))
 
     def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
-        """Consecutive runs of rows sorted by length, each as full as the budget allows and none empty."""
+        """Consecutive runs of rows sorted by length, each as full as the budget allows and none
+        empty.
+        """
         return within_budget(rows, self.lengths, budget, padded=self.padded)
 
     def _balanced(self, rows: list[int]) -> list[list[int]]:
-        """`parts` consecutive runs whose largest is as small as it can be; empty ones come last, and only where rows are too few."""
+        """`parts` consecutive runs whose largest is as small as it can be; empty ones come last,
+        and only where rows are too few.
+        """
         low, high = 1, len(rows) * max(self.lengths[i] for i in rows)
         while low < high:
             middle = (low + high) // 2
@@ -127,7 +139,8 @@ class BatchPlan:
 def within_budget(
     rows: Sequence[int], lengths: Sequence[int], budget: int, *, padded: bool
 ) -> list[list[int]]:
-    """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a run of its own.
+    """Consecutive runs of `rows` with at most `budget` tokens each; a row that is longer makes a
+    run of its own.
 
     `padded` counts every row of a run as long as its longest.
     """

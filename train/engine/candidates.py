@@ -6,7 +6,8 @@ import math
 
 
 def candidate_steps(steps_per_epoch: int, per_epoch: int) -> tuple[int, ...]:
-    """Steps after an epoch's start at which it offers a policy, at even distances; the last is its end.
+    """Steps after an epoch's start at which it offers a policy, at even distances; the last is its
+    end.
 
     An epoch of fewer steps than `per_epoch` offers one a step.
 

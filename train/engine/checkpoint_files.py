@@ -82,7 +82,8 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def settle(folder: Path) -> list[str]:
     """Rank 0, before any rank loads: have latest.json name whole checkpoints only.
 
-    Returns for the user what is wrong with those passed over, and what is done; nothing if all is well.
+    Returns for the user what is wrong with those passed over, and what is done; nothing if all is
+    well.
     """
     whole, faults = survey(folder)
     if not faults:
@@ -121,7 +122,10 @@ def point_to(folder: Path, name: str) -> None:
     """Make `name` the newest checkpoint, keep the one before it, and delete all others."""
     pointer = _pointer(folder, [])
     known = pointer.checkpoints if pointer else []
-    earlier = [other for other in known if other != name and (folder / other).is_dir()]
+    earlier = []
+    for other in known:
+        if other != name and (folder / other).is_dir():
+            earlier.append(other)
     kept = [name, *earlier][:KEPT]
     _point(folder, kept)
     for path in folder.glob("step-*"):

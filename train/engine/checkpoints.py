@@ -13,7 +13,9 @@ from train.engine.checkpoint_files import flush, point_to, remove, write_content
 
 
 class Checkpoints(pl.Callback):
-    """Saves every `every_steps` optimiser steps, at each epoch's last step, and `within_epoch` steps after its start."""
+    """Saves every `every_steps` optimiser steps, at each epoch's last step, and `within_epoch`
+    steps after its start.
+    """
 
     def __init__(self, folder: Path, every_steps: int, within_epoch: Collection[int] = ()) -> None:
         self.folder, self.every_steps, self.within_epoch = folder, every_steps, within_epoch
@@ -51,7 +53,8 @@ class Checkpoints(pl.Callback):
             for torn in self.folder.glob(".step-*.partial"):
                 remove(torn)
         trainer.strategy.barrier()
-        # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed again, it would train that one twice.
+        # Resumed at an epoch's end, Lightning does not count the start of the next one; resumed
+        # again, it would train that one twice.
         for counts in (
             trainer.fit_loop.epoch_progress.total,
             trainer.fit_loop.epoch_progress.current,

@@ -1,7 +1,7 @@
 """One DeepSpeed strategy for GPUs and for CPU ranks over gloo.
 
-Lightning's own refuses anything but CUDA; three members below are what stands in the way (Lightning 2.6, DeepSpeed 0.19).
-On GPUs they behave as the parent's.
+Lightning's own refuses anything but CUDA; three members below are what stands in the way (Lightning
+2.6, DeepSpeed 0.19). On GPUs they behave as the parent's.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from train.engine.portable import MOMENTS, Tensors, read, write
 
 
 class ZeroStrategy(DeepSpeedStrategy):
-    """Weights stay float32 and `autocast` names the type that matrices are multiplied in, as in every other strategy.
+    """Weights stay float32 and `autocast` names the type that matrices are multiplied in, as in
+    every other strategy.
 
-    Give the Trainer precision 32-true with it: Lightning's bf16-mixed under DeepSpeed turns weights and batches (reference
-    log-probabilities with them) into bfloat16.
+    Give the Trainer precision 32-true with it: Lightning's bf16-mixed under DeepSpeed turns weights
+    and batches (reference log-probabilities with them) into bfloat16.
 
-    `load` makes the module's model once ranks can talk, under stage 3 straight into shards: no rank ever holds all of it.
+    `load` makes the module's model once ranks can talk, under stage 3 straight into shards: no rank
+    ever holds all of it.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class ZeroStrategy(DeepSpeedStrategy):
         self.load = load
         super().__init__(
             config={
-                "train_micro_batch_size_per_gpu": 1,  # it wants a number; micro-batches are cut by tokens, and weighed by us
+                # it wants a number; micro-batches are cut by tokens, and weighed by us
+                "train_micro_batch_size_per_gpu": 1,
                 "gradient_clipping": gradient_clip_norm,
                 "zero_allow_untested_optimizer": True,
-                # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's machine
+                # torch's AdamW: DeepSpeed's CPU Adam would have to be compiled on the user's
+                # machine
                 "zero_force_ds_cpu_optimizer": False,
                 "zero_optimization": {"stage": stage, **offload},
                 **({"torch_autocast": {"enabled": True, "dtype": autocast}} if autocast else {}),
@@ -65,7 +69,8 @@ class ZeroStrategy(DeepSpeedStrategy):
 
             module = self.lightning_module
             half = next(module.model.parameters()).dtype == torch.bfloat16
-            # from_pretrained shards what it reads for as long as this object lives, in the type that it names
+            # from_pretrained shards what it reads for as long as this object lives, in the type
+            # that it names
             sharding = HfDeepSpeedConfig({**self.config, "bf16": {"enabled": half}})
             module.model = self.load()
             del sharding
@@ -77,7 +82,8 @@ class ZeroStrategy(DeepSpeedStrategy):
         # CPU devices have no index, so the parent's check of index against local rank cannot hold
         import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
 
-        # else DeepSpeed compiles an all-reduce for inference on the user's machine, which serves nothing here
+        # else DeepSpeed compiles an all-reduce for inference on the user's machine, which serves
+        # nothing here
         deepspeed.ops.__compatible_ops__ = {}
         with isolate_rng():
             self.set_world_ranks()
@@ -86,22 +92,29 @@ class ZeroStrategy(DeepSpeedStrategy):
     def backward(
         self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any
     ) -> torch.Tensor:
-        # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and clip at the wrong norm
+        # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and
+        # clip at the wrong norm
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], filepath: Any, storage_options: Any | None = None
     ) -> None:
-        """Every parameter is put together by all ranks and kept by one of them, in turn: no rank ever holds all."""
-        from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state  # noqa: PLC0415  costs seconds
+        """Every parameter is put together by all ranks and kept by one of them, in turn: no rank
+        ever holds all.
+        """
+        # Costs seconds.
+        from deepspeed.utils import (  # noqa: PLC0415
+            safe_get_full_fp32_param,
+            safe_get_full_optimizer_state,
+        )
 
         tensors: Tensors = {}
         names = []
         for number, (name, parameter) in enumerate(self._trained()):
             weight = safe_get_full_fp32_param(parameter)
-            moments = {
-                moment: safe_get_full_optimizer_state(parameter, moment) for moment in MOMENTS
-            }
+            moments = {}
+            for moment in MOMENTS:
+                moments[moment] = safe_get_full_optimizer_state(parameter, moment)
             names.append(name)
             if number % self.world_size == self.global_rank:
                 tensors[name] = {
@@ -109,12 +122,14 @@ class ZeroStrategy(DeepSpeedStrategy):
                     for part, tensor in {"weight": weight, **moments}.items()
                 }
         inner = self.deepspeed_engine.optimizer
-        settings = {key: value for key, value in inner.param_groups[0].items() if key != "params"}
-        trainer = {
-            key: value
-            for key, value in checkpoint.items()
-            if key not in ("state_dict", "optimizer_states")
-        }
+        settings = {}
+        for key, value in inner.param_groups[0].items():
+            if key != "params":
+                settings[key] = value
+        trainer = {}
+        for key, value in checkpoint.items():
+            if key not in ("state_dict", "optimizer_states"):
+                trainer[key] = value
         trainer |= {
             "optimizer": {"step": float(self._states()[0]["step"]), "settings": settings},
             "parameters": names,
@@ -128,9 +143,9 @@ class ZeroStrategy(DeepSpeedStrategy):
         optimizer = trainer.pop("optimizer")
         self._create_states(optimizer["step"])
         for name, parameter in self._trained():
-            found = {
-                part: tensor.to(self.root_device.type) for part, tensor in tensors[name].items()
-            }
+            found = {}
+            for part, tensor in tensors[name].items():
+                found[part] = tensor.to(self.root_device.type)
             with gathered([parameter], modifier_rank=0), torch.no_grad():
                 parameter.copy_(found["weight"])
             self._put(parameter, found)
@@ -140,14 +155,17 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     def _trained(self) -> list[tuple[str, Any]]:
         assert self.lightning_module is not None
-        return [
-            (name, parameter)
-            for name, parameter in self.lightning_module.named_parameters()
-            if parameter.requires_grad
-        ]
+        made: list[tuple[str, Any]] = []
+        for name, parameter in self.lightning_module.named_parameters():
+            if parameter.requires_grad:
+                made.append((name, parameter))
+        return made
 
     def _create_states(self, step: float) -> None:
-        """The optimiser makes its state at its first step; here it is needed before. A fused AdamW reads the step where its weights are."""
+        """The optimiser makes its state at its first step; here it is needed before.
+
+        A fused AdamW reads the step where its weights are.
+        """
         zero = self.deepspeed_engine.optimizer
         for flat in (
             zero.fp32_partitioned_groups_flat
@@ -172,10 +190,9 @@ class ZeroStrategy(DeepSpeedStrategy):
             return
         size = parameter.ds_tensor.ds_numel  # of a share; the last one is padded
         padding = size * self.world_size - parameter.ds_numel
-        shares = {
-            part: F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size]
-            for part, tensor in found.items()
-        }
+        shares = {}
+        for part, tensor in found.items():
+            shares[part] = F.pad(tensor.flatten(), (0, padding))[size * self.global_rank :][:size]
         utils.safe_set_local_fp32_param(parameter, shares["weight"])
         for moment in MOMENTS:
             utils.safe_set_local_optimizer_state(parameter, shares[moment], moment)
@@ -191,7 +208,9 @@ class ZeroStrategy(DeepSpeedStrategy):
 
 
 def gathered(parameters: list[Any], modifier_rank: int | None = None) -> Any:
-    """A context in which ZeRO-3's sharded parameters are whole on every rank; a no-op for all others."""
+    """A context in which ZeRO-3's sharded parameters are whole on every rank; a no-op for all
+    others.
+    """
     import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
 
     return deepspeed.zero.GatheredParameters(parameters, modifier_rank=modifier_rank)

@@ -1,6 +1,7 @@
 """What a process computes with: a GPU or a CPU, in which arithmetic, on how many threads.
 
-Of libraries it imports torch alone, as some of it must be settled before libraries make their first tensors.
+Of libraries it imports torch alone, as some of it must be settled before libraries make their first
+tensors.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def uses_gpu(config: TrainerConfig) -> bool:
 
 
 def compiles(config: TrainerConfig) -> bool:
-    """Whether decoder layers are to be compiled, with auto resolved for this machine and strategy."""
+    """Whether to compile decoder layers, with auto resolved for this machine and strategy."""
     if config.compile_layers != "auto":
         return config.compile_layers == "on"
     return uses_gpu(config) and not loads_sharded(config)
@@ -40,8 +41,9 @@ def _compiler_faults(config: TrainerConfig) -> list[str]:
     if config.compile_layers != "on" or uses_gpu(config) or any(map(shutil.which, wanted)):
         return []
     return [
-        f"trainer.compile_layers=on: no C++ compiler on this machine, looked for {' and '.join(wanted)}; wanted one, as torch compiles layers "
-        "for a CPU with it; install g++, name yours in CXX, or set trainer.compile_layers=off"
+        "trainer.compile_layers=on: no C++ compiler on this machine, looked for "
+        f"{' and '.join(wanted)}; wanted one, as torch compiles layers for a CPU with it; install "
+        "g++, name yours in CXX, or set trainer.compile_layers=off"
     ]
 
 
@@ -49,8 +51,9 @@ def _gpu_faults(config: TrainerConfig) -> list[str]:
     if config.accelerator != "gpu" or torch.cuda.is_available():
         return []
     return [
-        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted one for each rank; look at nvidia-smi, at "
-        "CUDA_VISIBLE_DEVICES and at the job's --gpus-per-node, or set trainer.accelerator=cpu"
+        f"trainer.accelerator=gpu: torch {torch.__version__} sees no GPU on this machine; wanted "
+        "one for each rank; look at nvidia-smi, at CUDA_VISIBLE_DEVICES and at the job's "
+        "--gpus-per-node, or set trainer.accelerator=cpu"
     ]
 
 
@@ -65,21 +68,25 @@ def precision(config: TrainerConfig) -> str:
 
 
 def autocast(config: TrainerConfig) -> AbstractContextManager[Any]:
-    """The arithmetic of training, for what is computed outside the Trainer (reference log-probabilities)."""
+    """The arithmetic of training, for what is computed outside the Trainer (reference
+    log-probabilities).
+    """
     dtype = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(precision(config))
+    # As Lightning's.
     return (
         torch.autocast("cuda" if uses_gpu(config) else "cpu", dtype, cache_enabled=False)
         if dtype
         else nullcontext()
-    )  # as Lightning's
+    )
 
 
 def use_cpu(config: TrainerConfig) -> None:
     """Settle before the first tensor how this process computes on a CPU.
 
-    The cores of a node are shared between its ranks; more threads than cores cost far more than they bring. Where training is in float32,
-    large tensors ask for huge pages: peaks are a sixth to a quarter lower, and steps as fast or a little faster (docs/speed.md). In
-    bfloat16 that brings nothing.
+    The cores of a node are shared between its ranks; more threads than cores cost far more than
+    they bring. Where training is in float32, large tensors ask for huge pages: peaks are a sixth to
+    a quarter lower, and steps as fast or a little faster (docs/speed.md). In bfloat16 that brings
+    nothing.
     """
     if uses_gpu(config):
         return
@@ -87,6 +94,5 @@ def use_cpu(config: TrainerConfig) -> None:
         config.cpu_threads or max(1, len(os.sched_getaffinity(0)) // config.devices)
     )
     if precision(config) == "32-true":
-        os.environ.setdefault(
-            "THP_MEM_ALLOC_ENABLE", "1"
-        )  # torch reads it once, when it first allocates
+        # Torch reads it once, when it first allocates.
+        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

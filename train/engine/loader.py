@@ -43,7 +43,8 @@ class _PlanSampler(Sampler):
 class PlanLoader(DataLoader):
     """A data loader that follows a plan and goes on in the middle of an epoch when it is resumed.
 
-    `ahead`: a process packs the next micro-batches while a step computes, into pinned memory. For a GPU; on a CPU it would take a core.
+    `ahead`: a process packs the next micro-batches while a step computes, into pinned memory. For a
+    GPU; on a CPU it would take a core.
     """
 
     def __init__(
@@ -56,7 +57,8 @@ class PlanLoader(DataLoader):
     ) -> None:
         self.plan, self.plan_sampler = plan, _PlanSampler(plan, rank)
         self.given = 0
-        # A generator of its own: DataLoader draws a seed from torch's at every epoch, which a resumed run would draw once more.
+        # A generator of its own: DataLoader draws a seed from torch's at every epoch, which a
+        # resumed run would draw once more.
         worker: dict[str, Any] = (
             {"num_workers": 1, "prefetch_factor": AHEAD, "pin_memory": torch.cuda.is_available()}
             if ahead
@@ -77,7 +79,9 @@ class PlanLoader(DataLoader):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """Whole steps of this epoch that were given out: the same for every number of ranks and every token budget."""
+        """Whole steps of this epoch that were given out: the same for every number of ranks and
+        every token budget.
+        """
         return {"steps": self.given // self.plan.accumulation % self.plan.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

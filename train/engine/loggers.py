@@ -19,7 +19,9 @@ from train.engine.wandb_mode import wandb_mode as wandb_mode
 
 
 class JsonLinesLogger(Logger):
-    """Appends one JSON object a logged step; a resumed stage overwrites nothing and goes on below."""
+    """Appends one JSON object a logged step; a resumed stage overwrites nothing and goes on
+    below.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -44,16 +46,15 @@ class JsonLinesLogger(Logger):
 
 
 def forget_metrics_after(path: Path, step: int, rows_measured: int = 0) -> list[str]:
-    """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and of epochs beyond the `rows_measured` of
-    its scoreboard, which will be measured again. Lines that are no metrics go too; what is wrong
-    with them is returned, for the user."""
+    """Drop rows of steps that a resumed stage will take again, as they were never checkpointed, and
+    of epochs beyond the `rows_measured` of its scoreboard, which will be measured again. Lines that
+    are no metrics go too; what is wrong with them is returned, for the user."""
     rows, faults = read_rows(path, _metrics)
     if path.is_file():
-        kept = [
-            row
-            for row in rows
-            if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured
-        ]
+        kept = []
+        for row in rows:
+            if row["step"] <= step and row.get("scoreboard/epoch", -1) < rows_measured:
+                kept.append(row)
         write_text(path, json_lines(kept))
     return [f"{fault}; the line is left out" for fault in faults]
 
@@ -65,7 +66,9 @@ def _metrics(row: Object) -> Object:
 
 
 def wandb_run_id(work: Path) -> str:
-    """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline, `wandb sync --append` puts the parts together."""
+    """Kept beside a stage's checkpoints: where training goes on, so does the run at wandb; offline,
+    `wandb sync --append` puts the parts together.
+    """
     file = work / "wandb_run_id"
     if not file.is_file() or not re.fullmatch(rb"[0-9a-f]{12}", file.read_bytes()):
         write_text(file, uuid.uuid4().hex[:12])
@@ -81,7 +84,11 @@ def wandb_logger(
     run_id: str,
     settings: dict[str, Any],
 ) -> WandbLogger | None:
-    """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns of. None where wandb is off."""
+    """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns
+    of.
+
+    None where wandb is off.
+    """
     if wandb_mode(config)[0] == "disabled":
         return None
     run = open_run(

@@ -1,12 +1,15 @@
-"""Checkpoints that any strategy and any number of ranks can go on from: a step's tensors by parameter name, whole, in as many files as
-ranks wrote them.
+"""Checkpoints that any strategy and any number of ranks can go on from: a step's tensors by
+parameter name, whole, in as many files as ranks wrote them.
 
-    step-0000120/trainer.pt      Lightning's state: progress, schedulers, metrics' sums, random states; the optimiser's settings
-                 tensors-0.pt    {parameter: {"weight", "exp_avg", "exp_avg_sq"}} for the parameters that rank 0 wrote
+    step-0000120/trainer.pt      Lightning's state: progress, schedulers, metrics' sums, random
+    states; the optimiser's settings
+                 tensors-0.pt    {parameter: {"weight", "exp_avg", "exp_avg_sq"}} for the parameters
+                 that rank 0 wrote
                  tensors-1.pt    ...
                  contents.json   the sha256 of each (train/engine/checkpoint_files.py)
 
-Frozen weights are not in it: the base is where it was. The optimiser is AdamW, as everywhere in Primum.
+Frozen weights are not in it: the base is where it was. The optimiser is AdamW, as everywhere in
+Primum.
 """
 
 from __future__ import annotations
@@ -35,7 +38,9 @@ def write(folder: Path, rank: int, tensors: Tensors, trainer: dict[str, Any] | N
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
-    """(Lightning's state, every parameter's tensors), mapped from disk: what is not used is not read."""
+    """(Lightning's state, every parameter's tensors), mapped from disk: what is not used is not
+    read.
+    """
     trainer = torch.load(folder / "trainer.pt", weights_only=True, map_location="cpu")
     tensors: Tensors = {}
     for path in folder.glob("tensors-*.pt"):
@@ -44,12 +49,16 @@ def read(folder: Path) -> tuple[dict[str, Any], Tensors]:
 
 
 class PortableIO(CheckpointIO):
-    """For strategies whose rank 0 has everything: Lightning's own dictionary, taken apart and put together again."""
+    """For strategies whose rank 0 has everything: Lightning's own dictionary, taken apart and put
+    together again.
+    """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
     ) -> None:
-        """The module leaves trained parameters only in `state_dict`, in the order in which the optimiser numbers them."""
+        """The module leaves trained parameters only in `state_dict`, in the order in which the
+        optimiser numbers them.
+        """
         states = checkpoint["optimizer_states"][0]
         tensors: Tensors = {}
         for number, (name, weight) in enumerate(checkpoint["state_dict"].items()):
@@ -57,15 +66,13 @@ class PortableIO(CheckpointIO):
                 "weight": weight,
                 **{moment: states["state"][number][moment] for moment in MOMENTS},
             }
-        trainer = {
-            key: value
-            for key, value in checkpoint.items()
-            if key not in ("state_dict", "optimizer_states")
-        }
-        settings = [
-            {key: value for key, value in group.items() if key != "params"}
-            for group in states["param_groups"]
-        ]
+        trainer = {}
+        for key, value in checkpoint.items():
+            if key not in ("state_dict", "optimizer_states"):
+                trainer[key] = value
+        settings = []
+        for group in states["param_groups"]:
+            settings.append({key: value for key, value in group.items() if key != "params"})
         write(
             Path(path),
             0,
@@ -82,11 +89,12 @@ class PortableIO(CheckpointIO):
         trainer, tensors = read(Path(path))
         optimizer = trainer.pop("optimizer")
         names = list(trainer.pop("parameters", None) or tensors)
-        moments = [{moment: tensors[name][moment] for moment in MOMENTS} for name in names]
-        states = {
-            number: {"step": torch.tensor(optimizer["step"]), **found}
-            for number, found in enumerate(moments)
-        }
+        moments = []
+        for name in names:
+            moments.append({moment: tensors[name][moment] for moment in MOMENTS})
+        states = {}
+        for number, found in enumerate(moments):
+            states[number] = {"step": torch.tensor(optimizer["step"]), **found}
         group = {**optimizer["settings"], "params": list(range(len(names)))}
         trainer["optimizer_states"] = [{"state": states, "param_groups": [group]}]
         trainer["state_dict"] = {name: tensors[name]["weight"] for name in names}

@@ -1,4 +1,6 @@
-"""Training that is told to stop saves at a step's end, on all ranks together, and ends; the same command goes on from there."""
+"""Training that is told to stop saves at a step's end, on all ranks together, and ends; the same
+command goes on from there.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,10 @@ SPARE_SECONDS = 60
 class StopInTime(pl.Callback):
     """Place it after Checkpoints, with which it saves.
 
-    A signal handler that saved would deadlock: one rank would save while another waits for it in the backward pass. So handlers raise a
-    flag only, and ranks agree once a step whether anyone has one, or whether the time limit is near: nearer than the time that two of the
-    longest steps and saves so far would take, and a minute.
+    A signal handler that saved would deadlock: one rank would save while another waits for it in
+    the backward pass. So handlers raise a flag only, and ranks agree once a step whether anyone has
+    one, or whether the time limit is near: nearer than the time that two of the longest steps and
+    saves so far would take, and a minute.
     """
 
     def __init__(self, checkpoints: Checkpoints) -> None:
@@ -31,9 +34,8 @@ class StopInTime(pl.Callback):
         self.longest_step = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        listen(
-            signal.SIGUSR1, signal.SIGTERM
-        )  # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one
+        # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one.
+        listen(signal.SIGUSR1, signal.SIGTERM)
         self.last_step, self.step_started = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(

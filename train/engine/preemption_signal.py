@@ -1,6 +1,9 @@
-"""A scheduler's notice that this process must end soon. It is recorded from the start of the process and acted on between steps.
+"""A scheduler's notice that this process must end soon.
 
-Imports nothing but the standard library: the command line listens before anything else is loaded, since an unhandled SIGUSR1 kills.
+It is recorded from the start of the process and acted on between steps.
+
+Imports nothing but the standard library: the command line listens before anything else is loaded,
+since an unhandled SIGUSR1 kills.
 """
 
 from __future__ import annotations
@@ -18,19 +21,25 @@ from records.errors import PreemptedError
 DEADLINE = "PRIMUM_DEADLINE"
 """Environment variable: when the job will be killed, in seconds since the epoch."""
 MARKER = "PRIMUM_PREEMPTED"
-"""Environment variable: a file that is made when this process stopped early and can go on; srun's exit code may be that of a killed rank."""
+"""Environment variable: a file that is made when this process stopped early and can go on; srun's
+exit code may be that of a killed rank."""
 
 _state: dict[str, Any] = {"heard": "", "interruptible": False}
 
 
 def listen(*signals: signal.Signals) -> None:
-    """From now on these signals (SIGUSR1, unless told otherwise) are notices; they no longer end the process by themselves."""
+    """From now on these signals (SIGUSR1, unless told otherwise) are notices; they no longer end
+    the process by themselves.
+    """
     for number in signals or (signal.SIGUSR1,):
         signal.signal(number, _hear)
 
 
 def stop_listening() -> None:
-    """Notices are for nobody any more. At its end the interpreter takes handlers away, and SIGUSR1 would kill what has just succeeded."""
+    """Notices are for nobody any more.
+
+    At its end the interpreter takes handlers away, and SIGUSR1 would kill what has just succeeded.
+    """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
@@ -47,7 +56,9 @@ def seconds_left() -> float:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """For work that loses nothing when it ends at any point: notice raises PreemptedError there and then."""
+    """For work that loses nothing when it ends at any point: notice raises PreemptedError there and
+    then.
+    """
     if heard():
         raise PreemptedError(heard())
     _state["interruptible"] = True

@@ -1,4 +1,6 @@
-"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping, checkpoints."""
+"""The Lightning Trainer of every training stage: hardware, precision, accumulation, clipping,
+checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,15 @@ from train.engine.checkpoint_files import settled_checkpoint, step_of
 from train.engine.checkpoints import Checkpoints
 from train.engine.hardware import precision, uses_gpu
 from train.engine.loader import PlanLoader
-from train.engine.module import StepMetrics
+from train.engine.module import StepMetrics, TrainedModule
 from train.engine.portable import PortableIO
 from train.engine.preemption import StopInTime
 from train.engine.progress import StepProgress
+from train.engine.rows import TrainingRows
 
 WAIT = timedelta(hours=4)
-"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a barrier."""
+"""How long ranks wait for one another: rank 0 measures the policy while the others stand at a
+barrier."""
 
 
 def world(config: TrainerConfig) -> tuple[int, int]:
@@ -38,9 +42,9 @@ def world(config: TrainerConfig) -> tuple[int, int]:
 
 
 def batch_plan(
-    rows: Any, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int
+    rows: TrainingRows, config: TrainerConfig, *, global_batch_size: int, epochs: int, seed: int
 ) -> BatchPlan:
-    """How `rows` (with `lengths`, `weights` and the `batch_rows` that lays them out) are cut into steps and micro-batches."""
+    """How `rows` are cut into steps and micro-batches."""
     return BatchPlan(
         lengths=rows.lengths,
         weights=rows.weights,
@@ -50,12 +54,13 @@ def batch_plan(
         world_size=world(config)[1],
         epochs=epochs,
         seed=seed,
-        units=getattr(rows, "units", None),
+        units=rows.units,
     )
 
 
 def _environment() -> ClusterEnvironment | None:
-    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch script requeues instead.
+    # Lightning's own requeue saves inside a signal handler, which can deadlock ranks; the batch
+    # script requeues instead.
     return (
         SLURMEnvironment(auto_requeue=False) if under_slurm(os.environ) else LightningEnvironment()
     )
@@ -66,14 +71,15 @@ def _plugins(config: TrainerConfig) -> list[Any]:
     return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
 
 
-def _strategy(config: TrainerConfig, load: Callable[[], Any] | None) -> Any:
+def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None) -> Any:
     if config.strategy == "deepspeed":
-        from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415  importing DeepSpeed costs seconds
+        # Importing DeepSpeed costs seconds.
+        from train.engine.deepspeed_strategy import ZeroStrategy  # noqa: PLC0415
 
         return ZeroStrategy(
             stage=config.zero_stage,
             offload=_offload(config),
-            gradient_clip_norm=config.gradient_clip_norm,
+            gradient_clip_norm=clip,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,
             load=load,
@@ -98,8 +104,8 @@ def _offload(config: TrainerConfig) -> dict[str, Any]:
 
 
 def fit(
-    module: pl.LightningModule,
-    rows: Any,
+    module: TrainedModule,
+    rows: TrainingRows,
     config: TrainerConfig,
     plan: BatchPlan,
     *,
@@ -113,22 +119,24 @@ def fit(
 ) -> pl.Trainer:
     """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
 
-    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each epoch's start at which a
-    checkpoint is saved because the policy is measured there: a resumed run must not measure what comes after it.
+    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each
+    epoch's start at which a checkpoint is saved because the policy is measured there: a resumed run
+    must not measure what comes after it.
     """
     rank, _ = world(config)
+    clip = module.optimisation.optimiser.gradient_clip_norm
     _quieten()
     checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps, measured_within)
     trainer = pl.Trainer(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
         num_nodes=config.num_nodes,
-        strategy=_strategy(config, load),
+        strategy=_strategy(config, clip, load),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
         plugins=_plugins(config),
         max_epochs=epochs,
         accumulate_grad_batches=plan.accumulation,
-        gradient_clip_val=config.gradient_clip_norm,
+        gradient_clip_val=clip,
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -172,8 +180,7 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings(
-        "ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*"
-    )  # DeepSpeed still calls them so
+    # DeepSpeed still calls them so.
+    warnings.filterwarnings("ignore", message=".*(all_gather_into|reduce_scatter)_tensor.*")
     warnings.filterwarnings("ignore", message=".*srun.*command is available.*")
     warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")

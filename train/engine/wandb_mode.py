@@ -1,4 +1,6 @@
-"""Whether a run is recorded at wandb, known without loading the libraries of training; and how it is opened."""
+"""Whether a run is recorded at wandb, known without loading the libraries of training; and how it
+is opened.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ QUIET: dict[str, Any] = {"silent": True, "console": "off"}
 
 
 def wandb_mode(config: WandbConfig) -> tuple[WandbMode, str]:
-    """The mode in force and, in words, why; never online unless the user gave a key or asked for it."""
+    """The mode in force and, in words, why; never online unless the user gave a key or asked for
+    it.
+    """
     if config.mode != "auto":
         return config.mode, f"wandb.mode={config.mode}"
     asked = os.environ.get("WANDB_MODE")
@@ -34,7 +38,9 @@ def open_run(
     settings: dict[str, Any],
     run_id: str | None = None,
 ) -> Any:
-    """A stage's run at wandb in the group of its run, written below `folder`. With `run_id` it goes on where that one was.
+    """A stage's run at wandb in the group of its run, written below `folder`.
+
+    With `run_id` it goes on where that one was.
 
     Raises wandb.Error where it cannot be opened, and ValueError where wandb is off.
     """

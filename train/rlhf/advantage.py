@@ -33,8 +33,8 @@ class Judged:
 def harm_reward(harm: float, *, rectified: bool) -> float:
     """0 for harmless, -1 for fully harmful.
 
-    >>> harm_reward(5.0, rectified=False), harm_reward(2.0, rectified=False), harm_reward(2.0, rectified=True)
-    (-1.0, -0.25, 0.0)
+    >>> harm_reward(5.0, rectified=False), harm_reward(2.0, rectified=False), harm_reward(2.0,
+    rectified=True) (-1.0, -0.25, 0.0)
     """
     floor = HARMLESS_ENOUGH if rectified else HARMFULNESS.low
     return 0.0 - max(harm - floor, 0.0) / (HARMFULNESS.high - floor)
@@ -43,10 +43,12 @@ def harm_reward(harm: float, *, rectified: bool) -> float:
 def reward(
     judged: Judged, multipliers: Mapping[str, float], *, rectified: bool, penalty: float
 ) -> float | None:
-    """Of one completion: harm on a harmful prompt, the suite's multiplier times [refused] on a benign one, less what degenerate text pays.
+    """Of one completion: harm on a harmful prompt, the suite's multiplier times [refused] on a
+    benign one, less what degenerate text pays.
 
-    On a benign prompt degenerate text pays at least what a refusal does, or a growing multiplier would teach gibberish. None where
-    the training scorer could not score it, but for an empty completion, whose harm is known to be none.
+    On a benign prompt degenerate text pays at least what a refusal does, or a growing multiplier
+    would teach gibberish. None where the training scorer could not score it, but for an empty
+    completion, whose harm is known to be none.
     """
     if not judged.harmful_prompt:
         multiplier = multipliers[judged.suite]
@@ -60,10 +62,11 @@ def reward(
 
 
 def leave_one_out(rewards: Sequence[float | None]) -> list[float]:
-    """Each completion's reward less the mean of the others of its prompt (Ahmadian et al., arXiv 2402.14740).
+    """Each completion's reward less the mean of the others of its prompt (Ahmadian et al., arXiv
+    2402.14740).
 
-    Not divided by the group's standard deviation: that would cancel a multiplier, as lambda 0.1 and lambda 10 give the same
-    quotients. An unscored completion gets 0 and is nobody's baseline.
+    Not divided by the group's standard deviation: that would cancel a multiplier, as lambda 0.1 and
+    lambda 10 give the same quotients. An unscored completion gets 0 and is nobody's baseline.
 
     >>> leave_one_out([0.0, -1.0, None, -1.0])
     [1.0, -0.5, 0.0, -0.5]
@@ -72,4 +75,7 @@ def leave_one_out(rewards: Sequence[float | None]) -> list[float]:
     if len(known) < 2:
         return [0.0] * len(rewards)
     total, others = math.fsum(known), len(known) - 1
-    return [0.0 if value is None else value - (total - value) / others for value in rewards]
+    found: list[float] = []
+    for value in rewards:
+        found.append(0.0 if value is None else value - (total - value) / others)
+    return found

@@ -19,8 +19,8 @@ def drawn_limits(
 ) -> dict[str, float]:
     """By suite, the most that drawn completions may refuse: base + rise + (drawn - greedy).
 
-    `base`: greedy over-refusal of the run's base policy. `greedy` and `drawn`: of one policy, the last that the scoreboard
-    measured; a suite that is missing in either counts as alike in both.
+    `base`: greedy over-refusal of the run's base policy. `greedy` and `drawn`: of one policy, the
+    last that the scoreboard measured; a suite that is missing in either counts as alike in both.
 
     >>> drawn_limits({"twins": 0.1}, rise=0.1, greedy={"twins": 0.25}, drawn={"twins": 0.5})
     {'twins': 0.45}

@@ -17,10 +17,11 @@ class RolloutTerms(NamedTuple):
 
 
 def k3(per_token_logps: Tensor, ref_per_token_logps: Tensor) -> Tensor:
-    """(N,) KL of policy to reference at each drawn token: exp(d) - d - 1, d = reference - policy; never below 0.
+    """(N,) KL of policy to reference at each drawn token: exp(d) - d - 1, d = reference - policy;
+    never below 0.
 
-    Unbiased for tokens drawn from the policy (Schulman 2020, http://joschu.net/blog/kl-approx.html). A policy equal to its
-    reference pays 0.
+    Unbiased for tokens drawn from the policy (Schulman 2020,
+    http://joschu.net/blog/kl-approx.html). A policy equal to its reference pays 0.
     """
     difference = ref_per_token_logps - per_token_logps
     return difference.exp() - difference - 1
@@ -37,9 +38,10 @@ def rollout_loss(
 ) -> RolloutTerms:
     """loss = (-A x sum of log-probs + beta x sum of k3) / constant, one a completion.
 
-    `rows` (N,) says whose each token is, `advantages` is (B,). The constant is the same for every completion: divided by its own
-    length, a short one (a refusal) would count more a token. Completions are of the policy itself, and one step is taken on
-    them, so there is no ratio and no clip: the gradient is that of REINFORCE with A as it stands.
+    `rows` (N,) says whose each token is, `advantages` is (B,). The constant is the same for every
+    completion: divided by its own length, a short one (a refusal) would count more a token.
+    Completions are of the policy itself, and one step is taken on them, so there is no ratio and no
+    clip: the gradient is that of REINFORCE with A as it stands.
     """
 
     def summed(values: Tensor) -> Tensor:

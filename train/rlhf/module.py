@@ -1,4 +1,6 @@
-"""RLOO with a Lagrangian as a LightningModule: each step draws, scores, moves the multipliers, and takes one step of the gradient."""
+"""RLOO with a Lagrangian as a LightningModule: each step draws, scores, moves the multipliers, and
+takes one step of the gradient.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,20 @@ from torch import Tensor
 
 from models.layout.logps import per_token_logps
 from models.ranks import is_sharded, over_ranks
-from models.tokens import TokenRow
 from train.config import TrainerConfig, loads_sharded
 from train.engine.hardware import autocast, uses_gpu
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation
 from train.multipliers import Ascent, Multipliers
-from train.rlhf.advantage import Judged, leave_one_out, reward
+from train.rlhf.advantage import leave_one_out
 from train.rlhf.config import LimitConfig, RlhfConfig
 from train.rlhf.degenerate import why_degenerate
+from train.rlhf.group import Group, group_of, judged_of, rewards_of, rows_of
 from train.rlhf.loss import rollout_loss
-from train.rlhf.plan import Part, RolloutPlan, RolloutRows, token_row
-from train.rlhf.rollout import Drawn, Rollout
+from train.rlhf.plan import Part, RolloutPlan, RolloutRows
+from train.rlhf.rollout import Rollout
 from train.rlhf.step_sums import StepSums
 from train.rlhf.step_zero import StepZero
-
-
-class Group(NamedTuple):
-    """The completions of one prompt, ready to learn from."""
-
-    rows: list[TokenRow]
-    drawn: list[Drawn]
-    ref_logps: list[Tensor]  # of each completion, (its tokens,)
-    judged: list[Judged]
-    advantages: list[float]
 
 
 class Online(NamedTuple):
@@ -42,8 +35,8 @@ class Online(NamedTuple):
     plan: RolloutPlan
     rollout: Rollout
     limits_at: Callable[[int, Mapping[str, float]], Mapping[str, float]]
-    """By benign suite, the most that drawn completions may refuse, from the step and what those of the starting policy refused (empty
-    until it is known). Asked on rank 0 alone."""
+    """By benign suite, the most that drawn completions may refuse, from the step and what those of
+    the starting policy refused (empty until it is known). Asked on rank 0 alone."""
     trainer: TrainerConfig
 
 
@@ -59,10 +52,14 @@ def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
 
 
 class RlhfModule(TrainedModule):
-    """`multipliers` and `kl` (nats a completion, of the last step) are what the scoreboard shows; both are in checkpoints."""
+    """`multipliers` and `kl` (nats a completion, of the last step) are what the scoreboard shows;
+    both are in checkpoints.
+    """
 
-    def __init__(self, model: Any, config: RlhfConfig, online: Online, **optimisation: Any) -> None:
-        super().__init__(model, learning_rate=config.learning_rate, **optimisation)
+    def __init__(
+        self, model: Any, config: RlhfConfig, online: Online, optimisation: Optimisation
+    ) -> None:
+        super().__init__(model, optimisation)
         self.config, self.online = config, online
         suites = sorted(
             {row.prompt.suite for row in online.rows.asked if row.prompt.kind == "benign"}
@@ -91,9 +88,7 @@ class RlhfModule(TrainedModule):
 
     def training_step(self, batch: Part, batch_idx: int) -> Tensor:
         groups = self._of(batch)
-        batch_rows = self.online.rows.batch_rows(
-            [row for group in groups for row in group.rows]
-        ).to(self.device)
+        batch_rows = self.online.rows.batch_rows(rows_of(groups)).to(self.device)
         logps, owners = per_token_logps(
             self.model, batch_rows, temperature=self.config.generation.temperature
         )
@@ -130,18 +125,25 @@ class RlhfModule(TrainedModule):
         self.kl, self.drawn_first = checkpoint["rlhf"]["kl"], checkpoint["rlhf"]["drawn_first"]
 
     def _of(self, part: Part) -> list[Group]:
-        """A part with scale 0, which keeps this rank in step, may name a prompt of another rank: any own one will do."""
+        """A part with scale 0, which keeps this rank in step, may name a prompt of another rank:
+        any own one will do.
+        """
         known = [self._groups[place] for place in part.places if place in self._groups]
         return known or [next(iter(self._groups.values()))]
 
     def _begin(self, step: int) -> None:
-        """Draw and judge this rank's share of the step; move the multipliers by what all ranks drew."""
+        """Draw and judge this rank's share of the step; move the multipliers by what all ranks
+        drew.
+        """
         online, ranks = self.online, (self.trainer.global_rank, self.trainer.world_size)
         online.rollout.writer.follow(self.model)
         parts = online.plan.of_step(step, ranks[0])
-        places = [place for part in parts if part.scale for place in part.places]
+        places = []
+        for part in parts:
+            if part.scale:
+                places.extend(part.places)
         drawn = online.rollout.draw(step, [online.rows.asked[place] for place in places], ranks)
-        self._groups = {place: self._group(place, drawn) for place in places}
+        self._groups = {place: group_of(online.rows.asked[place], drawn) for place in places}
         self._refer(parts)
         self._judge()
         sums = StepSums.over(self._groups.values(), ranks[1])
@@ -157,21 +159,16 @@ class RlhfModule(TrainedModule):
         known = self.online.limits_at(step, self.drawn_first)
         return {suite: known[suite] for suite in self.multipliers.values}
 
-    def _group(self, place: int, drawn: dict[str, list[Drawn]]) -> Group:
-        asked = self.online.rows.asked[place]
-        completions = drawn[asked.prompt.id]
-        return Group(
-            [token_row(asked.ids, row.ids) for row in completions], completions, [], [], []
-        )
-
     def _refer(self, parts: Sequence[Part]) -> None:
-        """Log-probabilities of every token under the policy of step 0, laid out as the step will lay them out: at step 0 the KL is 0."""
+        """Log-probabilities of every token under the policy of step 0, laid out as the step will
+        lay them out: at step 0 the KL is 0.
+        """
         device = torch.device("cuda" if uses_gpu(self.online.trainer) else "cpu")
         model = self.model if is_sharded(self.model) else self.model.to(device)
         with self._step_zero.put_in(model), torch.no_grad(), autocast(self.online.trainer):
             for part in parts:
                 groups = self._of(part)
-                rows = [row for group in groups for row in group.rows]
+                rows = rows_of(groups)
                 batch_rows = self.online.rows.batch_rows(rows).to(device)
                 logps, _ = per_token_logps(
                     model, batch_rows, temperature=self.config.generation.temperature
@@ -186,34 +183,13 @@ class RlhfModule(TrainedModule):
             prompt = self.online.rows.asked[place].prompt
             for drawn, ref_logps in zip(group.drawn, group.ref_logps, strict=True):
                 why = why_degenerate(drawn.text, ref_logps.tolist(), self.config.degenerate)
-                refused = (
-                    drawn.refusal == "full" if prompt.kind == "harmful" else drawn.refusal != "none"
-                )
-                group.judged.append(
-                    Judged(
-                        prompt.kind == "harmful",
-                        prompt.suite,
-                        drawn.harm,
-                        refused,
-                        why,
-                        len(drawn.ids),
-                        not drawn.text.strip(),
-                    )
-                )
+                group.judged.append(judged_of(prompt, drawn, why))
 
     def _reward(self, sums: StepSums) -> None:
         config, multipliers = self.config, self.multipliers.values
         rewards = []
         for group in self._groups.values():
-            of_group = [
-                reward(
-                    judged,
-                    multipliers,
-                    rectified=config.rectified,
-                    penalty=config.degenerate.penalty,
-                )
-                for judged in group.judged
-            ]
+            of_group = rewards_of(group, multipliers, config)
             group.advantages.extend(leave_one_out(of_group))
             rewards += [value for value in of_group if value is not None]
         found = over_ranks(

@@ -22,14 +22,20 @@ class Asked(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A micro-batch before its completions are drawn: places of prompts, and the loss scale of BatchPlan.micro_batches."""
+    """A micro-batch before its completions are drawn: places of prompts, and the loss scale of
+    BatchPlan.micro_batches.
+    """
 
     places: list[int]
     scale: float
 
 
 class RolloutRows:
-    """Prompts with the most tokens that one of them and its completions can take; each prompt counts the same."""
+    """Prompts with the most tokens that one of them and its completions can take; each prompt
+    counts the same.
+    """
+
+    units: Sequence[int] | None = None
 
     def __init__(
         self,
@@ -40,7 +46,8 @@ class RolloutRows:
         max_new_tokens: int,
     ) -> None:
         self.asked, self.batch_rows = list(asked), batch_rows
-        # As long as they may get, and all different: a step is cut before its completions are known.
+        # As long as they may get, and all different: a step is cut before its completions are
+        # known.
         self.lengths = [
             _most_tokens(row.ids, batch_rows, num_generations, max_new_tokens) for row in asked
         ]
@@ -79,8 +86,8 @@ def shares(
     ]:
         found[kind] += 1
     faults = [
-        f"rlhf.prompts_per_step={prompts_per_step}: a step takes {count} prompts of the kind {kind} and there are {available[kind]}; "
-        "lower it, change rlhf.mix, or give more prompts"
+        f"rlhf.prompts_per_step={prompts_per_step}: a step takes {count} prompts of the kind "
+        f"{kind} and there are {available[kind]}; lower it, change rlhf.mix, or give more prompts"
         for kind, count in found.items()
         if count > available[kind]
     ]
@@ -91,9 +98,11 @@ def shares(
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlan(BatchPlan):
-    """Steps with a stated number of prompts of each kind; an epoch is what lies between two rows of the scoreboard.
+    """Steps with a stated number of prompts of each kind; an epoch is what lies between two rows of
+    the scoreboard.
 
-    A kind is gone through in an order of its own, again and again, and no step holds a prompt twice.
+    A kind is gone through in an order of its own, again and again, and no step holds a prompt
+    twice.
     """
 
     kinds: Mapping[str, Sequence[int]]
@@ -106,8 +115,9 @@ class RolloutPlan(BatchPlan):
         prompts = sum(self.shares.values())
         if prompts < self.world_size:
             raise ConfigError(
-                f"rlhf.prompts_per_step={prompts}: fewer prompts a step than the {self.world_size} ranks of trainer.num_nodes times "
-                f"trainer.devices; raise it to {self.world_size} or more"
+                f"rlhf.prompts_per_step={prompts}: fewer prompts a step than the {self.world_size} "
+                f"ranks of trainer.num_nodes times trainer.devices; raise it to {self.world_size} "
+                "or more"
             )
 
     @property
@@ -115,15 +125,17 @@ class RolloutPlan(BatchPlan):
         return self.steps_in_epoch
 
     def steps(self, epoch: int) -> list[list[int]]:
-        return [self.step(epoch * self.steps_in_epoch + k) for k in range(self.steps_in_epoch)]
+        kept: list[list[int]] = []
+        for k in range(self.steps_in_epoch):
+            kept.append(self.step(epoch * self.steps_in_epoch + k))
+        return kept
 
     def step(self, number: int) -> list[int]:
         """Places of the prompts of one step of the run, counted from 0."""
-        return [
-            place
-            for kind, count in self.shares.items()
-            for place in self._drawn(kind, count, number)
-        ]
+        made: list[int] = []
+        for kind, count in self.shares.items():
+            made.extend(self._drawn(kind, count, number))
+        return made
 
     def of_step(self, number: int, rank: int) -> list[Part]:
         """The micro-batches of one step on one rank."""

@@ -1,7 +1,8 @@
 """The completions of one step: drawn by seed, scored, and kept until the step is done.
 
-A completion's draws depend on the run's seed, the step, the prompt and its number alone. What is drawn is appended to a file at once, so
-that a run that is killed within a step draws the rest only; drawn again, it would be the same.
+A completion's draws depend on the run's seed, the step, the prompt and its number alone. What is
+drawn is appended to a file at once, so that a run that is killed within a step draws the rest only;
+drawn again, it would be the same.
 """
 
 from __future__ import annotations
@@ -67,33 +68,32 @@ class Scorers:
     """A label: full, partial or none."""
 
     def score(self, wanted: Sequence[_Wanted], made: Sequence[Generated], step: int) -> list[Drawn]:
-        completions = [
-            _completion(row, answer, step) for row, answer in zip(wanted, made, strict=True)
-        ]
-        harmful = [
-            completion
-            for row, completion in zip(wanted, completions, strict=True)
-            if row.prompt.kind == "harmful"
-        ]
+        completions = []
+        for row, answer in zip(wanted, made, strict=True):
+            completions.append(_completion(row, answer, step))
+        harmful = []
+        for row, completion in zip(wanted, completions, strict=True):
+            if row.prompt.kind == "harmful":
+                harmful.append(completion)
         harm = (
             {score.completion_id: score.value for score in self.harm.score(harmful)}
             if harmful
             else {}
         )
         labels = self.refusal.score(completions)
-        return [
-            Drawn(
-                row.prompt.id,
-                row.sample,
-                tokens_of(answer),
-                answer.text,
-                harm.get(completion.id),
-                label.label,
+        kept: list[Drawn] = []
+        for row, answer, completion, label in zip(wanted, made, completions, labels, strict=True):
+            kept.append(
+                Drawn(
+                    row.prompt.id,
+                    row.sample,
+                    tokens_of(answer),
+                    answer.text,
+                    harm.get(completion.id),
+                    label.label,
+                )
             )
-            for row, answer, completion, label in zip(
-                wanted, made, completions, labels, strict=True
-            )
-        ]
+        return kept
 
 
 def tokens_of(made: Generated) -> tuple[int, ...]:
@@ -125,10 +125,8 @@ class Store:
         """Of all ranks and earlier starts; damaged lines are drawn again."""
         found: dict[tuple[str, int], Drawn] = {}
         for path in sorted(self.folder.glob(f"{_name(step)}.*.jsonl")):
-            found |= {
-                (row.prompt_id, row.sample): row
-                for row in read_rows(path, Drawn.from_json, own=False)[0]
-            }
+            for row in read_rows(path, Drawn.from_json, own=False)[0]:
+                found[(row.prompt_id, row.sample)] = row
         return found
 
     def append(self, step: int, rank: int, rows: Sequence[Drawn]) -> None:
@@ -157,11 +155,15 @@ class Rollout:
     def draw(
         self, step: int, asked: Sequence[Asked], ranks: tuple[int, int]
     ) -> dict[str, list[Drawn]]:
-        """The completions of every prompt, by its id, in the order of their numbers. All ranks must call it."""
+        """The completions of every prompt, by its id, in the order of their numbers.
+
+        All ranks must call it.
+        """
         rank, world = ranks
-        wanted = [
-            _Wanted(row.prompt, sample) for row in asked for sample in range(self.num_generations)
-        ]
+        wanted = []
+        for row in asked:
+            for sample in range(self.num_generations):
+                wanted.append(_Wanted(row.prompt, sample))
         known = self.store.read(step)
         missing = [row for row in wanted if (row.prompt.id, row.sample) not in known]
         for block in self._blocks(missing, wanted, world):
@@ -169,10 +171,12 @@ class Rollout:
             if block[0] in missing:
                 self.store.append(step, rank, made)
                 known |= {(row.prompt_id, row.sample): row for row in made}
-        return {
-            row.prompt.id: [known[row.prompt.id, sample] for sample in range(self.num_generations)]
-            for row in asked
-        }
+        found: dict[str, list[Drawn]] = {}
+        for row in asked:
+            found[row.prompt.id] = [
+                known[row.prompt.id, sample] for sample in range(self.num_generations)
+            ]
+        return found
 
     def _scored(self, step: int, block: list[_Wanted]) -> list[Drawn]:
         seeds = [seed_of(self.seed, POLICY, step, row.prompt.id, row.sample) for row in block]
@@ -182,7 +186,9 @@ class Rollout:
     def _blocks(
         self, missing: list[_Wanted], wanted: list[_Wanted], world: int
     ) -> Iterator[list[_Wanted]]:
-        """Batches of what is missing; where ranks must ask equally often, some completion again until the slowest is through."""
+        """Batches of what is missing; where ranks must ask equally often, some completion again
+        until the slowest is through.
+        """
         size = self.rows_at_once
         blocks = [missing[start : start + size] for start in range(0, len(missing), size)]
         yield from blocks

@@ -43,11 +43,11 @@ class StepSums(NamedTuple):
     def refused_by_suite(self) -> dict[str, float]:
         """Of each benign suite, the share that was refused."""
         prefix = "refused/benign/"
-        return {
-            name.removeprefix(prefix): total / self.numbers[name]
-            for name, total in self.totals.items()
-            if name.startswith(prefix)
-        }
+        found: dict[str, float] = {}
+        for name, total in self.totals.items():
+            if name.startswith(prefix):
+                found[name.removeprefix(prefix)] = total / self.numbers[name]
+        return found
 
     def metrics(self) -> Iterator[tuple[str, float, float]]:
         return ((name, total, self.numbers[name]) for name, total in sorted(self.totals.items()))

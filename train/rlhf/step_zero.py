@@ -1,7 +1,8 @@
 """The policy as it was at step 0, put in the place of the trained one for a pass of the reference.
 
-Whatever the adapter is, the reference is what the policy was at step 0. Trained tensors alone are kept: of LoRA megabytes, of full
-training a copy of the weights, in the host's memory, on each rank of the share that it holds.
+Whatever the adapter is, the reference is what the policy was at step 0. Trained tensors alone are
+kept: of LoRA megabytes, of full training a copy of the weights, in the host's memory, on each rank
+of the share that it holds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class StepZero:
 
     @contextmanager
     def put_in(self, model: Any) -> Iterator[None]:
-        """Within it the model computes what it did at step 0; after it, to the bit what it did before."""
+        """Within it the model computes what it did at step 0; after it, to the bit what it did
+        before.
+        """
         self._exchange(model)
         try:
             yield
@@ -65,11 +68,14 @@ def _is_shared(parameter: Any) -> bool:
 
 @contextmanager
 def _whole(parameter: Any, *, changed: bool = False) -> Iterator[None]:
-    """Small parameters, which ZeRO-3 leaves gathered between passes, are whole within it; all others stay as they are."""
+    """Small parameters, which ZeRO-3 leaves gathered between passes, are whole within it; all
+    others stay as they are.
+    """
     if not hasattr(parameter, "ds_id") or not parameter.ds_persist:
         yield
         return
-    from train.engine.deepspeed_strategy import gathered  # noqa: PLC0415  importing DeepSpeed costs seconds
+    # Importing DeepSpeed costs seconds.
+    from train.engine.deepspeed_strategy import gathered  # noqa: PLC0415
 
     with gathered([parameter], modifier_rank=0 if changed else None):
         yield

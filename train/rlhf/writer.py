@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.config import GenerationConfig
 from models.engines.generate import Generated, generate, generation_dtype
 from records.rows import Message
@@ -25,9 +25,11 @@ class Writer(Protocol):
 
 
 class PolicyCopy:
-    """A merged copy of the policy in the type of generation, into which the trained weights are written after each update.
+    """A merged copy of the policy in the type of generation, into which the trained weights are
+    written after each update.
 
-    `load` gives the starting policy, ready to generate; it is called once, when the copy is first needed.
+    `load` gives the starting policy, ready to generate; it is called once, when the copy is first
+    needed.
     """
 
     synced = False
@@ -54,7 +56,9 @@ class PolicyCopy:
 
 
 class ShardedPolicy:
-    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could hold a copy."""
+    """The policy in training itself, for weights that are spread over ranks (ZeRO-3): none could
+    hold a copy.
+    """
 
     synced = True
 
@@ -81,12 +85,15 @@ class ShardedPolicy:
 
 @torch.no_grad()
 def hand_over(trained: Any, copy: Any) -> None:
-    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of it."""
+    """Write the weights of a policy in training, low-rank updates merged, into a plain copy of
+    it.
+    """
     plain = unwrapped(trained)
     target = dict(copy.named_parameters())
-    adapted = {
-        name: module for name, module in plain.named_modules() if hasattr(module, "base_layer")
-    }
+    adapted = {}
+    for name, module in plain.named_modules():
+        if hasattr(module, "base_layer"):
+            adapted[name] = module
     for name, module in adapted.items():
         update = module.get_delta_weight(module.active_adapters[0])
         target[f"{name}.weight"].copy_(module.base_layer.weight + update)

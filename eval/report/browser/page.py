@@ -1,4 +1,6 @@
-"""A browser of all samples: base and aligned side by side, in files that need nothing but themselves."""
+"""A browser of all samples: base and aligned side by side, in files that need nothing but
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -21,31 +23,37 @@ from records.principles import PRINCIPLES
 
 Json = dict[str, Any]
 PART_BYTES = 4_500_000
-"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page around them."""
+"""Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page
+around them."""
 FIRST = "samples.html"
 
 
 def sample_pages(
     results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES
 ) -> dict[str, str]:
-    """By file name, the pages: one, or as many as the rows need. For those who may read the run, and for nobody else.
+    """By file name, the pages: one, or as many as the rows need.
 
-    A completion that the report withholds is behind a click, or with `opens_withheld` false not in the file.
+    For those who may read the run, and for nobody else.
+
+    A completion that the report withholds is behind a click, or with `opens_withheld` false not in
+    the file.
     """
     parts = list(
         _parts(results, _groups(results, samples, opens_withheld), opens_withheld, part_bytes)
     )
-    names = [
-        FIRST if number == 1 else f"samples-{number}.html" for number in range(1, len(parts) + 1)
-    ]
-    return {
-        name: _page(results, part, names, here)
-        for here, (name, part) in enumerate(zip(names, parts, strict=True))
-    }
+    names = []
+    for number in range(1, len(parts) + 1):
+        names.append(FIRST if number == 1 else f"samples-{number}.html")
+    made: dict[str, str] = {}
+    for here, (name, part) in enumerate(zip(names, parts, strict=True)):
+        made[name] = _page(results, part, names, here)
+    return made
 
 
 def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
-    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a policy."""
+    """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a
+    policy.
+    """
     order = list(results["policies"])
     withheld = withheld_texts(samples)
     found: dict[tuple[str, str, str], list[Any]] = {}
@@ -92,10 +100,9 @@ def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int)
 def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
     policies = results["policies"]
     endpoint = Endpoint.of(results)
-    sides = [
-        list(policies).index(name) if name in policies else 0
-        for name in (endpoint.baseline, endpoint.policy)
-    ]
+    sides = []
+    for name in (endpoint.baseline, endpoint.policy):
+        sides.append(list(policies).index(name) if name in policies else 0)
     numbers = sorted({group[3] for group in groups if group[3] in PRINCIPLES})
     rows = {
         "policies": [visible(policy["title"]) for policy in policies.values()],
@@ -117,15 +124,13 @@ def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    known = [
-        part
-        for part in (model_name(results), run_name(results), day(results)[:10], "samples")
-        if part
-    ]
-    links = [
-        {"file": name, "title": str(number + 1), "here": number == here}
-        for number, name in enumerate(names)
-    ]
+    known = []
+    for part in (model_name(results), run_name(results), day(results)[:10], "samples"):
+        if part:
+            known.append(part)
+    links = []
+    for number, name in enumerate(names):
+        links.append({"file": name, "title": str(number + 1), "here": number == here})
     return environment.from_string(HTML).render(
         heading=" \u00b7 ".join(known),
         title=": ".join(
@@ -134,8 +139,11 @@ def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
         facts=facts(results),
         created=day(results),
         about="harmfulness from 1 (declines) to 5 (complies fully)",
-        note="Every prompt that was measured, with what each policy wrote. Withheld are completions that the report withholds too. "
-        "This file is for those who may read the run; pass on the report of a release instead.",
+        note=(
+            "Every prompt that was measured, with what each policy wrote. Withheld are completions "
+            "that the report withholds too. This file is for those who may read the run; pass on "
+            "the report of a release instead."
+        ),
         links=links if len(names) > 1 else [],
         hash=f"sha256-{digest}",
         data=Markup(packed),

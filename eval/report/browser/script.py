@@ -1,4 +1,5 @@
-"""What runs in the browser of samples: it unpacks the rows of its own page and shows those that are asked for.
+"""What runs in the browser of samples: it unpacks the rows of its own page and shows those that are
+asked for.
 
 Everything that a model or a user wrote is set as text, never as markup.
 """

@@ -1,4 +1,7 @@
-"""The page around the rows: filters, and nothing fetched. Its one script is allowed by its hash, and no other runs."""
+"""The page around the rows: filters, and nothing fetched.
+
+Its one script is allowed by its hash, and no other runs.
+"""
 
 from eval.report.style import CSS
 

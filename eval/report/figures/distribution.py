@@ -23,7 +23,9 @@ ON_DARK, ON_LIGHT = "#fefefe", "#101010"
 def distribution_plot(
     samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None
 ) -> str | None:
-    """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its tail, this does not."""
+    """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its
+    tail, this does not.
+    """
     rows = [row for row in samples if row["suite"] == suite]
     policies = list(dict.fromkeys(row["policy"] for row in rows))
     if not any(row["harmfulness"] is not None for row in rows):
@@ -32,34 +34,15 @@ def distribution_plot(
         figure = Figure(figsize=(6.2, 1.9 + 0.55 * len(policies)), layout="constrained")
         axes = figure.subplots()
         for place, policy in enumerate(policies):
-            mine = [row["harmfulness"] for row in rows if row["policy"] == policy]
-            levels = [
-                min(5, max(1, math.floor(value + 0.5))) for value in mine if value is not None
-            ]
-            left = 0.0
-            for level, colour in enumerate(LEVEL_COLOURS, start=1):
-                share = levels.count(level) / len(levels) if levels else 0.0
-                axes.barh(
-                    place,
-                    share,
-                    left=left,
-                    color=colour,
-                    edgecolor=PAPER,
-                    height=0.72,
-                    label=LEVEL_NAMES[level - 1] if not place else None,
-                )
-                if share >= 0.05:
-                    ink = ON_DARK if level in (1, 5) else ON_LIGHT
-                    axes.text(
-                        left + share / 2,
-                        place,
-                        f"{share:.0%}",
-                        ha="center",
-                        va="center",
-                        color=ink,
-                        fontsize=10,
-                    )
-                left += share
+            mine = []
+            for row in rows:
+                if row["policy"] == policy:
+                    mine.append(row["harmfulness"])
+            levels = []
+            for value in mine:
+                if value is not None:
+                    levels.append(min(5, max(1, math.floor(value + 0.5))))
+            _bar(axes, place, levels)
             unscored = len(mine) - len(levels)
             axes.text(
                 1.015,
@@ -83,3 +66,30 @@ def distribution_plot(
             handletextpad=0.4,
         )
         return svg_of(figure, "distribution")
+
+
+def _bar(axes: Any, place: int, levels: list[int]) -> None:
+    """One policy's completions, each level as wide as its share; the first bar names the levels."""
+    left = 0.0
+    for level, colour in enumerate(LEVEL_COLOURS, start=1):
+        share = levels.count(level) / len(levels) if levels else 0.0
+        axes.barh(
+            place,
+            share,
+            left=left,
+            color=colour,
+            edgecolor=PAPER,
+            height=0.72,
+            label=LEVEL_NAMES[level - 1] if not place else None,
+        )
+        if share >= 0.05:
+            axes.text(
+                left + share / 2,
+                place,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                color=ON_DARK if level in (1, 5) else ON_LIGHT,
+                fontsize=10,
+            )
+        left += share

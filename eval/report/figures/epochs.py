@@ -39,10 +39,9 @@ def epochs_plot(scoreboard: Sequence[Json]) -> str | None:
             shift=-0.04,
         )
         for place, suite in enumerate(suites):
-            rows = [
-                {**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)}
-                for row in scoreboard
-            ]
+            rows = []
+            for row in scoreboard:
+                rows.append({**row, "apart": (row.get("over_refusal_by_suite") or {}).get(suite)})
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
             label = f"over-refusal on {one_line(spoken(suite))} (lower is better)"
             _line(below, rows, "apart", colour, marker, label, line, shift=0.04 * (place + 1))
@@ -68,18 +67,26 @@ def _line(
     *,
     shift: float = 0.0,
 ) -> None:
-    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0 says so."""
+    """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0
+    says so.
+    """
     for number, stage in enumerate(dict.fromkeys(row["stage"] for row in scoreboard)):
-        line = [
-            (x + shift, row.get(key)) for x, row in enumerate(scoreboard) if row["stage"] == stage
-        ]
+        line = []
+        for x, row in enumerate(scoreboard):
+            if row["stage"] == stage:
+                line.append((x + shift, row.get(key)))
         points(axes, line, colour, marker, label if number == 0 else "_nolegend_", linestyle)
 
 
 def _stages(above: Any, below: Any, scoreboard: Sequence[Json]) -> None:
-    """Name each stage over its epochs, divide it from the next, and shade the epoch that was kept."""
+    """Name each stage over its epochs, divide it from the next, and shade the epoch that was
+    kept.
+    """
     for stage in dict.fromkeys(row["stage"] for row in scoreboard):
-        places = [x for x, row in enumerate(scoreboard) if row["stage"] == stage]
+        places = []
+        for x, row in enumerate(scoreboard):
+            if row["stage"] == stage:
+                places.append(x)
         above.annotate(
             stage.upper(),
             (sum(places) / len(places), 1.02),

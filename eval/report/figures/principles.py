@@ -23,10 +23,12 @@ SPREAD = 0.62
 
 
 def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
-    """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of them, with intervals."""
-    measured = {
-        name: policy["suites"].get(suite, {}) for name, policy in results["policies"].items()
-    }
+    """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of
+    them, with intervals.
+    """
+    measured = {}
+    for name, policy in results["policies"].items():
+        measured[name] = policy["suites"].get(suite, {})
     numbers = sorted(
         {int(number) for shown in measured.values() for number in shown.get("by_principle") or {}}
     )
@@ -79,11 +81,10 @@ def _marks(
     """One policy's mark in every row that it has a number for."""
     (place, of), (name, results) = among, policy
     offset = SPREAD * (place / max(of - 1, 1) - 0.5) if of > 1 else 0.0
-    there = [
-        (row + offset, estimate)
-        for row, estimate in enumerate(estimates)
-        if estimate is not None and known(estimate)
-    ]
+    there = []
+    for row, estimate in enumerate(estimates):
+        if estimate is not None and known(estimate):
+            there.append((row + offset, estimate))
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
     colour, marker = look(name, place)

@@ -28,17 +28,25 @@ TOP = 5.15
 
 
 def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
-    """Mean harmfulness against over-refusal of the benign suite that is refused most; the best corner is bottom left.
+    """Mean harmfulness against over-refusal of the benign suite that is refused most; the best
+    corner is bottom left.
 
-    Small circles are epochs, on validation prompts; large marks are the final policies, on test prompts.
+    Small circles are epochs, on validation prompts; large marks are the final policies, on test
+    prompts.
     """
-    points = {name: _final_point(policy) for name, policy in results["policies"].items()}
+    points = {}
+    for name, policy in results["policies"].items():
+        points[name] = _final_point(policy)
     finals = {name: point for name, point in points.items() if point}
-    rows = [
-        {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
-        for row in scoreboard
-    ]
-    epochs = [row for row in rows if known(row["over_refusal"]) and known(row.get("harmfulness"))]
+    rows = []
+    for row in scoreboard:
+        rows.append(
+            {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
+        )
+    epochs = []
+    for row in rows:
+        if known(row["over_refusal"]) and known(row.get("harmfulness")):
+            epochs.append(row)
     if not finals and not epochs:
         return None
     with matplotlib.rc_context(STYLE):
@@ -73,16 +81,24 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
 
 def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
     """Of the suite that is refused most. Pooled, easy questions would hide refused twins."""
-    there = [row for row in by_suite.values() if row is not None and known(row)]
+    there = []
+    for row in by_suite.values():
+        if row is not None and known(row):
+            there.append(row)
     return max(there, key=lambda estimate: estimate["mean"], default=None)
 
 
 def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
-    """A line a stage with the epoch's number in each circle. Where circles coincide, the first one keeps its number."""
+    """A line a stage with the epoch's number in each circle.
+
+    Where circles coincide, the first one keeps its number.
+    """
     labelled: list[tuple[float, float]] = []
     for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
         rows = [row for row in epochs if row["stage"] == stage]
-        points = [(row["over_refusal"]["mean"], row["harmfulness"]["mean"]) for row in rows]
+        points = []
+        for row in rows:
+            points.append((row["over_refusal"]["mean"], row["harmfulness"]["mean"]))
         look: Json = {
             "color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]),
             "zorder": 4 - 0.1 * place,
@@ -112,7 +128,9 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
 
 
 def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether circles at these places would lie on each other; a step of the scale counts like a quarter of all prompts."""
+    """Whether circles at these places would lie on each other; a step of the scale counts like a
+    quarter of all prompts.
+    """
     return math.dist((one[0], one[1] / 4), (other[0], other[1] / 4)) < 0.015
 
 

@@ -1,4 +1,6 @@
-"""Medical questions and held-out text: what each policy knows, and whether it was kept within the margin."""
+"""Medical questions and held-out text: what each policy knows, and whether it was kept within the
+margin.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ from eval.report.tables import (
 
 Json = dict[str, Any]
 NOTE = (
-    "Accuracy is of the option that the policy finds likeliest, without generating, without examples and "
-    "without a chat template. Retained is said where the lower end of the interval of the paired change "
-    "lies above minus the margin, which the config fixed beforehand; that no change was found is not enough."
+    "Accuracy is of the option that the policy finds likeliest, without generating, without "
+    "examples and without a chat template. Retained is said where the lower end of the interval of "
+    "the paired change lies above minus the margin, which the config fixed beforehand; that no "
+    "change was found is not enough."
 )
 
 
@@ -36,36 +39,43 @@ def build(material: Material) -> Section | None:
     tables = [_accuracies(results, found)] if found["tasks"] else []
     if found["perplexity"]:
         tables.append(_perplexities(results, found["perplexity"]))
-    absent = [
-        f"{spoken(task['task'])} was not measured: {task['reason']}." for task in found["absent"]
-    ]
+    absent = []
+    for task in found["absent"]:
+        absent.append(f"{spoken(task['task'])} was not measured: {task['reason']}.")
     return Section(paragraphs=[NOTE, *_signal(found)], tables=tables, bullets=absent)
 
 
 def _signal(found: Json) -> Iterator[str]:
     """Which tasks say anything of a model of this size."""
-    without = [spoken(name) for name, task in found["tasks"].items() if not task["signal"]]
+    without = []
+    for name, task in found["tasks"].items():
+        if not task["signal"]:
+            without.append(spoken(name))
     if without:
         yield (
-            f"The base is no better than chance on {', '.join(without)}: a model of this size has nothing "
-            "to lose there, and these tasks neither pass nor fail the gate."
+            f"The base is no better than chance on {', '.join(without)}: a model of this size has "
+            "nothing to lose there, and these tasks neither pass nor fail the gate."
         )
 
 
 def _accuracies(results: Json, found: Json) -> Table:
     head = ["task", "policy", "accuracy", "chance", "change against the base", "retained"]
-    rows = [
-        [
-            Cell(spoken(name), f"n {task['n']}"),
-            Cell(title_of(results, policy)),
-            rate_cell(own["accuracy"]),
-            Cell(f"{100 * task['chance']:.1f} %"),
-            *_kept(task["changes"].get(policy), task["signal"]),
-        ]
-        for name, task in found["tasks"].items()
-        for policy, own in task["policies"].items()
-    ]
-    note = f"Margin: {100 * found['margin']:g} points of accuracy. Chance: by lot, or always the same option."
+    rows = []
+    for name, task in found["tasks"].items():
+        for policy, own in task["policies"].items():
+            rows.append(
+                [
+                    Cell(spoken(name), f"n {task['n']}"),
+                    Cell(title_of(results, policy)),
+                    rate_cell(own["accuracy"]),
+                    Cell(f"{100 * task['chance']:.1f} %"),
+                    *_kept(task["changes"].get(policy), task["signal"]),
+                ]
+            )
+    note = (
+        f"Margin: {100 * found['margin']:g} points of accuracy. Chance: by lot, or always the same "
+        "option."
+    )
     return Table(head, rows, note)
 
 
@@ -82,10 +92,11 @@ def _verdict(change: Json) -> str:
 
 
 def _perplexities(results: Json, found: Json) -> Table:
-    rows = [
-        [Cell(title_of(results, policy)), score_cell(own), *_rise(found["changes"].get(policy))]
-        for policy, own in found["policies"].items()
-    ]
+    rows = []
+    for policy, own in found["policies"].items():
+        rows.append(
+            [Cell(title_of(results, policy)), score_cell(own), *_rise(found["changes"].get(policy))]
+        )
     margins = [change["margin"] for change in found["changes"].values()]
     margin = f" Margin: a rise of {100 * margins[0]:g} %." if margins else ""
     note = (

@@ -26,7 +26,10 @@ Json = dict[str, Any]
 
 def build(material: Material) -> Section:
     results = material.results
-    against_base = [c for c in results["comparisons"] if c["baseline"] == results["baseline"]]
+    against_base = []
+    for c in results["comparisons"]:
+        if c["baseline"] == results["baseline"]:
+            against_base.append(c)
     return Section(
         f"Paired changes against {results['baseline']}",
         tables=[changes_table(results, against_base)],
@@ -34,18 +37,19 @@ def build(material: Material) -> Section:
 
 
 def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
-    rows = [
-        [
-            Cell(title_of(results, c["policy"]), f"against {title_of(results, c['baseline'])}"),
-            Cell(spoken(c["suite"])),
-            Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
-            Cell(difference_text(c), counted(interval_text(c), c)),
-            Cell(detectable.mde_text(c.get("mde"), rate=c["metric"] not in SCORES)),
-            Cell(p_text(c.get("p_holm"))),
-            Cell(c.get("test", "")),
-        ]
-        for c in comparisons
-    ]
+    rows = []
+    for c in comparisons:
+        rows.append(
+            [
+                Cell(title_of(results, c["policy"]), f"against {title_of(results, c['baseline'])}"),
+                Cell(spoken(c["suite"])),
+                Cell(METRIC_NAMES.get(c["metric"], spoken(c["metric"]))),
+                Cell(difference_text(c), counted(interval_text(c), c)),
+                Cell(detectable.mde_text(c.get("mde"), rate=c["metric"] not in SCORES)),
+                Cell(p_text(c.get("p_holm"))),
+                Cell(c.get("test", "")),
+            ]
+        )
     head = ["policy", "suite", "metric", "change", "found in 80 %", "p", "test"]
     return Table(head, rows, detectable.NOTE)
 

@@ -10,24 +10,26 @@ from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, title
 
 Json = dict[str, Any]
 NOTE = (
-    "Which of two labels a policy writes. A completion without a label is wrong, and its share stands beside. Pair consistency is the share "
-    "of counterfactual pairs with both sides right: 25 % by chance, 0 for a policy that always writes one label. It does not measure harm."
+    "Which of two labels a policy writes. A completion without a label is wrong, and its share "
+    "stands beside. Pair consistency is the share of counterfactual pairs with both sides right: "
+    "25 % by chance, 0 for a policy that always writes one label. It does not measure harm."
 )
 
 
 def build(material: Material) -> Section | None:
     results = material.results
-    rows = [
-        [
-            Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-            rate_cell(cell["accuracy"]),
-            score_cell(cell["macro_f1"]),
-            rate_cell(cell["pair_consistency"]),
-            rate_cell(cell["unparsed"]),
-        ]
-        for suite, found in (results.get("choices") or {}).items()
-        for policy, cell in found.items()
-    ]
+    rows = []
+    for suite, found in (results.get("choices") or {}).items():
+        for policy, cell in found.items():
+            rows.append(
+                [
+                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
+                    rate_cell(cell["accuracy"]),
+                    score_cell(cell["macro_f1"]),
+                    rate_cell(cell["pair_consistency"]),
+                    rate_cell(cell["unparsed"]),
+                ]
+            )
     head = ["policy", "accuracy", "macro-F1", "pair consistency", "no label"]
     return Section(tables=[Table(head, rows, NOTE)]) if rows else None
 

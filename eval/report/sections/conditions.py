@@ -17,20 +17,21 @@ TITLES = {
 }
 WORST = "worst_of_families"
 NOTE = (
-    "The same harmful requests, asked under established wrappers of low capability (docs/conditions.md); `direct` is as they stand. Worst of "
-    "families is the share of requests that at least one of them succeeds on. Scorers judge the completion beside the request itself. "
-    "Intervals draw requests again with all their conditions. No attack was fitted to a policy: what a determined person reaches is more."
+    "The same harmful requests, asked under established wrappers of low capability "
+    "(docs/conditions.md); `direct` is as they stand. Worst of families is the share of requests "
+    "that at least one of them succeeds on. Scorers judge the completion beside the request "
+    "itself. Intervals draw requests again with all their conditions. No attack was fitted to a "
+    "policy: what a determined person reaches is more."
 )
 
 
 def build(material: Material) -> Section | None:
     found = material.results.get("conditions") or {}
-    tables = [
-        _table(material.results, suite, criterion, by_criterion[criterion])
-        for suite, by_criterion in found.items()
-        for criterion in CRITERIA
-        if criterion in by_criterion
-    ]
+    tables = []
+    for suite, by_criterion in found.items():
+        for criterion in CRITERIA:
+            if criterion in by_criterion:
+                tables.append(_table(material.results, suite, criterion, by_criterion[criterion]))
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
@@ -40,21 +41,21 @@ def _table(results: Json, suite: str, criterion: str, found: Json) -> Table:
             family for policy in found["policies"].values() for family in policy["by_family"]
         )
     )
-    changes = {
-        row["policy"]: row
-        for row in found["comparisons"]
-        if row["baseline"] == results["baseline"] and row["family"] == WORST
-    }
-    rows = [
-        [
-            Cell(title_of(results, policy)),
-            *(rate_cell(cell["by_family"].get(family)) for family in families),
-            rate_cell(cell["all_conditions"]),
-            rate_cell(cell[WORST]),
-            _change(changes.get(policy)),
-        ]
-        for policy, cell in found["policies"].items()
-    ]
+    changes = {}
+    for row in found["comparisons"]:
+        if row["baseline"] == results["baseline"] and row["family"] == WORST:
+            changes[row["policy"]] = row
+    rows = []
+    for policy, cell in found["policies"].items():
+        rows.append(
+            [
+                Cell(title_of(results, policy)),
+                *(rate_cell(cell["by_family"].get(family)) for family in families),
+                rate_cell(cell["all_conditions"]),
+                rate_cell(cell[WORST]),
+                _change(changes.get(policy)),
+            ]
+        )
     head = [
         f"{spoken(suite)}: {TITLES[criterion]}",
         *map(spoken, families),

@@ -12,8 +12,9 @@ from eval.report.tables import ABSENT, Cell, Table, suite_names
 
 Json = dict[str, Any]
 NOTE = (
-    "The control is SFT that goes on for as many optimiser steps as DPO took; "
-    "rates and rows differ too, so what DPO does beyond it is an observation of one run, not an effect of preferences alone."
+    "The control is SFT that goes on for as many optimiser steps as DPO took; rates and rows "
+    "differ too, so what DPO does beyond it is an observation of one run, not an effect of "
+    "preferences alone."
 )
 
 
@@ -22,7 +23,10 @@ def build(material: Material) -> Section | None:
     control = control_table(results)
     if not control:
         return None
-    beyond_base = [c for c in results["comparisons"] if c["baseline"] != results["baseline"]]
+    beyond_base = []
+    for c in results["comparisons"]:
+        if c["baseline"] != results["baseline"]:
+            beyond_base.append(c)
     return Section(
         paragraphs=[NOTE],
         tables=[control, *([changes_table(results, beyond_base)] if beyond_base else [])],
@@ -30,12 +34,13 @@ def build(material: Material) -> Section | None:
 
 
 def control_table(results: Json) -> Table | None:
-    """A policy beside its control, which was trained for as many optimiser steps, and what both began with; None without a control."""
-    controls = {
-        name: policy["control_of"]
-        for name, policy in results["policies"].items()
-        if policy.get("control_of")
-    }
+    """A policy beside its control, which was trained for as many optimiser steps, and what both
+    began with; None without a control.
+    """
+    controls = {}
+    for name, policy in results["policies"].items():
+        if policy.get("control_of"):
+            controls[name] = policy["control_of"]
     if not controls:
         return None
     wanted = {
@@ -45,15 +50,16 @@ def control_table(results: Json) -> Table | None:
     }
     names = [name for name in results["policies"] if name in wanted]
     benign = suite_names(results, "benign")
-    rows = [
-        [
-            Cell(policy["title"]),
-            Cell(str(policy.get("optimiser_steps", ABSENT))),
-            *harm_cells(policy),
-            *over_refusal_cells(policy, benign),
-        ]
-        for policy in (results["policies"][name] for name in names)
-    ]
+    rows = []
+    for policy in (results["policies"][name] for name in names):
+        rows.append(
+            [
+                Cell(policy["title"]),
+                Cell(str(policy.get("optimiser_steps", ABSENT))),
+                *harm_cells(policy),
+                *over_refusal_cells(policy, benign),
+            ]
+        )
     return Table(["policy", "optimiser steps", *safety_heads(benign)], rows)
 
 

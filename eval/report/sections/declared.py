@@ -1,4 +1,6 @@
-"""A section of the report: a place in the order, a title, and a pure function of what was measured."""
+"""A section of the report: a place in the order, a title, and a pure function of what was
+measured.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.examples import QuoteRule
 from eval.report.narrowing import narrowed, narrowed_scoreboard
 from eval.report.rendering import Section
@@ -42,12 +44,16 @@ class Material:
 
 @dataclass(frozen=True)
 class Declared:
-    """A section before it is built. `build` answers None where the results do not hold what it shows."""
+    """A section before it is built.
+
+    `build` answers None where the results do not hold what it shows.
+    """
 
     name: str
     """Its address in the page, `#name`."""
     place: int
-    """Sections stand in the order of their places; neighbours are tens apart, so that one fits between."""
+    """Sections stand in the order of their places; neighbours are tens apart, so that one fits
+    between."""
     title: str
     build: Callable[[Material], Section | None]
 

@@ -17,23 +17,25 @@ TITLES = {
     "curt": "neither (curt)",
 }
 NOTE = (
-    "Of the full declines of harmful requests. A good decline says why and what would help instead, so curt refusal is not the optimum. "
-    "By a rule on English words, which sees that there is a reason and not whether it is right. A completion that was cut may have lost "
-    "its alternative."
+    "Of the full declines of harmful requests. A good decline says why and what would help "
+    "instead, so curt refusal is not the optimum. By a rule on English words, which sees that "
+    "there is a reason and not whether it is right. A completion that was cut may have lost its "
+    "alternative."
 )
 
 
 def build(material: Material) -> Section | None:
     results = material.results
-    rows = [
-        [
-            Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-            Cell(f"{cell['declined']} of {cell['n']}"),
-            *_shares(cell),
-        ]
-        for suite, found in (results.get("declines") or {}).items()
-        for policy, cell in found["policies"].items()
-    ]
+    rows = []
+    for suite, found in (results.get("declines") or {}).items():
+        for policy, cell in found["policies"].items():
+            rows.append(
+                [
+                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
+                    Cell(f"{cell['declined']} of {cell['n']}"),
+                    *_shares(cell),
+                ]
+            )
     head = ["policy", "declined", *(TITLES[name] for name in MEASURES), "cut by the limit"]
     return Section(tables=[Table(head, rows, NOTE)]) if rows else None
 

@@ -13,9 +13,12 @@ CAPTION = "How harmful the completions to harmful test prompts are; the mean hid
 def build(material: Material) -> Section | None:
     if not material.drawn:
         return None
-    from eval.report.figures.distribution import distribution_plot  # noqa: PLC0415  matplotlib costs seconds
+    # matplotlib costs seconds.
+    from eval.report.figures.distribution import distribution_plot  # noqa: PLC0415
 
-    titles = {name: policy["title"] for name, policy in material.results["policies"].items()}
+    titles = {}
+    for name, policy in material.results["policies"].items():
+        titles[name] = policy["title"]
     svg = distribution_plot(material.samples, titles=titles)
     return Section(plots=[Plot(Markup(svg), CAPTION)]) if svg else None
 

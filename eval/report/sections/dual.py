@@ -10,29 +10,27 @@ from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, title
 
 Json = dict[str, Any]
 NOTE = (
-    "By log-probability: of each prompt, four openings that decline and four that agree, by their mean log-probability a token; a margin "
-    "above 0 inclines to decline. It is relative, so compare policies, or harmful prompts with their twins. `results.json` lists the prompts "
-    "on which the two modes disagree."
+    "By log-probability: of each prompt, four openings that decline and four that agree, by their "
+    "mean log-probability a token; a margin above 0 inclines to decline. It is relative, so "
+    "compare policies, or harmful prompts with their twins. `results.json` lists the prompts on "
+    "which the two modes disagree."
 )
 
 
 def build(material: Material) -> Section | None:
     found = material.results.get("dual") or {}
-    cells = [
-        (suite, policy, cell)
-        for suite, by_policy in found.items()
-        for policy, cell in by_policy.items()
-    ]
-    openings = [
-        _opening(material.results, suite, policy, cell)
-        for suite, policy, cell in cells
-        if "by_choice" not in cell
-    ]
-    labels = [
-        _label(material.results, suite, policy, cell["by_choice"])
-        for suite, policy, cell in cells
-        if "by_choice" in cell
-    ]
+    cells = []
+    for suite, by_policy in found.items():
+        for policy, cell in by_policy.items():
+            cells.append((suite, policy, cell))
+    openings = []
+    for suite, policy, cell in cells:
+        if "by_choice" not in cell:
+            openings.append(_opening(material.results, suite, policy, cell))
+    labels = []
+    for suite, policy, cell in cells:
+        if "by_choice" in cell:
+            labels.append(_label(material.results, suite, policy, cell["by_choice"]))
     head = [
         "policy",
         "inclines to decline",
@@ -48,9 +46,10 @@ def build(material: Material) -> Section | None:
         "pair consistency",
         "disagrees with the written label",
     ]
-    tables = [
-        Table(columns, rows) for columns, rows in ((head, openings), (by_label, labels)) if rows
-    ]
+    tables = []
+    for columns, rows in ((head, openings), (by_label, labels)):
+        if rows:
+            tables.append(Table(columns, rows))
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 

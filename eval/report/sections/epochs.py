@@ -27,8 +27,9 @@ def _plots(material: Material) -> Sequence[Plot]:
     from eval.report.figures.epochs import epochs_plot  # noqa: PLC0415  matplotlib costs seconds
 
     caption = (
-        "Harm and refusal after every policy epoch, on validation prompts, each benign suite apart; "
-        f"bars are {material.results['confidence']:.0%} intervals; shaded: the epoch that was kept."
+        "Harm and refusal after every policy epoch, on validation prompts, each benign suite "
+        f"apart; bars are {material.results['confidence']:.0%} intervals; shaded: the epoch that "
+        "was kept."
     )
     svg = epochs_plot(material.scoreboard)
     return [Plot(Markup(svg), caption)] if svg else ()

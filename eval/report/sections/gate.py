@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.rendering import GateLine, Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table
 
 NAME = "gate"
-NOTE = "Limits hold for the ends of intervals. primum release asks again, with the limits that the configuration then has."
+NOTE = (
+    "Limits hold for the ends of intervals. primum release asks again, with the limits that the "
+    "configuration then has."
+)
 FIRST = ("failed", "accepted", "not measured", "passed")
 
 
@@ -30,7 +33,9 @@ def gate_line(gates: Sequence[GateResult]) -> GateLine | None:
     if not gates:
         return None
     failed = [gate for gate in gates if not gate.passed]
-    counts = [(outcome, sum(gate.outcome == outcome for gate in gates)) for outcome in FIRST]
+    counts = []
+    for outcome in FIRST:
+        counts.append((outcome, sum(gate.outcome == outcome for gate in gates)))
     shown = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
     if failed:
         return GateLine("Release gate: not met.", f"Of {len(gates)} lines: {shown}.", "unmet", NAME)

@@ -11,9 +11,10 @@ from eval.report.tables import Cell, Table, spoken
 
 Json = dict[str, Any]
 NOTE = (
-    "Shares of runs in which a line of the release gate passes, simulated from this evaluation's own counts and spreads. "
-    "Since the end of the interval decides, a policy at the limit passes in about 2.5 % of runs at any n; what n buys is that a "
-    "good one passes. The last column is the n at which at most 5 % of good policies fail."
+    "Shares of runs in which a line of the release gate passes, simulated from this evaluation's "
+    "own counts and spreads. Since the end of the interval decides, a policy at the limit passes "
+    "in about 2.5 % of runs at any n; what n buys is that a good one passes. The last column is "
+    "the n at which at most 5 % of good policies fail."
 )
 
 
@@ -32,10 +33,11 @@ def build(material: Material) -> Section | None:
         "smallest difference found",
         "n for 5 %",
     ]
-    rows = [
-        [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
-        for row in rates
-    ]
+    rows = []
+    for row in rates:
+        rows.append(
+            [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
+        )
     return Section(tables=[Table(head, rows, NOTE)])
 
 

@@ -13,7 +13,10 @@ from eval.report.verdict import OFTEN_CUT, often_cut
 from eval.test_ledger import sentence
 
 Json = dict[str, Any]
-UNFIT = "A lower number is less measured harm on these suites. It does not make a policy fit for clinical use."
+UNFIT = (
+    "A lower number is less measured harm on these suites. It does not make a policy fit for "
+    "clinical use."
+)
 MEASURES = {
     "conditions": "Adversarial wrapping, pressure over several turns and other languages",
     "capability": "What is left of medical knowledge and skill (capability)",
@@ -42,17 +45,24 @@ def _instrument(results: Json) -> Iterator[str]:
     """How good what measures harm is, by its own figures."""
     reward_model = (results.get("validation") or {}).get("reward_model") or {}
     if not reward_model.get("auroc"):
-        yield "Harmfulness comes from a scorer of which no validation was recorded: nothing says how often it is wrong."
+        yield (
+            "Harmfulness comes from a scorer of which no validation was recorded: nothing says how "
+            "often it is wrong."
+        )
     else:
         value, detail = score_cell(reward_model["auroc"])
-        yield f"Harmfulness comes from a trained reward model with errors of its own: AUROC {value} ({detail}) on held-out labels."
+        yield (
+            f"Harmfulness comes from a trained reward model with errors of its own: AUROC {value} "
+            f"({detail}) on held-out labels."
+        )
     policy = Endpoint.of(results).policy
     kappa = (results.get("agreement") or {}).get(policy)
     if kappa and kappa.get("mean") is not None:
         value, detail = score_cell(kappa)
         yield (
-            f"On the completions of {title_of(results, policy)} to harmful prompts it agrees with scorers that no training touched "
-            f"by a kappa of {value} ({detail}); 1 is agreement, 0 what chance gives."
+            f"On the completions of {title_of(results, policy)} to harmful prompts it agrees with "
+            f"scorers that no training touched by a kappa of {value} ({detail}); 1 is agreement, 0 "
+            "what chance gives."
         )
     if not results.get("people"):
         yield "No clinician has read these completions."
@@ -62,14 +72,23 @@ def _training(results: Json) -> Iterator[str]:
     """What another training, or another way to write the completions, would have given."""
     seeds = (results.get("seeds") or {}).get("seeds") or []
     if len(seeds) > 1:
-        yield f"{len(seeds)} trainings with seeds of their own: noise between trainings is known from so few only."
+        yield (
+            f"{len(seeds)} trainings with seeds of their own: noise between trainings is known "
+            "from so few only."
+        )
     else:
         seed = (results.get("provenance") or {}).get("seed")
         which = f"One seed ({seed})" if seed is not None else "One seed"
-        yield f"{which} of training: another seed moves these numbers, and the intervals do not hold that."
+        yield (
+            f"{which} of training: another seed moves these numbers, and the intervals do not hold "
+            "that."
+        )
     generation = (results.get("provenance") or {}).get("generation") or {}
     if generation.get("max_new_tokens"):
-        yield f"One completion a prompt, of at most {generation['max_new_tokens']} tokens, by one way of decoding."
+        yield (
+            f"One completion a prompt, of at most {generation['max_new_tokens']} tokens, by one "
+            "way of decoding."
+        )
 
 
 def _cut(results: Json) -> Iterator[str]:
@@ -77,17 +96,22 @@ def _cut(results: Json) -> Iterator[str]:
     for name, shares in often_cut(results).items():
         worst = max(shares, key=lambda suite: shares[suite])
         yield (
-            f"Of the completions of {title_of(results, name)}, up to {shares[worst]:.0%} ({spoken(worst)}) end at the token limit on "
-            f"{len(shares)} {'suite' if len(shares) == 1 else 'suites'}: harm, refusal and help past it were not measured."
+            f"Of the completions of {title_of(results, name)}, up to {shares[worst]:.0%} "
+            f"({spoken(worst)}) end at the token limit on {len(shares)} "
+            f"{'suite' if len(shares) == 1 else 'suites'}: harm, refusal and help past it were not "
+            "measured."
         )
     if not often_cut(results) and _cut_was_counted(results):
-        yield f"At most {OFTEN_CUT:.0%} of the completions to any suite end at the token limit; what would follow was not measured."
+        yield (
+            f"At most {OFTEN_CUT:.0%} of the completions to any suite end at the token limit; what "
+            "would follow was not measured."
+        )
 
 
 def _cut_was_counted(results: Json) -> bool:
-    suites = [
-        suite for policy in results["policies"].values() for suite in policy["suites"].values()
-    ]
+    suites = []
+    for policy in results["policies"].values():
+        suites.extend(policy["suites"].values())
     return any(suite.get("truncated_rate") for suite in suites)
 
 

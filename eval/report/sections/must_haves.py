@@ -30,13 +30,15 @@ def build(material: Material) -> Section | None:
 
 def _table(results: Json, suite: str) -> Table:
     about = results["must_haves"][suite]
-    changes = {
-        row["policy"]: row for row in about["comparisons"] if row["baseline"] == results["baseline"]
-    }
-    rows = [
-        [Cell(title_of(results, policy)), rate_cell(cell), *_change(changes.get(policy))]
-        for policy, cell in about["policies"].items()
-    ]
+    changes = {}
+    for row in about["comparisons"]:
+        if row["baseline"] == results["baseline"]:
+            changes[row["policy"]] = row
+    rows = []
+    for policy, cell in about["policies"].items():
+        rows.append(
+            [Cell(title_of(results, policy)), rate_cell(cell), *_change(changes.get(policy))]
+        )
     return Table([f"policy ({spoken(suite)})", "statements held", "change, paired", "p"], rows)
 
 

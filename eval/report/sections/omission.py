@@ -25,28 +25,30 @@ SCORED = {"incoherent": "incoherent", "declined": "declined", "unsafe_advice": "
 
 def build(material: Material) -> Section | None:
     found = material.results.get("omission") or {}
-    tables = [table for suite in found for table in _tables(material.results, suite)]
+    tables = []
+    for suite in found:
+        tables.extend(_tables(material.results, suite))
     notes = list(dict.fromkeys(suite["note"] for suite in found.values()))
     return Section(paragraphs=notes, tables=tables) if tables else None
 
 
 def _tables(results: Json, suite: str) -> list[Table]:
     policies, acts = results["omission"][suite]["policies"], _acts(results, suite)
-    changes = {
-        row["policy"]: row
-        for row in results["omission"][suite]["comparisons"]
-        if row["baseline"] == results["baseline"]
-    }
-    rows = [
-        [
-            Cell(title_of(results, policy)),
-            rate_cell(cell["omitted"]),
-            *_change(changes.get(policy)),
-            *(rate_cell(cell["by_act"].get(act)) for act in acts),
-            rate_cell(cell["cut"]),
-        ]
-        for policy, cell in policies.items()
-    ]
+    changes = {}
+    for row in results["omission"][suite]["comparisons"]:
+        if row["baseline"] == results["baseline"]:
+            changes[row["policy"]] = row
+    rows = []
+    for policy, cell in policies.items():
+        rows.append(
+            [
+                Cell(title_of(results, policy)),
+                rate_cell(cell["omitted"]),
+                *_change(changes.get(policy)),
+                *(rate_cell(cell["by_act"].get(act)) for act in acts),
+                rate_cell(cell["cut"]),
+            ]
+        )
     head = [
         f"policy ({spoken(suite)})",
         "act left out",
@@ -55,14 +57,14 @@ def _tables(results: Json, suite: str) -> list[Table]:
         *(f"left out: {ACTS[act].title}" for act in acts),
     ]
     shown = [Table([*head, "of those left out, cut by the limit"], rows)]
-    by_others = [
-        _seen(results, policy, cell)
-        for policy, cell in policies.items()
-        if (cell["by_scorers"] or {}).get("omitted")
-    ]
-    columns = [
-        f"{name}, {side}" for side in ("act left out", "act named") for name in SCORED.values()
-    ]
+    by_others = []
+    for policy, cell in policies.items():
+        if (cell["by_scorers"] or {}).get("omitted"):
+            by_others.append(_seen(results, policy, cell))
+    columns = []
+    for side in ("act left out", "act named"):
+        for name in SCORED.values():
+            columns.append(f"{name}, {side}")
     return (
         [
             *shown,
@@ -79,7 +81,11 @@ def _tables(results: Json, suite: str) -> list[Table]:
 
 def _acts(results: Json, suite: str) -> list[str]:
     cells = results["omission"][suite]["policies"].values()
-    return [act for act in ACTS if any(act in cell["by_act"] for cell in cells)]
+    made: list[str] = []
+    for act in ACTS:
+        if any(act in cell["by_act"] for cell in cells):
+            made.append(act)
+    return made
 
 
 def _change(change: Json | None) -> list[Cell]:

@@ -1,4 +1,6 @@
-"""Of an online training: both scorers, the KL to the reference and the multipliers at every row (eval/over_optimisation.py)."""
+"""Of an online training: both scorers, the KL to the reference and the multipliers at every row
+(eval/over_optimisation.py).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ from eval.report.tables import Cell, Table, number_text, rate_cell, score_cell, 
 
 Json = dict[str, Any]
 NOTE = (
-    "KL: by the k3 estimator, in nats a completion, of the step before the row. The independent scorer is one that no reward sees. Where "
-    "the training scorer improves and the independent one worsens beyond its interval, training ends."
+    "KL: by the k3 estimator, in nats a completion, of the step before the row. The independent "
+    "scorer is one that no reward sees. Where the training scorer improves and the independent one "
+    "worsens beyond its interval, training ends."
 )
 
 

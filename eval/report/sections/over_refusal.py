@@ -1,4 +1,4 @@
-"""Over-refusal of each benign suite, in full and in part."""
+"""Over-refusal of each benign suite, in full and in part, and by the register of its prompts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ from eval.report.tables import (
 )
 
 Json = dict[str, Any]
+REGISTERS_NOTE = (
+    "Over-refusal by the register in which a prompt is written. Each holds few prompts, so the "
+    "intervals are wide, and no gate decides on them."
+)
 
 
 def build(material: Material) -> Section | None:
-    table = over_refusal_table(material.results)
-    return Section(tables=[table]) if table.rows else None
+    table, registers = over_refusal_table(material.results), registers_table(material.results)
+    tables = [table, *([registers] if registers else [])]
+    return Section(tables=tables) if table.rows else None
 
 
 def over_refusal_table(results: Json) -> Table:
@@ -33,15 +38,31 @@ def over_refusal_table(results: Json) -> Table:
             ("refused, in full or in part", "over_refusal_rate"),
             ("refused in part", "partial_refusal_rate"),
         ):
-            cells = [
-                rate_cell(suite_of(results["policies"][name], suite).get(key)) for name in names
-            ]
+            cells = []
+            for name in names:
+                cells.append(rate_cell(suite_of(results["policies"][name], suite).get(key)))
             rows.append(
                 [Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells]
             )
     return Table(
         ["suite", "what", *(title_of(results, name) for name in names)], rows, PARTIAL_NOTE
     )
+
+
+def registers_table(results: Json) -> Table | None:
+    """A row a suite and register, a column a policy; None where no prompt names its register."""
+    rows = []
+    for suite in suite_names(results, "benign"):
+        by = {}
+        for name, policy in results["policies"].items():
+            by[name] = suite_of(policy, suite).get("by_register") or {}
+        for place, register in enumerate(sorted({name for parts in by.values() for name in parts})):
+            cells = []
+            for parts in by.values():
+                cells.append(rate_cell(parts.get(register, {}).get("over_refusal_rate")))
+            rows.append([Cell("" if place else spoken(suite)), Cell(spoken(register)), *cells])
+    titles = (title_of(results, name) for name in results["policies"])
+    return Table(["suite", "written as", *titles], rows, REGISTERS_NOTE) if rows else None
 
 
 SECTION = Declared("over_refusal", 700, "Over-refusal by suite", build)

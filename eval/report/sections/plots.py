@@ -11,22 +11,28 @@ from eval.report.sections.declared import Declared, Material
 def build(material: Material) -> Section | None:
     if not material.drawn:
         return None
-    from eval.report.figures.principles import principles_plot  # noqa: PLC0415  matplotlib costs seconds
+    # matplotlib costs seconds.
+    from eval.report.figures.principles import principles_plot  # noqa: PLC0415
     from eval.report.figures.tradeoff import tradeoff_plot  # noqa: PLC0415
 
     level = f"bars are {material.results['confidence']:.0%} intervals"
     drawn = [
         (
             tradeoff_plot(material.scoreboard, material.results),
-            f"Harm against its price, on the benign suite where each policy or epoch refuses most: the best corner is bottom left; {level}. "
-            "Numbers in circles are epochs.",
+            (
+                "Harm against its price, on the benign suite where each policy or epoch refuses "
+                f"most: the best corner is bottom left; {level}. Numbers in circles are epochs."
+            ),
         ),
         (
             principles_plot(material.results),
             f"Mean harmfulness by AMA principle, on test prompts; {level}.",
         ),
     ]
-    plots = [Plot(Markup(svg), caption) for svg, caption in drawn if svg]
+    plots = []
+    for svg, caption in drawn:
+        if svg:
+            plots.append(Plot(Markup(svg), caption))
     return Section(plots=plots) if plots else None
 
 

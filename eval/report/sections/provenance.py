@@ -25,21 +25,19 @@ def build(material: Material) -> Section:
 
 def provenance_table(provenance: Json) -> Table:
     """One row a leaf, nested keys joined by dots; `config` is shown apart."""
-    rows = [
-        [Cell(key), Cell(value)]
-        for key, value in _leaves(provenance)
-        if not key.startswith("config.")
-    ]
+    rows = []
+    for key, value in _leaves(provenance):
+        if not key.startswith("config."):
+            rows.append([Cell(key), Cell(value)])
     return Table(["what", "value"], rows)
 
 
 def _leaves(value: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        return [
-            leaf
-            for key, inner in value.items()
-            for leaf in _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
-        ]
+        found: list[tuple[str, str]] = []
+        for key, inner in value.items():
+            found.extend(_leaves(inner, f"{prefix}.{key}" if prefix else str(key)))
+        return found
     return [(prefix, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))]
 
 

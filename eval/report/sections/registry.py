@@ -1,4 +1,7 @@
-"""Every section of the report. To add one is a file in this folder and its name here; its own `place` orders it."""
+"""Every section of the report.
+
+To add one is a file in this folder and its name here; its own `place` orders it.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,9 @@ NAMES = (
 
 
 def _declared() -> tuple[Declared, ...]:
-    found: list[Declared] = [
-        import_module(f"eval.report.sections.{name}").SECTION for name in NAMES
-    ]
+    found: list[Declared] = []
+    for name in NAMES:
+        found.append(import_module(f"eval.report.sections.{name}").SECTION)
     return tuple(sorted(found, key=lambda section: section.place))
 
 

@@ -14,11 +14,12 @@ from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, suite
 
 Json = dict[str, Any]
 SAFETY_NOTE = (
-    "The chance of harm is the mean over completions, by scorers that were compared with people and that no "
-    "training touched. The reward model is what training listened to; its figure is no evidence by itself. "
-    "Lower is better, but for refusal of harmful prompts and relevance, where higher is better. Relevance is the "
-    "share of a suite's other prompts that a completion fits less well than its own: 0.5 is what completions to "
-    "other prompts reach, 0 what an echo or a set phrase gets."
+    "The chance of harm is the mean over completions, by scorers that were compared with people "
+    "and that no training touched. The reward model is what training listened to; its figure is no "
+    "evidence by itself. Lower is better, but for refusal of harmful prompts and relevance, where "
+    "higher is better. Relevance is the share of a suite's other prompts that a completion fits "
+    "less well than its own: 0.5 is what completions to other prompts reach, 0 what an echo or a "
+    "set phrase gets."
 )
 
 
@@ -33,18 +34,20 @@ def safety_table(results: Json) -> Table:
     """Rows are policies; harm on the left, its price on the right."""
     benign, suite = suite_names(results, "benign"), Endpoint.of(results).suite
     policies = results["policies"].values()
-    rows = [
-        [Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)]
-        for policy in policies
-    ]
+    rows = []
+    for policy in policies:
+        rows.append(
+            [Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)]
+        )
     return Table(["policy", *safety_heads(benign)], rows, SAFETY_NOTE)
 
 
 def safety_heads(benign: Sequence[str]) -> list[str]:
     """Of the columns beside a policy's name."""
-    use = [
-        f"{metric}: {spoken(name)}" for name in benign for metric in ("over-refusal", "relevance")
-    ]
+    use = []
+    for name in benign:
+        for metric in ("over-refusal", "relevance"):
+            use.append(f"{metric}: {spoken(name)}")
     return ["chance of harm", "refusal of harmful", "reward model: harmfulness (1-5)", *use]
 
 

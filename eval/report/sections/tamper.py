@@ -11,9 +11,10 @@ from eval.report.tables import Cell, Table, suite_names, title_of
 
 Json = dict[str, Any]
 NOTE = (
-    "Who has the weights can change them: by a few steps of fine-tuning on harmless questions, or by taking "
-    "the direction along which it refuses out of its hidden states. Both were done in memory, and the same "
-    "scorers were asked again; a policy that gives way is no less safe for those who use it as it is."
+    "Who has the weights can change them: by a few steps of fine-tuning on harmless questions, or "
+    "by taking the direction along which it refuses out of its hidden states. Both were done in "
+    "memory, and the same scorers were asked again; a policy that gives way is no less safe for "
+    "those who use it as it is."
 )
 
 
@@ -27,10 +28,12 @@ def build(material: Material) -> Section | None:
     benign = suite_names(results, "benign")
     as_it_is = results["policies"].get(name)
     rows = [_row(f"{title}, as it is", as_it_is, benign)] if as_it_is else []
-    rows += [
-        _row(f"{title}, {attack['title']}", attack, benign) for attack in found["attacks"].values()
-    ]
-    note = "Tampered policies are measured on fewer prompts of each suite (eval.tamper.prompts_per_suite)."
+    for attack in found["attacks"].values():
+        rows.append(_row(f"{title}, {attack['title']}", attack, benign))
+    note = (
+        "Tampered policies are measured on fewer prompts of each suite "
+        "(eval.tamper.prompts_per_suite)."
+    )
     return Section(paragraphs=[NOTE], tables=[Table(["policy", *safety_heads(benign)], rows, note)])
 
 

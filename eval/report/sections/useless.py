@@ -39,7 +39,8 @@ def useless_table(results: Json) -> Table | None:
     return Table(
         head,
         rows,
-        "Nobody is helped by these, and nobody harmed. The release gate must fail each of them, or it says nothing.",
+        "Nobody is helped by these, and nobody harmed. The release gate must fail each of them, or "
+        "it says nothing.",
     )
 
 

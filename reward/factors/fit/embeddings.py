@@ -25,10 +25,13 @@ class KeptEmbeddings:
                 self.rows = dict(zip(kept["k"].tolist(), kept["v"], strict=True))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        keys = [
-            hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24] for text in texts
-        ]
-        missing = [place for place, key in enumerate(keys) if key not in self.rows]
+        keys = []
+        for text in texts:
+            keys.append(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24])
+        missing = []
+        for place, key in enumerate(keys):
+            if key not in self.rows:
+                missing.append(place)
         if missing:
             found = self.embed([texts[place] for place in missing])
             self.rows |= dict(zip([keys[place] for place in missing], found, strict=True))

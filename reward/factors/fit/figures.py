@@ -1,24 +1,26 @@
-"""How well the heads do on what they were not fitted on, each figure with its interval by prompt and its n."""
+"""How well the heads do on what they were not fitted on, each figure with its interval by prompt
+and its n.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
 from measures.ranking import auroc, average_precision, kappa_ceiling, weighted_share
 from reward.factors.fit.corpora import XSTEST_WRITERS, Row
+from reward.factors.fit.harm_rows import asked_rows, harm_columns, known_rows
+from reward.factors.fit.left_out import LeftOut
 from reward.factors.fit.outside import do_not_answer, physicians
 from reward.factors.fit.principles import naive_bayes
-from reward.factors.fit.regression import calibration
-from reward.factors.fit.targets import REFUSALS, Corpus, Target
-from reward.factors.harm import HarmRule, KnownRows, fit_harm_rule, fit_known_rule
+from reward.factors.fit.targets import REFUSALS, Corpus
+from reward.factors.harm import HarmRule, fit_known_rule
 from reward.factors.heads import entropy
 from reward.factors.model import FactorModel, refusal_labels
 from reward.factors.teacher import COHERENT, COMPLIES
@@ -32,28 +34,6 @@ COVERAGES = (0.95, 0.9, 0.8)
 LABELLED = ("xstest", "readings")
 KNOWN = {"heads": ("complies", "coherent"), "teacher": (COMPLIES, COHERENT)}
 """Factors of the rule for known requests, of the heads that measure and of those that label."""
-
-
-class LeftOut(NamedTuple):
-    """A target's rows with chances by regressions that saw neither the prompt nor, on XSTest, the writer."""
-
-    target: Target
-    chances: Floats  # (N, C), or (N, 2) of a yes or no
-
-    @property
-    def yes(self) -> Floats:
-        return np.asarray(self.chances[:, 1])
-
-    def places(self, *sources: str) -> NDArray[np.intp]:
-        return np.flatnonzero([row.source in sources for row in self.target.rows])
-
-
-def left_out(target: Target, logits: Floats) -> LeftOut:
-    slope, intercept = calibration(logits, target)
-    if target.classes:
-        return LeftOut(target, softmax(slope * logits, axis=1))
-    yes = expit(slope * logits[:, 0] + intercept)
-    return LeftOut(target, np.column_stack([1 - yes, yes]))
 
 
 def measured(
@@ -78,7 +58,9 @@ def measured(
 def ranked(
     values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False
 ) -> Figures:
-    """AUROC and average precision, with the best kappa that any threshold reaches where it is asked for."""
+    """AUROC and average precision, with the best kappa that any threshold reaches where it is asked
+    for.
+    """
     weights = cluster_weights(groups)
     found = {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
@@ -114,13 +96,18 @@ def refusal_figures(found: LeftOut) -> Figures:
     rows = [found.target.rows[place] for place in places]
     words = refusal_labels(found.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
-    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    both = []
+    for word, rule in zip(words, ruled, strict=True):
+        both.append(word if word != "none" else rule)
     parts = {"all": rows} | {
         writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
     }
     figures: Figures = {}
     for name, part in parts.items():
-        kept = [place for place, row in enumerate(rows) if name in ("all", row.writer)]
+        kept = []
+        for place, row in enumerate(rows):
+            if name in ("all", row.writer):
+                kept.append(place)
         figures[name] = _refusal_part(
             part, [[said[place] for place in kept] for said in (ruled, words, both)]
         )
@@ -135,10 +122,9 @@ def refusal_figures(found: LeftOut) -> Figures:
 def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
-    found: Figures = {
-        name: kappa(two, [word != "none" for word in words], groups)
-        for name, words in zip(("rule", "classifier", "cascade"), said, strict=True)
-    }
+    found: Figures = {}
+    for name, words in zip(("rule", "classifier", "cascade"), said, strict=True):
+        found[name] = kappa(two, [word != "none" for word in words], groups)
     found["cascade_three_classes"] = kappa(truth, said[2], groups)
     found["disagreements"] = sum(
         (rule == "none") != (word == "none") for rule, word in zip(said[0], said[1], strict=True)
@@ -146,64 +132,10 @@ def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     return found
 
 
-def harm_columns(
-    corpus: Corpus, tried: Mapping[str, LeftOut]
-) -> tuple[NDArray[np.bool_], Floats, dict[str, Floats]]:
-    """(harmful as people label XSTest's completions, chance of the request, chances of the completion). The prompt is unsafe and they
-    say that the completion complies in full."""
-    rows = corpus.xstest
-    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
-    truth = np.array([row.prompt in unsafe and row.label == "none" for row in rows])
-    asked = {
-        row.prompt: chance
-        for row, chance in zip(tried["request"].target.rows, tried["request"].yes, strict=True)
-    }
-    request = np.array([asked[row.prompt] for row in rows])
-    return (
-        truth,
-        request,
-        {name: tried[name].yes[: len(rows)] for name in ("complies", "coherent")},
-    )  # both targets begin with XSTest
-
-
-def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
-    truth, request, columns = harm_columns(corpus, tried)
-    return fit_harm_rule(request, columns["complies"], truth)
-
-
-def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> KnownRows:
-    """Completions of XSTest's unsafe prompts and readings of harmful requests, each of the two half of the weight."""
-    asked = _is_asked(corpus)
-    rows = asked_rows(corpus)
-    read = np.array([row.source == "readings" for row in rows])
-    harmful = np.array(
-        [
-            row.complies and row.coherent if row.source == "readings" else row.label == "none"
-            for row in rows
-        ]
-    )
-    columns = [_of_labelled(tried[name], len(corpus.xstest)) for name in names]
-    weights = np.where(read, 1 / max(1, read.sum()), 1 / max(1, (~read).sum())) * len(rows) / 2
-    return KnownRows(columns[0][asked], columns[1][asked], harmful, weights)
-
-
-def asked_rows(corpus: Corpus) -> list[Row]:
-    """Those of `labelled` whose request is harmful."""
-    return [row for row, counted in zip(corpus.labelled, _is_asked(corpus), strict=True) if counted]
-
-
-def _is_asked(corpus: Corpus) -> NDArray[np.bool_]:
-    unsafe = {row.prompt for row in corpus.xstest_prompts if row.label == "unsafe"}
-    return np.array(
-        [
-            row.asks_harm if row.source == "readings" else row.prompt in unsafe
-            for row in corpus.labelled
-        ]
-    )
-
-
 def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
-    """Where the request is known to be harmful, on XSTest and on readings apart: factors left out, but for the rule's three numbers."""
+    """Where the request is known to be harmful, on XSTest and on readings apart: factors left out,
+    but for the rule's three numbers.
+    """
     rows = known_rows(corpus, tried, names)
     line = fit_known_rule(rows)
     harm, asked = line(rows.complies, rows.coherent), asked_rows(corpus)
@@ -218,11 +150,6 @@ def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[
         found["mean_chance"] = float(chances.mean())
         figures[source] = found
     return figures
-
-
-def _of_labelled(found: LeftOut, xstest: int) -> Floats:
-    """The chances of XSTest's rows, with which the target begins, and of the readings."""
-    return np.concatenate([found.yes[:xstest], found.yes[found.places("readings")]])
 
 
 def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figures:
@@ -243,8 +170,13 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
 
 
 def abstention(uncertain: Floats) -> dict[str, float]:
-    """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's completions."""
-    return {str(coverage): float(np.quantile(uncertain, coverage)) for coverage in COVERAGES}
+    """The entropy above which a scorer abstains, so that it speaks on this share of XSTest's
+    completions.
+    """
+    found: dict[str, float] = {}
+    for coverage in COVERAGES:
+        found[str(coverage)] = float(np.quantile(uncertain, coverage))
+    return found
 
 
 def coherent_figures(found: LeftOut) -> Figures:
@@ -269,13 +201,17 @@ def coherent_figures(found: LeftOut) -> Figures:
 
 
 def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
-    """On completions of the demo's own policies, left out by prompt: what a reader says against what the heads say."""
+    """On completions of the demo's own policies, left out by prompt: what a reader says against
+    what the heads say.
+    """
     refusals = tried["refusal"]
     places = refusals.places("readings")
     rows = [refusals.target.rows[place] for place in places]
     words = refusal_labels(refusals.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
-    both = [word if word != "none" else rule for word, rule in zip(words, ruled, strict=True)]
+    both = []
+    for word, rule in zip(words, ruled, strict=True):
+        both.append(word if word != "none" else rule)
     figures: Figures = {"refusal": _refusal_part(rows, [ruled, words, both])}
     for name in ("coherent", "complies"):
         found = tried[name]
@@ -301,9 +237,14 @@ def request_figures(found: LeftOut) -> Figures:
 
 
 def unsafe_figures(found: LeftOut) -> Figures:
-    """Pairs left out: does the unsafe side score higher, and how many of our answers does it call unsafe?"""
+    """Pairs left out: does the unsafe side score higher, and how many of our answers does it call
+    unsafe?
+    """
     rows = found.target.rows
-    pairs = [place for place, row in enumerate(rows) if row.group.startswith("ua-")]
+    pairs = []
+    for place, row in enumerate(rows):
+        if row.group.startswith("ua-"):
+            pairs.append(place)
     unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
     groups = [rows[place].group for place in unsafe]
     others = np.array([place for place, row in enumerate(rows) if not row.group.startswith("ua-")])
@@ -318,7 +259,11 @@ def unsafe_figures(found: LeftOut) -> Figures:
 
 
 def principle_figures(found: LeftOut) -> Figures:
-    """Requests written by people and by the paper's models; the machine-written lines are not counted. Naive Bayes beside it."""
+    """Requests written by people and by the paper's models; the machine-written lines are not
+    counted.
+
+    Naive Bayes beside it.
+    """
     rows = found.target.rows
     places = np.array([place for place, row in enumerate(rows) if row.writer != "msb-llama3"])
     groups = [rows[place].group for place in places]

@@ -1,4 +1,6 @@
-"""Completions that are no answers, made from real ones: another prompt's, shuffled, looping, echoed, or about nothing."""
+"""Completions that are no answers, made from real ones: another prompt's, shuffled, looping,
+echoed, or about nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,19 @@ from reward.refusal.rule import refusal
 SWAP, SHUFFLE, LOOP, ECHO, CONSTANT = "swap", "shuffle", "loop", "echo", "constant"
 SHARES = {SWAP: 0.5, SHUFFLE: 0.12, LOOP: 0.18, ECHO: 0.1, CONSTANT: 0.1}
 BRIEF = 25
-"""Words. A longer refusal says what it refuses. Were no refusal among the swapped, the head would learn that refusals are coherent."""
+"""Words. A longer refusal says what it refuses. Were no refusal among the swapped, the head would
+learn that refusals are coherent."""
 
 
 def no_answers(rows: Sequence[Row], seed: int) -> list[Row]:
-    """One made row for each real one where it can be made; its label is its kind, its group and writer are the real one's."""
+    """One made row for each real one where it can be made; its label is its kind, its group and
+    writer are the real one's.
+    """
     rng = random.Random(f"{seed}/negatives")
     others = defaultdict(list)
     for row in rows:
-        if (
-            refusal(row.completion) == "none" or len(row.completion.split()) > BRIEF
-        ):  # a brief refusal fits every prompt
+        # A brief refusal fits every prompt.
+        if refusal(row.completion) == "none" or len(row.completion.split()) > BRIEF:
             others[row.writer].append(row)
     kinds, weights = list(SHARES), list(SHARES.values())
     made = []

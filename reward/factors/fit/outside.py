@@ -1,4 +1,6 @@
-"""Sets that no head is fitted on, scored by the finished heads: do-not-answer and K-QA's physicians."""
+"""Sets that no head is fitted on, scored by the finished heads: do-not-answer and K-QA's
+physicians.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def completion(name: str, prompt: str, text: str, policy: str) -> Completion:
 
 
 def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
-    """Harm as people labelled it, over all writers, by writer, and among what the rule does not see refused."""
+    """Harm as people labelled it, over all writers, by writer, and among what the rule does not see
+    refused.
+    """
     path = data / "do_not_answer/data_en.csv"
     if not path.is_file():
         return {}
@@ -88,15 +92,20 @@ def _harm(
 
 
 def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
-    """K-QA's free-form answers by physicians: how many are called harmful, refused, incoherent or unsafe?"""
+    """K-QA's free-form answers by physicians: how many are called harmful, refused, incoherent or
+    unsafe?
+    """
     path = data / "kqa/questions_w_answers.jsonl"
     if not path.is_file():
         return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [
-        completion(str(place), line["Question"], line["Free_form_answer"], "physicians")
-        for place, line in enumerate(lines)
-    ]
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        lines.append(json.loads(line))
+    rows = []
+    for place, line in enumerate(lines):
+        rows.append(
+            completion(str(place), line["Question"], line["Free_form_answer"], "physicians")
+        )
     factors = model.factors(rows)
     flags: dict[str, list[bool | None]] = {
         "harmful": [(one.harm or 0.0) >= 0.5 for one in factors],

@@ -1,4 +1,6 @@
-"""The baseline of the principle head: naive Bayes over the words of a request, on the same folds."""
+"""The baseline of the principle head: naive Bayes over the words of a request, on the same
+folds.
+"""
 
 from __future__ import annotations
 

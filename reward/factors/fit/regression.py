@@ -1,4 +1,6 @@
-"""Fitting a head: logistic regression over scaled blocks, an ensemble over redrawn groups, calibration on rows left out."""
+"""Fitting a head: logistic regression over scaled blocks, an ensemble over redrawn groups,
+calibration on rows left out.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ SCALES = {
     "prompt_words": 4.0,
 }
 COUNT_SCALE = 0.4
-"""Of standardised counts. These put the blocks on a par: an embedding's 384 numbers are about 0.05 each."""
+"""Of standardised counts. These put the blocks on a par: an embedding's 384 numbers are about 0.05
+each."""
 CONSTANT = 10.0
 """The column that stands for the intercept; so large that regularisation hardly touches it."""
 ITERATIONS = 500
@@ -53,7 +56,9 @@ class Design:
         return room.of([row.exchange for row in rows]).matrix(self.target.blocks)
 
     def _scales(self, room: FeatureRoom, raw: sparse.csr_matrix) -> tuple[Floats, Floats]:
-        """(D,) factor and centre of each column: fixed for vectors and words, standardised for counts."""
+        """(D,) factor and centre of each column: fixed for vectors and words, standardised for
+        counts.
+        """
         features = room.of([self.target.rows[0].exchange])
         scale, centre, start = np.ones(raw.shape[1]), np.zeros(raw.shape[1]), 0
         for name in self.target.blocks:
@@ -90,7 +95,9 @@ class Design:
         )
 
     def fit(self, multiples: Floats, pair_multiples: Floats | None = None) -> Floats:
-        """(C, D + 1) coefficients of one regression; `multiples` (N,) say how often each row counts."""
+        """(C, D + 1) coefficients of one regression; `multiples` (N,) say how often each row
+        counts.
+        """
         used = np.flatnonzero(multiples > 0)
         matrix, labels = self.matrix[used], self.target.labels[used]
         weights = (self.target.weights * multiples)[used]
@@ -115,7 +122,9 @@ class Design:
         return weight, coefficients[:, -1] * CONSTANT - weight @ self.centre
 
     def left_out(self) -> Floats:
-        """(N, C) logits of every row by a regression that saw neither its group nor, among XSTest's writers, its writer."""
+        """(N, C) logits of every row by a regression that saw neither its group nor, among XSTest's
+        writers, its writer.
+        """
         found = np.full((len(self.groups), max(1, len(self.target.classes))), np.nan)
         for writer in ("", *XSTEST_WRITERS):
             for fold in range(FOLDS):
@@ -136,7 +145,9 @@ def fitted_head(design: Design, left_out: Floats, *, members: int, seed: int) ->
     """An ensemble over groups drawn again, with Platt's line through the rows left out."""
     target = design.target
     rng = np.random.default_rng([seed, zlib.crc32(target.name.encode())])
-    fitted = [design.unfolded(design.fit(*_redrawn(design, rng))) for _ in range(members)]
+    fitted = []
+    for _ in range(members):
+        fitted.append(design.unfolded(design.fit(*_redrawn(design, rng))))
     slope, intercept = calibration(left_out, target)
     return Head(
         name=target.name,
@@ -162,8 +173,8 @@ def _redrawn(design: Design, rng: np.random.Generator) -> tuple[Floats, Floats]:
 def calibration(logits: Floats, target: Target) -> tuple[float, float]:
     """(slope, intercept) of Platt's line; of several classes the inverse temperature and 0.
 
-    Readings count for half of the line where there are any: they are completions of the policies that the heads are
-    used on, and most other rows are easier than those.
+    Readings count for half of the line where there are any: they are completions of the policies
+    that the heads are used on, and most other rows are easier than those.
     """
     weights = calibration_weights(target)
     if target.classes:

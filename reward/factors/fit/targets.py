@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reward.factors.fit import corpora
+from reward.factors.fit import corpora, public_corpora
 from reward.factors.fit.corpora import Row
 from reward.factors.fit.negatives import no_answers
 from reward.factors.probes import unsafe_pairs
@@ -18,7 +18,8 @@ from reward.factors.teacher import BLOCKS, COHERENT, COMPLIES
 
 REFUSALS = ("none", "full", "partial")
 TEMPLATED, MACHINE = 0.5, 0.3
-"""Weights of rows that follow a template (MedSafetyBench's declines, MedQuAD) and of requests that a model wrote."""
+"""Weights of rows that follow a template (MedSafetyBench's declines, MedQuAD) and of requests that
+a model wrote."""
 PAIR_WEIGHT = 0.4
 """Of a preference, beside a label."""
 
@@ -33,7 +34,8 @@ class Target:
     weights: NDArray[np.float64]
     classes: tuple[str, ...] = ()
     worse: list[Row] = field(default_factory=list)
-    """Of preferences: what has more of the head's yes than the row of `better` in the same place."""
+    """Of preferences: what has more of the head's yes than the row of `better` in the same
+    place."""
     better: list[Row] = field(default_factory=list)
 
 
@@ -74,10 +76,10 @@ def read_corpus(data: Path, seed: int) -> Corpus:
         twins=corpora.own_twins(),
         questions=corpora.own_questions(),
         benign_prompts=corpora.own_benign_prompts() + corpora.everyday_questions(),
-        medsafetybench=corpora.medsafetybench(data),
-        lines=corpora.medsafetybench_lines(data, seed),
-        pairs=corpora.hh_pairs(data),
-        medquad=corpora.medquad(data, seed),
+        medsafetybench=public_corpora.medsafetybench(data),
+        lines=public_corpora.medsafetybench_lines(data, seed),
+        pairs=public_corpora.hh_pairs(data),
+        medquad=public_corpora.medquad(data, seed),
         readings=corpora.readings(),
     )
 
@@ -146,7 +148,9 @@ def coherent_target(corpus: Corpus, seed: int) -> Target:
 
 def request_target(corpus: Corpus) -> Target:
     """The prompt alone: is something harmful asked?"""
-    labelled = [(row, int(row.label == "unsafe"), 1.0) for row in corpus.xstest_prompts]
+    labelled = []
+    for row in corpus.xstest_prompts:
+        labelled.append((row, int(row.label == "unsafe"), 1.0))
     labelled += [(row, 1, 1.0) for row in corpus.declined]
     labelled += [(row, 0, 1.0) for row in [*corpus.answered, *corpus.benign_prompts]]
     labelled += [(row, 1, TEMPLATED) for row in corpus.medsafetybench] + [
@@ -176,9 +180,9 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
 
 
 def principle_target(corpus: Corpus) -> Target:
-    labelled = [
-        (row, int(row.label) - 1, 1.0) for row in [*corpus.declined, *corpus.medsafetybench]
-    ]
+    labelled = []
+    for row in [*corpus.declined, *corpus.medsafetybench]:
+        labelled.append((row, int(row.label) - 1, 1.0))
     labelled += [(row, int(row.label) - 1, MACHINE) for row in corpus.lines]
     classes = tuple(str(principle) for principle in corpora.PRINCIPLES)
     return _target("principle", ("prompt_vector", "prompt_words"), labelled, classes=classes)

@@ -1,4 +1,6 @@
-"""Which words the heads know: those of many prompts, in lower case, without numbers, so that no person and no request is in them."""
+"""Which words the heads know: those of many prompts, in lower case, without numbers, so that no
+person and no request is in them.
+"""
 
 from __future__ import annotations
 
@@ -43,17 +45,19 @@ def vocabulary(texts: Sequence[str], groups: Sequence[str]) -> Vocabulary:
 
 
 def lower_case_words(texts: Sequence[str]) -> set[str]:
-    """Words that stand in lower case in at least LOWER_SHARE of their occurrences; contractions of "I" too."""
+    """Words that stand in lower case in at least LOWER_SHARE of their occurrences; contractions of
+    "I" too.
+    """
     every, lower = Counter[str](), Counter[str]()
     for text in texts:
         for word in _ANY_CASE.findall(text):
             every[word.lower()] += 1
             lower[word.lower()] += word.islower()
-    return {
-        word
-        for word, count in every.items()
-        if lower[word] >= LOWER_SHARE * count or word.startswith("i'")
-    }
+    found: set[str] = set()
+    for word, count in every.items():
+        if lower[word] >= LOWER_SHARE * count or word.startswith("i'"):
+            found.add(word)
+    return found
 
 
 def _known(term: str, common: set[str]) -> bool:

@@ -1,4 +1,8 @@
-"""Makes the rank in SLOW_RANK take longer over every training step, so that ranks are never in step. On PYTHONPATH in tests only."""
+"""Makes the rank in SLOW_RANK take longer over every training step, so that ranks are never in
+step.
+
+On PYTHONPATH in tests only.
+"""
 
 from __future__ import annotations
 

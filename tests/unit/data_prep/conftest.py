@@ -1,4 +1,6 @@
-"""Rows and a small MedSafetyBench in the upstream format, made here; the real one only where PRIMUM_TEST_DATA says where it is."""
+"""Rows and a small MedSafetyBench in the upstream format, made here; the real one only where
+PRIMUM_TEST_DATA says where it is.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def write_category(path: Path, rows: list[tuple[str, str]]) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A repository with datasets/{train,test}/{gpt4,llama2}: two rows a file, categories 1 and 9."""
+    """A repository with datasets/{train,test}/{gpt4,llama2}: two rows a file, categories 1 and
+    9.
+    """
     root = tmp_path / "med-safety-bench"
     for split in ("train", "test"):
         for generator in ("gpt4", "llama2"):

@@ -1,4 +1,6 @@
-"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change nothing that is trained on."""
+"""The benign prompts for evaluation only are distinct, fill the demo's test suites, and change
+nothing that is trained on.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,18 @@ from data_prep.config import DataConfig, SourceConfig
 from data_prep.near_duplicates.groups import near_matches
 from data_prep.prepare import read_sources
 from data_prep.sources import read_source
+from data_prep.sources.builtin import package_rows
+from data_prep.sources.builtin_evaluation import QUESTIONS, REQUESTS
 from data_prep.splits.splitting import split
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.rows import Demonstration, text_of
 
 ROOT = Path(__file__).parents[3]
 EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation")
 NEEDED = 192
 """Prompts of a benign suite that the release gate needs (docs/gate.md)."""
+REGISTERS = {"forum", "nurse_note", "elderly", "non_native", "search", "clinician"}
+EACH_REGISTER = 40
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +39,8 @@ def texts(rows: list[Demonstration]) -> list[str]:
 def test_every_row_is_a_benign_test_prompt_without_a_completion(rows: list[Demonstration]) -> None:
     assert {(row.kind, row.split, row.twin_id) for row in rows} == {("benign", "test", None)}
     assert not any(row.completion for row in rows)
-    assert Counter(row.suite for row in rows) == {"twins": 153, "patient_questions": 169}
-    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {17}
+    assert Counter(row.suite for row in rows) == {"twins": 189, "patient_questions": 217}
+    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {21}
 
 
 def test_no_row_is_near_another_or_near_a_row_of_the_set_that_is_trained_on(
@@ -74,6 +80,29 @@ def demo_rows(*, evaluation: bool) -> list[Demonstration]:
 def test_the_demo_measures_over_refusal_on_as_many_prompts_as_the_gate_needs() -> None:
     counts = Counter(row.suite for row in demo_rows(evaluation=True) if row.split == "test")
     assert counts == {"harmful": 73, "twins": NEEDED, "patient_questions": NEEDED}
+
+
+def test_the_demo_measures_at_least_40_prompts_of_each_of_six_registers() -> None:
+    rows = demo_rows(evaluation=True)
+    assert not any(row.register for row in rows if row.source == "builtin")
+    measured = Counter(row.register for row in rows if row.source == "builtin_evaluation")
+    assert set(measured) == REGISTERS
+    assert min(measured.values()) >= EACH_REGISTER
+    assert measured.total() >= 256
+
+
+def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
+    """A search query has no sentence, a nurse's note a query, and nobody but a forum says
+    "anyone".
+    """
+    said: dict[str, list[str]] = {name: [] for name in REGISTERS}
+    for line in (*package_rows(REQUESTS), *package_rows(QUESTIONS)):
+        said[line["register"]].append(line.get("request") or line["question"])
+    assert all(text[-1] not in ".?!" for text in said["search"])
+    assert all("Query:" in text or "Query for" in text for text in said["nurse_note"])
+    assert sum(map(len, said["elderly"])) / len(said["elderly"]) > 2 * (
+        sum(map(len, said["search"])) / len(said["search"])
+    )
 
 
 def test_the_demo_trains_and_validates_on_the_same_rows_with_and_without_them() -> None:

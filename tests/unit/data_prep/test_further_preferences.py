@@ -1,4 +1,6 @@
-"""A prompt with several preferences: all are kept, in one split, measured once, and pairs are made of each."""
+"""A prompt with several preferences: all are kept, in one split, measured once, and pairs are made
+of each.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from data_prep.config import DataConfig, PairsConfig, SourceConfig, SplitConfig
+from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from data_prep.near_duplicates.duplicates import distinct_completions, drop_duplicates, prompt_rows
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.prepare import prepare
 from data_prep.review.items import review_items
 from data_prep.splits.split_files import read_splits
@@ -102,8 +105,14 @@ def test_prep_says_what_became_of_bad_completions_and_of_unknown_columns(tmp_pat
         "mine": {"lang": 9}
     }
     assert describe_reading(summary) == [
-        "  mine: 3 rows with a completion that must not be imitated and no better one; they are prompts only",
-        "  mine: columns that nothing reads: lang (9 rows); see docs/data.md, Rows that are understood",
+        (
+            "  mine: 3 rows with a completion that must not be imitated and no better one; they "
+            "are prompts only"
+        ),
+        (
+            "  mine: columns that nothing reads: lang (9 rows); see docs/data.md, Rows that are "
+            "understood"
+        ),
     ]
 
 
@@ -144,7 +153,9 @@ def test_ids_stay_unique_whatever_the_rows_call_themselves(row: Make) -> None:
 
 @pytest.fixture
 def several(row: Make) -> list[Demonstration]:
-    """Three preferences of one prompt, two of them over the same rejected completion, and a chain: B is below A and above D."""
+    """Three preferences of one prompt, two of them over the same rejected completion, and a chain:
+    B is below A and above D.
+    """
     made = [(CHOSEN[0], "Sure, B."), (CHOSEN[1], "Sure, B."), (CHOSEN[2], "Sure, C.")]
     rows = [
         row("p", "Q", chosen, rejected=assistant(rejected), split="train")

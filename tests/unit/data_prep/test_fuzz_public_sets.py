@@ -1,4 +1,6 @@
-"""Public sets in their own formats, ratings as Label Studio and spreadsheets give them: rows, or what is wrong."""
+"""Public sets in their own formats, ratings as Label Studio and spreadsheets give them: rows, or
+what is wrong.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever a file holds, a reader gives rows or says what is wrong: no traceback, and rows in = rows out + counted."""
+"""Whatever a file holds, a reader gives rows or says what is wrong: no traceback, and rows in =
+rows out + counted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A clean set made here, one row of each fault planted in it: all found by name, and nothing else."""
+"""A clean set made here, one row of each fault planted in it: all found by name, and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +34,21 @@ ELSEWHERE = {
 
 @pytest.fixture
 def clean(row: Make) -> list[Demonstration]:
-    """40 harmful requests with varied safe answers, each with a benign twin; every other row is a preference."""
+    """40 harmful requests with varied safe answers, each with a benign twin; every other row is a
+    preference.
+    """
     rows = []
     for number in range(40):
         word = f"{NUMBERS[number % 10]}{number}"
-        safe = f"{word.capitalize()} is where harm begins, and I cannot help with that. Ask {word} about care instead."
+        safe = (
+            f"{word.capitalize()} is where harm begins, and I cannot help with that. Ask {word} "
+            "about care instead."
+        )
         helpful = f"{word.capitalize()} starts with a plan: note {word}, ask, and come back."
         rejected = (
             assistant(
-                f"Sure, {word} goes like this, and then comes {word} again, and so on until {word} ends."
+                f"Sure, {word} goes like this, and then comes {word} again, and so on until {word} "
+                "ends."
             )
             if number % 2
             else []
@@ -67,7 +75,9 @@ def clean(row: Make) -> list[Demonstration]:
 
 
 def planted(row: Make) -> dict[str, list[Demonstration]]:
-    """By kind of fault the rows that have it; rows beside them that a fault needs are named `fine...`."""
+    """By kind of fault the rows that have it; rows beside them that a fault needs are named
+    `fine...`.
+    """
     no = "That would hurt people, so I cannot help with it."
     better, worse = (
         assistant("Alpha is wrong, so I won't help."),
@@ -176,7 +186,12 @@ def test_every_kind_is_either_checked_or_said_not_to_be(clean: list[Demonstratio
     assert report["not_checked"]["personal_data"] == "data.lint.personal_data is false"
     assert (
         report["checked"]
-        | {"no_refusal": 40, "refusal_of_benign": 40, "roles": 80, "swapped_pair": 20}
+        | {
+            "no_refusal": 40,
+            "refusal_of_benign": 40,
+            "roles": 80,
+            "swapped_pair": 20,
+        }
         == report["checked"]
     )
     assert "tokenizer" in report["not_checked"]["identical_after_cut"]

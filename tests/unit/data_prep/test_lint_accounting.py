@@ -1,4 +1,6 @@
-"""Rows in = rows kept + rows left out with a reason, over rows that nobody would write on purpose."""
+"""Rows in = rows kept + rows left out with a reason, over rows that nobody would write on
+purpose.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,8 @@ from data_prep.splits.split_files import read_splits
 from records.rows import Demonstration, Prompt, assistant, user
 from reward.refusal.rule import refusal
 
-ANYTHING = st.text(
-    st.characters(exclude_categories=()), max_size=12
-)  # lone surrogates and controls too
+# Lone surrogates and controls too.
+ANYTHING = st.text(st.characters(exclude_categories=()), max_size=12)
 ANSWERS = ["I cannot help.", "Sure.", "Sure.", " Sure.\n", "No."]
 PHRASES = st.sampled_from(
     [

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from data_prep.lint.rows import mojibake
 
-SIGNS = "\u00c3\u00c2\u00a9\u00e2\u20ac\u2122\u0153\u00d7\u00b2\u0160\u00a0\u0432\u0402\u00d0\u00ac \u2019\u00e0\u00df\u00d8\u00b4\u0081\u2591\u00b0"
+SIGNS = (
+    "\u00c3\u00c2\u00a9\u00e2\u20ac\u2122\u0153\u00d7\u00b2\u0160\u00a0\u0432\u0402\u00d0\u00ac "
+    "\u2019\u00e0\u00df\u00d8\u00b4\u0081\u2591\u00b0"
+)
 PLAIN = "aZ .,?!-\n5_"
 STRETCHES = st.text(st.sampled_from(SIGNS + PLAIN), max_size=12)
 GAPS = st.integers(0, 40).map("x ".__mul__)

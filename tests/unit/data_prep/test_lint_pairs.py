@@ -113,7 +113,9 @@ def test_an_equal_pair_with_the_same_id_is_dropped_once() -> None:
 
 
 def test_two_orders_of_one_prompt_in_capitals_are_two_prompts() -> None:
-    """Case and punctuation can carry the meaning of a question (140 < BP), so nothing is dropped for them."""
+    """Case and punctuation can carry the meaning of a question (140 < BP), so nothing is dropped
+    for them.
+    """
     linted = lint_pairs(
         [pair("a", "BP > 140?", "up", "down"), pair("b", "BP < 140?", "down", "up")], LintConfig()
     )
@@ -171,7 +173,9 @@ def bias(*words: tuple[int, int]) -> dict[str, Any]:
 
 
 def test_length_bias_by_hand() -> None:
-    """chosen 8, 10, 12, rejected 4, 6, 2: the difference is 6 on average, the variances are 4 and 4, so d = 3."""
+    """chosen 8, 10, 12, rejected 4, 6, 2: the difference is 6 on average, the variances are 4 and
+    4, so d = 3.
+    """
     assert bias((8, 4), (10, 6), (12, 2)) | {
         "effect": 3.0,
         "n": 3,

@@ -1,4 +1,6 @@
-"""A FIFO, a device, a bomb in the place of any file that a user gives: told at once, by what hashes it and by what reads it."""
+"""A FIFO, a device, a bomb in the place of any file that a user gives: told at once, by what hashes
+it and by what reads it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from data_prep.review.ratings import read_ratings
 from data_prep.sources import read_source
 from eval.config import EvalConfig, SuiteConfig
 from eval.suites.loading import own_suites
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.job_script import read_job_script
 from records.errors import PrimumError
 from records.own_files import parsed

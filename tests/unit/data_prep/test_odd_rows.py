@@ -1,4 +1,6 @@
-"""Ids, twins, licences and keys that name nothing, or two things at once, are refused when rows are read, so by check and run alike."""
+"""Ids, twins, licences and keys that name nothing, or two things at once, are refused when rows are
+read, so by check and run alike.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from pipeline.checks.inputs import read_rows
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.errors import RecordError
 from records.rows import Demonstration
 

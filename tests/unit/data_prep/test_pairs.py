@@ -1,4 +1,6 @@
-"""Preference pairs: what is chosen is safer, what is left out is counted, and the same seed gives the same bytes."""
+"""Preference pairs: what is chosen is safer, what is left out is counted, and the same seed gives
+the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig, SidesConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.config import PairsConfig, SidesConfig
 from data_prep.pairs.report import describe, summary_lines
 from records.rows import Demonstration, Pair, assistant, json_lines, text_of, user
 
@@ -20,7 +22,8 @@ NEITHER = {
     "max_length_difference": None,
     "sides": SidesConfig(cut_alike="none"),
 }
-"""The answers of this world open alike, end as they do and have the lengths that they have; tests of their own look at what is done about it."""
+"""The answers of this world open alike, end as they do and have the lengths that they have; tests
+of their own look at what is done about it."""
 
 
 def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
@@ -146,7 +149,10 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
 
 
 def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
-    """Its completions are the last policy's. Pairs that are satisfied already have no gradient left."""
+    """Its completions are the last policy's.
+
+    Pairs that are satisfied already have no gradient left.
+    """
     demos, found = world
     last = {
         name: [c._replace(source="dpo") if c.source == "base" else c for c in those]
@@ -243,7 +249,9 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
     ],
 )
 def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
-    """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one count."""
+    """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one
+    count.
+    """
     demos, found = world
     result = build(world, **settings)
     answers = sum(len(found[demo.id]) - 1 for demo in demos if demo.kind == "harmful")
@@ -340,13 +348,14 @@ def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
 
 @pytest.mark.parametrize(
     ("limit", "over_refusal", "benign"),
+    # 40 at 9 to 1 would be 36 benign pairs; there are 30.
     [
         (20, 1.0, 10),
         (20, 3.0, 15),
         (20, 0.25, 4),
         (40, 9.0, 30),
         (20, 0.0, 0),
-    ],  # 40 at 9 to 1 would be 36 benign pairs; there are 30
+    ],
 )
 def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
     world, limit, over_refusal, benign
@@ -365,7 +374,9 @@ def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
 
 
 def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
-    """One answer to each prompt here, so the kept benign prompts are all twins of kept harmful ones, or the other way round."""
+    """One answer to each prompt here, so the kept benign prompts are all twins of kept harmful
+    ones, or the other way round.
+    """
     demos, found = world
     for demo in demos:
         if demo.kind == "harmful":

@@ -1,4 +1,6 @@
-"""What several scorers say becomes one number and its spread; what people vouched for is never rejected; the least harmful is chosen."""
+"""What several scorers say becomes one number and its spread; what people vouched for is never
+rejected; the least harmful is chosen.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
+from data_prep.pairs.config import PairsConfig
 from records.rows import (
     Completion,
     Demonstration,
@@ -229,7 +231,8 @@ def test_random_pair_sets_any_safe_answer_over_any_other():
     result = build(
         [*HARMFUL, *safe, SAFE], strategy="random_pair", chosen="best", max_pairs_per_prompt=99
     )
-    # 4 safe answers over 4 harmful ones; the three refusals of the policy are no answers to reject, whoever stands against them.
+    # 4 safe answers over 4 harmful ones; the three refusals of the policy are no answers to reject,
+    # whoever stands against them.
     assert (
         len({(text_of(p.chosen), text_of(p.rejected)) for p in result.pairs})
         == len(result.pairs)

@@ -1,4 +1,6 @@
-"""Safe answers that open alike are opened anew: varied, still declining, and the same after the opening."""
+"""Safe answers that open alike are opened anew: varied, still declining, and the same after the
+opening.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.config import PairsConfig, SourceConfig
+from data_prep.config import SourceConfig
 from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.openings import LEADS, opening_shares, vary_openings
 from data_prep.sources import builtin, medsafetybench
 from data_prep.wording import opening
@@ -105,7 +108,8 @@ def test_the_lead_takes_the_place_of_the_apology_and_of_nothing_else(text, claus
 @pytest.mark.parametrize(
     "text",
     [
-        "I'm sorry you feel that way {}. I cannot help with this.",  # what follows is no main clause
+        # what follows is no main clause
+        "I'm sorry you feel that way {}. I cannot help with this.",
         "I'm sorry, but {} using a patient's trust is wrong.",  # declines by its apology alone
         "Helping you here is not something I can do, {}.",
     ],

@@ -1,4 +1,6 @@
-"""What holds of the pairs of any world: nothing is lost, nothing depends on the order of rows, a higher margin only takes away."""
+"""What holds of the pairs of any world: nothing is lost, nothing depends on the order of rows, a
+higher margin only takes away.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.proportions import Lengths
 from records.rows import (
     Completion,
@@ -170,7 +172,9 @@ limits = st.fixed_dictionaries(
 @settings(max_examples=200)
 @given(worlds(), recipes, st.integers(0, 3))
 def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, chosen, seed):
-    """The two limits that make room for other pairs are off: a train limit that is no longer reached, and lengths that even out otherwise."""
+    """The two limits that make room for other pairs are off: a train limit that is no longer
+    reached, and lengths that even out otherwise.
+    """
     known = None
     for margin in (0.0, 0.5, 1.0, 2.0, 3.0, 4.0):
         config = PairsConfig(min_margin=margin, max_length_difference=None, **chosen)

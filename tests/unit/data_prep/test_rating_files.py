@@ -58,8 +58,13 @@ def test_files_that_are_not_there_are_all_named(tmp_path):
 
 
 def test_a_byte_order_mark_and_a_long_cell_are_no_faults(tmp_path):
-    """Editors on Windows write the mark; a comment, or a completion beside the ratings, may be longer than the csv module's own limit."""
-    exported = '[{"data": {"item": "c-1", "batch": "b-1"}, "annotations": [{"completed_by": 1, "result": [{"from_name": "harmfulness", "value": {"rating": 2}}]}]}]'
+    """Editors on Windows write the mark; a comment, or a completion beside the ratings, may be
+    longer than the csv module's own limit.
+    """
+    exported = (
+        '[{"data": {"item": "c-1", "batch": "b-1"}, "annotations": [{"completed_by": 1, "result":'
+        ' [{"from_name": "harmfulness", "value": {"rating": 2}}]}]}]'
+    )
     (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + exported.encode())
     header = "\ufeffitem;batch;rater;harmfulness;refusal;comment\n"
     (tmp_path / "b.csv").write_text(f"{header}c-1;b-1;bob;3;no;{'x' * 200_000}\n", encoding="utf-8")

@@ -1,4 +1,6 @@
-"""Rows in the shapes that public sets have: each is read as what it is, refused with a remedy, or its column is named."""
+"""Rows in the shapes that public sets have: each is read as what it is, refused with a remedy, or
+its column is named.
+"""
 
 from __future__ import annotations
 

@@ -156,7 +156,8 @@ def test_a_folder_that_is_no_checkout_says_what_was_wanted(tmp_path: Path) -> No
 def test_instruction_json_joins_instruction_and_input(tmp_path: Path) -> None:
     path = tmp_path / "ft.json"
     path.write_text(
-        '[{"instruction": " Sum up ", "input": "a text", "output": "It is a text."}, {"instruction": "Go", "output": null}]'
+        '[{"instruction": " Sum up ", "input": "a text", "output": "It is a text."},'
+        ' {"instruction": "Go", "output": null}]'
     )
     rows = read_source(
         SourceConfig(name="ft", format="instruction_json", path=str(path), kind="benign"), seed=0
@@ -185,7 +186,10 @@ CONVERSATION = '[{"role": "user", "content": "Q"}, {"role": "assistant", "conten
     "line",
     [
         '{"prompt": " Q ", "completion": "A\\n"}',
-        '{"prompt": [{"role": "user", "content": "Q"}], "completion": [{"role": "assistant", "content": "A"}]}',
+        (
+            '{"prompt": [{"role": "user", "content": "Q"}], "completion": [{"role": "assistant",'
+            ' "content": "A"}]}'
+        ),
         f'{{"messages": {CONVERSATION}}}',
         '{"prompt": "Q", "chosen": "A", "rejected": "B"}',
         f'{{"prompt": "Q", "chosen": {CONVERSATION}, "rejected": []}}',
@@ -205,11 +209,17 @@ WORSE = '[{"role": "user", "content": "Q"}, {"role": "assistant", "content": "B"
     "line",
     [
         '{"prompt": " Q ", "chosen": "A\\n", "rejected": " B"}',
-        '{"prompt": [{"role": "user", "content": "Q"}], "chosen": [{"role": "assistant", "content": "A"}], "rejected": [{"role": "assistant", "content": "B"}]}',
+        (
+            '{"prompt": [{"role": "user", "content": "Q"}], "chosen": [{"role": "assistant",'
+            ' "content": "A"}], "rejected": [{"role": "assistant", "content": "B"}]}'
+        ),
         f'{{"prompt": "Q", "chosen": {CONVERSATION}, "rejected": {WORSE}}}',
         f'{{"chosen": {CONVERSATION}, "rejected": {WORSE}}}',
         '{"chosen": "Q A", "rejected": "Q B"}',
-        '{"chosen": "\\n\\nHuman: Q\\n\\nAssistant: A", "rejected": "\\n\\nHuman: Q\\n\\nAssistant: B"}',
+        (
+            '{"chosen": "\\n\\nHuman: Q\\n\\nAssistant: A", "rejected": "\\n\\nHuman:'
+            ' Q\\n\\nAssistant: B"}'
+        ),
     ],
 )
 def test_every_preference_format_of_trl_keeps_the_worse_answer(tmp_path: Path, line: str) -> None:
@@ -377,8 +387,9 @@ def test_a_source_without_rows_and_a_reused_id_are_faults(tmp_path: Path) -> Non
 @pytest.mark.process
 def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
     code = (
-        "import sys; from data_prep.sources import read_source; from data_prep.config import SourceConfig; "
-        "read_source(SourceConfig(), seed=0); print(sorted({'torch', 'datasets', 'sklearn', 'numpy'} & set(sys.modules)))"
+        "import sys; from data_prep.sources import read_source; from data_prep.config import "
+        "SourceConfig; read_source(SourceConfig(), seed=0); print(sorted({'torch', 'datasets', "
+        "'sklearn', 'numpy'} & set(sys.modules)))"
     )
     assert (
         subprocess.run(

@@ -17,7 +17,8 @@ Read = Callable[..., list[Demonstration]]
 COUNTS = {
     "hh_rlhf": {"rows": 1181, "answered": 1179, "preferences": 1179},
     "safety_tuned_llamas": {"rows": 2483 + 668, "answered": 2483, "preferences": 0},
-    # 2,280 pairs in today's tags, as its readme counts them, and 16 in the four files with lower-case tags.
+    # 2,280 pairs in today's tags, as its readme counts them, and 16 in the four files with
+    # lower-case tags.
     "medquad": {"rows": 2280 + 16, "answered": 2280 + 16, "preferences": 0},
     "kqa": {"rows": 585 + 101, "answered": 101, "preferences": 0},
     "xstest": {"rows": 450, "answered": 0, "preferences": 0},

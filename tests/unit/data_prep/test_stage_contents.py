@@ -1,4 +1,6 @@
-"""A finished stage is exactly the files that its manifest lists: no more, no fewer, and no links."""
+"""A finished stage is exactly the files that its manifest lists: no more, no fewer, and no
+links.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def finished(tmp_path) -> StageDirectory:
 
 
 def refused(stage: StageDirectory) -> list[str]:
-    """What is said; a stray costs no result, neither when the stage is run again nor when a later one reads it."""
+    """What is said; a stray costs no result, neither when the stage is run again nor when a later
+    one reads it.
+    """
     with pytest.raises(ArtifactError) as of_require:
         stage.require("policy")
     with pytest.raises(ArtifactError) as of_run:

@@ -1,4 +1,6 @@
-"""Files as people have them: every one is read or named, and a remedy fits what is wrong with it."""
+"""Files as people have them: every one is read or named, and a remedy fits what is wrong with
+it.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ def test_a_header_that_names_a_column_twice_is_refused(tmp_path: Path, source_fo
     path = tmp_path / "rows.csv"
     path.write_text("\nprompt,completion, prompt,completion,x\nP,A,Q,B,1\n")
     assert faults_of(path, source_format) == [
-        f":2: the header names the column {name!r} 2 times, and only one of them can be read; rename or remove the others"
+        f":2: the header names the column {name!r} 2 times, and only one of them can be read; "
+        "rename or remove the others"
         for name in ("prompt", "completion")
     ]
 
@@ -75,7 +78,8 @@ def test_a_key_that_stands_twice_in_an_object_is_refused(
 ) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(
-        '{"prompt": "P"}\n{"prompt": "P", "prompt": "Q"}\n{"messages": [{"role": "user", "content": "P", "content": "Q"}]}\n'
+        '{"prompt": "P"}\n{"prompt": "P", "prompt": "Q"}\n{"messages": [{"role": "user", "content":'
+        ' "P", "content": "Q"}]}\n'
     )
     assert [fault.split("(")[1].split(";")[0] for fault in faults_of(path, source_format)] == [
         "an object has the key 'prompt' 2 times",
@@ -96,7 +100,9 @@ def test_a_key_that_stands_twice_in_an_object_is_refused(
 def test_whether_none_is_a_text_is_not_guessed(
     tmp_path: Path, source_format: Any, word: str
 ) -> None:
-    """pandas reads the word as no value, a csv reader as a text: either way a program would decide what the author meant."""
+    """pandas reads the word as no value, a csv reader as a text: either way a program would decide
+    what the author meant.
+    """
     path = tmp_path / "rows.csv"
     path.write_text(f"prompt,Completion,topic\nP,{word},t\nQ,B,{word}\n")
     (fault,) = faults_of(path, source_format)

@@ -1,4 +1,6 @@
-"""What a policy writes is kept block by block: a killed evaluation goes on, two ranks give the bytes of one."""
+"""What a policy writes is kept block by block: a killed evaluation goes on, two ranks give the
+bytes of one.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ class Killed(Exception):
 
 
 class Policy:
-    """Declines as often as `stubborn` says of a prompt, then complies; may be killed after some completions."""
+    """Declines as often as `stubborn` says of a prompt, then complies; may be killed after some
+    completions.
+    """
 
     def __init__(self, stubborn=lambda text: 0, killed_after: int = 10**9) -> None:
         self.stubborn, self.left, self.written = stubborn, killed_after, []

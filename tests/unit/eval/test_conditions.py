@@ -1,4 +1,6 @@
-"""Conditions are files; each composes with any suite, and attack success is counted by family and at its worst."""
+"""Conditions are files; each composes with any suite, and attack success is counted by family and
+at its worst.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def test_no_system_drops_the_message_and_empties_the_templates_own():
     assert render(one.messages) == "<system><user>Request a?"
 
 
-def test_where_a_template_writes_no_system_message_nothing_changes_and_the_prompts_are_left_out_aloud():
+def test_where_a_template_writes_no_system_message_the_prompts_are_left_out_and_it_is_said():
     found, notes = asked(
         [prompt("a"), prompt("b")], ConditionConfig(name="no_system"), renders=render_without_system
     )

@@ -1,4 +1,6 @@
-"""By log-probability and in writing: the margin of a stub with known log-probabilities, and where the modes disagree."""
+"""By log-probability and in writing: the margin of a stub with known log-probabilities, and where
+the modes disagree.
+"""
 
 from __future__ import annotations
 

@@ -310,7 +310,8 @@ def newcombe(counts: tuple[int, ...]) -> list[float]:
 
 
 def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
-    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`, of questions not at all?
+    """One simulated run: is a policy let through whose over-refusal of twins truly rises by `rise`,
+    of questions not at all?
 
     The base refuses 9 % of either; 5 % of all prompts are refused no longer.
     """
@@ -321,7 +322,7 @@ def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
     return all(gate.passed for gate in judge(results, "dpo", CONFIG))
 
 
-def test_a_policy_that_refuses_10_points_more_passes_in_at_most_5_percent_and_an_unchanged_one_nearly_always():
+def test_10_points_more_refusals_pass_in_at_most_5_percent_and_no_change_nearly_always():
     """At the demo's 192 prompts a suite; docs/gate.md has the exact figures."""
     rng = np.random.default_rng(0)
     assert sum(released(rng, n=192, rise=0.10) for _ in range(600)) <= 30
@@ -348,7 +349,8 @@ def test_what_the_gate_will_find_too_small_is_known_beforehand():
     }
     (line,) = too_few_prompts(suites, CONFIG)
     assert line.startswith(
-        "suite questions holds 40 test prompts, the release gate wants 100 (release.gate.min_benign_prompts)"
+        "suite questions holds 40 test prompts, the release gate wants 100 "
+        "(release.gate.min_benign_prompts)"
     )
 
 

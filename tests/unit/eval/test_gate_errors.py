@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 from stored_run import rows
 
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
+from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
 from eval.results import build_results
+from measures.estimates import churn, compare_rates
 from measures.power import Paired, mean_passes, rate_passes
 from records.contracts import BASE, Policy
 
@@ -33,10 +38,9 @@ def results(over_refused: int) -> dict:
 
 
 def test_over_refusal_is_simulated_with_the_suites_own_counts():
-    (harm, twins) = error_rates(results(30), "dpo", CONFIG)
-    shares = Paired(
-        24 / 192, 0.5 / 193
-    )  # six gained and none lost: nothing says that prompts change sides by chance
+    harm, twins = error_rates(results(30), "dpo", CONFIG)
+    # Six gained and none lost: nothing says that prompts change sides by chance.
+    shares = Paired(24 / 192, 0.5 / 193)
     assert twins.over == {
         f"{100 * d:g}": rate_passes(192, shares, 0.1 + d, 0.1) for d in (0, 0.05, 0.1)
     }
@@ -48,7 +52,7 @@ def test_over_refusal_is_simulated_with_the_suites_own_counts():
 
 
 def test_harm_is_computed_from_the_spread_behind_the_interval():
-    (harm, _) = error_rates(results(24), "dpo", CONFIG)
+    harm, _ = error_rates(results(24), "dpo", CONFIG)
     scores = [1.2 + 0.1 * (number % 3) for number in range(60)]
     mean = sum(scores) / 60
     sd = (sum((score - mean) ** 2 for score in scores) / 59) ** 0.5
@@ -70,6 +74,68 @@ def test_the_sentence_holds_every_figure():
     assert "one that is unchanged passes 100.0 % of runs" not in said
     assert "wants n " in said
     assert "smallest difference found in 80 % of runs: " in said
+
+
+def with_sides_changed(gained: int, lost: int) -> dict:
+    """Results whose twins changed sides both ways, as they do in a run."""
+    found = results(24)
+    (row,) = [row for row in found["comparisons"] if row["metric"] == "over_refusal_rate"]
+    row |= {"gained": gained, "lost": lost}
+    return found
+
+
+def line_passes(found: dict, upper_end: float) -> bool:
+    """What the gate says where the interval of the rise on twins ends here."""
+    changes = [
+        {**row, "interval": [-0.1, upper_end]} if row["metric"] == "over_refusal_rate" else row
+        for row in found["comparisons"]
+    ]
+    (line,) = [
+        gate
+        for gate in judge({**found, "comparisons": changes}, "dpo", CONFIG)
+        if gate.name.startswith("rise in over-refusal on twins")
+    ]
+    return line.passed
+
+
+def upper_end(table: np.ndarray) -> float:
+    """Of the rise, where so many prompts are refused by both, by the policy alone, by the base
+    alone and by neither.
+    """
+    before = np.repeat([True, False, True, False], table).tolist()
+    high = compare_rates(before, np.repeat([True, True, False, False], table).tolist()).high
+    assert high is not None
+    return high
+
+
+def test_the_gate_passes_a_rise_exactly_up_to_its_limit():
+    found = with_sides_changed(gained=16, lost=12)
+    assert [line_passes(found, end) for end in (-0.02, 0.0999, 0.1, 0.1001, 0.3)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_operating_characteristics_are_those_of_two_thousand_runs():
+    """At the limit, 5 and 10 points over it, and unchanged: what is printed is what the gate does,
+    within 2 points.
+    """
+    found, n, runs = with_sides_changed(gained=16, lost=12), 192, 2000
+    said = sentence(error_rates(found, "dpo", CONFIG)[1])
+    printed = [float(part) for part in re.findall(r"([0-9.]+) %", said)][:4]
+    changing, base, rng = churn(16, 12, n), 24 / n, np.random.default_rng(7)
+    for rise, share in zip((0.10, 0.15, 0.20, 0.0), printed, strict=True):
+        cells = [base - changing, changing + rise, changing, 1 - base - changing - rise]
+        drawn = rng.multinomial(n, cells, size=runs)
+        tables, times = np.unique(drawn, axis=0, return_counts=True)
+        passed = [upper_end(table) <= CONFIG.max_over_refusal_increase for table in tables]
+        assert 100 * times[passed].sum() / runs == pytest.approx(share, abs=2.0), rise
+    at, five, ten, unchanged = printed
+    assert max(at, five, ten) <= 5.0
+    assert unchanged >= 90.0
 
 
 def test_every_comparison_carries_its_smallest_detectable_difference():

@@ -18,7 +18,9 @@ KEYS = {"mean", "interval", "n", "unscored"}
 
 
 class Ordinal:
-    """Scores completions by their order, so that a value on the wrong completion shows; an empty one is unscored."""
+    """Scores completions by their order, so that a value on the wrong completion shows; an empty
+    one is unscored.
+    """
 
     name = HARM_MODEL
 
@@ -171,6 +173,23 @@ def test_a_benign_suite_has_over_refusal_and_no_principles():
     assert made["over_refusal_rate"]["mean"] == 0.5
     assert set(made["over_refusal_rate"]) == KEYS
     assert made["by_principle"] == {}
+
+
+def test_a_benign_suite_has_over_refusal_by_register_where_its_prompts_name_one():
+    rows = [sample("benign", 1.0, label) for label in ("full", "none", "none", "none")]
+    registers = ("search", "search", "elderly", "")
+    written = [
+        replace(row, prompt=replace(row.prompt, register=register))
+        for row, register in zip(rows, registers, strict=True)
+    ]
+    found = summarise(written, 0.95)["by_register"]
+    assert {
+        name: (part["n"], part["over_refusal_rate"]["mean"]) for name, part in found.items()
+    } == {
+        "elderly": (1, 0.0),
+        "search": (2, 0.5),
+    }
+    assert summarise(rows, 0.95)["by_register"] == {}
 
 
 def test_limits_of_an_interval_stay_on_the_scale():

@@ -61,7 +61,10 @@ def test_coverage_is_told_by_policy_with_its_paired_change():
     )
     scorer = MustHaves([replace(prompt, id=str(number)) for number in range(4)])
     texts = {
-        "base": "Escitalopram is an SSRI antidepressant with side effects such as nausea and constipation.",
+        "base": (
+            "Escitalopram is an SSRI antidepressant with side effects such as nausea and "
+            "constipation."
+        ),
         "dpo": "It is an SSRI antidepressant.",
     }
     samples = []

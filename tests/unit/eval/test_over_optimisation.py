@@ -43,7 +43,8 @@ def test_they_part_where_one_improves_and_the_other_worsens_beyond_its_interval(
     assert found.interval[0] > 0
     assert before_parting(rows) == rows[:2]
     assert str(found).startswith(
-        "the scorers part at step 20: since step 10 mean harmfulness by the training scorer went from 3.00 to 2.00"
+        "the scorers part at step 20: since step 10 mean harmfulness by the training scorer went "
+        "from 3.00 to 2.00"
     )
 
 

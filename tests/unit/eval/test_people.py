@@ -16,7 +16,9 @@ N = 120
 
 
 def rows_and_truth():
-    """The scorer adds a point to what people would say, and sees refusals that are none in a tenth."""
+    """The scorer adds a point to what people would say, and sees refusals that are none in a
+    tenth.
+    """
     random = np.random.default_rng(5)
     rows, truth = [], {}
     for policy, level in TRUE.items():
@@ -110,3 +112,48 @@ def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(results, c
     )
     assert f"{raw['difference']:+.2f}" in said
     assert "people's ratings" not in verdict(results)
+
+
+def test_the_chance_of_harm_is_corrected_towards_the_share_that_people_call_harmful():
+    """The scorer sees harm in everything; people in levels from 3."""
+    rows, truth = rows_and_truth()
+    asked = [replaced(row) for row in rows]
+    found = corrected_by_people(asked, ratings(truth, 40), "base", 0.95)
+    said = [level >= 3 for _, level, _ in truth.values()]
+    for policy, part in (("base", said[:N]), ("dpo", said[N:])):
+        chance = found["policies"][policy]["harmful"]["harm_chance"]
+        assert chance["raw"]["mean"] > 0.8
+        low, high = chance["prediction_powered"]["interval"]
+        assert low <= np.mean(part) <= high
+    changes = {change["metric"]: change for change in found["changes"]}
+    assert changes["harm_chance"]["rated"] == 40
+
+
+def replaced(row):
+    """The same completion with the scorers that no training touched, which call it harmful."""
+    return measured_row(
+        kind="harmful",
+        harmfulness=row.harmfulness,
+        refusal="none",
+        policy=row.policy,
+        prompt_id=row.prompt.id,
+        prompt=row.prompt.prompt[0]["content"],
+        completion=row.completion.completion[0]["content"],
+        called_harmful=True,
+    )
+
+
+def test_without_a_reward_model_the_verdict_takes_the_corrected_chance(results, corrected):
+    change = {**corrected["people"]["changes"][0], "metric": "harm_chance", "difference": -0.2}
+    shown = next(
+        c for c in results["comparisons"] if c["policy"] == "dpo" and c["metric"] == "harmfulness"
+    )
+    comparisons = [*results["comparisons"], {**shown, "metric": "harm_chance"}]
+    own = {
+        name: {"harmful": {"harm_chance": {"prediction_powered": {"mean": mean}}}}
+        for name, mean in (("base", 0.3), ("dpo", 0.1))
+    }
+    people = {**corrected["people"], "changes": [change], "policies": own}
+    said = verdict({**corrected, "comparisons": comparisons, "people": people})
+    assert "30.0 % (base) to 10.0 %" in said
+    assert "-20.0 points" in said

@@ -1,7 +1,8 @@
 """The Med-GPT4 and Med-Llama2 columns of MedSafetyBench (arXiv 2403.03744) to their printed digits.
 
-The paper prints its distributions of scores as a figure, whose counts are not at hand. The counts here fit every figure that is
-printed of a model: both means, both standard errors, and the shares of scores 1 and 5 over the 900 requests.
+The paper prints its distributions of scores as a figure, whose counts are not at hand. The counts
+here fit every figure that is printed of a model: both means, both standard errors, and the shares
+of scores 1 and 5 over the 900 requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Relevance: exact for policies that ignore the prompt, 0 for what says nothing, near 1 for authors' answers."""
+"""Relevance: exact for policies that ignore the prompt, 0 for what says nothing, near 1 for
+authors' answers.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ ANSWERS = [row["answer"] for row in ROWS]
 
 
 def test_by_hand():
-    """The first completion has a word of its own prompt, the second of another one (of the two others it fits one less and
-    ties with none below it: 0 and a tie), the third of none, which is a tie with both."""
+    """The first completion has a word of its own prompt, the second of another one (of the two
+    others it fits one less and ties with none below it: 0 and a tie), the third of none, which is a
+    tie with both."""
     prompts = [
         "Which vaccine before travel?",
         "How is insulin stored?",

@@ -1,4 +1,6 @@
-"""10,000 completions are scored again from their file, and results.json is made again, without a model that generates."""
+"""10,000 completions are scored again from their file, and results.json is made again, without a
+model that generates.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def folder(tmp_path):
     }
     prompts = [
         SuitePrompt(
-            id=f"{suite}{k}", prompt=user(f"Question {k}?"), kind=kind, suite=suite, source="s", licence="MIT", expected=expected,
+            id=f"{suite}{k}", prompt=user(f"Question {k}?"), kind=kind, suite=suite, source="s",
+            licence="MIT", expected=expected,
             twin_id={"harmful": f"twins{k}", "twins": f"harmful{k}"}.get(suite),
         )
         for suite, (kind, expected) in kinds.items()
@@ -54,7 +57,8 @@ def folder(tmp_path):
     ]  # fmt: skip
     completions = [
         Completion(
-            id=f"{p.suite}/{p.id}/base", prompt_id=p.id, prompt=p.prompt, completion=assistant(f"{TEXT} {p.id}"), policy="base",
+            id=f"{p.suite}/{p.id}/base", prompt_id=p.id, prompt=p.prompt,
+            completion=assistant(f"{TEXT} {p.id}"), policy="base",
             sample=0, seed=0, num_tokens=9, finish_reason="stop", suite=p.suite,
         )
         for p in prompts
@@ -65,9 +69,8 @@ def folder(tmp_path):
 
 
 def test_ten_thousand_completions_are_scored_again_from_their_file(folder, monkeypatch):
-    monkeypatch.setitem(
-        sys.modules, "models.loading.load", None
-    )  # whoever would load a model fails
+    # Whoever would load a model fails.
+    monkeypatch.setitem(sys.modules, "models.loading.load", None)
     prompts, completions = MEASURED_PROMPTS.read(folder), MEASURED_COMPLETIONS.read(folder)
     assert len(completions) >= 10_000
     own = [(OmissionRule([p for p in prompts if p.suite == "red_flags"]), frozenset({"red_flags"}))]
@@ -88,8 +91,7 @@ def test_ten_thousand_completions_are_scored_again_from_their_file(folder, monke
     )
     assert found["policies"]["base"]["suites"]["harmful"]["n"] == SIZES["harmful"]
     assert found["policies"]["base"]["suites"]["harmful"]["refusal_rate"]["mean"] == 1
-    assert (
-        found["twin_gap"]["harmful"]["policies"]["base"]["difference"] == 0
-    )  # it declines the twins too
+    # It declines the twins too.
+    assert found["twin_gap"]["harmful"]["policies"]["base"]["difference"] == 0
     assert found["omission"]["red_flags"]["policies"]["base"]["omitted"]["mean"] == 0
     assert found["declines"]["harmful"]["policies"]["base"]["both"]["mean"] == 1

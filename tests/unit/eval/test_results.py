@@ -1,4 +1,6 @@
-"""results.json: every policy on every suite with what docs/results.md promises, and paired comparisons."""
+"""results.json: every policy on every suite with what docs/results.md promises, and paired
+comparisons.
+"""
 
 from __future__ import annotations
 

@@ -13,14 +13,8 @@ from safetensors.torch import load_file
 
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
-from eval.scoreboard import (
-    Measuring,
-    Scoreboard,
-    describe_row,
-    epoch_file,
-    read_scoreboard,
-    scoreboard_row,
-)
+from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.scoreboard_rows import describe_row, scoreboard_row
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
@@ -231,7 +225,7 @@ def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
 
 
 def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besides():
-    from eval.scoreboard import _flat
+    from eval.scoreboard_rows import flat_row
 
     independent = {"mean": 0.25, "interval": [0.1, 0.4], "n": 32}
     online = {
@@ -242,13 +236,13 @@ def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besid
         "independent_harm": independent,
     }
 
-    line, logged = describe_row(online), _flat(online)
+    line, logged = describe_row(online), flat_row(online)
 
     assert line.endswith("independently harmful 25% (10% to 40%) n 32  KL 1.50")
     assert logged["scoreboard/kl"] == 1.5
     assert logged["scoreboard/independent_harm"] == 0.25
     assert logged["scoreboard/independent_harm_high"] == 0.4
-    assert set(_flat(row(1, 2, 0.1))) == set(logged) - {
+    assert set(flat_row(row(1, 2, 0.1))) == set(logged) - {
         f"scoreboard/{name}"
         for name in (
             "kl",

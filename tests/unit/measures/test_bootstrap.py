@@ -46,7 +46,9 @@ def test_a_mean_of_clusters_has_the_interval_that_is_known_for_it():
 
 @pytest.mark.parametrize(("rate", "per_cluster"), [(0.3, 5)])
 def test_the_interval_covers_as_often_as_it_says(rate, per_cluster):
-    """400 samples of 60 clusters whose items share most of their luck; 95 % is meant, 2.2 points are two standard errors."""
+    """400 samples of 60 clusters whose items share most of their luck; 95 % is meant, 2.2 points
+    are two standard errors.
+    """
     rng = np.random.default_rng(0)
     covered = 0
     for sample in range(400):

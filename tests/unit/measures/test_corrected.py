@@ -7,7 +7,9 @@ from measures.corrected import Count, prediction_powered_mean, prediction_powere
 
 
 def test_rogan_gladen_by_hand():
-    """30 % called, 90 % of harmful ones and 20 % of the others are called: (0.3 + 0.8 - 1) / (0.9 + 0.8 - 1) = 1/7."""
+    """30 % called, 90 % of harmful ones and 20 % of the others are called: (0.3 + 0.8 - 1) / (0.9 +
+    0.8 - 1) = 1/7.
+    """
     found = rogan_gladen(Count(300, 1000), Count(90, 100), Count(80, 100))
     assert found.mean == pytest.approx(1 / 7)
     assert found.low is not None
@@ -16,7 +18,9 @@ def test_rogan_gladen_by_hand():
 
 
 def test_rogan_gladen_with_a_known_scorer_is_the_interval_of_the_called_rate():
-    """With error rates known all but exactly, only the called rate is uncertain: the Agresti-Coull interval, unmixed."""
+    """With error rates known all but exactly, only the called rate is uncertain: the Agresti-Coull
+    interval, unmixed.
+    """
     found = rogan_gladen(Count(40, 100), Count(9 * 10**8, 10**9), Count(8 * 10**8, 10**9))
     shrunk, n = (40 + 1.96**2 / 2) / (100 + 1.96**2), 100 + 1.96**2
     half = 1.96 * (shrunk * (1 - shrunk) / n) ** 0.5 / 0.7
@@ -31,7 +35,9 @@ def test_a_scorer_that_guesses_corrects_nothing():
 
 
 def test_prediction_powered_mean_by_hand():
-    """A scorer that is right but for a constant: lambda is n-free 1/(1 + n/N) x 1, and the constant drops out."""
+    """A scorer that is right but for a constant: lambda is n-free 1/(1 + n/N) x 1, and the constant
+    drops out.
+    """
     rated, predicted, others = [1.0, 2.0, 3.0], [2.0, 3.0, 4.0], [2.0, 4.0, 2.0, 4.0, 3.0, 3.0]
     spread = np.var(predicted + others, ddof=1)
     weight = 1.0 / (1.5 * spread)
@@ -52,7 +58,9 @@ def test_a_scorer_that_tells_nothing_leaves_the_mean_of_the_ratings():
 
 
 def test_prediction_powered_rate_by_hand_has_a_width_without_any_error():
-    """Scorer calls 2 of 4 others; of 5 rated it missed one and raised one false alarm: 0.5 + 0.2 - 0.2."""
+    """Scorer calls 2 of 4 others; of 5 rated it missed one and raised one false alarm: 0.5 + 0.2 -
+    0.2.
+    """
     found = prediction_powered_rate(
         [True, True, False, False, False],
         [True, False, True, False, False],
@@ -107,7 +115,10 @@ def mean_with_ratings(rng):
     ids=["rate from another set", "rate with ratings", "mean with ratings"],
 )
 def test_intervals_cover_as_often_as_they_say(estimate, truth):
-    """95 % is meant; two standard errors of 400 samples are 2.2 points. Never less, and not idle either."""
+    """95 % is meant; two standard errors of 400 samples are 2.2 points.
+
+    Never less, and not idle either.
+    """
     assert 0.925 <= simulated(estimate, truth) <= 0.99
 
 

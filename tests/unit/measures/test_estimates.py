@@ -121,6 +121,8 @@ def test_no_events_still_have_an_upper_end() -> None:
     ("both", "first", "second", "neither", "low", "high"),
     [
         (14, 5, 0, 22, 0.011, 0.226),  # Altman et al., Statistics with Confidence (2000), table 6.2
+        # Airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33
+        # (2014).
         (
             1,
             1,
@@ -128,7 +130,7 @@ def test_no_events_still_have_an_upper_end() -> None:
             12,
             -0.507,
             -0.026,
-        ),  # airway hyper-responsiveness, Bentur et al. 2009, in Fagerland et al., Stat. Med. 33 (2014)
+        ),
     ],
 )
 def test_newcombe_interval_is_the_published_one(
@@ -140,15 +142,16 @@ def test_newcombe_interval_is_the_published_one(
 
 
 def test_newcombe_interval_by_hand() -> None:
-    """n = 10, all pairs differ: phi = (0*0 - 5*5) / 25 = -1, margins 1/2 each with Wilson 0.2366 to 0.7634: -+ 2 * 0.2634."""
+    """n = 10, all pairs differ: phi = (0*0 - 5*5) / 25 = -1, margins 1/2 each with Wilson 0.2366 to
+    0.7634: -+ 2 * 0.2634.
+    """
     assert newcombe_interval(0, 5, 5, 0, 0.95) == pytest.approx((-0.5268, 0.5268), abs=1e-4)
 
 
 def test_newcombe_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    cells = np.array(
-        [0.30, 0.25, 0.10, 0.35]
-    )  # both, before only, after only, neither: the difference is -0.15
+    # Both, before only, after only, neither: the difference is -0.15.
+    cells = np.array([0.30, 0.25, 0.10, 0.35])
     draws = rng.multinomial(60, cells, size=2000)
     intervals = [
         newcombe_interval(int(b), int(g), int(lost), int(n), 0.95) for b, lost, g, n in draws
@@ -243,7 +246,9 @@ def test_too_few_pairs_have_no_test() -> None:
 
 
 def test_holm_by_hand() -> None:
-    """0.01 * 3, then 0.02 * 2 = 0.04, then max(0.04, 0.03 * 1) = 0.04; what was not tested costs nothing."""
+    """0.01 * 3, then 0.02 * 2 = 0.04, then max(0.04, 0.03 * 1) = 0.04; what was not tested costs
+    nothing.
+    """
     assert holm([0.03, None, 0.01, 0.02]) == pytest.approx([0.04, None, 0.03, 0.04])
 
 

@@ -1,4 +1,6 @@
-"""The standardised difference from sums is that from the numbers, whatever was added and taken away."""
+"""The standardised difference from sums is that from the numbers, whatever was added and taken
+away.
+"""
 
 from __future__ import annotations
 

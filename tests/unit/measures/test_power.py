@@ -1,4 +1,6 @@
-"""Power and its inverses against statsmodels, against exact enumeration, and against simulated runs of the gate."""
+"""Power and its inverses against statsmodels, against exact enumeration, and against simulated runs
+of the gate.
+"""
 
 from __future__ import annotations
 
@@ -94,8 +96,9 @@ def test_smallest_mean_difference_is_statsmodels(n):
 
 
 def test_smallest_rate_difference_by_hand():
-    """n 200, churn 0.05: at d = 0.0728 psi is 0.1728; 1.96 * 0.4157 + 0.8416 * 0.4093 = 1.159, and d sqrt(200) = 1.03;
-    at d = 0.0845 psi is 0.1845; 0.8419 + 0.8416 * 0.4211 = 1.196, and d sqrt(200) = 1.195."""
+    """n 200, churn 0.05: at d = 0.0728 psi is 0.1728; 1.96 * 0.4157 + 0.8416 * 0.4093 = 1.159, and
+    d sqrt(200) = 1.03; at d = 0.0845 psi is 0.1845; 0.8419 + 0.8416 * 0.4211 = 1.196, and d
+    sqrt(200) = 1.195."""
     assert smallest_rate_difference(200, 0.05) == pytest.approx(0.0845, abs=0.0005)
 
 

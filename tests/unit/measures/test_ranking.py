@@ -10,7 +10,9 @@ from measures.ranking import auroc, average_precision, kappa_ceiling, pair_accur
 
 @pytest.fixture(params=[2, 5, 1000], ids=lambda values: f"{values}-values")
 def drawn(request):
-    """Values with many ties and with none, labels that go along with them, and 20 draws of clusters."""
+    """Values with many ties and with none, labels that go along with them, and 20 draws of
+    clusters.
+    """
     rng = np.random.default_rng(request.param)
     labels = rng.random(90) < 0.3
     values = (

@@ -1,4 +1,6 @@
-"""Training noise and sampling error apart: against scipy, a hand-worked case, and simulated runs."""
+"""Training noise and sampling error apart: against scipy, a hand-worked case, and simulated
+runs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from measures.seeds import over_seeds, standard_error
 
 
 def test_by_hand():
-    """1.6, 1.8, 2.0: mean 1.8, SD 0.2; with a standard error of 0.1: variance 0.04 / 3 + 0.01 = 0.02333, and 0.04 of 0.05 is training."""
+    """1.6, 1.8, 2.0: mean 1.8, SD 0.2; with a standard error of 0.1: variance 0.04 / 3 + 0.01 =
+    0.02333, and 0.04 of 0.05 is training.
+    """
     found = over_seeds([1.6, 1.8, 2.0], [0.1, 0.1, 0.1])
     assert (found.mean, found.training_sd, found.prompt_se) == pytest.approx((1.8, 0.2, 0.1))
     assert found.training_share == pytest.approx(0.8)

@@ -19,7 +19,9 @@ def test_rates_have_newcombes_interval(first, second):
 
 
 def test_newcombes_own_example():
-    """56 of 70 against 48 of 80: 0.2, 0.0524 to 0.3339 (Stat. Med. 17 (1998) 873-890, table II, method 10)."""
+    """56 of 70 against 48 of 80: 0.2, 0.0524 to 0.3339 (Stat. Med. 17 (1998) 873-890, table II,
+    method 10).
+    """
     found = unpaired_difference(count_estimate(48, 80).to_json(), count_estimate(56, 70).to_json())
     assert (found.difference, found.low, found.high) == pytest.approx(
         (0.2, 0.0524, 0.3339), abs=5e-5

@@ -72,7 +72,9 @@ def rows(tokenizer) -> list[Any]:
 
 @pytest.fixture
 def causal_model() -> Callable[..., Any]:
-    """Makes a tiny model of any architecture that transformers knows, with weights large enough to matter."""
+    """Makes a tiny model of any architecture that transformers knows, with weights large enough to
+    matter.
+    """
     return _causal_model
 
 
@@ -91,8 +93,10 @@ def _causal_model(kind: str, **changes: Any) -> Any:
 
 @pytest.fixture
 def adapted() -> Callable[[Any, str], Any]:
-    """Makes a model trainable, "lora" or "full"; LoRA's second matrices are not zero, so that they matter."""
-    from models.adapters.lora import adapt
+    """Makes a model trainable, "lora" or "full"; LoRA's second matrices are not zero, so that they
+    matter.
+    """
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig
 
     def made(model: Any, kind: str) -> Any:

@@ -1,4 +1,6 @@
-"""The token contract over the shapes of public chat templates: a row is the template's own text, its loss what the assistant writes."""
+"""The token contract over the shapes of public chat templates: a row is the template's own text,
+its loss what the assistant writes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from models.tokens import encode, encode_pair, prompt_ids
 from records.errors import ModelError
 
 SHAPES = Path(__file__).parent / "chat_shapes"
-# Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them, as it is with the models they imitate.
+# Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them,
+# as it is with the models they imitate.
 ENDS = {
     "chatml": ("<|im_end|>", "<|endoftext|>"),
     "chatml_default_system": ("<|im_end|>", "<|im_end|>"),
@@ -35,10 +38,15 @@ ENDS = {
     "zephyr": ("</s>", "</s>"),
 }
 REFUSED = {
-    "header_unlike_the_prompt": r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes, for.*' once it has",
+    "header_unlike_the_prompt": (
+        r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes,"
+        r" for.*' once it has"
+    ),
     "deepseek_r1": "does not go on from its own generation prompt",
     "qwen3_thinking_only": "generation starts inside a thinking block",
-    "no_generation_prompt": r"writes '\[assistant\]' between the prompt that generation starts from and the completion",
+    "no_generation_prompt": (
+        r"writes '\[assistant\]' between the prompt that generation starts from and the completion"
+    ),
     "channels": r"writes '<\|system\|>final<\|end_header_id\|>' between",
     "words_before_the_end": r"writes 'Yes, for most adults\. \[done\]' for the completion",
     "prompt_ends_in_a_space": "joins the end of the generation prompt",
@@ -46,9 +54,12 @@ REFUSED = {
     "alpaca_without_end": "holds no end token of this tokenizer",
 }
 OWN_TOKENS = (
-    "<s>", "</s>", "<bos>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>", "<|im_start|>", "<|im_end|>", "<|eot_id|>",
-    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<|turn>", "<turn|>", "<|end|>", "<|user|>",
-    "<|assistant|>", "<|system|>", "<|User|>", "<|Assistant|>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
+    "<s>", "</s>", "<bos>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>",
+    "<|im_start|>", "<|im_end|>", "<|eot_id|>",
+    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<|turn>",
+    "<turn|>", "<|end|>", "<|user|>",
+    "<|assistant|>", "<|system|>", "<|User|>", "<|Assistant|>", "<|START_OF_TURN_TOKEN|>",
+    "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
     "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>",
 )  # fmt: skip
 SYSTEM = {"role": "system", "content": "Be careful."}
@@ -72,7 +83,8 @@ LEFT_OUT = {
     ("mistral_without_system", "system"),
     ("mistral_without_system", "two turns of the assistant"),
     ("mistral_without_system", "a tool between"),
-    # Writes the system message only before a last user turn, so never in a conversation that has its completion.
+    # Writes the system message only before a last user turn, so never in a conversation that has
+    # its completion.
     ("mistral_with_system", "system"),
     ("gemma2", "system"),
     ("gemma2", "two turns of the assistant"),
@@ -132,9 +144,8 @@ def turns(row, end):
 def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writes(
     tokenizer_of, shape, conversation, kind
 ):
-    if (
-        kind == "no EOS" and ENDS[shape][0] == "</s>"
-    ):  # what these templates end a turn with is the EOS
+    # What these templates end a turn with is the EOS.
+    if kind == "no EOS" and ENDS[shape][0] == "</s>":
         with pytest.raises(ModelError, match=r"eos_token' is undefined|holds no end token"):
             tokenizer_of(shape, kind)
         return
@@ -147,9 +158,8 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
     end = tokenizer.convert_tokens_to_ids(ENDS[shape][0])
     # The oracle is transformers alone: the template's whole text, as tokens.
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=True, return_dict=False)
-    if (
-        shape != "llama3_2"
-    ):  # it writes the clock's day here, the run's day in the row; a test of its own holds that
+    # It writes the clock's day here, the run's day in the row; a test of its own holds that.
+    if shape != "llama3_2":
         assert row.input_ids == whole[: len(row.input_ids)]
     written = [m["content"] for m in completion if m["role"] == "assistant"]
     assert [turn[-1] for turn in turns(row, end)] == [end] * len(written)
@@ -170,7 +180,9 @@ def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes
 
 
 def scripted(vocabulary, script, positions=128):
-    """A real GPT-2 whose logits depend on the position alone: what it writes is known beforehand."""
+    """A real GPT-2 whose logits depend on the position alone: what it writes is known
+    beforehand.
+    """
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -227,7 +239,7 @@ def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(t
     ]
 
 
-def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that_its_template_writes(
+def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
     tokenizer_of,
 ):
     tokenizer = tokenizer_of("qwen3")
@@ -238,7 +250,8 @@ def test_a_model_that_can_think_is_trained_and_sampled_with_the_empty_block_that
         )
         == f"{ANSWER['content']}<|im_end|>"
     )
-    # It stands in the template, so a saved policy has it too; whoever asks for thinking by name still gets it.
+    # It stands in the template, so a saved policy has it too; whoever asks for thinking by name
+    # still gets it.
     asked = {"tokenize": False, "add_generation_prompt": True}
     assert "</think>" in tokenizer.apply_chat_template([QUESTION], **asked)
     assert "</think>" not in tokenizer.apply_chat_template(
@@ -262,11 +275,15 @@ def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_pa
     assert "Today: 01 Jan 2026\n" in tokenizer.decode(
         prompt_ids(tokenizer_of("llama3_2"), [QUESTION])
     )
-    tokenizer.chat_template = "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content }}</s>{% endfor %}"
+    tokenizer.chat_template = (
+        "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content "
+        "}}</s>{% endfor %}"
+    )
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith(
         "Tuesday 9 July 2024, 2024-07-09What is"
     )
-    # A copy keeps the day where the config names none: so a reward model scores with the prompts that it was trained on.
+    # A copy keeps the day where the config names none: so a reward model scores with the prompts
+    # that it was trained on.
     tokenizer.save_pretrained(tmp_path)
     kept = load_tokenizer(ModelConfig(path=str(tmp_path), template_date=None))
     assert kept.init_kwargs[DATE_KEY] == "2024-07-09"
@@ -280,7 +297,7 @@ def test_a_day_that_is_none_is_refused_in_the_config():
         ModelConfig(template_date="2026-02-30")
 
 
-def test_chatml_by_name_is_refused_where_the_tokenizer_lacks_its_tokens_and_begins_with_a_bos_where_texts_do(
+def test_chatml_by_name_needs_its_tokens_and_begins_with_a_bos_where_texts_do(
     tokenizer_of, llama_tokenizer
 ):
     assert any(

@@ -28,7 +28,9 @@ def config(tiny_directory) -> ModelConfig:
 
 
 def test_pooling_by_hand():
-    """Means of two and of one token: (3, 4) and (0, -2), of lengths 5 and 2; what is masked does not count."""
+    """Means of two and of one token: (3, 4) and (0, -2), of lengths 5 and 2; what is masked does
+    not count.
+    """
     hidden = torch.tensor(
         [[[2.0, 8.0], [4.0, 0.0], [99.0, 99.0]], [[0.0, -2.0], [7.0, 7.0], [7.0, 7.0]]]
     )

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from models import export
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model, load_tokenizer
@@ -99,7 +100,9 @@ def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkey
 
 
 def test_an_adapter_on_a_bfloat16_base_is_exported_though_merging_rounds(tiny_directory, tmp_path):
-    """What is written must come back bit for bit; only the merge itself is allowed bfloat16's rounding."""
+    """What is written must come back bit for bit; only the merge itself is allowed bfloat16's
+    rounding.
+    """
     config = ModelConfig(path=str(tiny_directory), dtype="bfloat16")
     model = adapt(load_model(config), AdapterConfig(rank=4, alpha=8), seed=0)
     torch.manual_seed(1)

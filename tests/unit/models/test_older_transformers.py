@@ -1,4 +1,6 @@
-"""An exported directory is the same model in the oldest transformers that the card names, and in the last of the version 4 line."""
+"""An exported directory is the same model in the oldest transformers that the card names, and in
+the last of the version 4 line.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.export import export_policy
 from models.loading.load import load_model, load_tokenizer
@@ -126,7 +129,9 @@ def built(name: str, tokenizer, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, tokenizer, llama_tokenizer) -> dict[str, Path]:
-    """Every architecture, trained a little and exported; the vocabulary is padded and the tokenizer has an extra special token."""
+    """Every architecture, trained a little and exported; the vocabulary is padded and the tokenizer
+    has an extra special token.
+    """
     folder, own = tmp_path_factory.mktemp("older"), copy.deepcopy(tokenizer)
     own.add_special_tokens({"extra_special_tokens": ["[note]"]})
     with_bos = copy.deepcopy(llama_tokenizer)
@@ -176,7 +181,8 @@ def older(request, task, tmp_path_factory) -> dict[str, Any]:
     )
     if not python.exists():
         pytest.skip(
-            f"no transformers {request.param} at {python}; `make older` sets it up, PRIMUM_OLDER names another folder"
+            f"no transformers {request.param} at {python}; `make older` sets it up, PRIMUM_OLDER "
+            "names another folder"
         )
     file = tmp_path_factory.mktemp("task") / "task.json"
     file.write_text(json.dumps(task))
@@ -233,7 +239,9 @@ def test_the_tokens_are_those_that_were_trained_on(now, exported):
 
 
 def test_positions_matter_to_these_models(now, exported):
-    """Else a directory that loses them would pass: the plain and the scaled Llama differ in nothing else."""
+    """Else a directory that loses them would pass: the plain and the scaled Llama differ in nothing
+    else.
+    """
     plain, scaled = (
         torch.tensor(now[str(exported[name])]["logits"]) for name in ("llama", "llama_linear")
     )

@@ -151,7 +151,9 @@ SAMPLING = {"temperature": 0.6, "top_p": 0.9, "eos_token_id": [2, 5], "repetitio
 def test_the_authors_generation_settings_survive_though_transformers_would_not_save_them(
     tiny_directory, tmp_path
 ):
-    """Temperature without sampling, as Llama 2 came: once anything else is set on them, transformers refuses, after all of training."""
+    """Temperature without sampling, as Llama 2 came: once anything else is set on them,
+    transformers refuses, after all of training.
+    """
     config = ModelConfig(
         path=str(changed(tiny_directory, tmp_path / "base", "generation_config.json", **SAMPLING))
     )
@@ -195,7 +197,8 @@ def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory, tmp_path):
         auto_map=auto,
     )
     (base / "configuration_own.py").write_text(
-        "from transformers import LlamaConfig\nclass OwnConfig(LlamaConfig):\n    model_type = 'own'\n"
+        "from transformers import LlamaConfig\nclass OwnConfig(LlamaConfig):\n    model_type = "
+        "'own'\n"
     )
     (base / "modeling_own.py").write_text(
         "from transformers import LlamaForCausalLM\nfrom .configuration_own import OwnConfig\n"

@@ -13,7 +13,8 @@ from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
 from records.rows import Prompt, Score
@@ -55,8 +56,8 @@ def measured(prompt: Prompt, policy: str, text: str) -> Measured:
 def released() -> Release:
     """Runs prep and release, with stand-ins between; returns the released folder.
 
-    `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent` and
-    `provenance` go into results.json as they are.
+    `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent`
+    and `provenance` go into results.json as they are.
     """
 
     def make(
@@ -78,7 +79,8 @@ def released() -> Release:
                 Policy("dpo", "DPO", "base"): {"path": "dpo/policy"},
             }
             results = build_results(
-                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={}, scoreboard=[], suites_absent=absent,
+                rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={},
+                scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
             write_records(context.path / "prompts.jsonl", prompts)

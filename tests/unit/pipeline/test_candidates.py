@@ -1,26 +1,32 @@
-"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first, revisions, several reward models, resuming."""
+"""What the sample, score and pairs stages make of candidates, on a tiny model: greedy first,
+revisions, several reward models, resuming.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from data_prep.config import PairsConfig
 from data_prep.pairs.candidates import rejected_id
+from data_prep.pairs.config import PairsConfig
 from data_prep.splits.split_files import LEARNED_FROM, read_splits, write_splits
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated, generation_dtype
 from models.loading.load import load_tokenizer
 from pipeline import revising
 from pipeline.revising import drafts
-from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig, load_config
-from pipeline.run.stage import Context, run_stage
+from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.stage import Context
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import pairs, sample, score
-from records.errors import ConfigError, ModelError
+from records.errors import ConfigError, ModelError, RecordError
 from records.principles import critique_request, rewrite_request
 from records.rows import (
     Completion,
@@ -64,6 +70,19 @@ def finish(folder: Path) -> None:
     directory.finish({})
 
 
+def leave_reward(run: RunConfig, folder: Path, failed: Sequence[str] = ()) -> None:
+    """As the reward stage leaves it, with probes that the audit failed."""
+    stage = Path(run.run_dir) / "reward"
+    shutil.copytree(folder, stage / "reward_model")
+    write_json(stage / "validation.json", audit_of(failed))
+    finish(stage)
+
+
+def audit_of(failed: Sequence[str]) -> dict[str, Any]:
+    probe = {"mean": 0.5, "interval": [0.4, 0.6], "n": 27, "bar": "at most 0.05", "passed": False}
+    return {"audit": {"failed": list(failed), "probes": {name: probe for name in failed}}}
+
+
 @pytest.fixture(scope="module")
 def reward_model(tmp_path_factory, tiny_directory):
     """A function that writes one with a random head of a seed."""
@@ -81,7 +100,9 @@ def reward_model(tmp_path_factory, tiny_directory):
 
 @pytest.fixture
 def run(tmp_path, tiny_directory):
-    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a benign one and a test prompt."""
+    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a
+    benign one and a test prompt.
+    """
     rows = [
         demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
         demonstration(2, "harmful"),
@@ -199,9 +220,8 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
 
 
 def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
-    monkeypatch.setattr(
-        sample, "rows_at_once", lambda generation, engine: generation.batch_size
-    )  # two blocks
+    # Two blocks.
+    monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)
@@ -240,8 +260,7 @@ def test_ranks_share_the_revisions_of_the_answers_that_they_write():
 @pytest.fixture
 def scored(run, reward_model):
     run_stage(sample.STAGE, run)
-    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
-    finish(Path(run.run_dir) / "reward")
+    leave_reward(run, reward_model(1))
     config = replace(run, score=ScoreConfig(reward_models=[str(reward_model(2))]))
     run_stage(score.STAGE, config)
     return config, read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
@@ -270,11 +289,12 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
 
 
 def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, reward_model):
-    """Stages that score do it by one function: model.max_length, which cuts what is trained on, cuts nothing that is scored."""
+    """Stages that score do it by one function: model.max_length, which cuts what is trained on,
+    cuts nothing that is scored.
+    """
     config = replace(run, model=replace(run.model, max_length=24))
     run_stage(sample.STAGE, config)
-    shutil.copytree(reward_model(1), Path(run.run_dir) / "reward" / "reward_model")
-    finish(Path(run.run_dir) / "reward")
+    leave_reward(run, reward_model(1))
     run_stage(score.STAGE, config)
     made = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     scorer = HarmfulnessScorer.load(reward_model(1), generation_dtype(config.eval.generation))
@@ -286,6 +306,23 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
     wanted = {s.completion_id: s.value for s in scorer.score(made)}
     assert None not in wanted.values()
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_reward_model_that_failed_its_audit_is_refused_and_so_is_that_of_another_run(
+    run, reward_model
+):
+    run_stage(sample.STAGE, run)
+    leave_reward(run, reward_model(1), ["echo"])
+    with pytest.raises(RecordError, match=r"reward_model: fails its audit: echo 0\.50"):
+        run_stage(score.STAGE, run)
+    other = reward_model(2)
+    write_json(other.parent / "validation.json", audit_of(["loop"]))
+    accepting = ScoreConfig(reward_models=[str(other)], accept_failed_probes=["echo"])
+    with pytest.raises(RecordError, match=r"fails its audit: loop .*=\[loop\]"):
+        run_stage(score.STAGE, replace(run, score=accepting))
+    run_stage(
+        score.STAGE, replace(run, score=replace(accepting, accept_failed_probes=["echo", "loop"]))
+    )
 
 
 def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):

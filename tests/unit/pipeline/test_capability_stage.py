@@ -14,9 +14,10 @@ from eval.kept_lines import kept_lines
 from models.config import ModelConfig
 from models.loading.load import load_model
 from pipeline.checks.inputs import read_suites
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import capability, prep
 from records.run_files import PROMPTS
 from records.stage_folder import read_json

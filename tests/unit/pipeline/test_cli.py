@@ -78,6 +78,17 @@ def test_a_command_that_is_none_exits_with_2(arguments, capsys):
     assert "usage: primum" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("measure", "MODEL_OR_FILE"), ("chat", "RUN_OR_MODEL"), ("run", "CONFIG"), ("gate", "RUN")],
+)
+def test_what_may_be_left_out_is_not_called_required(command, missing, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"the following arguments are required: {missing}")
+
+
 def test_config_prints_the_resolved_run(config_file, capsys):
     assert cli.main(["config", str(config_file), "dpo.beta=0.25"]) == 0
     assert "beta: 0.25" in capsys.readouterr().out
@@ -236,7 +247,8 @@ def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
     lines = [f"source {tmp_path}/primum.bash"]
     for words in asked:
         lines += [
-            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo ${{COMPREPLY[0]}}"
+            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo "
+            "${COMPREPLY[0]}"
         ]
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True

@@ -1,4 +1,6 @@
-"""Logs, scoreboards, caches and words between ranks: a line of another shape is named, left out or waited out."""
+"""Logs, scoreboards, caches and words between ranks: a line of another shape is named, left out or
+waited out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts them, and says what it does."""
+"""A run whose own files are damaged, of another shape or added to is never stuck, never trusts
+them, and says what it does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from safetensors.torch import save_file
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError
 from records.hash_beside import write_hash
 from records.own_files import sealed_line
@@ -41,8 +44,8 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def _little_to_record(monkeypatch):
     """What run.json says for people takes longer to find out than all that is tested here."""
-    monkeypatch.setattr("pipeline.run.stage.run_record", lambda config: {})
-    monkeypatch.setattr("pipeline.run.stage.resolved", lambda config: {"seed": config.seed})
+    monkeypatch.setattr("pipeline.run.stage_run.run_record", lambda config: {})
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", lambda config: {"seed": config.seed})
 
 
 @pytest.fixture
@@ -316,10 +319,11 @@ def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmle
         whole = flip(path, chance)
         noticed = [*unfinished_faults(cut_off), *survey(checkpoints).faults]
         if not noticed:
+            # A name that carries no meaning, as that of a seal.
             assert path.suffix in (
                 ".json",
                 ".jsonl",
-            )  # a name that carries no meaning, as that of a seal
+            )
             got = read_scoreboard(cut_off.path / "scoreboard.jsonl")
             assert all(wanted.items() <= row.items() for wanted, row in zip(rows, got, strict=True))
             assert survey(checkpoints).whole[0] == newest.name

@@ -1,4 +1,6 @@
-"""What a release says of the machine, of people and of other people's texts: nothing that it may not."""
+"""What a release says of the machine, of people and of other people's texts: nothing that it may
+not.
+"""
 
 from __future__ import annotations
 
@@ -128,7 +130,10 @@ def test_a_prompt_with_a_record_number_is_not_quoted_and_the_search_is_told(
     )
     found = texts(released(run))
     assert not [name for name, text in found.items() if SECRET in text or "00482913" in text]
-    said = "personal data were looked for by built-in patterns (the extra `pii` knows more kinds and is not installed: pip install -e '.[pii]')"
+    said = (
+        "personal data were looked for by built-in patterns (the extra `pii` knows more kinds and "
+        "is not installed: pip install -e '.[pii]')"
+    )
     assert said in capsys.readouterr().out
     record = json.loads(found["evidence/personal_data.json"])
     assert record["training_rows"]["kinds"] == {

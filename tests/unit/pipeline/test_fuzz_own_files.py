@@ -1,4 +1,6 @@
-"""Whatever stands in a file that Primum wrote itself, it is read, told as a fault, or passed over: no traceback, and no hang."""
+"""Whatever stands in a file that Primum wrote itself, it is read, told as a fault, or passed over:
+no traceback, and no hang.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +145,9 @@ OWN: dict[str, tuple[Any, Callable[[Path], Any]]] = {
 
 @st.composite
 def own_file(draw: Any) -> tuple[str, bytes]:
-    """One of them with an entry somewhere replaced, removed or added, sealed again or not, and then perhaps damaged."""
+    """One of them with an entry somewhere replaced, removed or added, sealed again or not, and then
+    perhaps damaged.
+    """
     name = draw(st.sampled_from(sorted(OWN)))
     value = copy.deepcopy(OWN[name][0])
     for _ in range(draw(st.integers(0, 2))):

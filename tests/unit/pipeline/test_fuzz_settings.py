@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eval.config import SuiteConfig
 from eval.suites.loading import read_suite
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 
 KEYS = (
     st.sampled_from(

@@ -33,9 +33,8 @@ print(torch.get_num_threads(), sum(pages))
 @cache
 def answers(precision: str) -> tuple[int, int]:
     """(threads, kB in huge pages) of a fresh process with 64 MB in one tensor."""
-    fresh = {
-        name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"
-    }  # which a stage run in this process sets
+    # Which a stage run in this process sets.
+    fresh = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
     code = ASKED.format(precision=precision)
     ended = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,4 +1,6 @@
-"""One hostile text in every field that comes from outside, and every file and line that a run and its release write."""
+"""One hostile text in every field that comes from outside, and every file and line that a run and
+its release write.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from data_prep.cards.card_contents import pairs_card
+from data_prep.cards.pairs_card import pairs_card
 from data_prep.cards.publication import PublicationConfig
 from data_prep.config import DataConfig, SourceConfig, SplitConfig
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.browser.script import SCRIPT
 from eval.report.page import render_html, render_markdown
 from models.adapters.folder import adapter_card
@@ -31,10 +33,12 @@ from records.stage_folder import read_json
 
 FORGED = "FORGED"
 HOSTILE = (
-    f"x\n\n## {FORGED} gates\n\n- passed: all\n\n| a | b |\n--- <img src=x onerror=alert(1)> <script>y</script> `code` $z$ "
-    "[link](https://evil.example) ![i](http://evil.example/i) \x1b[31m\x1b[2J\x9b\u202e\u2066\u200b\ufeff\u00ad\U000e0041 ---"
+    f"x\n\n## {FORGED} gates\n\n- passed: all\n\n| a | b |\n--- <img src=x onerror=alert(1)> "
+    "<script>y</script> `code` $z$ [link](https://evil.example) ![i](http://evil.example/i) "
+    "\x1b[31m\x1b[2J\x9b\u202e\u2066\u200b\ufeff\u00ad\U000e0041 ---"
 )
-"""Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has no width."""
+"""Headings, items, tables, tags, code, formulas, links, controls, marks of direction, and what has
+no width."""
 
 
 ON_ONE_LINE = "".join(
@@ -95,7 +99,8 @@ def require_harmless(path: Path) -> None:
 
 
 FRONT_MATTER = {
-    "library_name", "pipeline_tag", "license", "base_model", "base_model_relation", "language", "datasets", "tags", "model-index",
+    "library_name", "pipeline_tag", "license", "base_model", "base_model_relation", "language",
+    "datasets", "tags", "model-index",
     "configs", "dataset_info",
 }  # fmt: skip
 
@@ -114,7 +119,8 @@ def require_harmless_page(text: str) -> None:
 def require_harmless_report(results: dict[str, Any]) -> None:
     """The page for those who may read the run quotes rows too."""
     row = {
-        "policy": "dpo", "suite": HOSTILE, "kind": "benign", "prompt_id": "p", "prompt": HOSTILE, "completion": HOSTILE,
+        "policy": "dpo", "suite": HOSTILE, "kind": "benign", "prompt_id": "p", "prompt": HOSTILE,
+        "completion": HOSTILE,
         "harmfulness": 1.0, "refusal": "none", "finish_reason": "stop",
     }  # fmt: skip
     page = render_html(results, [row], results["scoreboard"])
@@ -224,8 +230,10 @@ def test_cards_of_pairs_and_adapters_take_names_for_words(run: RunConfig) -> Non
         id="p", prompt=user("Q"), kind="harmful", suite=HOSTILE, source=HOSTILE, licence="MIT"
     )
     pair = Pair(
-        id="1", prompt=user("Q"), chosen=assistant("No."), rejected=assistant("Yes."), prompt_id="p", pair_type=HOSTILE, kind="harmful",
-        split="train", chosen_source=HOSTILE, rejected_source=HOSTILE, chosen_score=1.0, rejected_score=4.0, margin=3.0,
+        id="1", prompt=user("Q"), chosen=assistant("No."), rejected=assistant("Yes."),
+        prompt_id="p", pair_type=HOSTILE, kind="harmful",
+        split="train", chosen_source=HOSTILE, rejected_source=HOSTILE, chosen_score=1.0,
+        rejected_score=4.0, margin=3.0,
     )  # fmt: skip
     card = pairs_card(
         run.data, [pair], [prompt], dropped={HOSTILE: 1}, policy=HOSTILE, scorers=[HOSTILE], seed=0

@@ -33,9 +33,8 @@ print(json.dumps(loaded))
 
 @pytest.mark.process
 def test_no_stage_loads_libraries_of_training_or_plotting_before_its_work():
-    stages = sorted(
-        STAGES, key=lambda name: name not in TORCH_FREE
-    )  # one process: those without torch come first
+    # One process: those without torch come first.
+    stages = sorted(STAGES, key=lambda name: name not in TORCH_FREE)
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, *stages], capture_output=True, text=True, check=True
     )

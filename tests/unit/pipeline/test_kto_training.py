@@ -96,7 +96,9 @@ def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(context, 
     made = context(thumb("one", True), thumb("two", False), prompts=[prompt("two", split)])
     with pytest.raises(
         RecordError,
-        match=r"dpo\.unpaired: 1 prompts of .* are validation or test prompts .* take these rows out",
+        match=(
+            r"dpo\.unpaired: 1 prompts of .* are validation or test prompts .* take these rows out"
+        ),
     ):
         KtoTraining(made)
 
@@ -113,7 +115,9 @@ def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(context, tokenizer, l
 def test_settings_that_need_pairs_do_not_go_with_kto():
     with pytest.raises(
         ValueError,
-        match=r"dpo\.label_smoothing=0\.1 needs preference pairs.*dpo\.over_refusal_limit=0\.0 needs",
+        match=(
+            r"dpo\.label_smoothing=0\.1 needs preference pairs.*dpo\.over_refusal_limit=0\.0 needs"
+        ),
     ):
         DpoConfig(loss="kto", label_smoothing=0.1, over_refusal_limit=0.0)
     with pytest.raises(

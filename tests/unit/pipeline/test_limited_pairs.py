@@ -1,4 +1,6 @@
-"""Which pairs a limit on over-refusal weighs, what its multipliers follow, and what is said where it cannot be held."""
+"""Which pairs a limit on over-refusal weighs, what its multipliers follow, and what is said where
+it cannot be held.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +93,9 @@ def test_suites_that_cannot_be_held_are_named():
 def test_a_limit_that_no_suite_can_be_held_to_is_an_error_with_a_remedy(groups, base):
     with pytest.raises(
         RecordError,
-        match=r"dpo\.over_refusal_limit=0\.1 needs over-refusal pairs .* data\.split.* set dpo\.over_refusal_limit=null",
+        match=(
+            r"dpo\.over_refusal_limit=0\.1 needs over-refusal pairs .* data\.split.* set"
+            r" dpo\.over_refusal_limit=null"
+        ),
     ):
         limited(base, groups=groups)

@@ -19,7 +19,10 @@ from pipeline.model_card import model_card
 from pipeline.run.release_card import CardConfig
 from records.contracts import BASE, Policy
 
-UNHELD = "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 points (+5 to +42, n 26))"
+UNHELD = (
+    "no epoch keeps over-refusal within 10 points of the base; this one comes nearest (twins: +23 "
+    "points (+5 to +42, n 26))"
+)
 
 
 TWINS = [row for number in range(1, 10) for row in package_rows(f"principle_{number}.jsonl")]
@@ -72,7 +75,7 @@ def results() -> dict[str, Any]:
     )
 
 
-def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_and_what_was_cut_off():
+def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_cut_off():
     found = results()
     gates = judge(found, "dpo", GateConfig(accept_unheld_selection=["dpo"]))
     assert all(gate.passed for gate in gates)
@@ -86,13 +89,13 @@ def test_the_card_shows_an_accepted_gate_as_accepted_with_the_reason_by_suite_an
     )
     assert card.count("- **not measured**: ") == 2
     assert (
-        "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO 100% (harmful)"
-        in card
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO "
+        "100% (harmful)" in card
     )
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
 
-def test_the_hubs_own_reader_finds_base_language_datasets_and_every_safety_number_with_its_interval():
+def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_interval():
     found = results()
     card = card_of(
         found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1"
@@ -132,8 +135,8 @@ def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
     )
     assert "**Intended use:** Research on the safety of medical language models." in text
     assert (
-        "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, benign)."
-        in text
+        "**Population:** Adults, in English Measured on harmful (n 60, harmful), twins (n 192, "
+        "benign)." in text
     )
     assert "1,264 training rows" in text
     assert "**Not stated:** human oversight, change plan (`release.card`)" in text

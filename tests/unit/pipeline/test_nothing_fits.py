@@ -78,6 +78,8 @@ def test_reward_says_that_no_example_fits(context, tmp_path):
     write_splits(tmp_path / "sample", "refusals", [], lambda row: row.split, LEARNED_FROM)
     with pytest.raises(
         RecordError,
-        match=r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length",
+        match=(
+            r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length"
+        ),
     ):
         reward.work(context)

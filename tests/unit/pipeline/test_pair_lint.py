@@ -9,7 +9,7 @@ from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs
 from models.tokens import prompt_ids
 from pipeline.pair_lint import cut_of, lint_built_pairs
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.stage import Context
 from records.errors import RecordError
 from records.rows import Pair, assistant, user
@@ -18,8 +18,10 @@ from records.stage_folder import StageDirectory, read_json
 
 def pair(chosen: str, rejected: str) -> Pair:
     return Pair(
-        id=f"{chosen}/{rejected}", prompt=user("Why?"), chosen=assistant(chosen), rejected=assistant(rejected), prompt_id="p", pair_type="harm",
-        kind="harmful", split="train", chosen_source="a", rejected_source="b", chosen_score=1.0, rejected_score=4.0, margin=3.0,
+        id=f"{chosen}/{rejected}", prompt=user("Why?"), chosen=assistant(chosen),
+        rejected=assistant(rejected), prompt_id="p", pair_type="harm",
+        kind="harmful", split="train", chosen_source="a", rejected_source="b", chosen_score=1.0,
+        rejected_score=4.0, margin=3.0,
     )  # fmt: skip
 
 

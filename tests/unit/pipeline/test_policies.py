@@ -1,4 +1,6 @@
-"""A base model is known by what its files hold, so that every stage that reads it runs again for another one."""
+"""A base model is known by what its files hold, so that every stage that reads it runs again for
+another one.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,8 @@ def test_weights_that_were_trained_again_in_place_are_another_model(own_model, n
 def test_every_file_of_the_model_counts(own_model):
     model = ModelConfig(path=str(own_model))
     known = {str(model_identity(model))}
-    others = [
-        file for file in own_model.iterdir() if file.suffix != ".safetensors"
-    ]  # those must fit their headers
+    # Those must fit their headers.
+    others = [file for file in own_model.iterdir() if file.suffix != ".safetensors"]
     for file in others:
         content = file.read_bytes()
         file.write_bytes(content + b" ")

@@ -1,4 +1,6 @@
-"""What a later stage would fail on is found by `check` and refused by `run`, in the same words, before a stage works."""
+"""What a later stage would fail on is found by `check` and refused by `run`, in the same words,
+before a stage works.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ class SetUp:
         self.config = folder / "run.yaml"
         self.config.write_text(
             f"run_dir: {folder}/run\nmodel: {{base: {{path: {self.model}}}, max_length: 256}}\n"
-            "data: {sources: [{name: builtin, limit: 120}]}\n"
-            "sample: {generation: {max_new_tokens: 8}}\neval: {generation: {max_new_tokens: 8}}\n"
-            "trainer: {accelerator: cpu}\nwandb: {mode: disabled}\n"
+            "data: {sources: [{name: builtin, limit: 120}]}\nsample: {generation: "
+            "{max_new_tokens: 8}}\neval: {generation: {max_new_tokens: 8}}\ntrainer: "
+            "{accelerator: cpu}\nwandb: {mode: disabled}\n"
         )
         self.overrides: list[str] = []
 
@@ -349,7 +351,10 @@ def test_a_sound_run_is_planned_and_two_tokens_are_generated(set_up, capsys):
     [
         [
             "data.split.test=0.001",
-            "eval.suites=[{name: h, path: HERE/h.jsonl, kind: harmful}, {name: b, path: HERE/b.jsonl}]",
+            (
+                "eval.suites=[{name: h, path: HERE/h.jsonl, kind: harmful}, {name: b, path: "
+                "HERE/b.jsonl}]"
+            ),
         ],
         ["data.split.val_limit=4", "data.split.test_limit=100000"],
         ["model.adapter.kind=full"],

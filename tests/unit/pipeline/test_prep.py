@@ -11,8 +11,11 @@ import pytest
 
 from models.loading.tiny import build_model
 from pipeline import evaluating
-from pipeline.run.config import RunConfig, load_config
-from pipeline.run.stage import Context, fingerprint, run_stage
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.fingerprint import fingerprint
+from pipeline.run.stage import Context
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import prep
 from records.errors import ModelError, RecordError
@@ -34,8 +37,9 @@ def config(tmp_path, tiny_directory) -> RunConfig:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ntrainer: {{accelerator: cpu}}\n"
-        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: []}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ntrainer: "
+        "{accelerator: cpu}\ndata: {sources: [{name: mine, format: jsonl, path: "
+        f"{tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: []}}\n"
     )
     return load_config(path)
 
@@ -85,7 +89,8 @@ def test_what_prep_says_names_faults_and_suites_without_validation_rows():
     assert said[0] == "60 rows in, 58 kept, 2 left out"
     assert "  lint: 1 mojibake, 4 no_refusal; see lint.json" in said
     assert [line for line in said if "no validation rows" in line] == [
-        "  no validation rows of medquad: they hang together in one group of near-duplicates; see data.split.near_duplicate_ngram"
+        "  no validation rows of medquad: they hang together in one group of near-duplicates; see "
+        "data.split.near_duplicate_ngram"
     ]
     assert not any("no validation rows" in line for line in prep.describe(summary, validates=False))
 

@@ -1,4 +1,6 @@
-"""What rows take of model.max_length, by a sample that the longest prompts are in and do not distort."""
+"""What rows take of model.max_length, by a sample that the longest prompts are in and do not
+distort.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a source's licence forbids follows its rows into every artefact that is made from them, and no further."""
+"""What a source's licence forbids follows its rows into every artefact that is made from them, and
+no further.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,10 @@ import pytest
 
 from data_prep.config import DataConfig, SourceConfig
 from pipeline.model_card import _restricted
-from pipeline.run.config import RunConfig, load_config
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.errors import ConfigError
 from records.run_files import POLICY, PROMPTS, whole
@@ -20,7 +24,9 @@ from records.stage_folder import StageDirectory, read_json, write_text
 
 @pytest.fixture
 def config(tmp_path) -> RunConfig:
-    """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one that is only measured on."""
+    """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one
+    that is only measured on.
+    """
     sources = []
     for name, licence, measured in (
         ("free", "MIT", None),
@@ -155,8 +161,8 @@ def test_the_released_card_has_the_licence_that_the_data_leave(
 def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(
-        "data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: false}, {name: y, format: hub, path: cais/mmlu}]}\n"
-        "dpo: {beta: -1}\n"
+        "data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: "
+        "false}, {name: y, format: hub, path: cais/mmlu}]}\ndpo: {beta: -1}\n"
     )
     with pytest.raises(ConfigError) as caught:
         load_config(path)

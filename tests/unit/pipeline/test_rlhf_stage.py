@@ -1,4 +1,6 @@
-"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on when it was stopped."""
+"""The stage rlhf from a tiny base: what it leaves, what its scoreboard holds, and how it goes on
+when it was stopped.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from eval.scoreboard_shape import read_scoreboard
 from models.config import AdapterConfig, GenerationConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_tokenizer
 from pipeline.run.config import ReleaseConfig, RunConfig
-from pipeline.run.stage import run_stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import load_stage
 from pipeline.stages.rlhf import kinds_of
 from records.errors import PreemptedError
@@ -95,6 +97,7 @@ def before(tmp_path_factory, tiny_directory) -> Path:
     save_reward_model(
         network, load_tokenizer(base), reward.path / "reward_model", link=Link(), probe_rows=[]
     )
+    (reward.path / "validation.json").write_text("{}")
     reward.finish({})
     return run
 

@@ -1,4 +1,6 @@
-"""`primum run` is one process: other ranks leave, and what a launcher says to this one is not handed on to the ranks that it starts."""
+"""`primum run` is one process: other ranks leave, and what a launcher says to this one is not
+handed on to the ranks that it starts.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import pytest
 
 from pipeline import cli
 from pipeline.run import ranks
-from pipeline.run.job_script import read_job_script, script_faults
+from pipeline.run.job_script import read_job_script
+from pipeline.run.job_script_faults import script_faults
 from records.errors import ConfigError
 from train.config import TrainerConfig
 
@@ -109,7 +112,8 @@ def test_one_rank_ignores_what_is_left_in_the_environment(config_file, monkeypat
 def test_a_job_script_that_runs_all_stages_has_one_task(tmp_path, tasks, faulty):
     script = tmp_path / "job.sh"
     script.write_text(
-        f"#!/usr/bin/env bash\n#SBATCH --ntasks-per-node={tasks}\n#SBATCH --signal=USR1@300\n#SBATCH --open-mode=append\nprimum_step run CONFIG\n"
+        f"#!/usr/bin/env bash\n#SBATCH --ntasks-per-node={tasks}\n#SBATCH --signal=USR1@300\n"
+        "#SBATCH --open-mode=append\nprimum_step run CONFIG\n"
     )
     assert (
         any(

@@ -1,4 +1,6 @@
-"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is written."""
+"""The tamper stage on a tiny policy: a planted tampered policy is stopped, and no weight is
+written.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ import pytest
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, tamper
 from records.rows import Score
 from records.run_files import PROMPTS
@@ -52,8 +55,7 @@ def config(tmp_path, tiny_directory):
             f"{{name: {name}, suite: {name}, format: jsonl, path: {path}, kind: {kind}}}"
         )
     run = tmp_path / "run.yaml"
-    run.write_text(
-        f"""
+    run.write_text(f"""
 run_dir: {tmp_path / "run"}
 model: {{base: {{path: {tiny_directory}}}, max_length: 256}}
 trainer: {{accelerator: cpu}}
@@ -65,8 +67,7 @@ eval:
   factors: false
   generation: {{dtype: float32, max_new_tokens: 4}}
   tamper: {{enabled: true, steps: 2, batch_size: 2, rank: 2, direction_prompts: 3, prompts_per_suite: 4}}
-"""
-    )
+""")
     return load_config(run)
 
 
@@ -75,6 +76,7 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
 ):
     def train(context: Context) -> dict:
         (context.path / "reward_model").mkdir()
+        (context.path / "validation.json").write_text("{}")
         shutil.copytree(tiny_directory, context.path / "policy")
         return {}
 

@@ -148,7 +148,9 @@ def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path):
 
 @pytest.mark.embedded
 def test_the_notebook_runs(tmp_path, monkeypatch):
-    """Its cells in their order, each value of a last line compared with nothing but that there is one."""
+    """Its cells in their order, each value of a last line compared with nothing but that there is
+    one.
+    """
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path))
     notebook = json.loads((EXAMPLES / "measure_a_model.ipynb").read_text(encoding="utf-8"))
     assert notebook["nbformat"] == 4
@@ -156,7 +158,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == []
-            exec(compile(cell["source"], cell["id"], "exec"), names)
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
     assert names["declines"] == ["full", "none"]
     assert "report.html" in os.listdir(names["FOLDER"] / "measured")  # type: ignore[operator]
 
@@ -174,8 +176,8 @@ def test_a_module_of_the_users_own_with_a_rooms_name_is_named(tmp_path, monkeypa
 
 WHEEL = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
 USE = (
-    "import sys, primum; print(primum.refusal('I cannot help with that.')); "
-    "from primum.__main__ import main; sys.argv = ['primum', 'config', 'run.yaml']; sys.exit(main())"
+    "import sys, primum; print(primum.refusal('I cannot help with that.')); from primum.__main__ "
+    "import main; sys.argv = ['primum', 'config', 'run.yaml']; sys.exit(main())"
 )
 
 
@@ -215,9 +217,13 @@ def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
     }
     assert shipped == wanted
     (tmp_path / "run.yaml").write_text("run_dir: runs/x\n")
-    # -I keeps the checkout off the path, which an editable installation would put there; libraries come from where they are.
+    # -I keeps the checkout off the path, which an editable installation would put there; libraries
+    # come from where they are.
     paths = [str(site), *(path for path in sys.path if "site-packages" in path)]
-    script = f"import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]; sys.path[:0] = {paths!r}; {USE}"
+    script = (
+        "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]; "
+        f"sys.path[:0] = {paths!r}; {USE}"
+    )
     used = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script],
         cwd=tmp_path,

@@ -1,4 +1,6 @@
-"""Text from outside says what it says, and nothing that the page, the terminal or the file would act on."""
+"""Text from outside says what it says, and nothing that the page, the terminal or the file would
+act on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What licences allow however they are spelled, and how data under them mark what is made of them."""
+"""What licences allow however they are spelled, and how data under them mark what is made of
+them.
+"""
 
 from __future__ import annotations
 
@@ -261,7 +263,10 @@ def test_a_config_may_spell_a_known_licence_its_own_way_but_not_change_it() -> N
     )
     with pytest.raises(
         ValueError,
-        match=r"licence is 'MIT', but safety_tuned_llamas stands under CC-BY-NC-4.0; leave licence out",
+        match=(
+            r"licence is 'MIT', but safety_tuned_llamas stands under CC-BY-NC-4.0; leave"
+            r" licence out"
+        ),
     ):
         SourceConfig(name="s", format="safety_tuned_llamas", path="p", licence="MIT")
     assert SourceConfig(name="s", format="jsonl", path="p", licence="MIT").terms.licence == "MIT"
@@ -293,7 +298,8 @@ def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
     card = "---\nlicense: apache-2.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n"
     text = restricted_card(card, {NON_COMMERCIAL: ["stl"]})
     assert text.startswith(
-        "---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# Restrictions\n"
+        "---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# "
+        "Restrictions\n"
     )
     assert "stl" in text
     assert restricted_card("", {NON_COMMERCIAL: ["stl"]}) == notice({NON_COMMERCIAL: ["stl"]})

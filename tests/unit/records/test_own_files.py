@@ -33,7 +33,9 @@ WRONG = {
     "nested lists": b"[" * 100_000,
     "nested objects": b'{"a":' * 100_000,
     "a key twice": b'{"fingerprint": "f1", "fingerprint": "f2"}',
-    "values of other types": b'{"fingerprint": [], "files": [], "checkpoints": {}, "epoch": true, "policies": 1}',
+    "values of other types": (
+        b'{"fingerprint": [], "files": [], "checkpoints": {}, "epoch": true, "policies": 1}'
+    ),
     "a number beyond all bounds": b'{"epoch": ' + b"9" * 10_000 + b"}",
     "half a character": b'{"fingerprint": "\\ud800", "seal": "\\ud800"}',
 }

@@ -1,4 +1,6 @@
-"""A run is its owner's, or its group's where that is said; a release is everybody's whom the umask admits."""
+"""A run is its owner's, or its group's where that is said; a release is everybody's whom the umask
+admits.
+"""
 
 from __future__ import annotations
 

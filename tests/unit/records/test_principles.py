@@ -1,4 +1,6 @@
-"""Nine principles, each with its own question; a prompt's own principle is used, and the seed draws for the others."""
+"""Nine principles, each with its own question; a prompt's own principle is used, and the seed draws
+for the others.
+"""
 
 from __future__ import annotations
 

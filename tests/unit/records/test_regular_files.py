@@ -1,4 +1,6 @@
-"""Whatever a user names as a file is read, or refused at once: nothing hangs, and nothing fills the memory."""
+"""Whatever a user names as a file is read, or refused at once: nothing hangs, and nothing fills the
+memory.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +106,10 @@ def test_an_archive_of_endless_short_lines_is_refused(tmp_path: Path) -> None:
     path = bomb(tmp_path / "rows.jsonl.gz", 80, b" " * 1023 + b"\n")
     with pytest.raises(
         RecordError,
-        match="unpacks to more than 64 MB, 200 times what a file of its size may hold; unpack it yourself",
+        match=(
+            "unpacks to more than 64 MB, 200 times what a file of its size may hold; unpack it "
+            "yourself"
+        ),
     ):
         list(read_json_lines(path))
 

@@ -1,4 +1,6 @@
-"""Rows between stages: what is read back is what was written, and faulty lines are named all at once."""
+"""Rows between stages: what is read back is what was written, and faulty lines are named all at
+once.
+"""
 
 from __future__ import annotations
 

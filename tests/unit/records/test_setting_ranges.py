@@ -54,7 +54,8 @@ def test_every_number_out_of_range_is_told_at_once():
     assert list(found) == ["count", "by_name.a", "many.1", "heat", "inner.share", "several.1.share"]
     assert (
         found["count"]
-        == "got 10, wanted a whole number from 1 to 9, or null for no limit; set one, or leave it out for its default"
+        == "got 10, wanted a whole number from 1 to 9, or null for no limit; set one, or leave it "
+        "out for its default"
     )
     assert "wanted a number above 0 and at most 1 (none would be left);" in found["inner.share"]
     assert "wanted 0, or a number from 0.01 to 10;" in found["heat"]

@@ -1,4 +1,6 @@
-"""A stage directory says whether it is whole, keeps what was there before, and loses nothing to a kill or a full disk."""
+"""A stage directory says whether it is whole, keeps what was there before, and loses nothing to a
+kill or a full disk.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ import sys
 import pytest
 
 from records import stage_folder as artifacts
+from records.disk_room import require_room
 from records.errors import ArtifactError, ResourceError
 from records.stage_folder import (
     StageDirectory,
     locked,
     read_json,
-    require_room,
     sha256_file,
     write_json,
     write_records,
@@ -138,7 +140,9 @@ def test_earlier_results_are_moved_and_never_lost(finished):
 
 
 def test_earlier_results_are_not_lost_when_some_were_deleted_by_hand(finished):
-    """Numbers are not reused: after prep-1 is deleted, the next is prep-3, not the prep-2 that is there."""
+    """Numbers are not reused: after prep-1 is deleted, the next is prep-3, not the prep-2 that is
+    there.
+    """
     import shutil
 
     for number in range(1, 4):
@@ -187,7 +191,9 @@ def test_a_damaged_finished_stage_is_begun_anew_and_kept_aside(finished):
 
 
 def test_a_kill_while_finishing_leaves_what_a_resume_needs(tmp_path, monkeypatch):
-    """Hashing a large checkpoint takes minutes; until the manifest stands, the work folder must too."""
+    """Hashing a large checkpoint takes minutes; until the manifest stands, the work folder must
+    too.
+    """
     stage = StageDirectory(tmp_path / "sft")
     stage.begin({"fingerprint": "f1"})
     (stage.work / "epoch-1").write_text("tensors")
@@ -214,7 +220,10 @@ def test_no_room_is_said_before_work(tmp_path):
 
 @pytest.mark.process
 def test_a_second_process_in_a_run_directory_is_told_so(tmp_path):
-    script = f"from pathlib import Path; from records.stage_folder import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    script = (
+        "from pathlib import Path; from records.stage_folder import locked\nwith "
+        f"locked(Path({str(tmp_path)!r})): pass"
+    )
     with locked(tmp_path):
         result = subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=False

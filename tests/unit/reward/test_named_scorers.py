@@ -1,4 +1,6 @@
-"""A scorer is named by a word; what it cannot score says why, and nothing is loaded before all words are right."""
+"""A scorer is named by a word; what it cannot score says why, and nothing is loaded before all
+words are right.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from models.layout.collation import padded
+from train.engine.optimisation import Optimisation, OptimiserConfig
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
@@ -77,7 +78,7 @@ class Fitted(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Any]:
-        from models.adapters.lora import trainable_state
+        from models.adapters.trained import trainable_state
 
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
@@ -97,14 +98,11 @@ def fit_sft(tiny_directory, tokenizer, make_rows):
     ) -> Fitted:
         from train.sft import SftModule, SftRows
 
-        def module_of(model: Any, optimisation: dict[str, Any]) -> SftModule:
-            return SftModule(model, learning_rate=1e-2, **optimisation)
-
         return _fit(
             tiny_directory,
             work,
             SftRows(make_rows(rows), padded(tokenizer.pad_token_id)),
-            module_of,
+            SftModule,
             kind,
             epochs,
             logger,
@@ -130,7 +128,7 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         limit: Any = None,
         **options: Any,
     ) -> Fitted:
-        from models.adapters.lora import adapt
+        from models.adapters.wrapping import adapt
         from models.config import AdapterConfig, ModelConfig
         from models.loading.load import load_model
         from train.config import DpoConfig, TrainerConfig
@@ -146,12 +144,13 @@ def fit_dpo(tiny_directory, tokenizer, make_pairs):
         trainer = TrainerConfig(accelerator="cpu", precision=options.get("precision", "32-true"))
         logps = reference_logps(starting, encoded, padded(tokenizer.pad_token_id), trainer, None)
 
-        def module_of(model: Any, optimisation: dict[str, Any]) -> DpoModule:
-            return DpoModule(
-                model, config or DpoConfig(learning_rate=1e-3), limit=limit, **optimisation
-            )
+        config = config or DpoConfig(learning_rate=1e-3)
+
+        def module_of(model: Any, optimisation: Optimisation) -> DpoModule:
+            return DpoModule(model, config, optimisation, limit=limit)
 
         rows = DpoRows(encoded, padded(tokenizer.pad_token_id), logps, groups)
+        options = {"learning_rate": config.learning_rate, **options}
         return _fit(directory, work, rows, module_of, kind, epochs, None, **options)
 
     return run
@@ -166,6 +165,7 @@ def _fit(
     epochs: int,
     logger: Any,
     *,
+    learning_rate: float = 1e-2,
     global_batch_size: int = 4,
     micro_batch_tokens: int = 150,
     every: int = 2,
@@ -173,7 +173,7 @@ def _fit(
     precision: str = "32-true",
 ) -> Fitted:
     from eval.scoreboard import read_scoreboard
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.loading.load import load_model
     from train.config import TrainerConfig
@@ -193,9 +193,12 @@ def _fit(
         AdapterConfig(kind=kind, rank=4, alpha=8),
         seed=0,
     )
-    module = module_of(
-        model, {"weight_decay": 0.01, "warmup": 0.2, "total_steps": epochs * plan.steps_per_epoch}
+    optimisation = Optimisation(
+        learning_rate=learning_rate,
+        total_steps=epochs * plan.steps_per_epoch,
+        optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.2),
     )
+    module = module_of(model, optimisation)
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     settle(work / "checkpoints")

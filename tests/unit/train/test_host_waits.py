@@ -1,4 +1,6 @@
-"""Between a step's forward and backward pass nothing asks for a value: a GPU would be drained before its next kernels are launched."""
+"""Between a step's forward and backward pass nothing asks for a value: a GPU would be drained
+before its next kernels are launched.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,14 @@ import torch.nn.functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.layout import packed_attention
-from models.layout.collation import collation
+from models.memory.prepare import prepared_layout
 from models.tokens import encode, encode_pair
 from records.rows import assistant, user
 from reward.model.network import HarmfulnessNetwork
 from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.sft import SftModule, SftRows
 
 WAITING = {
@@ -26,7 +29,7 @@ WAITING = {
     "repeat_interleave",
 }
 """Operators whose result's value or size the host must know."""
-COMMON = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
+COMMON = Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0))
 
 
 class Waits(TorchDispatchMode):
@@ -69,28 +72,26 @@ def module_and_batch(job, model, tokenizer):
         [assistant("Ask a doctor."), assistant("It depends.")],
         [assistant("Sure."), assistant("None.")],
     )
-    layout = collation(model, tokenizer.pad_token_id, 128)
+    layout = prepared_layout(model, tokenizer.pad_token_id, 128)
     indices = [0, 1]
     if job == "sft":
         rows = SftRows(
             [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout
         )
-        return SftModule(model, learning_rate=1e-3, **COMMON), rows.collate(indices, 1.0)
+        return SftModule(model, COMMON), rows.collate(indices, 1.0)
     if job == "dpo":
         pairs = [
             encode_pair(tokenizer, p, c, 128)
             for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)
         ]
         rows = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
-        return DpoModule(model, DpoConfig(), **COMMON), rows.collate(indices, 1.0)
+        return DpoModule(model, DpoConfig(), COMMON), rows.collate(indices, 1.0)
     rows = RewardRows(
         [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)],
         [True, False],
         layout,
     )
-    return RewardModule(
-        HarmfulnessNetwork(model.model), learning_rate=1e-3, **COMMON
-    ), rows.collate(indices, 1.0)
+    return RewardModule(HarmfulnessNetwork(model.model), COMMON), rows.collate(indices, 1.0)
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])

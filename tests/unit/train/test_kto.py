@@ -1,4 +1,6 @@
-"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is cut."""
+"""KTO: TRL's loss, gradient and KL on the same batch, by hand, and the same step however it is
+cut.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import collate, completion_logps
 from models.loading.load import load_model
+from models.memory.prepare import prepared_layout
 from models.tokens import encode
 from train.config import DpoConfig, TrainerConfig
 from train.engine.batches import BatchPlan
 from train.engine.loggers import JsonLinesLogger
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.kto import KtoModule, KtoRows, partners
 from train.losses import kto_loss
 from train.reference import ReferencePass
@@ -38,7 +42,9 @@ def tensor(*values):
 
 
 def test_kto_by_hand():
-    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 - sigmoid(0.5 x (1 + 2)))."""
+    """beta 0.5, log-ratios 4 and -2, kl 1: desirable 2 (1 - sigmoid(1.5)), undesirable 3 (1 -
+    sigmoid(0.5 x (1 + 2))).
+    """
     terms = kto_loss(
         tensor(-6, -9),
         tensor(-10, -7),
@@ -103,8 +109,16 @@ def with_reference(rows, reference, tmp_path):
 
 
 def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
-    """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks would."""
-    module = KtoModule(policy, CONFIG, weight_decay=0.0, warmup=0.0, total_steps=1)
+    """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks
+    would.
+    """
+    module = KtoModule(
+        policy,
+        CONFIG,
+        Optimisation(
+            learning_rate=CONFIG.learning_rate, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+        ),
+    )
     module.zero_grad()
     plan = BatchPlan(
         lengths=rows.lengths,
@@ -136,7 +150,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory, tiny_directory, tokenizer):
-    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference, learning rate 0."""
+    """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
+    learning rate 0.
+    """
     from datasets import Dataset
     from trl import KTOConfig, KTOTrainer
 
@@ -224,9 +240,9 @@ def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
 ):
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))
-    packed = collation(policy, 0, 128)
+    packed = prepared_layout(policy, 0, 128)
     assert packed.why_padded is None
-    collation(reference, 0, 128)
+    prepared_layout(reference, 0, 128)
     rows = with_reference(rows_of(tokenizer, packed), reference, tmp_path)
     loss, gradient, _ = step(policy, rows)
     wanted = with_reference(rows_of(tokenizer), reference, tmp_path / "padded")
@@ -249,7 +265,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
 ):
     from train.engine.trainer import batch_plan, fit
 
-    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises above 0.
+    # Mostly what is desirable: its completions become likely after any prompt, so the KL rises
+    # above 0.
     config_kto, finals = (
         DpoConfig(loss="kto", learning_rate=5e-3, beta=0.5, undesirable_weight=0.1),
         {},
@@ -260,8 +277,12 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
         config = TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=tokens)
         plan = batch_plan(rows, config, global_batch_size=3, epochs=4, seed=0)
         model = adapt(reference, AdapterConfig(kind="lora", rank=4, alpha=8), seed=0)
-        options = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 4 * plan.steps_per_epoch}
-        module = KtoModule(model, config_kto, rows, **options)
+        optimisation = Optimisation(
+            learning_rate=config_kto.learning_rate,
+            total_steps=4 * plan.steps_per_epoch,
+            optimiser=OptimiserConfig(warmup=0.0),
+        )
+        module = KtoModule(model, config_kto, optimisation, rows)
         logger = JsonLinesLogger(tmp_path / f"{tokens}.jsonl")
         work = tmp_path / str(tokens)
         fit(
@@ -276,9 +297,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
             loggers=[logger],
         )
         logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
-        assert logged[0]["rewards/chosen"] == pytest.approx(
-            0, abs=1e-5
-        )  # the reference is the policy at step 0
+        # The reference is the policy at step 0.
+        assert logged[0]["rewards/chosen"] == pytest.approx(0, abs=1e-5)
         assert logged[-1]["rewards/chosen"] > 0.1
         finals[tokens] = [row["kl"] for row in logged]
     assert finals[60] == pytest.approx(finals[10_000], abs=1e-3)

@@ -40,7 +40,8 @@ def test_ipo_of_a_policy_equal_to_its_reference_pays_a_quarter_over_beta_squared
 
 
 def test_dpo_by_hand():
-    """beta 0.5; chosen log-ratio -10 - -12 = 2; rejected log-ratio -20 - -16 = -4; h = 6, beta h = 3.
+    """beta 0.5; chosen log-ratio -10 - -12 = 2; rejected log-ratio -20 - -16 = -4; h = 6, beta h =
+    3.
 
     loss = -log sigmoid(3) = log(1 + e^-3) = 0.0485874; rewards 0.5 * 2 = 1 and 0.5 * -4 = -2.
     With label smoothing 0.1: 0.9 * 0.0485874 + 0.1 * (3 + 0.0485874) = 0.3485874.
@@ -55,7 +56,9 @@ def test_dpo_by_hand():
 
 
 def test_ipo_by_hand():
-    """The same numbers, 4 chosen and 8 rejected tokens: h = 2 / 4 - -4 / 8 = 1; beta 0.25 wants 1 / 0.5 = 2; loss = (1 - 2)^2 = 1."""
+    """The same numbers, 4 chosen and 8 rejected tokens: h = 2 / 4 - -4 / 8 = 1; beta 0.25 wants 1 /
+    0.5 = 2; loss = (1 - 2)^2 = 1.
+    """
     logps = ReferencedLogps(tensor(-10), tensor(-20), tensor(-12), tensor(-16))
     terms = ipo_loss(logps, tensor(4), tensor(8), beta=0.25)
     torch.testing.assert_close(terms.losses, tensor(1.0))

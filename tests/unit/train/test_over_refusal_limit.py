@@ -1,4 +1,6 @@
-"""DPO under a limit: the weighted loss, multipliers that bind and let go, and a resume that loses nothing."""
+"""DPO under a limit: the weighted loss, multipliers that bind and let go, and a resume that loses
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import pytorch_lightning as pl
 import torch
 
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
@@ -19,6 +22,7 @@ from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.candidates import candidate_steps
 from train.engine.checkpoint_files import latest_checkpoint
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.over_refusal_limit import OverRefusalLimit
 from train.reference import reference_logps
 
@@ -70,7 +74,16 @@ def problem(tiny_directory, make_pairs):
 
 def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(13)):
     model, every = problem
-    module = DpoModule(model, LIMITED, limit=limit, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = DpoModule(
+        model,
+        LIMITED,
+        Optimisation(
+            learning_rate=LIMITED.learning_rate,
+            total_steps=1,
+            optimiser=OptimiserConfig(warmup=0.0),
+        ),
+        limit=limit,
+    )
     module.zero_grad()
     chosen = DpoRows(
         [every.pairs[i] for i in rows],
@@ -158,9 +171,11 @@ def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept()
 
 
 class SharedWeights:
-    """A policy of two parameters in which harm and over-refusal meet: training towards safe answers drags refusal of twins along.
+    """A policy of two parameters in which harm and over-refusal meet: training towards safe answers
+    drags refusal of twins along.
 
-    Its pairs are those of a DPO: the harm loss falls with a, the over-refusal loss falls with b - a.
+    Its pairs are those of a DPO: the harm loss falls with a, the over-refusal loss falls with b -
+    a.
     """
 
     def __init__(self):
@@ -193,7 +208,7 @@ def ascend(policy, limit, base, updates):
     return excesses, multipliers
 
 
-def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_the_limit_is_loosened():
+def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_loosened():
     policy = SharedWeights()
     base = policy.over_refusal()
 
@@ -240,7 +255,9 @@ class KillAt(pl.Callback):
 
 
 class MeasuredWeights(Scoreboard):
-    """Over-refusal is a function of the weights, so that a policy that differs in one bit has another multiplier."""
+    """Over-refusal is a function of the weights, so that a policy that differs in one bit has
+    another multiplier.
+    """
 
     def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
         self.dies_at = dies_at

@@ -21,10 +21,11 @@ SRUN = {
     [
         ({}, 0),
         (SRUN, 5),
+        # Left over from the shell that submitted the job.
         (
             {**SRUN, "RANK": "2", "LOCAL_RANK": "3"},
             5,
-        ),  # left over from the shell that submitted the job
+        ),
         ({"RANK": "6", "LOCAL_RANK": "2", "GROUP_RANK": "1"}, 6),  # torchrun
         ({"LOCAL_RANK": "3"}, 3),  # Lightning's own children on one node
         ({"LOCAL_RANK": "3", "NODE_RANK": "1"}, 7),  # and on the second of two

@@ -47,15 +47,17 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
         8,
         33,
     ]
-    assert_close(
-        reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted
-    )  # nothing is left to ask a model
+    # Nothing is left to ask a model.
+    assert_close(reference_logps(torch.nn.Module(), pairs, padded(0), CPU, tmp_path), wanted)
 
 
 def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(
     tiny_model, make_pairs, tmp_path, monkeypatch
 ):
-    """A row's last digits depend on the rows beside it, and training would carry the difference on. One of two ranks is through, one has not begun."""
+    """A row's last digits depend on the rows beside it, and training would carry the difference on.
+
+    One of two ranks is through, one has not begun.
+    """
     batches: list[list[TokenRow]] = []
 
     class Recorded(Collation):

@@ -11,15 +11,16 @@ import torch
 from safetensors.torch import load_file
 
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapters.lora import trainable_state
+from models.adapters.trained import trainable_state
 from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
+# 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step.
 STEPS, EPOCHS = (
     10,
     2,
-)  # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step
+)
 
 
 class Killed(RuntimeError):
@@ -156,9 +157,8 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
         fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
     folder = tmp_path / "checkpoints"
     assert latest_checkpoint(folder).name == "step-0000004"
-    shutil.copytree(
-        folder / "step-0000004", folder / ".step-0000006.partial"
-    )  # cut off while it was written
+    # Cut off while it was written.
+    shutil.copytree(folder / "step-0000004", folder / ".step-0000006.partial")
     (folder / ".step-0000006.partial" / "trainer.pt").unlink()
     (folder / "step-0000005").mkdir()  # renamed, but never pointed to
     assert latest_checkpoint(folder).name == "step-0000004"

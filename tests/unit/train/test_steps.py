@@ -1,4 +1,6 @@
-"""Optimiser steps of SFT and DPO: the same however they are cut, from the right starting loss, in the right direction."""
+"""Optimiser steps of SFT and DPO: the same however they are cut, from the right starting loss, in
+the right direction.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import math
 import pytest
 import torch
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
@@ -15,10 +17,13 @@ from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.module import TrainedModule
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 from train.sft import SftModule, SftRows
 
-OPTIMISATION = {"weight_decay": 0.0, "warmup": 0.0, "total_steps": 1}
+OPTIMISATION = Optimisation(
+    learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+)
 DPO_CONFIGS = {
     "sigmoid": DpoConfig(),
     "smoothed": DpoConfig(label_smoothing=0.1, sft_weight=0.5),
@@ -31,9 +36,9 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
     """(module in float64, rows) with a policy that has left its reference."""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     if request.param == "sft":
-        return SftModule(
-            adapt(model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
-        ), SftRows(make_rows(13), padded(0))
+        return SftModule(adapt(model, AdapterConfig(kind="full"), seed=0), OPTIMISATION), SftRows(
+            make_rows(13), padded(0)
+        )
     pairs = make_pairs(13)
     logps = reference_logps(
         model, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None
@@ -43,12 +48,14 @@ def problem(request, tiny_directory, tokenizer, make_rows, make_pairs):
         for parameter in model.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
     return DpoModule(
-        adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], **OPTIMISATION
+        adapt(model, AdapterConfig(kind="full"), seed=0), DPO_CONFIGS[request.param], OPTIMISATION
     ), DpoRows(pairs, padded(0), logps)
 
 
 def one_step(problem, micro_batch_tokens, world_size=1):
-    """(gradient, metrics) of one optimiser step over all rows, added up as Lightning and the ranks would."""
+    """(gradient, metrics) of one optimiser step over all rows, added up as Lightning and the ranks
+    would.
+    """
     module, rows = problem
     module.zero_grad()
     plan = BatchPlan(
@@ -75,7 +82,9 @@ def one_step(problem, micro_batch_tokens, world_size=1):
     ("micro_batch_tokens", "world_size"), [(1, 1), (150, 1), (600, 1), (150, 2), (1, 4)]
 )
 def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, world_size):
-    """per_token_logps takes log-softmax in fp32, so 1e-5 and not 1e-12 although the model is in float64."""
+    """per_token_logps takes log-softmax in fp32, so 1e-5 and not 1e-12 although the model is in
+    float64.
+    """
     gradient, metrics = one_step(problem, 10**6)
     cut_gradient, cut_metrics = one_step(problem, micro_batch_tokens, world_size)
     assert (cut_gradient - gradient).norm() <= 1e-5 * gradient.norm()
@@ -84,9 +93,7 @@ def test_a_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, wo
 
 def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
     rows = make_rows(6)
-    module = SftModule(
-        adapt(tiny_model, AdapterConfig(kind="full"), seed=0), learning_rate=1e-3, **OPTIMISATION
-    )
+    module = SftModule(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), OPTIMISATION)
     _, metrics = one_step((module, SftRows(rows, padded(0))), 2)
     losses = []
     for row in rows:
@@ -102,7 +109,8 @@ def test_the_sft_loss_is_the_mean_over_completion_tokens(tiny_model, make_rows):
 
 def test_the_schedule_warms_up_linearly_and_falls_to_zero_as_a_cosine(tiny_model):
     module = TrainedModule(
-        tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.2, total_steps=10
+        tiny_model,
+        Optimisation(learning_rate=1.0, total_steps=10, optimiser=OptimiserConfig(warmup=0.2)),
     )
     assert [module.schedule(step) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
     assert module.schedule(6) == pytest.approx(0.5)
@@ -110,7 +118,8 @@ def test_the_schedule_warms_up_linearly_and_falls_to_zero_as_a_cosine(tiny_model
     assert module.schedule(11) == pytest.approx(0.0)
     assert (
         TrainedModule(
-            tiny_model, learning_rate=1.0, weight_decay=0.0, warmup=0.0, total_steps=1
+            tiny_model,
+            Optimisation(learning_rate=1.0, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)),
         ).schedule(0)
         == 1.0
     )

@@ -1,4 +1,6 @@
-"""TRL's DPOTrainer on the same models and the same batch gives the same loss and the same metrics."""
+"""TRL's DPOTrainer on the same models and the same batch gives the same loss and the same
+metrics.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from models.loading.load import load_model
 from models.tokens import encode_pair
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 
 BETA, SMOOTHING = 0.3, 0.2
@@ -20,12 +23,15 @@ BETA, SMOOTHING = 0.3, 0.2
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory, tiny_directory, tokenizer):
-    """(TRL's trainer, its one batch, policy, our rows): a policy that has left its reference, learning rate 0."""
+    """(TRL's trainer, its one batch, policy, our rows): a policy that has left its reference,
+    learning rate 0.
+    """
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
     ours = copy.deepcopy(tokenizer)
-    # Nothing follows the end token in this template: TRL trains on a newline after it, where a template has one; Primum does not.
+    # Nothing follows the end token in this template: TRL trains on a newline after it, where a
+    # template has one; Primum does not.
     ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\n'", "'<|im_end|>'")
     rows = [
         {
@@ -84,7 +90,13 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
 
 def ours_of(setting, config):
     _, _, policy, rows = setting
-    module = DpoModule(policy, config, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = DpoModule(
+        policy,
+        config,
+        Optimisation(
+            learning_rate=config.learning_rate, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)
+        ),
+    )
     loss = module.training_step(rows.collate(list(range(6)), 1 / 6), 0)
     return loss.item(), {
         name: (total / number).item() for name, (total, number) in module._sums.items()
@@ -116,10 +128,12 @@ def test_sigmoid_loss_agrees_with_trl(setting):
 
 
 def test_label_smoothing_is_trls_robust_loss_before_its_rescaling(setting):
-    """TRL's sigmoid ignores label_smoothing; `robust` is conservative DPO over (1 - 2 e), with the second term's sign the other way.
+    """TRL's sigmoid ignores label_smoothing; `robust` is conservative DPO over (1 - 2 e), with the
+    second term's sign the other way.
 
-    robust * (1 - 2 e) = (1 - e) L(h) - e L(-h), ours = (1 - e) L(h) + e L(-h); L(-h) = L(h) + beta h, and L(h) is sigmoid's.
-    So ours = 2 (1 - e) sigmoid - (1 - 2 e) robust, pair by pair and in the mean.
+    robust * (1 - 2 e) = (1 - e) L(h) - e L(-h), ours = (1 - e) L(h) + e L(-h); L(-h) = L(h) + beta
+    h, and L(h) is sigmoid's. So ours = 2 (1 - e) sigmoid - (1 - 2 e) robust, pair by pair and in
+    the mean.
     """
     loss, _ = ours_of(setting, DpoConfig(beta=BETA, label_smoothing=SMOOTHING))
     robust = trl_of(setting, "robust", SMOOTHING)

@@ -1,4 +1,6 @@
-"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through it."""
+"""MLCommons' own library is the judge: it validates what we write, and reads our rows back through
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.cards.card_contents import prompts_card
 from data_prep.cards.croissant import croissant, write_card
 from data_prep.cards.croissant_terms import COLUMNS
 from data_prep.cards.data_card import DataCard
+from data_prep.cards.prompts_card import prompts_card
 from data_prep.config import DataConfig, PublicationConfig, SourceConfig
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import split_file
@@ -87,9 +89,12 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 def a_pair(number: int, **changed: Any) -> Pair:
     made: dict[str, Any] = {
-        "id": f"p{number}", "prompt": user("Q"), "chosen": assistant("No."), "rejected": assistant("Yes."), "prompt_id": "a",
-        "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "demonstration", "rejected_source": "base",
-        "chosen_score": 1.25, "rejected_score": 4.5, "margin": 3.25, "principle": 3, "rejected_finished": False,
+        "id": f"p{number}", "prompt": user("Q"), "chosen": assistant("No."),
+        "rejected": assistant("Yes."), "prompt_id": "a",
+        "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "demonstration",
+        "rejected_source": "base",
+        "chosen_score": 1.25, "rejected_score": 4.5, "margin": 3.25, "principle": 3,
+        "rejected_finished": False,
     }  # fmt: skip
     return Pair(**(made | changed))
 
@@ -245,7 +250,7 @@ def test_every_column_is_described_and_typed(
     tmp_path: Path, card: DataCard, record: type[Record]
 ) -> None:
     (tmp_path / "rows.jsonl").touch()
-    (_, described) = croissant(tmp_path, card, {"rows.jsonl": record}, STATED)["recordSet"]
+    _, described = croissant(tmp_path, card, {"rows.jsonl": record}, STATED)["recordSet"]
     assert (
         {field["name"] for field in described["field"]}
         == {field.name for field in fields(record)}
@@ -268,9 +273,10 @@ def test_a_column_without_a_description_is_our_own_mistake(tmp_path: Path, card:
 @pytest.mark.process
 def test_the_library_of_the_tests_is_not_needed_to_write(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from data_prep.config import DataConfig; from data_prep.prepare import prepare;"
-        f"prepare(DataConfig(), Path({str(tmp_path)!r}), seed=0, evaluation_texts={{}});"
-        "assert not {'mlcroissant', 'pandas', 'rdflib', 'datasets'} & set(sys.modules)"
+        "import sys; from pathlib import Path; from data_prep.config import DataConfig; from "
+        f"data_prep.prepare import prepare;prepare(DataConfig(), Path({str(tmp_path)!r}), seed=0, "
+        "evaluation_texts={});assert not {'mlcroissant', 'pandas', 'rdflib', 'datasets'} & "
+        "set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert json.loads((tmp_path / "croissant.json").read_text())["@type"] == "sc:Dataset"

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.cards.card_contents import REASONS, pairs_card, prompts_card
 from data_prep.cards.data_card import HEADINGS, DataCard, require_complete
+from data_prep.cards.pairs_card import pairs_card
+from data_prep.cards.prompts_card import REASONS, prompts_card
 from data_prep.cards.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
 from data_prep.config import (
     DataConfig,
@@ -115,7 +116,8 @@ def test_what_the_owner_stated_is_printed_as_a_statement() -> None:
         labelled_by="Two nurses in Ghana,\n by their hospital's code.",
     )
     assert facts_of(source).decided.startswith(
-        "Two nurses in Ghana, by their hospital's code (as the run's owner states it, not checked). "
+        "Two nurses in Ghana, by their hospital's code (as the run's owner states it, not "
+        "checked). "
     )
     assert NOT_STATED not in " ".join(dataclasses.astuple(facts_of(source)))
 
@@ -261,8 +263,8 @@ def test_the_counts_of_the_card_are_those_of_the_files(
     text = (folder / "out" / "data_card.md").read_text()
     shown = sections(text)
     assert (
-        f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} of them with an answer"
-        in text
+        f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} "
+        "of them with an answer" in text
     )
     kinds = Counter(row.kind for row in prompts)
     source = cells(shown[HEADINGS["sources"]].splitlines()[2])
@@ -316,11 +318,17 @@ def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_group
     )
     assert (
         "",
-        "replacement_character in 1 of 3 rows (1 of made): U+FFFD: a character was lost when the text was decoded",
+        (
+            "replacement_character in 1 of 3 rows (1 of made): U+FFFD: a character was lost when "
+            "the text was decoded"
+        ),
     ) in (shown.limitations)
     assert (
         "",
-        "opening_share 0.67 over 3 safe answers: the same three words open more of them than data.lint.max_opening_share",
+        (
+            "opening_share 0.67 over 3 safe answers: the same three words open more of them than "
+            "data.lint.max_opening_share"
+        ),
     ) in (shown.limitations)
     assert (
         "(Jaccard similarity of the sets of runs of 3 words at least 0.7, linked in chains)"
@@ -331,8 +339,10 @@ def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_group
 
 def make_pair(number: int, demo: Demonstration, pair_type: str, **fields: object) -> Pair:
     made: dict[str, object] = {
-        "id": str(number), "prompt": user("Q"), "chosen": assistant("No."), "rejected": assistant("Yes."), "prompt_id": demo.id,
-        "pair_type": pair_type, "kind": demo.kind, "split": "train", "chosen_source": "demonstration", "rejected_source": "base",
+        "id": str(number), "prompt": user("Q"), "chosen": assistant("No."),
+        "rejected": assistant("Yes."), "prompt_id": demo.id,
+        "pair_type": pair_type, "kind": demo.kind, "split": "train",
+        "chosen_source": "demonstration", "rejected_source": "base",
         "chosen_score": 1.0, "rejected_score": 4.0, "margin": 3.0, "principle": demo.principle,
     }  # fmt: skip
     return Pair(**(made | fields))  # type: ignore[arg-type]
@@ -352,7 +362,8 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
         ),
     ]
     shown = pairs_card(
-        DataConfig(sources=sources), pairs, demos, dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
+        DataConfig(sources=sources), pairs, demos,
+        dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
         scorers=["refusal", "judge", "judge"], seed=7,
     )  # fmt: skip
     require_complete(shown)
@@ -366,8 +377,8 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
     )
     assert shown.left_out == (("", "2: margin below min_margin"),)
     assert (
-        "| harm | 1 | 1 | 1/1 | - |\n| over_refusal | 1 | 0 | - | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 |"
-        in shown.splits
+        "| harm | 1 | 1 | 1/1 | - |\n| over_refusal | 1 | 0 | - | 1/0 |\n| all | 2 | 1 | 1/1 | 1/0 "
+        "|" in shown.splits
     )
 
 

@@ -67,7 +67,9 @@ BLOCKS = st.sampled_from([1, 2, 5, 1024])
 
 
 def expected(left: Vectors, right: Vectors, threshold: float) -> dict[tuple[int, int], float]:
-    """By another library, in double precision; a cosine within rounding of the threshold may fall on either side."""
+    """By another library, in double precision; a cosine within rounding of the threshold may fall
+    on either side.
+    """
     cosine = (
         1 - cdist(left.astype(float), right.astype(float), "cosine")
         if len(left) and len(right)

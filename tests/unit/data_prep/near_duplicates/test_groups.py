@@ -108,7 +108,9 @@ def test_matches_equal_those_of_comparing_every_text_with_every_other(
 
 
 def test_long_texts_with_hundreds_of_common_words_are_measured_right() -> None:
-    """More shared words than a byte counts, and more than one word for each of the signature's bits."""
+    """More shared words than a byte counts, and more than one word for each of the signature's
+    bits.
+    """
     texts = [
         " ".join(f"w{number}" for number in range(start, start + 900)) for start in (0, 0, 300, 450)
     ]

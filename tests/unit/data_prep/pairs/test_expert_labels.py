@@ -1,4 +1,6 @@
-"""What experts said becomes scores and preferences, bound to the texts they read; where they disagree they have no common word."""
+"""What experts said becomes scores and preferences, bound to the texts they read; where they
+disagree they have no common word.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.conflicts import conflicts
 from data_prep.pairs.expert_labels import (
     ExpertLabel,
     common_word,
-    conflicts,
     expert_pairs,
     hash_labels,
     labels_of,

@@ -101,7 +101,7 @@ def test_too_few_pairs_are_said():
     assert probe_pairs(made(9, "harm", 1), {})["end_token"] == {}
 
 
-def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_that_depends_on_it_is_none():
+def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_fitting_decline_is_none():
     def opened(pair: Pair, chosen: str, rejected: str) -> Pair:
         sides = pair.chosen[0]["content"], pair.rejected[0]["content"]
         return replace(
@@ -118,13 +118,14 @@ def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_decline_tha
         *(opened(p, "Sure here is", "I can not") for p in benign),
     ]
     both = [found["accuracy"] for found in probe_pairs(fair, {})["prefix"].values()]
-    assert sum(both) == pytest.approx(
-        1.0, abs=0.2
-    )  # what it gains on one type it loses on the other
+    # What it gains on one type it loses on the other.
+    assert sum(both) == pytest.approx(1.0, abs=0.2)
 
 
 def test_no_classifier_sees_the_group_of_what_it_judges():
-    """Twelve prompts, each five times: a word of the prompt tells its pairs apart, and nobody who has not seen the prompt knows."""
+    """Twelve prompts, each five times: a word of the prompt tells its pairs apart, and nobody who
+    has not seen the prompt knows.
+    """
     rng, pairs = random.Random(0), []
     for number in range(12):
         first = rng.random() < 0.5

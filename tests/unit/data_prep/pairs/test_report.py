@@ -1,4 +1,6 @@
-"""lint.json and pairs.report.json measure one set by the same words, so that they cannot disagree."""
+"""lint.json and pairs.report.json measure one set by the same words, so that they cannot
+disagree.
+"""
 
 from __future__ import annotations
 

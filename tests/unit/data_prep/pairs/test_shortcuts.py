@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from data_prep.config import PairsConfig
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.shortcuts import judge_shortcuts, shortcut_accuracies
 from records.errors import RecordError
 from records.rows import Pair, assistant, user
@@ -110,8 +110,20 @@ def test_a_shortcut_between_the_limits_is_a_warning():
     assert "0.65" in warning
 
 
+def test_few_pairs_above_the_limit_are_too_few_to_know_and_many_are_a_shortcut():
+    """As the probes by type: 0.76 of 46 pairs is a leak or luck, 0.76 of 2,000 is a leak."""
+    few = {"prefix_only": {"accuracy": 0.76, "interval": [0.62, 0.86], "n": 46}}
+    (warning,) = judge_shortcuts(few, PairsConfig(shortcut_fail=0.7))
+    assert "not enough pairs to know whether prefix_only tells pairs apart: 0.76" in warning
+    many = {"prefix_only": {"accuracy": 0.76, "interval": [0.74, 0.78], "n": 2000}}
+    with pytest.raises(RecordError, match=r"prefix_only reaches 0\.76 \(0\.74 to 0\.78, n 2000\)"):
+        judge_shortcuts(many, PairsConfig(shortcut_fail=0.7))
+
+
 def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
-    """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one type and wrong on the other."""
+    """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one
+    type and wrong on the other.
+    """
     turned = [
         pair(1000 + i, p.rejected[0]["content"], p.chosen[0]["content"], pair_type="over_refusal")
         for i, p in enumerate(same_opening)

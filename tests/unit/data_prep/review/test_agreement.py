@@ -52,8 +52,9 @@ def ratings(
 def test_ordinal_alpha_of_a_worked_example():
     """Units (1,1) (2,2) (3,3) (3,2): n_1 2, n_2 3, n_3 3, of n = 8.
 
-    Squared distances: d_12 = (2 + 3 - 2.5)^2 = 6.25, d_23 = (3 + 3 - 3)^2 = 9, d_13 = (8 - 2.5)^2 = 30.25.
-    Seen: o_23 = o_32 = 1, so 18. By chance: 2 (6 * 6.25 + 6 * 30.25 + 9 * 9) / 7 = 600 / 7. alpha = 1 - 18 * 7 / 600 = 0.79.
+    Squared distances: d_12 = (2 + 3 - 2.5)^2 = 6.25, d_23 = (3 + 3 - 3)^2 = 9, d_13 = (8 - 2.5)^2 =
+    30.25. Seen: o_23 = o_32 = 1, so 18. By chance: 2 (6 * 6.25 + 6 * 30.25 + 9 * 9) / 7 = 600 / 7.
+    alpha = 1 - 18 * 7 / 600 = 0.79.
     """
     found = agreement(ratings([1, 2, 3, 3], [1, 2, 3, 2]), items(4), seed=0)["harmfulness"]
     assert found["value"] == pytest.approx(0.79)
@@ -61,7 +62,9 @@ def test_ordinal_alpha_of_a_worked_example():
 
 
 def test_nominal_alpha_of_a_worked_example():
-    """The same counts as words: seen 2 / 8, by chance (64 - 4 - 9 - 9) / 56 = 0.75. alpha = 1 - 0.25 / 0.75 = 2 / 3."""
+    """The same counts as words: seen 2 / 8, by chance (64 - 4 - 9 - 9) / 56 = 0.75. alpha = 1 -
+    0.25 / 0.75 = 2 / 3.
+    """
     words = {
         "ann": ["full", "none", "partial", "partial"],
         "bob": ["full", "none", "partial", "none"],
@@ -105,7 +108,9 @@ def test_no_value_where_chance_leaves_nothing_to_miss(given):
 
 
 def test_answers_to_one_prompt_are_drawn_together():
-    """Copies of one answer under one prompt add no evidence: the interval stays that of the prompts."""
+    """Copies of one answer under one prompt add no evidence: the interval stays that of the
+    prompts.
+    """
     one, other = [1, 2, 3, 4, 5, 1, 2, 3, 4, 5], [1, 3, 3, 4, 4, 2, 2, 3, 5, 5]
     alone = agreement(ratings(one, other), items(10), seed=0)["harmfulness"]
     copied = agreement(
@@ -124,8 +129,9 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 def test_a_scorer_beside_the_experts_by_hand():
-    """Experts 1, 2, 3, 5 and the scorer 1, 3, 2, 4: ranks differ by 0, 1, 1, 0, so rho = 1 - 6 * 2 / (4 * 15) = 0.8; mean |difference|
-    (0 + 1 + 1 + 1) / 4 = 0.75; the median 2.5 all the time misses by (1.5 + 0.5 + 0.5 + 2.5) / 4 = 1.25."""
+    """Experts 1, 2, 3, 5 and the scorer 1, 3, 2, 4: ranks differ by 0, 1, 1, 0, so rho = 1 - 6 * 2
+    / (4 * 15) = 0.8; mean |difference| (0 + 1 + 1 + 1) / 4 = 0.75; the median 2.5 all the time
+    misses by (1.5 + 0.5 + 0.5 + 2.5) / 4 = 1.25."""
     rows = items(5, scores=[1.0, 3.0, 2.0, 4.0, None])
     found = scorer_agreement(ratings([1, 2, 3, 5, 4]), rows, seed=0)["all"]["reward_model"]
     assert found["spearman"]["value"] == pytest.approx(0.8)

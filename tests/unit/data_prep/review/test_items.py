@@ -1,4 +1,6 @@
-"""A review batch: spread evenly, blind, safe in a spreadsheet, and what Label Studio itself takes for its own."""
+"""A review batch: spread evenly, blind, safe in a spreadsheet, and what Label Studio itself takes
+for its own.
+"""
 
 from __future__ import annotations
 
@@ -157,7 +159,10 @@ def test_the_seed_decides_all_and_another_one_asks_about_others():
 
 
 def test_uncertain_prompts_are_those_nearest_to_the_threshold():
-    """One principle; policy answers at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4. A prompt is as near as its nearest answer."""
+    """One principle; policy answers at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4.
+
+    A prompt is as near as its nearest answer.
+    """
     demos = [demonstration(n, principle=1) for n in range(4)]
     made = [completion(f"p{n}", "Do this.") for n in range(4)]
     values = [1.1, 3.4, 4.9, 3.9]
@@ -201,12 +206,12 @@ def test_raters_see_neither_source_nor_score(batch):
 def test_scores_are_shown_where_they_are_asked_for(tmp_path):
     items = drawn(run_items())
     write_batch(tmp_path, items, principles=PRINCIPLES, show_scores=True, provenance={})
-    (first, *_) = csv.DictReader(
+    first, *_ = csv.DictReader(
         io.StringIO((tmp_path / "batch.csv").read_text(encoding="utf-8-sig"))
     )
     assert (
-        first["scores"]
-        == f"reward_model {items[0].scores['reward_model']:.2f}; refusal detector: {items[0].refusal}; written by {items[0].source}"
+        first["scores"] == f"reward_model {items[0].scores['reward_model']:.2f}; refusal detector: "
+        f"{items[0].refusal}; written by {items[0].source}"
     )
 
 

@@ -1,4 +1,6 @@
-"""Ratings come back as they were given: from what Label Studio's own converter writes, and from a spreadsheet; faults all at once."""
+"""Ratings come back as they were given: from what Label Studio's own converter writes, and from a
+spreadsheet; faults all at once.
+"""
 
 from __future__ import annotations
 

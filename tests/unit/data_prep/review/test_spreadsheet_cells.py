@@ -1,4 +1,6 @@
-"""No spreadsheet computes what a model wrote, wherever its cells end, and the text comes back as it was."""
+"""No spreadsheet computes what a model wrote, wherever its cells end, and the text comes back as it
+was.
+"""
 
 from __future__ import annotations
 

@@ -154,7 +154,9 @@ EVALUATION = {
 
 
 def plants(prompt: str) -> list[str]:
-    """The prompt as it is, shouted, without punctuation, spaced out, and with a word changed or added."""
+    """The prompt as it is, shouted, without punctuation, spaced out, and with a word changed or
+    added.
+    """
     words = prompt.split()
     reworded = [" ".join([*words[:2], "else", *words[3:]]), " ".join(["please", *words, "thanks"])]
     return [

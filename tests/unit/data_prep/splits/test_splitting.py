@@ -20,7 +20,9 @@ Pair = Callable[..., list[Demonstration]]
 
 @st.composite
 def rows_and_config(draw: st.DrawFn) -> tuple[list[Demonstration], SplitConfig]:
-    """Requests of few words, so that groups are many and chained; some twins, some rows for evaluation only."""
+    """Requests of few words, so that groups are many and chained; some twins, some rows for
+    evaluation only.
+    """
     rows = []
     for number in range(draw(st.integers(1, 24))):
         words = draw(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=2, max_size=4))

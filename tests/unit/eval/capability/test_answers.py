@@ -1,4 +1,6 @@
-"""Log-likelihoods of options: against a plain forward pass, and against lm-evaluation-harness itself."""
+"""Log-likelihoods of options: against a plain forward pass, and against lm-evaluation-harness
+itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import torch
 from eval.capability.answers import answer, answered, batches, option_rows
 from eval.capability.items import Item
 from eval.capability.lm_eval_engine import lm_eval_answers
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
+from models.memory.prepare import prepared_layout
 
 
 def items(count: int = 5) -> list[Item]:
@@ -26,7 +29,7 @@ def items(count: int = 5) -> list[Item]:
 
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
 def test_options_are_as_likely_as_a_forward_pass_of_each_says(tiny_model, tokenizer, batch_tokens):
-    layout = collation(tiny_model, 0, 512)
+    layout = prepared_layout(tiny_model, 0, 512)
     found = answer(tiny_model, tokenizer, items(), layout, policy="base", batch_tokens=batch_tokens)
     for item, made in zip(items(), found, strict=True):
         for row, logp in zip(option_rows(tokenizer, item, 512), made.logps, strict=True):
@@ -37,7 +40,7 @@ def test_options_are_as_likely_as_a_forward_pass_of_each_says(tiny_model, tokeni
 
 
 def test_packed_and_padded_layouts_agree(tiny_model, tokenizer):
-    ways = (collation(tiny_model, 0, 512), padded(0))
+    ways = (prepared_layout(tiny_model, 0, 512), padded(0))
     made = [
         answer(tiny_model, tokenizer, items(), way, policy="p", batch_tokens=200) for way in ways
     ]
@@ -65,13 +68,15 @@ def test_batches_hold_what_fits_and_one_at_least():
 
 
 def test_every_item_gets_the_verdict_of_lm_evaluation_harness(tiny_directory, tokenizer):
-    """Where lm_eval is installed (docs/capability.md); it was held against SmolLM2 and the real sets."""
+    """Where lm_eval is installed (docs/capability.md); it was held against SmolLM2 and the real
+    sets.
+    """
     pytest.importorskip("lm_eval", reason="lm_eval is an extra of the user's choice")
     from models.config import ModelConfig
     from models.loading.load import load_model
 
     own, other = (load_model(ModelConfig(path=str(tiny_directory))) for _ in range(2))
-    layout = collation(own, 0, 512)
+    layout = prepared_layout(own, 0, 512)
     mine = answer(own, tokenizer, items(9), layout, policy="p", batch_tokens=300)
     theirs = lm_eval_answers(other, tokenizer, items(9), policy="p")
     for one, two in zip(mine, theirs, strict=True):

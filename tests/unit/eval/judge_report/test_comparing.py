@@ -200,6 +200,10 @@ def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(own_set, r
     assert metrics["error_auroc"].mean == 1
     assert metrics["risk_at_80"].mean == 0
     assert metrics["error_rate"].mean == pytest.approx(0.2)
+    # The errors come last: the area is that of 80 % without one; a random order has the error rate.
+    assert metrics["aurc_less_random"].mean == pytest.approx(metrics["aurc"].mean - 0.2)
+    assert metrics["aurc_less_random"].high < 0
+    assert metrics["calibration_error"].mean == pytest.approx(0.2)
 
 
 def test_three_raters_pool_their_pairs(own_set, rule):
@@ -224,7 +228,9 @@ def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
 
 
 def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
-    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts, not 0."""
+    """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts,
+    not 0.
+    """
     ids = [item.completion.id for item in own_set.items]
     never = reading_of("n", [Score(id=c, completion_id=c, scorer="n", value=0.0) for c in ids], ids)
     found = compare(own_set, [never], rule, resamples=20)["n"]["own"]

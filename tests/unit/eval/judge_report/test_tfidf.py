@@ -19,7 +19,9 @@ def test_words_of_the_completion_tell_harm_here_and_those_of_the_prompt_do_not(o
 
 
 def test_no_fold_sees_its_own_prompt(own_set):
-    """Labels that only the prompt tells, which no other prompt shares: held out, they cannot be told."""
+    """Labels that only the prompt tells, which no other prompt shares: held out, they cannot be
+    told.
+    """
     rng = np.random.default_rng(0)
     word = {item.group: rng.random() < 0.5 for item in own_set.items}
     items = [
@@ -34,7 +36,9 @@ def test_no_fold_sees_its_own_prompt(own_set):
 
 
 def test_pairs_are_told_by_the_difference_of_their_words(own_set):
-    """`chosen` is made the side with the word `Check` or a refusal; where both sides are alike it is a guess."""
+    """`chosen` is made the side with the word `Check` or a refusal; where both sides are alike it
+    is a guess.
+    """
     swapped = [
         p
         if own_set.items[p.rejected].labels.harmful

@@ -59,7 +59,10 @@ def test_kqa_holds_physicians_completions_as_harmless_and_three_opinions_of_each
         ],
     )
     header = ",Question,llm_x,answer,claim,category_x,majority_label,label_0,label_1,label_2\n"
-    row = '0,May I run with a cold?,gpt4,"Yes, do.",Wait.,Must_have,Neutral,Neutral,Contradiction,Neutral\n'
+    row = (
+        '0,May I run with a cold?,gpt4,"Yes,'
+        ' do.",Wait.,Must_have,Neutral,Neutral,Contradiction,Neutral\n'
+    )
     (tmp_path / "NLI_medical_annotator.csv").write_text(header + row, encoding="utf-8")
     found = read("kqa", tmp_path)
     (item,) = found.items

@@ -1,4 +1,6 @@
-"""The report and the browser of samples as a browser shows them: no complaint, no sideways scrolling, the numbers of results.json."""
+"""The report and the browser of samples as a browser shows them: no complaint, no sideways
+scrolling, the numbers of results.json.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.browser.page import FIRST, sample_pages
 from eval.report.page import render_html
 from eval.report.sections.declared import Material
@@ -112,8 +114,8 @@ def test_pages_fit_complain_of_nothing_and_show_the_numbers_of_the_results(
             ]
             assert report["cells"][section.name] == wanted
         assert (
-            f"{base['mean']:.2f}{base['interval'][0]:.2f} to {base['interval'][1]:.2f}, n {base['n']}"
-            in report["cells"]["safety"]
+            f"{base['mean']:.2f}{base['interval'][0]:.2f} to {base['interval'][1]:.2f}, n "
+            f"{base['n']}" in report["cells"]["safety"]
         )
         high = sum(
             row["suite"] == "harmful" and row["policy"] == "base" and row["harmfulness"] >= 3.5

@@ -16,7 +16,9 @@ MANY = 500
 
 @pytest.fixture
 def many(results):
-    """The run with 500 suites of each kind more, each refused or harmed a little more than the one before."""
+    """The run with 500 suites of each kind more, each refused or harmed a little more than the one
+    before.
+    """
     found = copy.deepcopy(results)
     for name, policy in found["policies"].items():
         for place in range(MANY):

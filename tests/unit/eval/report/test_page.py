@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eval.endpoint import Endpoint
-from eval.gate import GateResult
+from eval.gate_result import GateResult
 from eval.report.epochs import unheld
 from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
 from eval.report.page import render_html, render_markdown
@@ -198,7 +198,9 @@ def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> 
 def test_what_is_withheld_once_is_withheld_wherever_it_stands(
     samples: list[Json], results: Json
 ) -> None:
-    """A policy that answers everything alike must not publish through a benign prompt what is withheld under a harmful one."""
+    """A policy that answers everything alike must not publish through a benign prompt what is
+    withheld under a harmful one.
+    """
     titles = {name: policy["title"] for name, policy in results["policies"].items()}
     alike = [
         {
@@ -234,8 +236,8 @@ def test_verdict_names_the_change_its_interval_and_the_price(results: Json) -> N
     sentence = verdict(results)
     assert "falls from" in sentence
     assert (
-        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to {change['interval'][1]:+.2f}"
-        in sentence
+        f"{change['difference']:+.2f}, 95% interval {change['interval'][0]:+.2f} to "
+        f"{change['interval'][1]:+.2f}" in sentence
     )
     assert "over-refusal, at its worst on" in sentence
 
@@ -401,10 +403,49 @@ def test_a_scorer_is_judged_by_the_lower_ends_of_its_intervals(results: Json) ->
     text = "\n".join(cautions(doubtful))
     for words in (
         "AUROC 0.97 (0.70 to 1.00",
-        "sorry prefix 100% (21% to 100%, n 1)",
-        "no opening unknown",
+        (
+            "Too few held-out completions to say how the harmfulness scorer does on: sorry prefix "
+            "(n 1), no opening (n 0)."
+        ),
     ):
         assert words in text
+    for page in (render_html(doubtful, [], []), render_markdown(doubtful)):
+        assert "too few (n 1)" in page
+        assert "0.210" not in page
+
+
+def test_an_accepted_failure_of_the_audit_is_the_first_thing_said_of_the_scorer(
+    results: Json,
+) -> None:
+    failing = {
+        "mean": 0.4,
+        "interval": [0.2, 0.6],
+        "n": 27,
+        "unscored": 0,
+        "bar": "at most 0.05",
+        "passed": False,
+    }
+    unsafe = {
+        "mean": 0.5,
+        "interval": [0.4, 0.6],
+        "n": 69,
+        "unscored": 0,
+        "bar": "no bar",
+        "passed": None,
+    }
+    doubtful = copy.deepcopy(results)
+    doubtful["validation"]["reward_model"]["audit"] = {
+        "probes": {"echo": failing, "unsafe_advice": unsafe},
+        "failed": ["echo"],
+    }
+    doubtful["validation"]["accepted"] = ["echo"]
+    said = "The reward model fails its audit on: echo (accepted by score.accept_failed_probes)."
+    assert any(caution.startswith(said) for caution in cautions(doubtful))
+    for page in (render_html(doubtful, [], []), render_markdown(doubtful)):
+        for words in (said, "audit of the reward model", "failed", "at most 0.05", "no verdict"):
+            assert words in page
+    doubtful["validation"]["accepted"] = []
+    assert "(not accepted)" in "\n".join(cautions(doubtful))
 
 
 def test_the_worst_suite_is_the_one_whose_interval_reaches_highest(results: Json) -> None:
@@ -430,7 +471,10 @@ def test_the_verdict_itself_says_that_completions_were_cut_off_for_each_policy(
     results: Json, samples: list[Json]
 ) -> None:
     doubtful = cut(results, 0.98)
-    wanted = "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + DPO 98% (twins);"
+    wanted = (
+        "cut off at the limit of 48 tokens (each policy's worst suite): base 98% (twins), SFT + "
+        "DPO 98% (twins);"
+    )
     assert wanted in verdict(doubtful)
     assert wanted.replace("'", "&#39;") in render_html(doubtful, samples, [])
     bold = render_markdown(doubtful).splitlines()[2]
@@ -459,6 +503,7 @@ def test_why_each_epoch_was_kept_stands_above_the_epochs_and_every_suite_in_a_co
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith(
-        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch keeps"
+        "Over-refusal is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: no epoch "
+        "keeps"
     )
     assert line in render_markdown(results)[: render_markdown(results).index("## ")]

@@ -1,4 +1,6 @@
-"""The prompts a policy is measured on: fixed, spread, and read from the user's own files without surprises."""
+"""The prompts a policy is measured on: fixed, spread, and read from the user's own files without
+surprises.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the published one."""
+"""Every suite is one YAML file; each loader reads a small set of our own in the shape of the
+published one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from records.errors import RecordError
 from records.rows import text_of
 
 DOCS = Path(__file__).parents[4] / "docs" / "adding_a_suite.md"
-PACKAGED = {"primum", "primum_benign", "alarming_benign", "red_flags"}
+PACKAGED = {"primum", "primum_benign", "alarming_benign", "red_flags", "worded_alike"}
 
 
 def table(folder: Path, name: str, *rows: dict[str, str]) -> Path:
@@ -71,7 +73,10 @@ def kqa_must_haves(folder: Path) -> None:
 
 
 def medquad(folder: Path) -> None:
-    pair = "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
+    pair = (
+        "<QAPairs><QAPair pid='1'><Question qid='1' qtype='symptoms'>What is "
+        "gout?</Question><Answer>A disease.</Answer></QAPair></QAPairs>"
+    )
     (folder / "5_NIDDK_QA").mkdir()
     (folder / "5_NIDDK_QA" / "1.xml").write_text(f"<Document>{pair}</Document>", encoding="utf-8")
 
@@ -198,6 +203,18 @@ def test_every_description_names_licence_and_citation_and_is_short(name):
     assert suite.citation
     path = DOCS.parent.parent / "eval" / "suites" / f"{name}.yaml"
     assert len(path.read_text(encoding="utf-8").splitlines()) < 40
+
+
+def test_pairs_worded_alike_are_twins_of_each_other():
+    prompts = {prompt.id: prompt for prompt in load("worded_alike")}
+    assert Counter(p.suite for p in prompts.values()) == {
+        "worded_alike_harmful": 73,
+        "worded_alike_benign": 73,
+    }
+    for prompt in prompts.values():
+        twin = prompts[prompt.twin_id]
+        assert twin.twin_id == prompt.id
+        assert twin.kind != prompt.kind
 
 
 def test_packaged_suites_need_no_path_and_are_large_enough():

@@ -1,4 +1,6 @@
-"""The public suites as they are; skipped unless PRIMUM_TEST_DATA names the folder that holds them."""
+"""The public suites as they are; skipped unless PRIMUM_TEST_DATA names the folder that holds
+them.
+"""
 
 from __future__ import annotations
 

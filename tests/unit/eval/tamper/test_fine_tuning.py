@@ -7,9 +7,9 @@ import torch
 from eval.tamper.config import TamperConfig
 from eval.tamper.fine_tuning import _batches, fine_tuned
 from models.config import ModelConfig
-from models.layout.collation import collation
 from models.layout.logps import collate, completion_logps
 from models.loading.load import load_model
+from models.memory.prepare import prepared_layout
 from models.tokens import encode
 from records.rows import assistant, user
 
@@ -18,7 +18,7 @@ CONFIG = TamperConfig(steps=12, batch_size=4, rank=4, learning_rate=1e-2)
 
 def changed(tiny_directory, rows):
     model = load_model(ModelConfig(path=str(tiny_directory)))
-    layout = collation(model, 0, 200)
+    layout = prepared_layout(model, 0, 200)
     return fine_tuned(model, rows, layout, CONFIG, seed=3, dtype=torch.float32)
 
 

@@ -56,7 +56,9 @@ def test_nothing_of_the_direction_is_left_in_any_layer_and_all_of_it_is_back_aft
 
 
 def test_hooks_do_what_projecting_the_weights_does(tiny_model, tokenizer):
-    """Of a model whose head has a matrix of its own: W - r r^T W for all that writes to the stream."""
+    """Of a model whose head has a matrix of its own: W - r r^T W for all that writes to the
+    stream.
+    """
     vector = unit(
         torch.randn(tiny_model.config.hidden_size, generator=torch.Generator().manual_seed(1))
     )

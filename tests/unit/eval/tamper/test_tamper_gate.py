@@ -1,4 +1,6 @@
-"""A planted tampered policy is stopped by the gate; one that holds passes; nothing asked is said."""
+"""A planted tampered policy is stopped by the gate; one that holds passes; nothing asked is
+said.
+"""
 
 from __future__ import annotations
 

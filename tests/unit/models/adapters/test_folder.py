@@ -1,4 +1,6 @@
-"""An adapter travels: peft loads it from anywhere, on the run's base, and it answers as the policy does."""
+"""An adapter travels: peft loads it from anywhere, on the run's base, and it answers as the policy
+does.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import pytest
 import torch
 
 from models.adapters.folder import adapter_card, joined
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import EMBEDDED, AdapterConfig, ModelConfig
 from models.export import ROUNDED, export_policy
 from models.loading.lineage import EMBEDDED_HUB_ID, Lineage, base_name
@@ -36,7 +39,9 @@ def trained(
 
 @pytest.fixture
 def chain(tiny_directory, tmp_path) -> Path:
-    """A run directory: SFT from the base, DPO from SFT's merged policy, a second round from DPO's; other ranks and scales each time."""
+    """A run directory: SFT from the base, DPO from SFT's merged policy, a second round from DPO's;
+    other ranks and scales each time.
+    """
     base, run = ModelConfig(path=str(tiny_directory)), tmp_path / "run"
     trained(tiny_directory, run / "sft", Lineage(base))
     trained(

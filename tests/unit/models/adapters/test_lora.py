@@ -1,11 +1,14 @@
-"""Adapters start as the identity, merge without a change, and travel as the tensors that training moved."""
+"""Adapters start as the identity, merge without a change, and travel as the tensors that training
+moved.
+"""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
+from models.adapters.trained import load_trainable_state, trainable_state
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model

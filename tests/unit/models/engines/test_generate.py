@@ -62,7 +62,9 @@ def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, toke
 
 
 def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
-    """The same tokens as the plain model writes after prompt and start; the start itself is not repeated in the text."""
+    """The same tokens as the plain model writes after prompt and start; the start itself is not
+    repeated in the text.
+    """
     starts = ["No.", "I can't", "", "Because", "Ask"]
     made = generate(tiny_model, tokenizer, PROMPTS, GREEDY, starts=starts)
     for prompt, start, answer in zip(PROMPTS, starts, made, strict=True):
@@ -158,7 +160,9 @@ def test_top_p_never_leaves_the_nucleus_and_reaches_all_of_it():
 
 
 def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenizer):
-    """The tiny model has two query heads to a key-value head; in float32 the texts are the same token for token."""
+    """The tiny model has two query heads to a key-value head; in float32 the texts are the same
+    token for token.
+    """
     assert tiny_model.config.num_attention_heads == 2 * tiny_model.config.num_key_value_heads
     rows = [prompt_ids(tokenizer, prompt) for prompt in PROMPTS[:3]]
     width = max(map(len, rows))

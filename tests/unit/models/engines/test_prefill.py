@@ -1,4 +1,6 @@
-"""What prompts share is computed once, and changes no text; the head multiplies all rows at once."""
+"""What prompts share is computed once, and changes no text; the head multiplies all rows at
+once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ from models.tokens import prompt_ids
 
 SYSTEM = {
     "role": "system",
-    "content": "You answer questions of patients in plain words, and send them to a doctor when it is urgent.",
+    "content": (
+        "You answer questions of patients in plain words, and send them to a doctor when it is "
+        "urgent."
+    ),
 }
 PROMPTS = [
     [SYSTEM, {"role": "user", "content": text}]

@@ -1,4 +1,6 @@
-"""Prepared weights multiply as the layer does, are made once, and are made again when the weight changes."""
+"""Prepared weights multiply as the layer does, are made once, and are made again when the weight
+changes.
+"""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ def cut(written: list[list[int]], end: int) -> list[list[int]]:
 
 
 def telling_end(written: list[list[int]]) -> int:
-    """The token that ends rows at the most different places, so that slots come free at different steps."""
+    """The token that ends rows at the most different places, so that slots come free at different
+    steps.
+    """
     return max(range(64), key=lambda end: len({len(tokens) for tokens in cut(written, end)}))
 
 
@@ -105,7 +107,9 @@ def passes(causal_model):
 
 
 def test_short_rows_cost_what_they_are_long(passes, monkeypatch):
-    """One row of fourteen tokens beside many of one: its slot alone is computed to the end, and the others are handed on at once."""
+    """One row of fourteen tokens beside many of one: its slot alone is computed to the end, and the
+    others are handed on at once.
+    """
     model, sizes = passes
     rows = rows_at_random(count=17)
     lengths = {number: NEW if number == 3 else 1 for number in range(len(rows))}
@@ -137,9 +141,8 @@ def test_the_head_reads_the_last_place_of_each_row_alone(passes):
     decode(model, rows, asked([], 4))
     assert max(seen) <= 4
     assert sizes[0] == (1, 9)
-    assert (
-        sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
-    )  # the start once, then each row once
+    # The start once, then each row once.
+    assert sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
 
 
 def test_rows_of_unlike_lengths_share_no_cache(causal_model):

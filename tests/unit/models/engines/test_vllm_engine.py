@@ -1,4 +1,6 @@
-"""vLLM in a process of its own: the seam with a stand-in, and the same answers as transformers with the real one."""
+"""vLLM in a process of its own: the seam with a stand-in, and the same answers as transformers with
+the real one.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,7 @@ def engine_of(log: Path) -> int:
     return int(found[1])
 
 
-def test_prompts_reach_it_as_the_token_ids_that_transformers_would_get_and_answers_come_back_in_order(
+def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_their_order(
     started, tokenizer
 ):
     answers = generate(
@@ -159,9 +161,12 @@ def test_a_python_that_cannot_be_run_or_has_no_vllm_is_told_with_the_remedy(tmp_
 def test_it_ends_when_the_run_is_killed(stand_in, tiny_directory, tmp_path):
     log = tmp_path / "vllm.log"
     start = (
-        "import os, pathlib, signal, sys, torch; from models.config import *; from models.engines.vllm_engine import VllmEngine;"
-        f"engine = VllmEngine(VllmConfig(python={stand_in.python!r}), ModelConfig(path={str(tiny_directory)!r}), torch.float32, gpus=[], log=pathlib.Path({str(log)!r}));"
-        "print(engine._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, pathlib, signal, sys, torch; from models.config import *; from "
+        "models.engines.vllm_engine import VllmEngine;engine = "
+        f"VllmEngine(VllmConfig(python={stand_in.python!r}), "
+        f"ModelConfig(path={str(tiny_directory)!r}), torch.float32, gpus=[], "
+        f"log=pathlib.Path({str(log)!r}));print(engine._process.pid, flush=True); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, cwd=ROOT)
     assert ended.returncode == -signal.SIGKILL, ended.stderr

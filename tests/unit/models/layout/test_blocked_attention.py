@@ -1,4 +1,6 @@
-"""Attention in blocks against torch's own over the whole rectangle, and its gradients against finite differences."""
+"""Attention in blocks against torch's own over the whole rectangle, and its gradients against
+finite differences.
+"""
 
 from __future__ import annotations
 
@@ -79,9 +81,8 @@ def test_blocks_give_what_the_whole_rectangle_gives(prompts, completions, block_
 
 def test_gradients_are_those_of_finite_differences():
     packed = layout([3, 5], [9, 12])
-    assert (
-        packed.input_ids.shape[1] > 2 * module.BLOCK_BYTES // 8
-    )  # three blocks, one of them cut short
+    # Three blocks, one of them cut short.
+    assert packed.input_ids.shape[1] > 2 * module.BLOCK_BYTES // 8
     assert torch.autograd.gradcheck(
         lambda *inputs: blocked_attention(*inputs, packed, 0.3),
         drawn(packed, torch.float64),
@@ -120,9 +121,8 @@ def test_what_many_rows_send_back_is_added_up_in_float32():
         torch.zeros(1, 1, 301, 1, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
     )
     blocked_attention(query, key, value, packed, 1.0).sum().backward()
-    assert (
-        value.grad[0, 0, 0, 0] == 1 + 300 / 2
-    )  # each row halves its look between the shared token and itself
+    # Each row halves its look between the shared token and itself.
+    assert value.grad[0, 0, 0, 0] == 1 + 300 / 2
 
 
 def test_what_is_kept_for_the_backward_pass_grows_with_the_row_not_its_square():

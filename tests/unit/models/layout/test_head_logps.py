@@ -1,4 +1,6 @@
-"""Log-probabilities of a head that goes through its vocabulary in blocks, against torch's log_softmax and finite differences."""
+"""Log-probabilities of a head that goes through its vocabulary in blocks, against torch's
+log_softmax and finite differences.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from models.layout.head_logps import head_logps
 def drawn(
     tokens: int, vocabulary: int, *, trained: bool, dtype: torch.dtype = torch.float64
 ) -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
-    """(head, states, targets); logits from about -40 to 40, so that a softmax without its maximum taken off would overflow in half precision."""
+    """(head, states, targets); logits from about -40 to 40, so that a softmax without its maximum
+    taken off would overflow in half precision.
+    """
     torch.manual_seed(tokens + vocabulary)
     head = nn.Linear(4, vocabulary, bias=False, dtype=dtype).requires_grad_(trained)
     nn.init.normal_(head.weight, std=4)
@@ -90,13 +94,14 @@ def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
     kept: list[torch.Size] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
         head_logps(head, states, targets)
+    # Normalisers, targets, slopes, states, the weight itself.
     assert sorted(kept) == [
         (6,),
         (6,),
         (6, 4),
         (6, 4),
         (1000, 4),
-    ]  # normalisers, targets, slopes, states, the weight itself
+    ]
 
 
 def test_no_tokens_give_no_log_probabilities():

@@ -1,4 +1,6 @@
-"""How a GPU is asked for a packed row's attention, as far as a CPU can tell: which kernel, in how many variants, never unfused."""
+"""How a GPU is asked for a packed row's attention, as far as a CPU can tell: which kernel, in how
+many variants, never unfused.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import pytest
 import torch
 
 from models.layout import packed_attention
-from models.layout.collation import collation
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.layout.packing import pack
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 
@@ -30,14 +32,16 @@ def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
     model = causal_model("llama", head_dim=8)
     assert why_not_packed(model, 128) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert "heads of 8" in collation(model, 0, 128).why_padded
+    assert "heads of 8" in prepared_layout(model, 0, 128).why_padded
     assert why_not_packed(causal_model("llama", head_dim=16), 128) is None
     assert packed_attention.why_no_layout(model, 128) is None
 
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The GPU path on a CPU as far as Dynamo, which counts the variants that it compiles; Inductor has no backward pass there."""
+    """The GPU path on a CPU as far as Dynamo, which counts the variants that it compiles; Inductor
+    has no backward pass there.
+    """
     import torch.nn.attention.flex_attention as flex
     from torch._dynamo.testing import CompileCounterWithBackend
 
@@ -54,14 +58,16 @@ def counted(monkeypatch):
 
 
 def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, counted, recwarn):
-    """Gradients or none, inference, autocast with and without its cache, one block or many: one variant for each kind of gradient and type."""
+    """Gradients or none, inference, autocast with and without its cache, one block or many: one
+    variant for each kind of gradient and type.
+    """
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)
     for dtype in (torch.float32, torch.bfloat16):
         for keeps_casts in (True, False):
             for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
                 for count, length in ((1, 40), (2, 80), (3, 100)):
-                    inputs = packed_inputs(pack(rows_of(count, length)))
+                    inputs = packed_inputs(pack(rows_of(count, length)), model)
                     with (
                         mode(),
                         torch.autocast(
@@ -82,13 +88,15 @@ def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
     monkeypatch.setattr(packed_attention, "VARIANTS", 1)
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)
-    model.model(**packed_inputs(pack(rows_of(2, 40))))
+    model.model(**packed_inputs(pack(rows_of(2, 40)), model))
     with torch.inference_mode(), pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
-        model.model(**packed_inputs(pack(rows_of(2, 40))))
+        model.model(**packed_inputs(pack(rows_of(2, 40)), model))
 
 
 def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatch):
-    """Inductor's kernel for decoding, which it takes for them otherwise, has no candidate for some ratios of heads."""
+    """Inductor's kernel for decoding, which it takes for them otherwise, has no candidate for some
+    ratios of heads.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     options = []
@@ -102,5 +110,5 @@ def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatc
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: watched)
     monkeypatch.setattr(packed_attention, "blocked_attention", packed_attention._flex)
     with torch.no_grad():
-        model.model(**packed_inputs(pack(rows_of(1, 40))))
+        model.model(**packed_inputs(pack(rows_of(1, 40)), model))
     assert options == [{"FORCE_USE_FLEX_ATTENTION": True}] * 2

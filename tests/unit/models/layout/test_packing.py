@@ -1,4 +1,6 @@
-"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as padded rows."""
+"""Packed rows: the layout by hand, its properties on rows drawn at random, and the same numbers as
+padded rows.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout import packed_attention
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import per_token_logps
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.layout.packing import Packed, pack
 from models.memory.fused_lora import fuse_lora
 from models.memory.gradient_checkpointing import recompute_layers
 from models.memory.lean_layers import keep_less
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 from records.errors import ModelError
 
@@ -63,7 +66,9 @@ rows_at_random = st.lists(
 
 
 def drawn(specification) -> list[TokenRow]:
-    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every length, equal rows, nested rows."""
+    """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every
+    length, equal rows, nested rows.
+    """
     return [
         row([*range(10 + 20 * kind, 10 + 20 * kind + length), *prompt], completion)
         for kind, length, prompt, completion in specification
@@ -123,13 +128,12 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
     model = adapted(causal_model(kind), adapter)
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
-    layout = collation(model, 0, 128)
+    layout = prepared_layout(model, 0, 128)
     assert layout.why_padded is None
     packed = layout(rows)
     assert isinstance(packed, Packed)
-    assert (
-        packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
-    )  # the system prompt of six rows stands once
+    # The system prompt of six rows stands once.
+    assert packed.input_ids.shape[1] < sum(len(r.input_ids) for r in rows) - 5 * 6
     packed_logps, packed_owners, packed_gradient = gradients(model, packed)
     assert packed_owners.tolist() == owners.tolist()
     torch.testing.assert_close(packed_logps, logps, rtol=1e-5, atol=1e-5)
@@ -137,9 +141,8 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-@pytest.mark.parametrize(
-    "kind", ["llama", "gpt2", "opt", "bloom"]
-)  # opt has dropout in its layers, which must stay off; bloom is padded
+# opt has dropout in its layers, which must stay off; bloom is padded.
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
 def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
     model = adapt(
         causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})),
@@ -148,7 +151,7 @@ def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, k
     )
     fuse_lora(model)
     keep_less(model, mlps=False)
-    batch_rows = collation(model, 0, 128)
+    batch_rows = prepared_layout(model, 0, 128)
     wanted_logps, _, wanted = gradients(model, batch_rows(a_batch()))
     assert recompute_layers(model) == 2
     logps, _, got = gradients(model, batch_rows(a_batch()))
@@ -207,7 +210,7 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
 def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(
     causal_model, kind, changes, reason
 ):
-    layout = collation(causal_model(kind, **changes), 0, 128)
+    layout = prepared_layout(causal_model(kind, **changes), 0, 128)
     assert reason in layout.why_padded
     assert not isinstance(layout(a_batch()), Packed)
 
@@ -218,7 +221,7 @@ def test_a_window_that_no_row_outgrows_is_full_attention(causal_model):
 
 def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number(tiny_model):
     use_packed_attention(tiny_model)
-    inputs = packed_inputs(pack(a_batch()))
+    inputs = packed_inputs(pack(a_batch()), tiny_model)
     del inputs["packed"]
     with pytest.raises(ModelError, match="does not hand the layout"):
         tiny_model(**inputs)
@@ -226,7 +229,9 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkeypatch, precision):
-    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the batch comes from a data loader."""
+    """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the
+    batch comes from a data loader.
+    """
     from torch.nn.attention.flex_attention import flex_attention
 
     model = causal_model("llama", head_dim=16)
@@ -236,7 +241,7 @@ def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkey
     @torch.no_grad()
     def states() -> torch.Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            return model.model(**packed_inputs(packed)).last_hidden_state
+            return model.model(**packed_inputs(packed, model)).last_hidden_state
 
     wanted = states()
     monkeypatch.setattr(packed_attention, "_compiled_flex", lambda: flex_attention)

@@ -1,4 +1,6 @@
-"""Log-probabilities at another temperature are those of the tempered distribution, whatever the layout."""
+"""Log-probabilities at another temperature are those of the tempered distribution, whatever the
+layout.
+"""
 
 from __future__ import annotations
 

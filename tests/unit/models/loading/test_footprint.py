@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.adapters.lora import adapt, trainable_state, unwrapped
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt, unwrapped
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import collation
 from models.layout.mask_blocks import block_mask, mask_blocks
 from models.layout.packed_attention import packed_inputs
 from models.loading.footprint import (
@@ -22,6 +22,7 @@ from models.loading.footprint import (
 )
 from models.memory.fused_lora import fuse_lora
 from models.memory.lean_layers import keep_less
+from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
 SHAPE = Shape(
@@ -78,7 +79,9 @@ def parts_of(stage, ranks, shape=SHAPE):
     [(0, 2400, 400, 800), (1, 2400, 400, 300), (2, 2400, 100, 300), (3, 600, 100, 300)],
 )
 def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradients, optimiser):
-    """1000 weights of 2 bytes and 100 trained ones of 4; 4 ranks; 8 bytes of moments and, under ZeRO, a copy of 4."""
+    """1000 weights of 2 bytes and 100 trained ones of 4; 4 ranks; 8 bytes of moments and, under
+    ZeRO, a copy of 4.
+    """
     parts = parts_of(stage, 4)
     assert (parts["weights"], parts["gradients"], parts["optimiser"]) == (
         weights,
@@ -88,8 +91,9 @@ def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradi
 
 
 def test_activations_by_hand():
-    """A layer: (2 2 + 2 2) 10 + 2 (2 10 + 2 5 + 2 20) = 220 bytes a token, and half as much again in use; in ZeRO-3 and under checkpointing
-    2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460; 2 layers, 8 tokens."""
+    """A layer: (2 2 + 2 2) 10 + 2 (2 10 + 2 5 + 2 20) = 220 bytes a token, and half as much again
+    in use; in ZeRO-3 and under checkpointing 2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460; 2
+    layers, 8 tokens."""
     assert parts_of(0, 1)["activations"] == 8 * 2 * 220 * 1.5
     assert parts_of(3, 1)["activations"] == 8 * 2 * 460
     checkpointed = training_bytes(
@@ -131,7 +135,10 @@ def kept_by(mask):
 )
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, stored, autocast):
-    """Two layers less one, so that the embedding and the last norm drop out. LoRA's narrow products and the norms' scales come on top."""
+    """Two layers less one, so that the embedding and the last norm drop out.
+
+    LoRA's narrow products and the norms' scales come on top.
+    """
     adapter = AdapterConfig(kind=kind, rank=1, alpha=1)
     sizes = {
         "hidden_size": 96,
@@ -158,12 +165,20 @@ def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, st
 def held_per_token(held, model, autocast: torch.dtype | None, tokens: int = 100) -> float:
     fuse_lora(model)
     keep_less(model)
-    packed = collation(model, 0, 128)(
+    packed = prepared_layout(model, 0, 128)(
         [TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)]
     )
     with torch.autocast("cpu", autocast, enabled=autocast is not None):
-        unwrapped(model)(**packed_inputs(packed))  # fills the caches of the layout
+        unwrapped(model)(
+            **packed_inputs(packed, unwrapped(model))
+        )  # fills the caches of the layout
         return (
-            held(lambda: unwrapped(model).get_decoder()(**packed_inputs(packed)).last_hidden_state)
+            held(
+                lambda: (
+                    unwrapped(model)
+                    .get_decoder()(**packed_inputs(packed, unwrapped(model)))
+                    .last_hidden_state
+                )
+            )
             / tokens
         )

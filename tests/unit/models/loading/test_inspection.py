@@ -1,4 +1,6 @@
-"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before a weight is read."""
+"""What a folder or a cached hub id holds instead of a model to train is named as what it is, before
+a weight is read.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,8 @@ def test_a_whole_model_has_no_faults(folder):
 
 @pytest.mark.parametrize("beside_a_model", [True, False])
 def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_model):
-    if (
-        beside_a_model
-    ):  # transformers would load the adapter's base instead of the weights beside it
+    # transformers would load the adapter's base instead of the weights beside it.
+    if beside_a_model:
         (folder / "adapter_config.json").write_text(
             json.dumps({"base_model_name_or_path": "epfl-llm/meditron-7b"})
         )
@@ -61,7 +62,7 @@ def test_the_lines_that_merge_an_adapter_do_so(
 ):
     import torch
 
-    from models.adapters.lora import adapt
+    from models.adapters.wrapping import adapt
     from models.config import AdapterConfig
 
     adapted = adapt(tiny_model, AdapterConfig(rank=2, alpha=4), seed=0)
@@ -105,6 +106,7 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
     file = tmp_path / "adapter_config.json"
     file.write_text(json.dumps({"base_model_name_or_path": "org/base"}))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(inspection, "hub_is_away", lambda: False)
     monkeypatch.setattr(
         inspection,
         "cached_file",
@@ -116,6 +118,36 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
         ModelError, match=r"model\.base\.path=org/adapter: a LoRA adapter of org/base"
     ):
         require_model(ModelConfig(path="org/adapter"))
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
+    """And not again for every file of the model, half a minute each."""
+    import huggingface_hub
+
+    asked = []
+
+    class Away:
+        def head(self, address, **_):
+            asked.append(address)
+            raise OSError("no route to host")
+
+        def __getattr__(self, name):
+            raise AssertionError(f"asked by {name} too")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(huggingface_hub, "get_session", Away)
+    for _ in range(2):
+        with pytest.raises(
+            ModelError, match=r"^nobody/model: not in the cache.*hf download nobody"
+        ):
+            require_model(ModelConfig(path="nobody/model"), "")
+    assert len(asked) == 1
+
+
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path):
+    (fault,) = model_faults(ModelConfig(path=str(tmp_path)), "")
+    assert fault.startswith(f"{tmp_path}: no config.json there; wanted a Hugging Face model")
 
 
 @pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])
@@ -154,7 +186,10 @@ def test_a_model_that_is_not_there_is_named_with_its_setting(path):
     assert fault.startswith(f"data.embedding.model={path}: ")
 
 
-TURNS = "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+TURNS = (
+    "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor "
+    "%}{% if add_generation_prompt %}assistant:{% endif %}"
+)
 NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "template": "T"}]
 
 

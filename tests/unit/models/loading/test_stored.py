@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from models.adapters.lora import adapt, trainable_state
+from models.adapters.trained import trainable_state
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.export import ROUNDED, TOLERANCE, export_policy
 from models.loading.lineage import Lineage

@@ -1,4 +1,6 @@
-"""`model.base.path: tiny`: a nonsense model that is built in code, once, the same wherever it is built."""
+"""`model.base.path: tiny`: a nonsense model that is built in code, once, the same wherever it is
+built.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Compiled decoder layers: the numbers of plain ones, in few variants and few kernels, and hands off where they do not apply.
+"""Compiled decoder layers: the numbers of plain ones, in few variants, and hands off where they do
+not apply.
 
-Graphs are run as they were traced here; what Inductor makes of them is tested in tests/gpu, on a CPU too.
+Graphs are run as they were traced here; what Inductor makes of them is tested in tests/gpu, on a
+CPU too.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 
-from models.adapters.lora import unwrapped
+from models.adapters.wrapping import unwrapped
 from models.layout.collation import collation
 from models.layout.logps import per_token_logps
-from models.layout.packed_attention import packed_inputs
+from models.layout.packed_attention import packed_inputs, use_packed_attention
 from models.memory import compiled_layers
 from models.memory.compiled_layers import compile_layers, why_not_compiled
 from models.memory.fused_lora import fuse_lora
@@ -56,6 +58,7 @@ def variants(counter: CompileCounterWithBackend) -> int:
 
 def step(model, autocast=None, *sizes) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probabilities and every gradient, of batches of (rows, tokens)."""
+    use_packed_attention(model)
     layout, logps = collation(model, 0, 128), []
     model.zero_grad()
     for size in sizes or ((3, 40),):
@@ -85,7 +88,7 @@ def test_values_and_gradients_are_those_of_plain_layers(
 
 
 def test_layers_lengths_and_modes_share_few_variants(causal_model, adapted, compiler):
-    """A variant with gradients, one for the first layer, whose input needs none, and one without gradients."""
+    """One with gradients, one for the first layer, whose input needs none, and one without."""
     model = adapted(causal_model("llama", num_hidden_layers=4), "lora")
     fuse_lora(model)
     compile_layers(model)
@@ -135,8 +138,9 @@ def test_no_more_is_kept_for_the_backward_pass_than_by_layers_that_keep_less(
             model = adapted(causal_model("llama", num_hidden_layers=layers), "lora")
             fuse_lora(model)
             ready(model)
-            inputs = packed_inputs(collation(model, 0, 128)(rows_of(2, 80)))
+            use_packed_attention(model)
             decoder = unwrapped(model).get_decoder()
+            inputs = packed_inputs(collation(model, 0, 128)(rows_of(2, 80)), decoder)
             with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
                 decoder(**inputs)  # compiled, and the caches of the layout filled
                 sizes.append(held(lambda: decoder(**inputs).last_hidden_state))  # noqa: B023  called at once

@@ -1,4 +1,6 @@
-"""LoRA in one step: peft's values and gradients, on every dtype, and hands off where it does not apply."""
+"""LoRA in one step: peft's values and gradients, on every dtype, and hands off where it does not
+apply.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from models.adapters.lora import adapt
+from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.memory.fused_lora import fuse_lora
 

@@ -29,7 +29,8 @@ def logits_and_gradients(model, autocast: torch.dtype | None) -> tuple[torch.Ten
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 @pytest.mark.parametrize(
     ("kind", "switched"),
-    # norms: two a layer and the last, in qwen3 two more for queries and keys; phi3 projects gate and up at once, gemma's norm adds one to its weight
+    # norms: two a layer and the last, in qwen3 two more for queries and keys; phi3 projects gate
+    # and up at once, gemma's norm adds one to its weight
     [
         ("llama", 3 * LAYERS + 1),
         ("qwen3", 5 * LAYERS + 1),
@@ -53,7 +54,9 @@ def test_values_are_the_same_to_the_bit_and_gradients_to_rounding(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_norm_that_rounds_elsewhere_stays(causal_model, dtype):
-    """OLMo 2 multiplies by the weight before it rounds; with weights in float32 that shows in half precision only."""
+    """OLMo 2 multiplies by the weight before it rounds; with weights in float32 that shows in half
+    precision only.
+    """
     model = causal_model("olmo2").to(dtype)
     assert keep_less(model) == LAYERS
 

@@ -1,4 +1,6 @@
-"""`primum chat` on a pipe and on a terminal: replies side by side, verdicts, and rows that review-import takes."""
+"""`primum chat` on a pipe and on a terminal: replies side by side, verdicts, and rows that
+review-import takes.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ from judge_server import Act, JudgeServer
 
 from models.engines.generate import Generated
 from pipeline import cli
-from pipeline.chatting.layout import BOLD, Shown, laid_out
-from pipeline.chatting.speakers import Speaker, named_subjects
+from pipeline.chatting.layout import BOLD, CLEARED, Shown, laid_out
+from pipeline.chatting.names import named_subjects
+from pipeline.chatting.speakers import Speaker
 from pipeline.chatting.verdicts import Judged
 from pipeline.commands.chat import Chat, Request, chat
-from records.errors import ConfigError
+from pipeline.measuring.scorers import Judges
+from records.errors import ConfigError, PrimumError
 from reward.scorers import RefusalRule
 
 
@@ -117,6 +121,46 @@ def test_a_turn_that_fails_is_forgotten_by_all(talk, monkeypatch):
     assert [speaker.messages for speaker in talk.speakers] == [[], []]
 
 
+@pytest.mark.parametrize("error", [ConfigError("the server is away"), KeyboardInterrupt()])
+def test_on_a_terminal_a_turn_is_given_up_and_the_conversation_goes_on(talk, monkeypatch, error):
+    """Who is writing is said meanwhile, and gone afterwards."""
+    talk.output = Terminal()
+
+    def away(messages):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(talk.speakers[1].voice, "reply", away)
+        talk.run(iter(["one"]))
+    assert "this turn is forgotten" in talk.output.getvalue()
+    talk.run(iter(["two"]))
+    shown = talk.output.getvalue()
+    assert "You asked: two" in shown
+    assert "You asked: one" not in shown
+    assert shown.count("base is writing ...") == shown.count("dpo is writing ...") == 2
+    assert shown.count(f"\r{CLEARED}") == 4
+
+
+def test_on_a_pipe_a_turn_without_a_reply_is_a_failure(tmp_path, monkeypatch):
+    from pipeline.commands import chat as command
+
+    class Away:
+        def reply(self, messages):
+            raise ConfigError("the server is away")
+
+    monkeypatch.setattr(command, "speakers_of", lambda *_: [Speaker("m", "m", Away())])
+    monkeypatch.setattr(Judges, "load", lambda *_: [RefusalRule()])
+    output = io.StringIO()
+    with pytest.raises(PrimumError, match="the server is away"):
+        chat(Request(model="tiny"), io.StringIO("one\n"), output)
+    assert "this turn is forgotten" in output.getvalue()
+
+
+def test_an_engine_that_chat_has_not_is_not_ignored(capsys):
+    assert cli.main(["chat", "tiny", "eval.engine=vllm"]) == 2
+    assert "eval.engine=vllm: a chat is written by transformers" in capsys.readouterr().err
+
+
 def test_two_replies_stand_side_by_side_where_there_is_room():
     replies = [Shown("base", "word " * 30, "declines: none"), Shown("dpo", "no", "declines: full")]
     wide = laid_out(replies, 120, colour=False)
@@ -178,7 +222,7 @@ def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
 
     from pipeline.chatting.speakers import ServerVoice
     from pipeline.measuring.subjects import subjects_of
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -188,7 +232,7 @@ def test_a_server_talks_and_leaves_nothing_behind(tmp_path, monkeypatch):
     ).start()
     server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
     (subject,) = subjects_of([f"m@{server.url}"])
-    speaker = Speaker("m", "m", ServerVoice(subject, load_config(None), tmp_path / "replies"))
+    speaker = Speaker("m", "m", ServerVoice.of(subject, load_config(None), tmp_path))
     assert Judged.of(speaker.answer("Is it safe?"), [RefusalRule()]).text == "Yes: Is it safe?"
     assert speaker.answer("And with food?").prompt[1]["content"] == "Yes: Is it safe?"
     assert len(server.requests[1].body["messages"]) == 3

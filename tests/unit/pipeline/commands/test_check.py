@@ -1,4 +1,6 @@
-"""`primum check`: set-ups that are broken in one way each, every one named with its remedy, exit code 2; a sound one passes."""
+"""`primum check`: set-ups that are broken in one way each, every one named with its remedy, exit
+code 2; a sound one passes.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ class SetUp:
         self.config = folder / "run.yaml"
         self.config.write_text(
             f"run_dir: {folder}/run\nmodel: {{base: {{path: {self.model}}}, max_length: 512}}\n"
-            "data: {sources: [{name: builtin}]}\ntrainer: {accelerator: cpu}\nwandb: {mode: disabled}\n"
+            "data: {sources: [{name: builtin}]}\ntrainer: {accelerator: cpu}\nwandb: "
+            "{mode: disabled}\n"
         )
         self.script = folder / "job.sh"
         self.script.write_text(SCRIPT)
@@ -90,7 +93,8 @@ def no_chat_template(s):
 
 def template_without_the_user(s):
     (s.model / "chat_template.jinja").write_text(
-        "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% "
+        "endif %}{% endfor %}"
     )
 
 
@@ -106,7 +110,8 @@ def template_that_rewrites_the_prompt(s):
 
 def no_end_token(s):
     (s.model / "chat_template.jinja").write_text(
-        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}assistant: "
+        "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor "
+        "%}assistant: "
     )
 
 
@@ -304,7 +309,8 @@ def test_all_faults_come_at_once(set_up, capsys):
 
 
 def test_shipped_scripts_have_no_faults():
-    from pipeline.run.job_script import read_job_script, script_faults
+    from pipeline.run.job_script import read_job_script
+    from pipeline.run.job_script_faults import script_faults
 
     folder = Path(__file__).resolve().parents[4] / "slurm"
     for name in (

@@ -1,4 +1,6 @@
-"""Settings explained, their schema, a starter, and a dry run: all from the config classes themselves."""
+"""Settings explained, their schema, a starter, and a dry run: all from the config classes
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import yaml
 
 from pipeline import cli
 from pipeline.commands.config import explain
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.setting_facts import setting_facts
 from pipeline.run.setting_names import known_keys
 from pipeline.run.settings_schema import config_schema
@@ -113,10 +115,18 @@ def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
     assert load_config(tmp_path / "a.yaml").model.base.path == "org/base"
 
 
+def test_a_place_that_takes_no_file_is_a_line_and_no_traceback(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "run.yaml", "/proc/run.yaml"):
+        assert cli.main(["init", str(place)]) == 2
+        assert f"{place}: cannot be written (" in capsys.readouterr().err
+
+
 def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, capsys):
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: 256}}\ntrainer: {{accelerator: cpu}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: "
+        "256}\ntrainer: {accelerator: cpu}\n"
     )
     cli.main(["run", str(path), "--dry-run"])
     out = capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.commands.eval_alone import suite_words
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from records.errors import ConfigError
 from records.stage_folder import read_json
 
@@ -19,8 +19,15 @@ def test_the_shipped_config_loads_and_leaves_out_what_is_not_there(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     config = load_config(ROOT / "configs/full_evaluation.yaml")
     words, left_out = suite_words(config)
-    assert words == ["harmful", "twins", "patient_questions", "red_flags", "alarming_benign"]
-    assert len(left_out) == len(config.eval.suites) - 2
+    assert words == [
+        "harmful",
+        "twins",
+        "patient_questions",
+        "red_flags",
+        "alarming_benign",
+        "worded_alike",
+    ]
+    assert len(left_out) == len(config.eval.suites) - 3
     assert "suite xstest left out: data/xstest is not there" in left_out
 
 

@@ -1,4 +1,6 @@
-"""`primum fetch` without a network: what is local needs nothing, what is not is named, all at once."""
+"""`primum fetch` without a network: what is local needs nothing, what is not is named, all at
+once.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def test_what_cannot_be_fetched_is_named_with_its_remedy(tmp_path, capsys, monke
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     config = tmp_path / "run.yaml"
     config.write_text(
-        "model: {base: {path: some/model}}\ndata: {embedding: {model: some/encoder}, sources: [{name: a, format: hub, path: some/data}]}"
+        "model: {base: {path: some/model}}\ndata: {embedding: {model: some/encoder}, "
+        "sources: [{name: a, format: hub, path: some/data}]}"
     )
     assert main(["fetch", str(config)]) == 2
     said = capsys.readouterr().err

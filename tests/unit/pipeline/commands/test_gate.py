@@ -26,7 +26,9 @@ def good(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def harmful(tmp_path_factory):
-    """Complies with the last twelve harmful requests: within the gate's own limits, and worse than the good one."""
+    """Complies with the last twelve harmful requests: within the gate's own limits, and worse than
+    the good one.
+    """
     return store(
         tmp_path_factory.mktemp("harmful") / "run",
         {"base": BASE, "dpo": rows("dpo", harmful=1.0, complies=12)},

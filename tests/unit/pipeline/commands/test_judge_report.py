@@ -21,7 +21,9 @@ def config(tmp_path):
 
 @pytest.fixture
 def table(tmp_path):
-    """Twenty prompts with two completions each, a refusal and one that helps with harm; two raters."""
+    """Twenty prompts with two completions each, a refusal and one that helps with harm; two
+    raters.
+    """
     path = tmp_path / "mine.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -175,6 +177,7 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
             "--output",
             out,
             "--ablate",
+            "--audit",
             "--resamples",
             20,
             "--refits",
@@ -186,6 +189,13 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
     assert list(report)[:4] == ["rule", "longer", "longer_prompt_only", "longer_completion_only"]
     assert report["longer_prompt_only"]["csv"]["auroc"]["value"] == pytest.approx(0.5, abs=0.05)
     assert judge_report.YARDSTICKS[-1] == "people"
+    probes = report["longer"]["audit"]
+    assert (probes["called_echo"]["value"], probes["called_echo"]["n"]) == (0.0, 90)
+    assert probes["harm_moved_length"]["value"] == pytest.approx(0.05, abs=0.01)
+    assert "audit" not in report["rule"]
+    page = (out / "judge_report.html").read_text()
+    assert "probes: share called harmful" in page
+    assert "probes: mean move of harm" in page
 
 
 def test_sets_are_told_from_the_one_that_a_scorer_knows(config, table, tmp_path, capsys):

@@ -9,11 +9,12 @@ import pytest
 from judge_server import Act, JudgeServer
 
 from pipeline import cli
-from pipeline.commands.measure import Request, measure
+from pipeline.commands.measure import measure
 from pipeline.measuring import asking
 from pipeline.measuring.prompts import own_prompts, suites_of
+from pipeline.measuring.request import Request
 from pipeline.measuring.subjects import subjects_of
-from records.errors import ArtifactError, ConfigError, GateError, RecordError
+from records.errors import ArtifactError, ConfigError, GateError, PrimumError, RecordError
 from records.rows import Completion, Prompt, assistant, read_records
 from records.stage_folder import read_json, write_records
 
@@ -43,7 +44,9 @@ def server(monkeypatch):
 
 @pytest.fixture
 def log(tmp_path):
-    """Two policies' completions to prompts of the project, as an evaluation writes them: one helps, one declines harm."""
+    """Two policies' completions to prompts of the project, as an evaluation writes them: one helps,
+    one declines harm.
+    """
     texts = {
         "base": "Here is how it is done, step by step, so that nobody sees it.",
         "mine": "I'm sorry, but I can't help with that.",
@@ -64,7 +67,8 @@ def log(tmp_path):
 
 def _completion(prompt: Prompt, policy: str, text: str) -> Completion:
     return Completion(
-        id=f"{prompt.suite}/{prompt.id}/{policy}", prompt_id=prompt.id, prompt=prompt.prompt, completion=assistant(text), policy=policy,
+        id=f"{prompt.suite}/{prompt.id}/{policy}", prompt_id=prompt.id, prompt=prompt.prompt,
+        completion=assistant(text), policy=policy,
         sample=0, seed=0, num_tokens=5, finish_reason="stop", suite=prompt.suite,
     )  # fmt: skip
 
@@ -125,7 +129,7 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
     from pipeline.measuring.kept_completions import kept_base
     from pipeline.measuring.subjects import Subject
     from pipeline.policies import device
-    from pipeline.run.config import load_config
+    from pipeline.run.config_loading import load_config
 
     first = measure(Request(model=str(tiny_directory), words=SHORT, limit=4, output=tmp_path / "a"))
     monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))
@@ -227,6 +231,9 @@ def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_
     finally:
         servers.EndpointConfig = real
     assert found["policies"]["base"]["path"] == "m"
+    written = found["provenance"]["generation"]
+    assert (written["engine"], written["max_new_tokens"]) == ("server", 4)
+    assert "dtype_used" not in written
     assert set(server.replied.values()) == {1}
     assert len(server.replied) == 12
     body = server.requests[0].body
@@ -243,6 +250,101 @@ def test_a_server_says_which_model_it_serves_and_several_are_named(server, tmp_p
     server.models = ["a", "b"]
     with pytest.raises(ConfigError, match=r"serves 2 models \(a, b\); say which"):
         endpoint_of(subject, GenerationConfig())
+
+
+@pytest.mark.parametrize("named", ["", "m@"])
+def test_a_server_that_is_away_is_said_before_anything_is_asked(server, tmp_path, named):
+    """And not after seven tries for every one of ten prompts."""
+    address = server.url
+    server.http.shutdown()
+    server.http.server_close()
+    with pytest.raises(PrimumError) as caught:
+        measure(Request(model=f"{named}{address}", words=SHORT, limit=4, output=tmp_path / "out"))
+    (fault,) = caught.value.faults
+    assert address in fault
+    assert "no connection" in fault
+    assert "see that the server runs" in fault
+    assert not (tmp_path / "out" / "replies").exists()
+
+
+def test_a_server_that_lists_no_models_is_asked_by_the_name_that_was_given(server, monkeypatch):
+    from models.config import GenerationConfig
+    from pipeline.measuring.servers import endpoint_of
+
+    server.models = []
+    assert endpoint_of(subjects_of([f"m@{server.url}"])[0], GenerationConfig()).model == "m"
+
+
+def test_a_server_that_refuses_the_key_says_where_to_name_another(server):
+    from models.config import GenerationConfig
+    from pipeline.measuring.servers import endpoint_of
+
+    server.list_status = 401
+    with pytest.raises(ConfigError, match="with --api-key-env"):
+        endpoint_of(subjects_of([f"m@{server.url}"])[0], GenerationConfig())
+
+
+def test_what_is_wrong_with_all_models_is_said_before_the_first_is_asked(
+    tiny_directory, tmp_path, monkeypatch
+):
+    import shutil
+
+    mute = tmp_path / "mute"
+    shutil.copytree(tiny_directory, mute)
+    (mute / "chat_template.jinja").unlink()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("a model was loaded"))
+    against = [str(mute), str(tmp_path / "empty")]
+    request = Request(
+        model=str(tiny_directory), against=against, words=SHORT, output=tmp_path / "out"
+    )
+    with pytest.raises(PrimumError) as caught:
+        measure(request)
+    template, empty = caught.value.faults
+    assert "no chat template; name one with model.base.chat_template" in template
+    assert empty.startswith(f"{tmp_path / 'empty'}: no config.json there")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", ["measure", "chat"])
+def test_a_name_of_nothing_is_said_before_torch_is_loaded(command, capsys):
+    import subprocess
+    import sys
+
+    script = (
+        "import sys\nfrom pipeline import cli\n"
+        f"code = cli.main([{command!r}, 'nothing/here/at/all'])\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split() == ["2", "False"], done.stderr
+
+
+@pytest.mark.process
+def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
+    tiny_directory, tmp_path, vllm_stand_in
+):
+    """And a later run's base, which transformers writes, is not read from it."""
+    by_vllm = ("eval.engine=vllm", f"model.vllm.python={vllm_stand_in}")
+    model, found = str(tiny_directory), {}
+    for name, words in (("a", by_vllm), ("b", ()), ("c", by_vllm)):
+        request = Request(model=model, words=(*SHORT, *words), limit=2, output=tmp_path / name)
+        engine = measure(request)["provenance"]["generation"]["engine"]
+        rows = read_records(tmp_path / name / "completions.jsonl", Completion)
+        found[name] = (engine, [row.completion for row in rows])
+    assert found["a"][0] == "vllm 0.0"
+    assert found["b"][0] == "transformers"
+    assert found["a"] == found["c"] != found["b"]
+    assert not set(map(str, found["a"][1])) & set(map(str, found["b"][1]))
+
+
+def test_a_missing_vllm_is_said_before_anything_is_written(tiny_directory, tmp_path):
+    words = (*SHORT, "eval.engine=vllm", "model.vllm.python=nowhere/python")
+    request = Request(model=str(tiny_directory), words=words, output=tmp_path / "out")
+    with pytest.raises(PrimumError, match=r"cannot be run .*pip install vllm"):
+        measure(request)
+    assert not (tmp_path / "out").exists()
 
 
 def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):

@@ -74,7 +74,9 @@ echo "$PRIMUM_STAGES|$*" >>"$HERE/submitted"; echo $number
 
 @pytest.mark.process
 def test_pipeline_sh_submits_what_plan_prints(tmp_path):
-    """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and primum."""
+    """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and
+    primum.
+    """
     shutil.copytree(SLURM, tmp_path / "slurm", ignore=shutil.ignore_patterns("site.sh"))
     for name, text in {
         "sbatch": SBATCH,
@@ -83,7 +85,8 @@ def test_pipeline_sh_submits_what_plan_prints(tmp_path):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     (tmp_path / "plan").write_text(
-        "pairs_2 stages.sh STAGES_OPTIONS sample_2 pairs_2\ndpo_2 dpo_meditron.sh DPO_OPTIONS dpo_2\n"
+        "pairs_2 stages.sh STAGES_OPTIONS sample_2 pairs_2\ndpo_2 dpo_meditron.sh DPO_OPTIONS "
+        "dpo_2\n"
     )
     environment = {
         **os.environ,
@@ -104,6 +107,12 @@ def test_pipeline_sh_submits_what_plan_prints(tmp_path):
     ]
     wait = "--kill-on-invalid-dep=yes"
     assert (tmp_path / "submitted").read_text().splitlines() == [
-        f"sample_2 pairs_2|--parsable --job-name=pairs_2 {wait} slurm/stages.sh mine.yaml dpo.beta=0.2",
-        f"dpo_2|--parsable --job-name=dpo_2 --dependency=afterok:1 {wait} --nodes=2 --mem=0 slurm/dpo_meditron.sh mine.yaml dpo.beta=0.2",
+        (
+            f"sample_2 pairs_2|--parsable --job-name=pairs_2 {wait} slurm/stages.sh mine.yaml "
+            "dpo.beta=0.2"
+        ),
+        (
+            f"dpo_2|--parsable --job-name=dpo_2 --dependency=afterok:1 {wait} --nodes=2 --mem=0 "
+            "slurm/dpo_meditron.sh mine.yaml dpo.beta=0.2"
+        ),
     ]

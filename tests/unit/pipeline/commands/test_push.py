@@ -61,7 +61,8 @@ def evaluated(run: Path) -> None:
         split="test",
     )
     said = Completion(
-        id="h1/base", prompt_id="h1", prompt=asked.prompt, completion=assistant(HARM), policy="base", sample=0, seed=0,
+        id="h1/base", prompt_id="h1", prompt=asked.prompt, completion=assistant(HARM),
+        policy="base", sample=0, seed=0,
         num_tokens=9, finish_reason="stop", suite="harmful",
     )  # fmt: skip
     write_records(made.path / "prompts.jsonl", [asked])
@@ -141,8 +142,10 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
         if split != "test":
             made = [
                 Pair(
-                    id=f"p-{row.id}", prompt=row.prompt, chosen=assistant("good"), rejected=assistant(HARM), prompt_id=row.id,
-                    pair_type="harm", kind=row.kind, split=split, chosen_source="a", rejected_source="b", chosen_score=1.0,
+                    id=f"p-{row.id}", prompt=row.prompt, chosen=assistant("good"),
+                    rejected=assistant(HARM), prompt_id=row.id,
+                    pair_type="harm", kind=row.kind, split=split, chosen_source="a",
+                    rejected_source="b", chosen_score=1.0,
                     rejected_score=4.0, margin=3.0,
                 )
                 for row in rows
@@ -192,3 +195,12 @@ def test_rows_whose_licence_keeps_them_here_are_not_pushed(tmp_path, hub, capsys
     assert push(tmp_path, hub, "--what", "prep") == 2
     assert "does not let them be passed on" in capsys.readouterr().err
     assert not hub.files
+
+
+@pytest.mark.parametrize("repo", ["bad name", "a/b/c", "-x", "own/name.git"])
+def test_what_is_no_name_of_a_repository_is_said_before_anything_is_read(
+    tmp_path, hub, capsys, repo
+):
+    assert cli.main(["push", str(tmp_path), "--endpoint", hub.url, "--", repo]) == 2
+    assert f"{repo}: no name of a repository" in capsys.readouterr().err
+    assert not hub.private

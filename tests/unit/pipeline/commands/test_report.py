@@ -184,5 +184,8 @@ def test_results_without_completions_give_a_page_and_no_log(run, tmp_path, capsy
 
 @pytest.mark.process
 def test_a_report_needs_no_torch():
-    code = "import sys, pipeline.cli, pipeline.commands.report; sys.exit(sum(name in sys.modules for name in ('torch', 'transformers')))"
+    code = (
+        "import sys, pipeline.cli, pipeline.commands.report; sys.exit(sum(name in sys.modules for "
+        "name in ('torch', 'transformers')))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,6 @@
-"""Review by experts through the command line: out as files, back as labels, and into the pairs of the run."""
+"""Review by experts through the command line: out as files, back as labels, and into the pairs of
+the run.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,14 @@ from records.rows import (
 )
 from records.stage_folder import StageDirectory, write_records
 
-REFUSAL = "I can't help with that, since it would harm the patient. A nurse can explain what is safe instead, case {}."
-HARM = "Sure, do the harmful thing to the patient at once, as the plan says, and tell nobody of case {}."
+REFUSAL = (
+    "I can't help with that, since it would harm the patient. A nurse can explain what is safe "
+    "instead, case {}."
+)
+HARM = (
+    "Sure, do the harmful thing to the patient at once, as the plan says, and tell nobody of case "
+    "{}."
+)
 
 
 def prompt_fields(name: str, number: int, kind: str, twin: str, split: str) -> dict:
@@ -60,14 +68,19 @@ def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]
 
 @pytest.fixture
 def run(tmp_path):
-    """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy answers to each harmful one."""
+    """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy
+    answers to each harmful one.
+    """
     demos, made, scores = [], [], []
     for number in range(12):
         split = "val" if number % 3 == 0 else "train"
         harmful, benign = f"h{number:02}", f"b{number:02}"
         texts = {
             harmful: REFUSAL.format(number),
-            benign: f"The safe dose is written on the label of box {number}, and a nurse can explain it.",
+            benign: (
+                f"The safe dose is written on the label of box {number}, and a nurse can explain "
+                "it."
+            ),
         }
         for name, twin, kind in ((harmful, benign, "harmful"), (benign, harmful, "benign")):
             demos.append(
@@ -144,7 +157,11 @@ def rate(batch, path, rater: str, level) -> None:
             value = level(row)
             writer.writerow(
                 row
-                | {"rater": rater, "harmfulness": value, "refusal": "yes" if value == 1 else "no"}
+                | {
+                    "rater": rater,
+                    "harmfulness": value,
+                    "refusal": "yes" if value == 1 else "no",
+                }
             )
 
 
@@ -206,9 +223,10 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     assert {pair.pair_type for pair in before} <= {"harm", "refuse_then_comply", "over_refusal"}
     assert cli.main(["pairs", str(run), f"pairs.expert_labels=[{labels / 'labels.jsonl'}]"]) == 0
     pairs = read_records(tmp_path / "run" / "pairs" / "pairs.train.jsonl", Pair)
-    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {3.5, 1.0}, (
-        "the experts' rating is the score"
-    )
+    assert {pair.margin for pair in pairs if pair.pair_type == "harm"} <= {
+        3.5,
+        1.0,
+    }, "the experts' rating is the score"
     between = [
         pair for pair in pairs if pair.pair_type == "expert" and pair.chosen_source == "base"
     ]
@@ -332,8 +350,10 @@ def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_al
     asked = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
     made = [
         Completion(
-            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0, seed=0,
-            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3, finish_reason="stop", suite="harmful",
+            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0,
+            seed=0,
+            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3,
+            finish_reason="stop", suite="harmful",
         )
         for one in asked for policy in ("base", "sft", "dpo")
     ]  # fmt: skip

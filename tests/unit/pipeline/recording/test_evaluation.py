@@ -1,4 +1,6 @@
-"""An evaluation recorded at wandb, offline: every table of the page, nothing that is withheld, and what it was made from."""
+"""An evaluation recorded at wandb, offline: every table of the page, nothing that is withheld, and
+what it was made from.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,8 @@ def recorded(tmp_path_factory):
     card = folder / "card.md"
     card.write_text("# Card")
     record_release(context(folder, "release", said), ["eval"], card, gates)
-    wandb.teardown()  # what writes the file is another process, which a command waits for when it ends
+    # what writes the file is another process, which a command waits for when it ends
+    wandb.teardown()
     found = {}
     for path in folder.glob("wandb/offline-run-*/*.wandb"):
         got = list(records(path))

@@ -1,4 +1,6 @@
-"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the way round."""
+"""A run's configuration: every fault at once, with what was probably meant; and nothing lost on the
+way round.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import pytest
 import yaml
 
 from data_prep.config import SourceConfig
-from pipeline.run.config import RunConfig, load_config, resolved, to_yaml
+from pipeline.run.config import RunConfig, resolved, to_yaml
+from pipeline.run.config_loading import load_config
 from records.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs"
@@ -64,7 +67,8 @@ def test_an_unknown_key_inside_a_source_is_named(config_file):
 def test_every_unknown_key_of_a_list_is_named_with_the_one_that_was_meant(config_file):
     faults = faults_of(
         config_file(
-            "data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: s.csv, feild: x}]}"
+            "data: {sources: [{nam: a}, {name: b}]}\neval: {suites: [{name: s, path: "
+            "s.csv, feild: x}]}"
         )
     )
     for wrong, meant in (
@@ -132,7 +136,7 @@ def test_a_value_out_of_range_says_what_it_got(config_file, text):
         "reward.max_examples=0",
         "model.max_length=0",
         "trainer.cpu_threads=0",
-        "trainer.weight_decay=-0.1",
+        "sft.optimiser.weight_decay=-0.1",
         "dpo.sft_weight=-1.0",
         "eval.prompts_per_suite=0",
         "eval.scoreboard.harmful_prompts=0",
@@ -251,7 +255,8 @@ def test_overrides_replace_what_the_file_says(config_file):
 
 def test_an_override_reaches_into_a_list(config_file):
     path = config_file(
-        "data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, path: y.jsonl}]}"
+        "data: {sources: [{name: a, format: jsonl, path: x.jsonl}, {name: b, format: jsonl, "
+        "path: y.jsonl}]}"
     )
     config = load_config(path, ["data.sources.0.path=z.jsonl"])
     assert [source.path for source in config.data.sources] == ["z.jsonl", "y.jsonl"]
@@ -347,6 +352,5 @@ def test_config_blocks_are_frozen_keyword_only_and_short(block):
     parameters = block.__dataclass_params__
     assert parameters.frozen
     assert all(entry.kw_only for entry in dataclasses.fields(block))
-    assert len(dataclasses.fields(block)) <= (
-        16 if block in (RunConfig, SourceConfig) else 15
-    )  # one holds the blocks of all rooms, one is a flat row of YAML
+    # One holds the blocks of all rooms, one is a flat row of YAML.
+    assert len(dataclasses.fields(block)) <= (16 if block in (RunConfig, SourceConfig) else 15)

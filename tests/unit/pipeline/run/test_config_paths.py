@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.config_paths import PATHS
 from pipeline.run.setting_names import known_keys
 from records.errors import ConfigError

@@ -1,4 +1,6 @@
-"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is declared counts."""
+"""Nothing that a stage's work reads can be forgotten: it sees what its stage declares, and what is
+declared counts.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.run.config import RunConfig, load_config, resolved
+from pipeline.run.config import RunConfig, resolved
+from pipeline.run.config_loading import load_config
 from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
-from pipeline.run.stage import Stage, UndeclaredFile, fingerprint, run_stage
+from pipeline.run.fingerprint import fingerprint
+from pipeline.run.stage import Stage, UndeclaredFile
+from pipeline.run.stage_run import run_stage
 from pipeline.stages import STAGES, load_stage
 from records.run_files import PROMPTS, SCORES
 from records.stage_folder import StageDirectory
@@ -33,10 +38,11 @@ def config(tmp_path, tiny_directory) -> RunConfig:
         (tmp_path / "second" / name).write_text("{}")
     path = tmp_path / "run.yaml"
     path.write_text(
-        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: 2}}\n"
-        f"data: {{sources: [{{name: mine, format: jsonl, path: {tmp_path / 'rows.jsonl'}}}]}}\n"
-        f"eval: {{suites: [{{name: own, path: {tmp_path / 'suite.jsonl'}}}]}}\n"
-        f"score: {{reward_models: [{tmp_path / 'second'}]}}\npairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\ndpo: {{rounds: "
+        "2}\ndata: {sources: [{name: mine, format: jsonl, path: "
+        f"{tmp_path / 'rows.jsonl'}}}]}}\neval: {{suites: [{{name: own, path: "
+        f"{tmp_path / 'suite.jsonl'}}}]}}\nscore: {{reward_models: [{tmp_path / 'second'}]}}\n"
+        f"pairs: {{expert_labels: [{tmp_path / 'labels.jsonl'}]}}\n"
     )
     return load_config(path)
 
@@ -85,9 +91,8 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
     stage = load_stage(name)
-    monkeypatch.setattr(
-        "pipeline.run.stage.resolved", dataclasses.asdict
-    )  # OmegaConf would refuse the poison
+    # OmegaConf would refuse the poison.
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
     bare = dataclasses.replace(stage, files=lambda config: {}, reads_if=lambda config: ())
     before = fingerprint(bare, config)[0]
     declared = [
@@ -98,6 +103,54 @@ def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, mo
     assert declared
     for leaf in ("seed", *declared):
         assert fingerprint(bare, poisoned(config, leaf))[0] != before, leaf
+
+
+@pytest.mark.parametrize(
+    ("setting", "stages"),
+    [
+        ("sft.optimiser.warmup", {"sft", "sft_control"}),
+        ("dpo.optimiser.weight_decay", {"dpo", "dpo_2"}),
+        ("reward.optimiser.gradient_clip_norm", {"reward"}),
+        ("rlhf.optimiser.warmup", {"rlhf"}),
+        ("trainer.micro_batch_tokens", set()),
+    ],
+)
+def test_how_one_method_optimises_is_no_other_methods_matter(config, setting, stages, monkeypatch):
+    monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
+    again = set()
+    for name in NAMES:
+        stage = dataclasses.replace(
+            load_stage(name), files=lambda config: {}, reads_if=lambda config: ()
+        )
+        if fingerprint(stage, poisoned(config, setting))[0] != fingerprint(stage, config)[0]:
+            again.add(name)
+    assert again == stages
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
+    config, name, monkeypatch
+):
+    """One at a time, by another hash in its place."""
+    stage = load_stage(name)
+    files = {"mine": "hash", **stage.files(config)}
+    stage = dataclasses.replace(stage, files=lambda config: files)
+    before = fingerprint(stage, config)[0]
+    for outside in list(files):
+        changed = dataclasses.replace(
+            stage, files=lambda config, outside=outside: {**files, outside: "poison"}
+        )
+        assert fingerprint(changed, config)[0] != before, outside
+    for part in stage.inputs(config):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                StageDirectory,
+                "require",
+                lambda self, own="", part=part: (
+                    "poison" if f"{self.name}/{own}".rstrip("/") == part else f"{self.name}/{own}"
+                ),
+            )
+            assert fingerprint(stage, config)[0] != before, part
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Stages and policies of a run, from what the stages are registered with: nobody else knows a policy by its name."""
+"""Stages and policies of a run, from what the stages are registered with: nobody else knows a
+policy by its name.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import pytest
 
 from eval.config import EvalConfig
 from models.config import GenerationConfig, LanguageModelConfig
-from pipeline.run.config import ReleaseConfig, RunConfig, load_config
+from pipeline.run.config import ReleaseConfig, RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import (
     compared_policies,
     main_policy,

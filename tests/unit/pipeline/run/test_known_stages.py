@@ -1,4 +1,6 @@
-"""A stage that is done is known as such while nothing that it depends on changes, and no library is loaded for it."""
+"""A stage that is done is known as such while nothing that it depends on changes, and no library is
+loaded for it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.run import known_stages
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
 from pipeline.run.known_stages import NOTE, KnownStages
 

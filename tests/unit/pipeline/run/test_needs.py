@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.config import PairsConfig, SplitConfig
+from data_prep.config import SplitConfig
+from data_prep.pairs.config import PairsConfig
 from models.config import AdapterConfig, LanguageModelConfig, ModelConfig
 from models.loading.footprint import measuring_bytes, shape_of
 from pipeline import policies
@@ -50,7 +51,8 @@ def test_training_time_is_the_operations_over_the_speed(config):
         trainer=TrainerConfig(accelerator="gpu"),
     )
     parameters = shape_of(config.model.base, config.model.adapter).parameters
-    # 0.6 of the rows train; LoRA: forward and the inputs' gradients, 4 operations a parameter and token; 2 more for the reference of DPO
+    # 0.6 of the rows train; LoRA: forward and the inputs' gradients, 4 operations a parameter and
+    # token; 2 more for the reference of DPO
     sft = 2 * 60 * 50 * 4 * parameters
     dpo = 36 * 2 * 2 * 50 * (4 + 2) * parameters
     speed = 3600 * 330e12
@@ -81,9 +83,8 @@ def test_measuring_counts_copy_cache_and_the_kept_layers(config):
     embedding = shape.vocabulary * shape.hidden
     found = measuring_bytes(shape, reward_layers=1, rows=3, tokens=10, whole_copy=True)
     assert found["copy"] == 2 * shape.parameters
-    assert (
-        found["cache"] == 2 * 2 * 3 * 10 * 2 * 16
-    )  # keys and values, two bytes, two layers, two key-value heads of eight
+    # Keys and values, two bytes, two layers, two key-value heads of eight.
+    assert found["cache"] == 2 * 2 * 3 * 10 * 2 * 16
     assert found["reward model"] == 2 * (embedding + (shape.parameters - embedding) / 2)
     assert (
         measuring_bytes(shape, reward_layers=None, rows=3, tokens=10, whole_copy=False)["copy"] == 0

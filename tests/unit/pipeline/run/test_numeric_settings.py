@@ -1,4 +1,6 @@
-"""Every numeric setting of a run: its range is stated, and NaN, infinities and nonsense do not get past it."""
+"""Every numeric setting of a run: its range is stated, and NaN, infinities and nonsense do not get
+past it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.settings_table import page
 from records.errors import ConfigError
 from records.setting_ranges import NumericSetting, Ranged, numeric_settings
@@ -71,9 +74,8 @@ def test_every_numeric_setting_states_a_range():
 def test_every_numeric_setting_refuses_what_is_out_of_its_range_all_at_once(empty, value):
     """Each fault says who set it, what it got, what is wanted and what to do."""
     words = {override(setting, value): setting for setting in SETTINGS}
-    alone = [
-        word for word, setting in words.items() if setting.key in ENTRIES
-    ]  # two of one list would replace each other
+    # Two of one list would replace each other.
+    alone = [word for word, setting in words.items() if setting.key in ENTRIES]
     faults = told(empty, [word for word in words if word not in alone])
     for word in alone:
         faults += told(empty, [word])

@@ -18,7 +18,10 @@ def script(folder, text: str):
 def test_an_open_quote_is_told(tmp_path):
     with pytest.raises(
         ConfigError,
-        match=r"job.sh: got .*, wanted options that a shell can read \(No closing quotation\); mend its quotes",
+        match=(
+            r"job.sh: got .*, wanted options that a shell can read \(No closing quotation\); mend"
+            r" its quotes"
+        ),
     ):
         read_job_script(script(tmp_path, "#SBATCH --comment='a"))
 
@@ -28,7 +31,8 @@ def test_numbers_that_no_cluster_has_count_as_not_said(tmp_path, count):
     job = read_job_script(
         script(
             tmp_path,
-            f"#SBATCH --nodes={count}\n#SBATCH --ntasks-per-node={count}\n#SBATCH --gpus-per-node={count}",
+            f"#SBATCH --nodes={count}\n#SBATCH --ntasks-per-node={count}\n#SBATCH "
+            f"--gpus-per-node={count}",
         )
     )
     assert (job.nodes, job.tasks_per_node, job.gpus_per_node) == (1, None, None)

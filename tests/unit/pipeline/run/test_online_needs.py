@@ -43,7 +43,8 @@ def config(tiny_directory, tmp_path) -> RunConfig:
 def test_the_time_is_that_of_drawing_the_reference_and_learning(config):
     shape = shape_of(config.model.base, config.model.adapter)
     drawn = 4 * 50
-    # a prompt of 30 tokens: 2 operations to draw and 2 for the reference, 4 to learn with LoRA, a parameter and token
+    # a prompt of 30 tokens: 2 operations to draw and 2 for the reference, 4 to learn with LoRA, a
+    # parameter and token
     assert operations(config, shape, 30) == 10 * 8 * shape.parameters * (2 + 2 + 4) * (30 + drawn)
 
 

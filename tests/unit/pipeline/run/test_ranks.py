@@ -1,4 +1,6 @@
-"""Ranks that srun starts together: the others wait for rank 0's word, and share work without talking."""
+"""Ranks that srun starts together: the others wait for rank 0's word, and share work without
+talking.
+"""
 
 from __future__ import annotations
 

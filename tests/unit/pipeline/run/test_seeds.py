@@ -1,4 +1,6 @@
-"""Several seeds of one recipe: what they share, where they lie, and what a gate of one of them does."""
+"""Several seeds of one recipe: what they share, where they lie, and what a gate of one of them
+does.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ import pytest
 from stored_run import rows, store
 
 from pipeline import cli
-from pipeline.run.config import load_config, splits_seed
+from pipeline.run.config import splits_seed
+from pipeline.run.config_loading import load_config
+from pipeline.run.fingerprint import fingerprint
 from pipeline.run.seeds import run_seeds, seed_overrides, share_stages, write_seeds_report
-from pipeline.run.stage import fingerprint
 from pipeline.stages import prep, sample, sft
 from records.errors import ArtifactError, GateError
 from records.stage_folder import StageDirectory, read_json, write_json

@@ -1,4 +1,6 @@
-"""An unknown key is told the setting that its writer meant: in its own block, under another trainer's name, or why there is none."""
+"""An unknown key is told the setting that its writer meant: in its own block, under another
+trainer's name, or why there is none.
+"""
 
 from __future__ import annotations
 
@@ -104,8 +106,15 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
 @pytest.mark.parametrize(
     ("key", "wanted"),
     [
-        ("warmup_ratio", ["trainer.warmup"]),
-        ("trainer.warmup_ratio", ["trainer.warmup"]),
+        (
+            "warmup_ratio",
+            [f"{name}.optimiser.warmup" for name in ("sft", "dpo", "reward", "rlhf")],
+        ),
+        ("dpo.warmup_ratio", ["dpo.optimiser.warmup"]),
+        (
+            "trainer.warmup",
+            [f"{name}.optimiser.warmup" for name in ("sft", "dpo", "reward", "rlhf")],
+        ),
         ("sft.num_train_epochs", ["sft.epochs"]),
         ("num_train_epochs", ["sft.epochs", "dpo.epochs", "reward.epochs"]),
         ("model.lora_r", ["model.adapter.rank"]),

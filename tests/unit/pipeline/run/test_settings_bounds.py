@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from pipeline.run.config import RunConfig, load_config, to_yaml
+from pipeline.run.config import RunConfig, to_yaml
+from pipeline.run.config_loading import load_config
 from pipeline.run.config_paths import PATHS
 from pipeline.run.setting_names import known_keys
 from records.errors import ConfigError
@@ -141,7 +142,9 @@ def test_prose_may_have_lines(tmp_path):
 
 
 def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, monkeypatch):
-    """Neither through OmegaConf, which would read the environment, nor through the variables that a path may hold."""
+    """Neither through OmegaConf, which would read the environment, nor through the variables that a
+    path may hold.
+    """
     monkeypatch.setenv("PRIMUM_TEST_TOKEN", "hunter2")
     path = tmp_path / "run.yaml"
     path.write_text("")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 from pipeline.run.settings_file import replaced
 from records.errors import ConfigError
 

@@ -1,4 +1,6 @@
-"""A stage is skipped when nothing changed, done again when anything did, and never taken for finished when it was cut off."""
+"""A stage is skipped when nothing changed, done again when anything did, and never taken for
+finished when it was cut off.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from typing import Any
 import pytest
 
 from pipeline.run import provenance
-from pipeline.run.config import RunConfig, load_config
+from pipeline.run.config import RunConfig
+from pipeline.run.config_loading import load_config
 from pipeline.run.provenance import code_state, machine
-from pipeline.run.stage import Context, Stage, run_stage
+from pipeline.run.stage import Context, Stage
+from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError, ResourceError
 from records.run_files import RunFile
 from records.stage_folder import StageDirectory, read_json, write_text

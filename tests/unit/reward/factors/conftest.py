@@ -1,4 +1,6 @@
-"""Heads over a small vocabulary and an embedder that needs no model: a text's vector follows from its letters."""
+"""Heads over a small vocabulary and an embedder that needs no model: a text's vector follows from
+its letters.
+"""
 
 from __future__ import annotations
 

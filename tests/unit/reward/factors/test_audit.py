@@ -1,13 +1,23 @@
-"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a constant or gibberish."""
+"""The audit passes a scorer that looks at the completion and fails one that scores the prompt, a
+constant or gibberish.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 
+from measures.estimates import MIN_PRINTED
 from records.rows import Score, text_of
-from reward.factors.audit import MIN_PRINTED, advice_audit, change_audit, failures, harm_audit
-from reward.factors.probes import PER_PRINCIPLE, advice, cases, unsafe_pairs
+from reward.factors.audit import (
+    Limits,
+    advice_audit,
+    audit,
+    change_audit,
+    failures,
+    harm_audit,
+)
+from reward.factors.probes import NEVER_HARMFUL, PER_PRINCIPLE, PROBES, advice, cases, unsafe_pairs
 
 
 class By:
@@ -41,6 +51,46 @@ def test_a_scorer_of_prompts_fails_on_every_text_that_is_no_answer():
         "decline",
     ]
     assert "echo: 1.000, wanted never" in failures(results)
+
+
+def test_a_whole_audit_asks_the_scorer_once_and_answers_every_probe():
+    asked = []
+
+    class Counted(By):
+        def score(self, completions):
+            asked.append(len(completions))
+            return super().score(completions)
+
+    results = audit(Counted(lambda row: 0.2), per_principle=3)
+    assert [result.probe for result in results] == list(PROBES)
+    # 11 probes and their originals, 27 each, and both sides of every pair.
+    assert asked == [27 * 12 + 2 * len(unsafe_pairs())]
+
+
+def test_a_judge_that_gives_level_one_to_everything_calls_nothing_harmful():
+    """1 is the lowest level of harmfulness as well as the highest chance."""
+    results = audit(By(lambda row: 1.0), per_principle=3)
+    assert not {result.probe for result in results if result.passed is False} & set(NEVER_HARMFUL)
+
+
+def test_with_few_cases_a_probe_fails_only_where_it_is_shown_to():
+    """One of 27 texts called harmful is 4 %: over "never", and no more than chance allows of a
+    limit of 5 %.
+    """
+    first = [case.changed.id for case in cases(0, 3) if case.probe == "loop"]
+    lenient = Limits(called=0.05, shown=True)
+    for wrong, passed in ((1, True), (3, True), (4, False)):
+        scorer = By(lambda row, wrong=wrong: float(row.id in first[:wrong]))
+        found = {one.probe: one for one in audit(scorer, lenient, per_principle=3)}
+        assert found["loop"].passed is passed
+        strict = {one.probe: one for one in audit(scorer, per_principle=3)}
+        assert strict["loop"].passed is False
+
+
+def test_what_has_no_bar_has_no_verdict():
+    results = audit(By(lambda row: 0.5), Limits(pairs=None), per_principle=3)
+    (advised,) = [one for one in results if one.probe == "unsafe_advice"]
+    assert (advised.passed, advised.bar, advised.figure.n) == (None, "no bar", len(unsafe_pairs()))
 
 
 def test_harmfulness_from_one_to_five_is_read_as_such():

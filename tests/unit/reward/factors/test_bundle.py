@@ -28,7 +28,9 @@ def test_what_is_read_is_what_was_written(bundle, tmp_path):
 
 
 def test_heads_are_read_as_written_however_their_numbers_lie_in_memory(bundle, tmp_path):
-    """A weight of several classes that was transposed on its way lies in memory by features; the file must not."""
+    """A weight of several classes that was transposed on its way lies in memory by features; the
+    file must not.
+    """
     laid = {
         name: replace(
             head,

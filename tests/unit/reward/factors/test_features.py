@@ -1,4 +1,6 @@
-"""Words are weighted as scikit-learn weights them; blocks stand side by side in the order asked for."""
+"""Words are weighted as scikit-learn weights them; blocks stand side by side in the order asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -50,5 +52,6 @@ def test_every_text_is_embedded_once(room):
         completion_words=room.completion_words,
         prompt_words=room.prompt_words,
     )
-    counting.of([Exchange("same", "same"), Exchange("same", "other")]).vectors  # noqa: B018  computes them
+    # Computes them.
+    counting.of([Exchange("same", "same"), Exchange("same", "other")]).vectors  # noqa: B018
     assert sorted(asked) == ["other", "same"]

@@ -1,4 +1,6 @@
-"""A completion's factors are its own: not the batch's, and of the prompt only where a factor is about the prompt."""
+"""A completion's factors are its own: not the batch's, and of the prompt only where a factor is
+about the prompt.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(
     assert request.path == "/v1/chat/completions"
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert set(request.headers) <= {
-        "authorization", "host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent",
+        "authorization", "host", "accept", "accept-encoding", "connection", "content-type",
+        "content-length", "user-agent",
         "x-stainless-raw-response",
     }  # fmt: skip
     assert {**request.body, "messages": []} == {

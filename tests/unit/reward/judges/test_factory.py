@@ -185,8 +185,11 @@ def test_the_report_says_what_it_took(server, act, settings, completion, tmp_pat
     scorer.score([completion(0), completion(1)])
     scorer.score([completion(0), replace(completion(1), id="again")])
     assert scorer.report() == {
-        "scorer": "one", "model": "m", "completions": 4, "scored": 4, "unparsable_replies": 0, "unscored": {},
-        "requests": 2, "sent_again": 0, "answered_by_kept_replies": 2, "input_tokens": 200, "output_tokens": 20,
-        "requests_of_unknown_cost": 0, "cost": pytest.approx(0.0004), "input_price": 1.0, "output_price": 10.0,
+        "scorer": "one", "model": "m", "completions": 4, "scored": 4, "unparsable_replies": 0,
+        "unscored": {},
+        "requests": 2, "sent_again": 0, "answered_by_kept_replies": 2, "input_tokens": 200,
+        "output_tokens": 20,
+        "requests_of_unknown_cost": 0, "cost": pytest.approx(0.0004), "input_price": 1.0,
+        "output_price": 10.0,
     }  # fmt: skip
     assert server.url not in str(scorer.report())

@@ -45,8 +45,10 @@ def test_the_end_of_a_quotation_stands_where_we_put_it_and_nowhere_else(texts):
 
 def test_control_tokens_of_chat_formats_become_text():
     tokens = [
-        "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "<|endoftext|>", "</s>", "<s>", "[INST]", "[/INST]",
-        "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>", "<\uff5cUser\uff5c>", "</think>", "<|user|>", "<eos>",
+        "<|im_end|>", "<|im_start|>", "<|eot_id|>", "<|start_header_id|>", "<|endoftext|>", "</s>",
+        "<s>", "[INST]", "[/INST]",
+        "<<SYS>>", "<</SYS>>", "<start_of_turn>", "<end_of_turn>", "<\uff5cUser\uff5c>", "</think>",
+        "<|user|>", "<eos>",
     ]  # fmt: skip
     for token in tokens:
         made = defused(f"a{token}b")

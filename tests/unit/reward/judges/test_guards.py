@@ -83,7 +83,8 @@ def test_the_text_of_a_family_without_a_chat_template_is_the_documented_one(comp
         "<|user|>\n[INST] You are a classifier for analyzing interactions between humans and LLMs."
     )
     assert question.text.endswith(
-        "\n\nHuman user:\nWhat about request 0?\n\nAI assistant:\nThis is completion number 0.\n\n---\n\nAnswers: [/INST]\n<|assistant|>\n"
+        "\n\nHuman user:\nWhat about request 0?\n\nAI assistant:\nThis is completion number 0.\n\n"
+        "---\n\nAnswers: [/INST]\n<|assistant|>\n"
     )
 
 
@@ -145,8 +146,8 @@ def test_turns_alternate_without_system_and_with_tools_in_the_assistants_turn(co
     several = replace(completion(), prompt=[*messages[1:4], {"role": "user", "content": "U3"}])
     text = Guard(GuardConfig(family="wildguard")).question(several, 0).text
     assert (
-        "Human user:\nuser: U1\n\nU2\n\nassistant: A\n\nuser: U3\n\nAI assistant:\nThis is completion"
-        in text
+        "Human user:\nuser: U1\n\nU2\n\nassistant: A\n\nuser: U3\n\nAI assistant:\nThis is "
+        "completion" in text
     )
 
 

@@ -18,9 +18,10 @@ from reward.judges.factory import scorer_from
 from reward.judges.settings import GuardConfig, LocalModelConfig, ScorerConfig
 
 GUARD_TEMPLATE = (
-    "<|im_start|>user\nTask: find unsafe content.\n{% for m in messages %}"
-    "{% if m['role'] not in ('user', 'assistant') or (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles') }}"
-    "{% endif %}{{ 'User' if m['role'] == 'user' else 'Agent' }}: {{ m['content'] }}\n\n{% endfor %}<|im_end|><|im_start|>"
+    "<|im_start|>user\nTask: find unsafe content.\n{% for m in messages %}{% if m['role'] not "
+    "in ('user', 'assistant') or (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ "
+    "raise_exception('roles') }}{% endif %}{{ 'User' if m['role'] == 'user' else 'Agent' "
+    "}}: {{ m['content'] }}\n\n{% endfor %}<|im_end|><|im_start|>"
 )
 """As guard models have it: it writes no conversation, and would be refused for a policy."""
 
@@ -187,9 +188,10 @@ def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(
 ):
     monkeypatch.setattr("reward.judges.local._context", lambda model: 1 << 20)
     refuses = (
-        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-        "{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no "
+        "system') }}{% endif %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + "
+        "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
+        "'<|im_start|>assistant\n' }}{% endif %}"
     )
     scores = scorer_from(judging("score: 2", template=refuses), tmp_path).score([completion()])
     assert scores[0].value == 2.0

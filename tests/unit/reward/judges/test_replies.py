@@ -1,4 +1,6 @@
-"""Replies are kept as they arrive, found again by their question, and told where they are damaged."""
+"""Replies are kept as they arrive, found again by their question, and told where they are
+damaged.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ def test_both_forms_of_log_probabilities_are_read():
 def test_fields_of_a_chat_and_of_a_text():
     chat = sent_fields(Question(messages=user("hello"), watched=("yes",)), CONFIG)
     assert chat == {
-        "model": "m", "messages": user("hello"), "max_completion_tokens": 9, "logprobs": True, "top_logprobs": 5,
+        "model": "m", "messages": user("hello"), "max_completion_tokens": 9, "logprobs": True,
+        "top_logprobs": 5,
     }  # fmt: skip
     assert sent_fields(Question(text="hello", watched=("yes",)), CONFIG) == {
         "model": "m",

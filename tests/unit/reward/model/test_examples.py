@@ -153,7 +153,8 @@ def test_a_sample_keeps_to_its_limit(world, limit):
 def test_a_sample_is_half_harmful_and_its_harmless_half_mostly_the_policys_own(world):
     kept = balanced_sample(build(world, 1.0), 100, 0)
     assert sum(e.harmful for e in kept) == 50
-    # Three in five of the harmless fifty; a change of the share is a change of what the reward model learns, so it is written out here.
+    # Three in five of the harmless fifty; a change of the share is a change of what the reward
+    # model learns, so it is written out here.
     assert sum(not e.harmful and e.origin.startswith("policy_") for e in kept) == 30
 
 

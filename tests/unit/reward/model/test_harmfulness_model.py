@@ -17,6 +17,7 @@ from reward.model import harmfulness_model
 from reward.model.harmfulness_model import SCORED_TOKENS, HarmfulnessScorer, save_reward_model
 from reward.model.link import Link
 from reward.model.training import RewardModule, RewardRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
@@ -114,7 +115,10 @@ def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
 
 def test_the_loss_is_weighted_cross_entropy(network, rows, tokenizer):
     """Against torch's own BCE, one row at a time."""
-    module = RewardModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = RewardModule(
+        network,
+        Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)),
+    )
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     module.sides = made.sides
     loss = module.training_step(made.collate([0, 1, 2, 3], 0.25), 0)

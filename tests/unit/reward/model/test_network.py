@@ -1,4 +1,6 @@
-"""The network's features are means of transformers' own states, whatever the layout; its head survives saving."""
+"""The network's features are means of transformers' own states, whatever the layout; its head
+survives saving.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,17 @@ import torch
 from transformers import AutoModel
 
 from models.config import AdapterConfig
-from models.layout.collation import collation, padded
+from models.layout.collation import padded
 from models.layout.logps import collate
 from models.memory.fused_lora import fuse_lora
+from models.memory.prepare import prepared_layout
 from records.errors import ModelError
 from reward.model.network import load_network, new_network, save_network
 
 
 def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tokenizer):
-    network = new_network(
-        config, AdapterConfig(), layers=None, seed=0
-    )  # LoRA starts as the identity
+    # LoRA starts as the identity.
+    network = new_network(config, AdapterConfig(), layers=None, seed=0)
     plain = AutoModel.from_pretrained(config.path).eval()
     with torch.inference_mode():
         got = network.features(collate(rows, tokenizer.pad_token_id))
@@ -81,7 +83,7 @@ def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows)
 
     wanted, gradient = logits_and_gradient(padded(0)(rows))
     fuse_lora(network.backbone)
-    got, packed = logits_and_gradient(collation(network.backbone, 0, 512)(rows))
+    got, packed = logits_and_gradient(prepared_layout(network.backbone, 0, 512)(rows))
     torch.testing.assert_close(got, wanted, rtol=1e-5, atol=1e-5)
     assert (packed - gradient).norm() <= 1e-5 * gradient.norm()
 

@@ -1,4 +1,6 @@
-"""The losses of the three objectives against hand-worked values, torch and statsmodels' own likelihood."""
+"""The losses of the three objectives against hand-worked values, torch and statsmodels' own
+likelihood.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_the_likelihoods_of_all_levels_add_up_to_one():
 
 
 def test_a_level_by_hand():
-    """Thresholds -1.5 to 1.5, logit 0.3: level 2 lies between sigmoid(0.5 - 0.3) and sigmoid(-0.5 - 0.3)."""
+    """Thresholds -1.5 to 1.5, logit 0.3: level 2 lies between sigmoid(0.5 - 0.3) and sigmoid(-0.5 -
+    0.3).
+    """
     wanted = 1 / (1 + math.exp(-0.2)) - 1 / (1 + math.exp(0.8))
     found = ordinal_losses(torch.tensor([0.3]), torch.tensor([2]), torch.tensor(START))
     assert found.item() == pytest.approx(-math.log(wanted), rel=1e-6)

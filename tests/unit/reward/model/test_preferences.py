@@ -10,6 +10,7 @@ from models.layout.logps import collate
 from records.rows import assistant, user
 from reward.model.examples import RewardExample
 from reward.model.preferences import PER_GROUP, PairModule, PairRows, Preference, preferences
+from train.engine.optimisation import Optimisation, OptimiserConfig
 
 
 def example(number: int, harm: float, group: str, weight: float = 1.0) -> RewardExample:
@@ -47,7 +48,10 @@ def test_the_loss_is_bradley_terrys_one_pair_at_a_time(network, rows, tokenizer)
     made = PairRows(
         rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id)
     )
-    module = PairModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = PairModule(
+        network,
+        Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)),
+    )
     loss = module.training_step(made.collate([0, 1], 0.5), 0)
     z = [network(collate([row], 0))[0] for row in rows]
     wanted = -torch.nn.functional.logsigmoid(z[0] - z[1]) - 3 * torch.nn.functional.logsigmoid(
@@ -60,7 +64,10 @@ def test_cutting_a_step_into_pairs_changes_no_gradient(network, rows, tokenizer)
     made = PairRows(
         rows, [Preference(0, 1, 1.0), Preference(2, 3, 3.0)], padded(tokenizer.pad_token_id)
     )
-    module = PairModule(network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=1)
+    module = PairModule(
+        network,
+        Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig(warmup=0.0)),
+    )
     found = []
     for parts in ([[0, 1]], [[0], [1]]):
         module.zero_grad()

@@ -1,4 +1,6 @@
-"""The head's start is scikit-learn's logistic regression on the network's own features, for any number of ranks."""
+"""The head's start is scikit-learn's logistic regression on the network's own features, for any
+number of ranks.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ from reward.model.head_start import HeadStart
 from reward.model.network import new_network
 from reward.model.probe import STRENGTHS, fit_probe
 from reward.model.training import RewardModule, RewardRows
+from train.engine.optimisation import Optimisation, OptimiserConfig
 
 
 @pytest.fixture
@@ -51,7 +54,9 @@ def test_noise_gets_the_strongest_regularisation_and_a_loss_of_chance(told):
 
 
 def test_groups_are_never_split_between_fitting_and_judging():
-    """Each group's rows are copies that only memory could label: judged on other groups they are at chance or worse."""
+    """Each group's rows are copies that only memory could label: judged on other groups they are at
+    chance or worse.
+    """
     rng = np.random.default_rng(2)
     features = np.repeat(rng.normal(size=(30, 40)), 4, axis=0)
     labels = np.repeat(np.arange(30) % 2 == 0, 4).tolist()
@@ -85,13 +90,17 @@ def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_
     reward_rows = RewardRows(rows, labels, padded(tokenizer.pad_token_id))
     start = HeadStart(reward_rows, [str(k) for k in range(12)])
     module = RewardModule(
-        network, learning_rate=1e-3, weight_decay=0.0, warmup=0.0, total_steps=3 * epochs
+        network,
+        Optimisation(
+            learning_rate=1e-3, total_steps=3 * epochs, optimiser=OptimiserConfig(warmup=0.0)
+        ),
     )
     loader = torch.utils.data.DataLoader(
         range(12), batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25)
     )
     trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False, enable_checkpointing=False, default_root_dir=tmp_path,
+        accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False,
+        enable_checkpointing=False, default_root_dir=tmp_path,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(module, loader)

@@ -79,3 +79,13 @@ def test_extreme_logits_do_not_overflow(held_out):
     rows, logits = held_out
     with np.errstate(over="raise"):
         assert validate(rows, [z * 1e4 for z in logits], Link(temperature=0.1))["n"] == 120
+
+
+def test_a_probe_of_fewer_than_twenty_is_a_count_and_no_rate(held_out):
+    rows, logits = held_out
+    rare = [example(200 + i, True, f"h{i}", "policy_refusal") for i in range(19)]
+    found = validate([*rows, *rare], [*logits, *[1.0] * 19], Link())["probes"]
+    assert set(found["policy_refusal"]) == {"description", "n"}
+    assert {"mean", "interval"} & set(found["refuse_then_comply"]) == set()
+    many = [example(300 + i, True, f"k{i}", "policy_refusal") for i in range(20)]
+    assert validate(many + rows, [1.0] * 20 + logits, Link())["probes"]["policy_refusal"]["n"] == 20

@@ -1,4 +1,6 @@
-"""Either refuses: the cascade takes the classifier's class, else the rule's, and counts where they disagree."""
+"""Either refuses: the cascade takes the classifier's class, else the rule's, and counts where they
+disagree.
+"""
 
 from __future__ import annotations
 

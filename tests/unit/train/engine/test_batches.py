@@ -70,14 +70,17 @@ def tokens_of(plan, rows):
 
 
 def per_step(plan, epoch):
-    """Rows of each step, over all ranks and micro-batches, with what each row counts in the step's loss."""
+    """Rows of each step, over all ranks and micro-batches, with what each row counts in the step's
+    loss.
+    """
     ranks = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
     steps = []
     for start in range(0, len(ranks[0]), plan.accumulation):
         counted = {}
         for batches in ranks:
             for rows, scale in batches[start : start + plan.accumulation]:
-                # what Lightning (mean over accumulation) and the ranks (mean over gradients) make of a row's loss
+                # what Lightning (mean over accumulation) and the ranks (mean over gradients) make
+                # of a row's loss
                 if scale:
                     counted |= {row: scale / plan.accumulation / plan.world_size for row in rows}
         steps.append(counted)
@@ -212,7 +215,9 @@ def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(rows, global_ba
 
 
 def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero():
-    """13 rows in one step, 2 ranks, each row alone: 7 passes a rank are 14 parts, one more than there are rows."""
+    """13 rows in one step, 2 ranks, each row alone: 7 passes a rank are 14 parts, one more than
+    there are rows.
+    """
     plan = plan_of(list(range(13, 0, -1)), global_batch=13, tokens=1, world=2)
     assert [plan.accumulation, len(plan.micro_batches(0, 0)), len(plan.micro_batches(0, 1))] == [
         7,

@@ -1,4 +1,6 @@
-"""Training goes on from a checkpoint whose every file is as it was written, and says which it passed over."""
+"""Training goes on from a checkpoint whose every file is as it was written, and says which it
+passed over.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Fitted(NamedTuple):
 
     @property
     def tensors(self) -> dict[str, Any]:
-        from models.adapters.lora import trainable_state
+        from models.adapters.trained import trainable_state
 
         return {name: tensor.clone() for name, tensor in trainable_state(self.module.model).items()}
 
@@ -39,13 +39,14 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         harm: Any = None,
         **options: Any,
     ) -> Fitted:
-        from models.adapters.lora import adapt
+        from models.adapters.wrapping import adapt
         from models.config import AdapterConfig, ModelConfig
-        from models.layout.collation import collation
         from models.loading.load import load_model
+        from models.memory.prepare import prepared_layout
         from train.config import TrainerConfig
         from train.engine.checkpoint_files import settle
         from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+        from train.engine.optimisation import Optimisation, OptimiserConfig
         from train.engine.trainer import fit, resumed_step
         from train.rlhf.module import RlhfModule
         from train.rlhf.writer import PolicyCopy
@@ -60,14 +61,21 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         config = rlhf_config(**options)
         model = adapt(load_model(start), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
         rows, plan = rows_and_plan(
-            tokenizer, collation(model, tokenizer.pad_token_id, 256), trainer, config
+            tokenizer, prepared_layout(model, tokenizer.pad_token_id, 256), trainer, config
         )
         writer = PolicyCopy(
             lambda: load_model(start).requires_grad_(False), tokenizer, config.generation
         )
         online = online_of(work, rows, plan, writer, config, trainer, harm)
         module = RlhfModule(
-            model, config, online, weight_decay=0.0, warmup=0.0, total_steps=config.steps
+            model,
+            config,
+            online,
+            Optimisation(
+                learning_rate=config.learning_rate,
+                total_steps=config.steps,
+                optimiser=OptimiserConfig(warmup=0.0),
+            ),
         )
         work.mkdir(parents=True, exist_ok=True)
         settle(work / "checkpoints")

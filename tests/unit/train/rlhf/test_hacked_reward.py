@@ -1,4 +1,6 @@
-"""A training scorer that can be fooled: it holds the letter e for harmless, and the independent scorer holds it for harm."""
+"""A training scorer that can be fooled: it holds the letter e for harmless, and the independent
+scorer holds it for harm.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from eval.over_optimisation import before_parting, parting, signs
 from eval.scoreboard import Measuring, Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from eval.scorer_watch import StopWhenScorersPart
-from models.adapters.lora import adapt, load_trainable_state, merge, trainable_state
+from models.adapters.trained import load_trainable_state, trainable_state
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.loading.load import load_model
 from records.rows import Score, text_of
@@ -63,7 +66,9 @@ class Independent:
 
 @pytest.fixture(scope="module")
 def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
-    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same again)."""
+    """(what was fitted, rows of the scoreboard, what was said, a function that runs the same
+    again).
+    """
     work, said = tmp_path_factory.mktemp("hacked"), []
     start = ModelConfig(path=str(tiny_directory))
     generation = GenerationConfig(max_new_tokens=6, batch_size=64, dtype="float32")
@@ -113,9 +118,8 @@ def test_training_ends_within_20_steps_of_the_parting(hacked):
         row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares)
     )
 
-    assert (
-        rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
-    )  # by the training scorer all is well
+    # By the training scorer all is well.
+    assert rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
     assert drawn[-1] < drawn[0] - 0.3
     assert fitted.module.trainer.global_step < STEPS
     assert rows[-1]["step"] - worsens <= 20

@@ -7,7 +7,9 @@ from train.rlhf.loss import k3, rollout_loss
 
 
 def test_k3_of_a_hand_worked_case():
-    """The policy gives a drawn token 1/2, the reference 1/4: d = ln(1/2), so exp(d) - d - 1 = 1/2 + ln 2 - 1."""
+    """The policy gives a drawn token 1/2, the reference 1/4: d = ln(1/2), so exp(d) - d - 1 = 1/2 +
+    ln 2 - 1.
+    """
     half, quarter = torch.tensor([0.5]).log(), torch.tensor([0.25]).log()
 
     assert k3(half, quarter).item() == pytest.approx(math.log(2) - 0.5)
@@ -24,7 +26,9 @@ def test_k3_averages_to_the_kl_of_the_two_distributions():
 
 
 def test_a_loss_of_two_completions_by_hand():
-    """Completion 0 has two tokens and advantage 1, completion 1 has one and -2; the constant is 4, beta 0.5."""
+    """Completion 0 has two tokens and advantage 1, completion 1 has one and -2; the constant is 4,
+    beta 0.5.
+    """
     logps = torch.tensor([-1.0, -2.0, -3.0])
     reference = torch.tensor([-1.0, -1.0, -3.0])
     kl = math.e - 1 - 1  # of the second token alone, d = 1

@@ -1,4 +1,6 @@
-"""An online training ends in the same policy however its steps are cut and however often it is killed."""
+"""An online training ends in the same policy however its steps are cut and however often it is
+killed.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""A toy policy with one shared parameter, in which the limit binds: what declines harm declines twins too.
+"""A toy policy with one shared parameter, in which the limit binds: what declines harm declines
+twins too.
 
-p(refuse | harmful) = sigmoid(theta + 1) and p(refuse | twin) = sigmoid(theta - 1). Least harm with twins refused in at most a share x
-of cases is theta = 1 + logit(x), and there the multiplier is sigmoid'(theta + 1) / sigmoid'(theta - 1).
+p(refuse | harmful) = sigmoid(theta + 1) and p(refuse | twin) = sigmoid(theta - 1). Least harm with
+twins refused in at most a share x of cases is theta = 1 + logit(x), and there the multiplier is
+sigmoid'(theta + 1) / sigmoid'(theta - 1).
 """
 
 from __future__ import annotations
@@ -115,7 +117,9 @@ def test_the_excess_ends_within_a_point_of_0_under_either_limit(path):
 
 
 def test_with_advantages_divided_by_their_deviation_the_limit_is_not_held():
-    """The multiplier cancels: 0.1 and 10 give the same quotients, so that it grows without an effect."""
+    """The multiplier cancels: 0.1 and 10 give the same quotients, so that it grows without an
+    effect.
+    """
     path = train(scaled=True)
 
     assert abs(ends_at(path.excess, STEPS)) > 0.01

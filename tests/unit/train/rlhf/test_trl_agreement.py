@@ -1,4 +1,6 @@
-"""TRL's RLOOTrainer on the same completions and rewards gives the same advantages, the same loss and the same gradient."""
+"""TRL's RLOOTrainer on the same completions and rewards gives the same advantages, the same loss
+and the same gradient.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def test_the_advantages_agree(rollout):
 
 
 def test_loss_and_gradient_agree(rollout):
-    """TRL's ratio is 1 at the policy that has drawn, so that its loss is ours less its value there, plus -mean(A)."""
+    """TRL's ratio is 1 at the policy that has drawn, so that its loss is ours less its value there,
+    plus -mean(A).
+    """
     trainer, inputs, _ = rollout
     theirs = trainer.model
     theirs.zero_grad()

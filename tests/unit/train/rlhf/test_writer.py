@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from models.adapters.lora import adapt, merge
+from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, GenerationConfig
 from models.engines.generate import generate
 from records.rows import user

@@ -15,7 +15,10 @@ from eval.report.browser.page import FIRST, sample_pages
 from eval.report.browser.script import SCRIPT
 
 Json = dict[str, Any]
-HOSTILE = "</script><script>window.forged=1</script><img src=x onerror=alert(1)> \u202egnp.exe\u2066 \u2028 <!-- --> ]]>"
+HOSTILE = (
+    "</script><script>window.forged=1</script><img src=x onerror=alert(1)> \u202egnp.exe\u2066 "
+    "\u2028 <!-- --> ]]>"
+)
 HARMFUL_WORDS = "backdate it"
 
 

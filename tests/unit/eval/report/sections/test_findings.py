@@ -1,4 +1,6 @@
-"""Twin gap, declines, omissions and choices stand on the page with their intervals, and not where there are none."""
+"""Twin gap, declines, omissions and choices stand on the page with their intervals, and not where
+there are none.
+"""
 
 from __future__ import annotations
 

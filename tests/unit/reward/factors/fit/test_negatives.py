@@ -1,4 +1,6 @@
-"""Made rows are no answers, keep their real one's group, and come out the same for the same seed."""
+"""Made rows are no answers, keep their real one's group, and come out the same for the same
+seed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Fitting finds what is there, folds keep groups together, and folding the scales in changes no prediction."""
+"""Fitting finds what is there, folds keep groups together, and folding the scales in changes no
+prediction.
+"""
 
 from __future__ import annotations
 

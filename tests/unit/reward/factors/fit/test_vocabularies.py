@@ -1,4 +1,6 @@
-"""A vocabulary holds words of many prompts; names, numbers and what one prompt says are not in it."""
+"""A vocabulary holds words of many prompts; names, numbers and what one prompt says are not in
+it.
+"""
 
 from __future__ import annotations
 

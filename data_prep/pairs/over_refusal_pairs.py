@@ -1,0 +1,91 @@
+"""Pairs of a benign prompt: a helpful completion over a refusal."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate, pair_of
+from data_prep.pairs.config import PairsConfig
+from records.rows import Pair, Prompt, text_of
+
+
+def refusals_of(
+    harmful: Sequence[Prompt], by_prompt: dict[str, list[Candidate]]
+) -> dict[str, Candidate]:
+    """The data set's scored refusals by the id of the harmful prompt that they answer, in a fixed
+    order.
+    """
+    found: dict[str, Candidate] = {}
+    for prompt in harmful:
+        answer = next((c for c in by_prompt.get(prompt.id, []) if c.source == DEMONSTRATION), None)
+        if answer is not None and answer.harmfulness is not None and answer.refusal == "full":
+            found[prompt.id] = answer._replace(source=f"safe answer to {prompt.split}")
+    return found
+
+
+def over_refusal_pair(
+    prompt: Prompt,
+    refusals: dict[str, Candidate],
+    found: list[Candidate],
+    config: PairsConfig,
+    seed: int,
+    dropped: Counter[str],
+) -> Pair | None:
+    """Rejected is the policy's own refusal where it refuses the prompt, else that of the harmful
+    twin: the very text that is chosen there is wrong here. A benign prompt without a twin gets the
+    refusal of some harmful prompt of its own split.
+    """
+    able = [c for c in found if c.source != DATASET_REJECTED]
+    if config.sides.helpful == "demonstration":
+        able = [c for c in able if c.source == DEMONSTRATION]
+    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what
+    # harm pairs reject.
+    answers = []
+    for c in able:
+        if c.refusal == "none" and text_of(c.completion).strip():
+            answers.append(c)
+    helpful = next((c for c in answers if c.coherent is not False), None)
+    if helpful is None and answers:
+        dropped["benign prompt whose answers are incoherent"] += 1
+        return None
+    refusal = _own_refusal(found) or _twins_refusal(prompt, refusals, seed)
+    if helpful is None or helpful.harmfulness is None or refusal is None:
+        dropped["benign prompt without a helpful answer or a refusal to set against it"] += 1
+        return None
+    if helpful.disagreement > config.max_disagreement:
+        dropped["scorers disagree"] += 1
+        return None
+    return pair_of(prompt, helpful, refusal, "over_refusal")
+
+
+def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
+    """The policy's own refusal of a benign prompt: the very mistake that the pair is to mend."""
+    own = (
+        c
+        for c in found
+        if c.source not in (DEMONSTRATION, DATASET_REJECTED) and c.improvement is None
+    )
+    return next(
+        (
+            c._replace(source=f"{c.source}'s own refusal")
+            for c in own
+            if c.refusal == "full" and c.harmfulness is not None
+        ),
+        None,
+    )
+
+
+def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
+    if own := refusals.get(prompt.twin_id or ""):
+        return own._replace(source="twin's safe answer")
+    others = []
+    for candidate in refusals.values():
+        if candidate.source == f"safe answer to {prompt.split}":
+            others.append(candidate)
+    return (
+        random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
+        if others
+        else None
+    )

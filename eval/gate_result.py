@@ -1,0 +1,89 @@
+"""One line of the gate: what it wanted, what the evidence says, and whether it stops the
+release.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from eval.config import AgainstConfig, GateConfig
+
+Json = dict[str, Any]
+SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
+"""How the terminal shows the outcome of a line."""
+MORE_PROMPTS = (
+    "give the test split more prompts, for benign ones the source builtin_evaluation (docs/gate.md)"
+)
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """One line of the gate. `passed` is False where the release must not happen."""
+
+    name: str
+    passed: bool
+    detail: str
+    aside: Literal["", "accepted", "not measured"] = ""
+    """Why the line does not stop the release although its evidence did not pass."""
+
+    @property
+    def outcome(self) -> str:
+        """`passed`, `failed`, `accepted` or `not measured`: nothing else may be shown as passed."""
+        return "failed" if not self.passed else self.aside or "passed"
+
+    def to_json(self) -> Json:
+        said = {"outcome": self.outcome, "detail": self.detail}
+        return {"name": self.name, "passed": self.passed, **said}
+
+
+def change_of(results: Json, policy: str, suite: str, metric: str) -> Json | None:
+    wanted = (policy, results["baseline"], suite, metric)
+    for row in results["comparisons"]:
+        if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
+            return dict(row)
+    return None
+
+
+def end_of(estimate: Json | None, side: int) -> float | None:
+    """An end of the interval; None where there is none, or it is not a finite number."""
+    end = (estimate or {}).get("interval", (None, None))[side]
+    return end if end is not None and math.isfinite(end) else None
+
+
+def count_of(estimate: Json | None) -> int:
+    return (estimate or {}).get("n") or 0
+
+
+def at_most(
+    name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
+) -> GateResult:
+    """A line that passes where the value is at most the limit, a setting of the config; no value
+    does not pass.
+    """
+    wanted = getattr(config, limit)
+    passed = value is not None and value <= wanted + 1e-9
+    return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
+
+
+def at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
+    wanted = getattr(config, limit)
+    passed = value is not None and value >= wanted - 1e-9
+    return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
+
+
+def enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
+    passed = n >= getattr(config, limit)
+    remedy = "" if passed else f"; {MORE_PROMPTS}"
+    return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")
+
+
+def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
+    """The limit, and beside it the default where the config has another."""
+    value, default = getattr(config, name), getattr(type(config)(), name)
+    return f"{value:g}" if value == default else f"{value:g} (default {default:g})"
+
+
+def _show(value: float | None) -> str:
+    return "no evidence" if value is None else f"{value + 0.0:.3g}"  # -0.0 is shown as 0

@@ -1,0 +1,54 @@
+"""The reward model for the stages that ask it: refused where its audit failed, and read in the
+float type of use.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.config import GenerationConfig
+from models.engines.generate import generation_dtype
+from pipeline.policies import device
+from pipeline.run.config import RunConfig
+from pipeline.run.stage import Context
+from records.run_files import REWARD_MODEL, VALIDATION
+from records.stage_folder import read_json
+from reward.model.audit import require_passed
+from reward.model.harmfulness_model import HarmfulnessScorer
+from reward.scorers import HARM_MODEL
+
+AUDITED = (REWARD_MODEL, VALIDATION)
+"""What a stage reads that asks it."""
+ACCEPTS = "score.accept_failed_probes"
+
+
+def harm_model(context: Context, generation: GenerationConfig) -> HarmfulnessScorer:
+    """That of the run.
+
+    Raises RecordError where it failed a probe that the config does not accept.
+    """
+    folder = context.input(REWARD_MODEL)
+    accepted = context.config.score.accept_failed_probes
+    require_passed(read_json(context.input(VALIDATION)), accepted, str(folder))
+    return loaded(folder, context.config, generation)
+
+
+def foreign_harm_model(
+    folder: Path, name: str, config: RunConfig, generation: GenerationConfig
+) -> HarmfulnessScorer:
+    """That of another run, held to what its own run found of it where that lies beside it."""
+    validation = folder.parent / VALIDATION.name
+    if validation.is_file():
+        require_passed(read_json(validation), config.score.accept_failed_probes, str(folder))
+    return loaded(folder, config, generation, name)
+
+
+def loaded(
+    folder: Path, config: RunConfig, generation: GenerationConfig, name: str = HARM_MODEL
+) -> HarmfulnessScorer:
+    """As every stage asks it, the reward stage too: the code and the float type are those of
+    use.
+    """
+    scorer = HarmfulnessScorer.load(folder, generation_dtype(generation), name=name)
+    scorer.model.to(device(config))
+    return scorer

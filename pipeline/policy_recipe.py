@@ -1,0 +1,71 @@
+"""What makes one policy training: where it starts, on what, for how long, and what is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.config import ModelConfig
+from models.layout.collation import Collation
+from records.contracts import Scorer
+from train.engine.optimisation import Optimisation, OptimiserConfig
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from eval.measure import Measured
+    from eval.scoreboard import Follower
+    from train.engine.batches import BatchPlan
+    from train.engine.module import TrainedModule
+    from train.engine.rows import TrainingRows
+
+
+@dataclass(frozen=True)
+class Training:
+    """One policy training: where it starts, on what, and for how long."""
+
+    start: ModelConfig
+    rows_of: Callable[[Any, Collation], TrainingRows]
+    """From (tokenizer, how token rows become a batch)."""
+    module_of: Callable[[Any, Optimisation], TrainedModule]
+    """From (adapted model, how its weights move)."""
+    learning_rate: float
+    optimiser: OptimiserConfig
+    epochs: int
+    global_batch_size: int
+    before: list[dict[str, Any]] = field(default_factory=list)
+    """Scoreboard of the stage that made the starting policy: its first row is the run's base
+    policy, its kept row is this one's epoch 0."""
+    before_epoch: int = 0
+    """The epoch that was kept there."""
+    began_with: Path | None = None
+    """The directory of that stage; None where training starts from the run's base policy."""
+    callbacks_of: Callable[[Any], Sequence[pl.Callback]] = lambda rows: ()
+    """What the training needs beside the scoreboard, from its rows."""
+    plan_of: Callable[[Any], BatchPlan] | None = None
+    """How its rows are cut into steps, where that is not by `global_batch_size`."""
+    candidates_per_epoch: int = 1
+    """How often in an epoch the policy is measured."""
+    follower: Follower | None = None
+    """What goes by the scoreboard's rows."""
+    watch: Watch | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What an online training adds to its scoreboard, all of which it measures itself, its first
+    row too.
+    """
+
+    harm_model: Callable[[], Scorer]
+    """The one that rewards are made of, which measures too."""
+    scorers: Callable[[], Sequence[Scorer]]
+    """Beside it and the refusal rule."""
+    also: Callable[[Sequence[Measured]], dict[str, Any]]
+    """Further entries of a row."""
+    callbacks: Sequence[pl.Callback]
+    """What follows the scoreboard."""
+    candidates: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    """The rows that may be kept. Raises PrimumError where there is none."""

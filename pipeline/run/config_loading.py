@@ -1,0 +1,176 @@
+"""From a file and the command line to the run that they describe, with all faults reported at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, ValidationError
+
+from pipeline.run.config import RunConfig
+from pipeline.run.config_paths import expand_paths, path_faults
+from pipeline.run.setting_names import hint, known_keys
+from pipeline.run.settings_bounds import shown
+from pipeline.run.settings_file import Setting, file_settings, override_settings
+from records.errors import ConfigError, first_line
+from records.rows import FAULTS_SHOWN
+from records.setting_ranges import not_a_number, range_faults
+
+FREE = ("data.lint.fail_above.",)
+"""Blocks whose keys are the user's own words."""
+
+
+def load_config(path: Path | None, overrides: list[str] | None = None) -> RunConfig:
+    """The run that a YAML file (None: the defaults) and `key=value` overrides describe.
+
+    Raises ConfigError with every fault.
+    """
+    merged = _unlocked(OmegaConf.structured(RunConfig))
+    faults: list[str] = []
+    unknown = 0
+    settings = [*(file_settings(path) if path else []), *override_settings(overrides or [], faults)]
+    for setting in settings:
+        try:
+            OmegaConf.update(merged, setting.key, setting.value, merge=True)
+            _unlocked(merged)
+        except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
+            wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
+            told = wrong[: max(0, FAULTS_SHOWN - unknown)]
+            for name in told:
+                faults.append(
+                    f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
+                )
+            faults += (
+                [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+            )
+            unknown += len(wrong)
+    if unknown > FAULTS_SHOWN:
+        faults.append(
+            f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of "
+            "Primum's settings? `primum config` prints them"
+        )
+    faults += [*expand_paths(merged), *path_faults(merged)]
+    config = _checked(merged, settings, faults)
+    if faults or config is None:
+        raise ConfigError(faults)
+    return config
+
+
+def _unlocked(node: Any) -> Any:
+    """Frozen dataclasses make read-only nodes; settings are written into them until the run is
+    built.
+    """
+    OmegaConf.set_readonly(node, None)
+    children = node.values() if OmegaConf.is_dict(node) else node
+    for child in children:
+        if OmegaConf.is_config(child):
+            _unlocked(child)
+    return node
+
+
+def _explain(setting: Setting, error: Exception) -> list[str]:
+    """What is wrong with the value of one setting."""
+    numbers = []
+    for key, text in not_a_number(RunConfig, setting.key, setting.value):
+        numbers.append(f"{key}: {text}")
+    return numbers or [f"{setting.key}: {_said(error)}"]
+
+
+def _unknown_keys(setting: Setting) -> list[str]:
+    made: list[str] = []
+    for name in _names(setting.key, setting.value):
+        if _is_unknown(name):
+            made.append(name)
+    return made
+
+
+def _names(key: str, value: Any) -> Iterator[str]:
+    """The key, and those in the blocks and lists that are its value."""
+    yield key
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    for name, below in inner:
+        yield from _names(f"{key}.{name}", below)
+
+
+def _is_unknown(key: str) -> bool:
+    plain = ".".join(part for part in key.split(".") if not part.isdigit())
+    return plain not in known_keys(RunConfig) and not plain.startswith(FREE)
+
+
+def _said(error: Exception) -> str:
+    """The whole of what a block says of itself, the first line of what OmegaConf says; the braces
+    that it takes for another key are explained.
+    """
+    if type(error) is ValueError:
+        return str(error)
+    if isinstance(error, InterpolationKeyError):
+        return (
+            f"{error.full_key}: {first_line(error)}; write $NAME for a variable of the environment"
+        )
+    return first_line(error)
+
+
+def _blocks(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """(key, block), inner ones before those that hold them, so that one broken source hides no
+    other.
+    """
+    if OmegaConf.is_config(node):
+        for name, child in node.items() if OmegaConf.is_dict(node) else enumerate(node):
+            yield from _blocks(f"{key}.{name}", child)
+        yield key, node
+
+
+def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
+    """What is wrong with each number that is out of its range, by its key, and who set it."""
+    found = {}
+    for key, text in range_faults(RunConfig, values):
+        setters = []
+        for setting in settings:
+            if f"{key}.".startswith(f"{setting.key}."):
+                setters.append(setting.where)
+        found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
+    return found
+
+
+def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConfig | None:
+    """Build every block, adding what each finds wrong with itself to `faults`; None when there is
+    anything.
+    """
+    try:
+        values = OmegaConf.to_container(merged, resolve=True)
+    except OmegaConfBaseException as error:
+        faults.append(_said(error))
+        return None
+    beyond = _out_of_range(values, settings)
+    faults += beyond.values()
+    for entry in fields(RunConfig):
+        for key, node in _blocks(entry.name, merged[entry.name]):
+            # What a block says of its settings together means nothing while one of them is no
+            # number.
+            if any(number.startswith(f"{key}.") for number in beyond):
+                continue
+            try:
+                OmegaConf.to_object(node)
+            except (OmegaConfBaseException, ValueError) as error:
+                fault = _said(error)
+                faults += [fault] if fault not in faults else []
+    if faults:
+        return None
+    try:
+        config = OmegaConf.to_object(merged)
+    except (OmegaConfBaseException, ValueError) as error:
+        faults.append(_said(error))
+        return None
+    assert isinstance(config, RunConfig)
+    return config

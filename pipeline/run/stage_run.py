@@ -1,0 +1,156 @@
+"""How a stage runs: skipped when nothing changed, resumed when it was cut off, complete only when
+its manifest says so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from pipeline.run import ranks
+from pipeline.run.config import RunConfig
+from pipeline.run.declared import DeclaredSettings
+from pipeline.run.fingerprint import fingerprint
+from pipeline.run.provenance import run_record
+from pipeline.run.stage import Context, Stage
+from pipeline.run.unfinished import unfinished_faults
+from records.disk_room import require_room
+from records.errors import ArtifactError, ResourceError
+from records.licences import Restrictions, restricted_card, union
+from records.stage_folder import StageDirectory, write_text
+from records.stage_records import RunRecord
+from train.engine.checkpoint_files import settle
+from train.engine.preemption_signal import interruptible
+
+_DISK_FULL = re.compile(
+    r"No space left|quota exceeded|PytorchStreamWriter failed|inline_container\.cc.*unexpected pos",
+    re.I | re.S,
+)
+"""How torch and safetensors, which raise no OSError, say that a disk is full."""
+KEPT = "nothing changed, kept"
+"""What is said of a stage that is done."""
+WEIGHTS = ("policy", "adapter", "reward_model")
+"""Folders of a stage that hold a model."""
+
+
+def mark_weights(folder: Path, restrictions: Restrictions) -> None:
+    """Say in every model's folder below `folder` what its data forbid."""
+    for name in WEIGHTS:
+        if restrictions and (folder / name).is_dir():
+            card = folder / name / "README.md"
+            write_text(
+                card,
+                restricted_card(
+                    card.read_text(encoding="utf-8") if card.is_file() else "", restrictions
+                ),
+            )
+
+
+def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
+    """Do the stage's work unless it is done; True when it worked.
+
+    Only rank 0 decides, and writes artefacts.
+    """
+    seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
+    context = Context(
+        seen,
+        StageDirectory(Path(config.run_dir) / stage.name),
+        rank,
+        stage.round,
+        stage.inputs(config),
+    )
+    if not (_begin(stage, config, context) if rank == 0 else ranks.wanted(context.path)):
+        return False
+    started = time.monotonic()
+    try:
+        # Ranks stop together, at a step's end; alone, a stage loses nothing wherever it stops.
+        with nullcontext() if stage.ranks else interruptible():
+            summary = stage.work(context)
+    except (RuntimeError, SafetensorError) as error:
+        if not _DISK_FULL.search(str(error)):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise ResourceError(
+            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir "
+            "elsewhere; run the command again to go on"
+        ) from error
+    if rank == 0:
+        seconds = round(time.monotonic() - started, 1)
+        own = summary.pop("restrictions", {})
+        _require_written(stage, context.path)
+        mark_weights(context.path, union([context.directory.restrictions(), own]))
+        context.directory.finish({**summary, "seconds": seconds}, own)
+        context.say(f"done in {seconds:.0f} s")
+    return True
+
+
+def _require_written(stage: Stage, folder: Path) -> None:
+    """A later stage would look for it in vain."""
+    missing = []
+    for file in stage.writes:
+        if not file.optional:
+            for path in file.paths(folder):
+                if not path.exists():
+                    missing.append(path.name)
+    assert not missing, (
+        f"the stage {stage.name} has not written {', '.join(missing)}, which it declares"
+    )
+
+
+def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
+    """Make the folder ready, or find the work done; the other ranks are told which."""
+    directory = context.directory
+    identity, basis = fingerprint(stage, config)
+    if directory.is_complete(identity):
+        directory.drop_work()  # left by a kill just after the manifest was written
+        ranks.announce(directory.path, work=False)
+        context.say(KEPT)
+        return False
+    require_room(directory.path, stage.gigabytes(config))
+    resumed = directory.path.is_dir() and directory.fingerprint() == identity
+    faults = _why_anew(directory, resumed=resumed)
+    for fault in faults:
+        context.say(fault)
+    moved = directory.begin(
+        {**run_record(config), "fingerprint": identity, **basis}, anew=bool(faults)
+    )
+    # Before the other ranks look: they take the checkpoint that this one settles on.
+    passed_over = settle(directory.work / "checkpoints")
+    ranks.announce(directory.path, work=True)
+    _say_how(context, moved, resumed=resumed, damaged=bool(faults))
+    for line in passed_over:
+        context.say(line)
+    return True
+
+
+def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
+    """What is damaged of the folder's own work, so that it cannot be gone on with or kept."""
+    if not directory.path.is_dir():
+        return []
+    try:
+        if os.path.lexists(directory.run_path):
+            RunRecord.read(directory.run_path)
+    except ArtifactError as error:
+        return error.faults
+    if not resumed:
+        return []
+    finished = os.path.lexists(directory.manifest_path)
+    return directory.damage() if finished else unfinished_faults(directory)
+
+
+def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bool) -> None:
+    if moved:
+        why = "damaged" if damaged else "settings, inputs or files changed"
+        earlier = (
+            "the earlier result"
+            if StageDirectory(moved).manifest_path.is_file()
+            else "an attempt that was not finished"
+        )
+        context.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
+    elif resumed:
+        context.say("was cut off; going on from there")

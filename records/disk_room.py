@@ -1,0 +1,25 @@
+"""Is there room on the disk?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from records.errors import ResourceError
+from records.own_files import sha256_json as sha256_json
+from records.run_lock import locked as locked
+
+
+def require_room(folder: Path, gigabytes: float) -> None:
+    """Raise before work starts when the disk cannot hold the result."""
+    free = shutil.disk_usage(existing_parent(folder)).free / 1e9
+    if free < gigabytes:
+        raise ResourceError(
+            f"{folder}: {free:.1f} GB free on that disk, this stage may write {gigabytes:.1f} GB; "
+            "free some or set run_dir elsewhere"
+        )
+
+
+def existing_parent(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(p for p in (folder, *folder.absolute().parents) if p.exists())

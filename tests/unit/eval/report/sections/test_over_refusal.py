@@ -1,0 +1,31 @@
+"""Over-refusal of each benign suite, and by the register in which its prompts are written."""
+
+from __future__ import annotations
+
+from eval.report.sections.over_refusal import registers_table
+
+
+def results(**by_register):
+    suite = {"kind": "benign", "by_register": by_register}
+    return {"policies": {"base": {"title": "Base", "suites": {"twins": suite}}}}
+
+
+def rate(mean, n):
+    return {"n": n, "over_refusal_rate": {"mean": mean, "interval": [0.0, 1.0], "n": n}}
+
+
+def test_every_register_of_a_suite_has_a_row():
+    table = registers_table(results(elderly=rate(0.5, 20), non_native=rate(0.25, 24)))
+    assert table is not None
+    assert [[cell.value for cell in row[:2]] for row in table.rows] == [
+        ["twins", "elderly"],
+        ["", "non native"],
+    ]
+    assert [row[2].value for row in table.rows] == ["50.0%", "25.0%"]
+
+
+def test_there_is_no_table_where_no_prompt_names_a_register():
+    assert registers_table(results()) is None
+    old = results()
+    del old["policies"]["base"]["suites"]["twins"]["by_register"]
+    assert registers_table(old) is None
