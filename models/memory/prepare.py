@@ -39,8 +39,8 @@ def prepare(model: Any, options: Options) -> None:
     """Change the model, which may carry an adapter; it computes what it did.
 
     A compiler decides by itself what to keep. LoRA layers come first, since `keep_less` tries out
-    every norm and MLP as it will run. Recomputation wraps decoder layers that are finished, and keeps nothing of an MLP anyway. Raises
-    ModelError where the architecture does not take a patch.
+    every norm and MLP as it will run. Recomputation wraps decoder layers that are finished, and
+    keeps nothing of an MLP anyway. Raises ModelError where the architecture does not take a patch.
     """
     compiled = options.compiled and not why_not_compiled(model, packed=options.packed)
     if options.lean or compiled:
