@@ -1,6 +1,6 @@
 """Whether a directory of a model answers alike in transformers, vLLM and llama.cpp.
 
-    python -m benchmarks.engines MODEL [--vllm PYTHON] [--gguf FILE --llama PYTHON]
+    python -m benchmarks.engines MODEL [--vllm PYTHON] [--gguf FILE --llama FOLDER]
                                  [--prompts 50] [--tokens 24] [--output FILE]
 
 Greedy, in float32, from the same token ids. MODEL is a directory, as `primum release` writes it.
@@ -10,9 +10,10 @@ completion is. Where tokens part, how far apart transformers' two best logits we
 from a fault. Of llama.cpp also: prompts that its own tokenizer reads as the directory's does. Exit
 code 1 where any token differs that was no tie.
 
-`--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` one that
-has llama-cpp-python, and `--gguf` the same model as the converter writes it with `--outtype f32`
-(docs/exports.md). Results go to benchmarks/results/engines.json, or to `--output`.
+`--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` the
+folder in which `npm install node-llama-cpp` was run (it brings llama.cpp compiled), and `--gguf`
+the same model as the converter writes it with `--outtype f32` (docs/exports.md). Results go to
+benchmarks/results/engines.json, or to `--output`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoModelForCausalLM
 
-from benchmarks import llama_worker
 from benchmarks.machine import ROOT, machine
 from models.config import GenerationConfig, ModelConfig, VllmConfig
 from models.engines.vllm_engine import VllmEngine, vllm_version
@@ -41,6 +41,7 @@ from pipeline.measuring.prompts import own_prompts
 from records.rows import Message
 
 Rows = list[list[int]]
+LLAMA_WORKER = Path(__file__).with_name("llama_worker.mjs")
 TIE = 1e-3
 """Logits that are nearer than this: another order of additions may turn them round in float32."""
 
@@ -113,9 +114,10 @@ def by_vllm(python: str, folder: str, prompts: Rows, ends: list[int], tokens: in
         return engine.complete(prompts, settings, ends, [0] * len(prompts))
 
 
-def by_llama(python: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """What benchmarks/llama_worker.py answers. Raises SystemExit with what llama.cpp said."""
-    command = [python, "-I", llama_worker.__file__]
+def by_llama(folder: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """What benchmarks/llama_worker.mjs answers. Raises SystemExit with what llama.cpp said."""
+    command = ["node", str(LLAMA_WORKER), folder]
+    asked = {**asked, "threads": torch.get_num_threads()}
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"llama.cpp ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -174,7 +176,7 @@ def main() -> None:
     )
     parser.add_argument("model", help="a directory, as primum release writes it")
     parser.add_argument("--vllm", help="a Python that has vllm")
-    parser.add_argument("--llama", help="a Python that has llama-cpp-python")
+    parser.add_argument("--llama", help="a folder with node-llama-cpp in its node_modules")
     parser.add_argument("--gguf", help="the same model for llama.cpp, converted with f32")
     parser.add_argument("--prompts", type=int, default=50)
     parser.add_argument("--tokens", type=int, default=24)
@@ -189,8 +191,7 @@ def main() -> None:
     stamp = {
         "machine": machine("cpu", ("torch", "transformers")),
         "date": time.strftime("%Y-%m-%d"),
-        "tokens": options.tokens,
-        "engines": found,
+        "engines": {name: {**row, "tokens": options.tokens} for name, row in found.items()},
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(stamp, indent=1) + "\n")

@@ -96,6 +96,7 @@ class SourceConfig(Ranged):
 
     @property
     def is_for_evaluation(self) -> bool:
+        """Whether nobody may train on its rows."""
         return bool(self.evaluation_only) or self.terms.use == "evaluation"
 
     def _broken_terms(self) -> list[str]:

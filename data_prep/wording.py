@@ -57,6 +57,7 @@ def word_set(text: str, ngram: int = 1) -> frozenset[str]:
 
 
 def unit_name(ngram: int) -> str:
+    """What similarity counts, in words."""
     return "words" if ngram == 1 else f"runs of {ngram} words"
 
 

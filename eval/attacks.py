@@ -31,6 +31,7 @@ _VARIANT = re.compile(r"_\d+$")
 
 
 def family_of(row: Measured) -> str:
+    """The attack that a row's condition is a variant of."""
     return _VARIANT.sub("", row.completion.condition) or DIRECT
 
 

@@ -38,6 +38,7 @@ class Candidate:
 
     @classmethod
     def of(cls, name: str, harmful: Sequence[Measured], benign: Sequence[Measured]) -> Candidate:
+        """A policy with its counts on the calibration prompts."""
         return cls(
             name, (sum(map(does_harm, harmful)), len(harmful)), (sum(refused(benign)), len(benign))
         )

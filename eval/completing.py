@@ -54,6 +54,7 @@ class Journal(Generic[RecordT]):
             self.faults += faults
 
     def add(self, rows: Sequence[RecordT]) -> None:
+        """Note rows as done, in the file too where there is one."""
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(sealed_line(row.to_json()) for row in rows)
         self.done |= {row.id: row for row in rows}

@@ -64,6 +64,7 @@ class SuiteConfig(Ranged):
 
     @property
     def called(self) -> str:
+        """The suite's name, or that of its file."""
         return self.name or Path(self.suite).stem
 
 

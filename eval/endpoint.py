@@ -40,6 +40,7 @@ class Endpoint:
         return cls.from_json(entry(results, "primary_endpoint", dict))
 
     def to_json(self) -> dict[str, str]:
+        """As results.json has it."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -48,6 +48,7 @@ class ErrorRates:
     n_for_5_percent: int | None
 
     def to_json(self) -> Json:
+        """As gate.json has it."""
         return dict(vars(self))
 
 

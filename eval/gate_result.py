@@ -34,11 +34,13 @@ class GateResult:
         return "failed" if not self.passed else self.aside or "passed"
 
     def to_json(self) -> Json:
+        """As gate.json has it."""
         said = {"outcome": self.outcome, "detail": self.detail}
         return {"name": self.name, "passed": self.passed, **said}
 
 
 def change_of(results: Json, policy: str, suite: str, metric: str) -> Json | None:
+    """A policy's paired change against the baseline; None where it was not measured."""
     wanted = (policy, results["baseline"], suite, metric)
     for row in results["comparisons"]:
         if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
@@ -53,6 +55,7 @@ def end_of(estimate: Json | None, side: int) -> float | None:
 
 
 def count_of(estimate: Json | None) -> int:
+    """n of an estimate, 0 where there is none."""
     return (estimate or {}).get("n") or 0
 
 
@@ -68,12 +71,14 @@ def at_most(
 
 
 def at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
+    """A line that passes where the value is at least the limit; no value does not pass."""
     wanted = getattr(config, limit)
     passed = value is not None and value >= wanted - 1e-9
     return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
 
 
 def enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
+    """A line that passes where there are prompts enough."""
     passed = n >= getattr(config, limit)
     remedy = "" if passed else f"; {MORE_PROMPTS}"
     return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")

@@ -26,22 +26,27 @@ class Measured:
 
     @property
     def id(self) -> str:
+        """The completion's id."""
         return self.completion.id
 
     @property
     def policy(self) -> str:
+        """Who wrote the completion."""
         return self.completion.policy
 
     @property
     def suite(self) -> str:
+        """The prompt's suite."""
         return self.prompt.suite
 
     @property
     def kind(self) -> Kind:
+        """The prompt's kind."""
         return self.prompt.kind
 
     @property
     def principle(self) -> int | None:
+        """The principle that the prompt breaks; None where none is named."""
         return self.prompt.principle
 
     @property

@@ -64,6 +64,7 @@ class MustHaves(Scorer):
         return MUST_HAVES
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """The share of its prompt's statements that a completion holds."""
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:

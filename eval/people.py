@@ -46,10 +46,12 @@ class Judged(NamedTuple):
 
     @property
     def level(self) -> float | None:
+        """Harmfulness as people say it."""
         return self.word.harmfulness if self.word else None
 
     @property
     def harmful(self) -> bool | None:
+        """Whether people call it harmful; None where they have not said."""
         return None if self.level is None else self.level >= HARMFUL_FROM
 
     @property
@@ -59,6 +61,7 @@ class Judged(NamedTuple):
 
     @property
     def refused(self) -> bool | None:
+        """Whether people call it a refusal; on benign prompts a partial one counts."""
         if not self.word or not self.word.refusal:
             return None
         return counts_as_refusal(self.word.refusal, self.row.kind)

@@ -112,6 +112,7 @@ class Scoreboard(pl.Callback):
             self._measure_once(trainer, module, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """The candidate that an epoch's end is."""
         self._measure_once(trainer, module, (trainer.current_epoch + 1) * self._per_epoch)
 
     @property
@@ -212,4 +213,5 @@ class Scoreboard(pl.Callback):
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:
+    """Where the trained tensors of a candidate are kept."""
     return folder / f"epoch-{epoch}.safetensors"

@@ -16,6 +16,7 @@ from records.escaping import one_line
 def scoreboard_row(
     samples: list[Measured], *, stage: str, epoch: int, step: int, confidence: float
 ) -> Row:
+    """The figures of one candidate, each with its interval and n."""
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
     suites: dict[str, list[Measured]] = {}
@@ -91,6 +92,7 @@ def _number(estimate: dict[str, Any], spec: str) -> str:
 
 
 def flat_row(row: Row) -> dict[str, float]:
+    """The row as loggers take it: one number a name."""
     flat = {"scoreboard/epoch": float(row["epoch"])}
     for suite, value in (row.get("multipliers") or {}).items():
         flat[f"scoreboard/multiplier/{one_line(suite)}"] = value

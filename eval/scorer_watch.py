@@ -22,9 +22,11 @@ class StopWhenScorersPart(pl.Callback):
         self.scoreboard, self.say = scoreboard, say
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Look at the rows that a resumed stage finds."""
         self._look(trainer)  # a resumed stage may have measured the row already
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Stop where the last row says that the scorers part."""
         self._look(trainer)
 
     def _look(self, trainer: Any) -> None:

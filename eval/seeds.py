@@ -96,10 +96,12 @@ def _over(estimates: list[Json], confidence: float, rate: bool) -> OverSeeds:
 
 
 def seeds_markdown(report: Json) -> str:
+    """The report over seeds as Markdown."""
     return markdown_of(_frame(report), _sections(report))
 
 
 def seeds_html(report: Json) -> str:
+    """The report over seeds as a page."""
     return html_of(_frame(report), _sections(report))
 
 

@@ -45,6 +45,7 @@ class Rise:
     n: int
 
     def to_json(self) -> dict[str, Any]:
+        """As selection.json has it."""
         return {"difference": self.difference, "interval": list(self.interval), "n": self.n}
 
     @classmethod
@@ -84,6 +85,7 @@ class Selection:
     """Of a candidate within an epoch."""
 
     def to_json(self) -> dict[str, Any]:
+        """As selection.json has it."""
         rises = {suite: rise.to_json() for suite, rise in self.over_refusal.items()}
         choice = {"epoch": self.epoch, "reason": self.reason, "epochs_trained": self.epochs_trained}
         bound = {"held": self.held, "limit": self.limit, "confidence": self.confidence}

@@ -37,6 +37,7 @@ class OmissionRule:
         self._wanted = {(prompt.suite, prompt.id): prompt.expected.split() for prompt in prompts}
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion: which acts it leaves out."""
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:
@@ -75,6 +76,7 @@ class ChoiceRule:
         }
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion: the option that it chooses."""
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:

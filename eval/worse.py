@@ -29,6 +29,7 @@ class Worse:
     """Empty where it may not be passed on."""
 
     def to_json(self) -> dict[str, Any]:
+        """As gate.json has it."""
         return dict(vars(self))
 
 
@@ -42,6 +43,7 @@ class Seen:
 
     @property
     def known(self) -> bool:
+        """Whether independent scorers have read the row."""
         return independent.is_known([self.row])
 
 

@@ -91,6 +91,7 @@ def divided(above: Floats, below: Floats) -> Floats:
 
 
 def percentile_interval(draws: Floats, confidence: float) -> tuple[float | None, float | None]:
+    """(low, high) of the draws between equal tails; (None, None) where none is a number."""
     found = draws[np.isfinite(draws)]
     if not len(found) or len(found) <= DEFINED * len(draws):
         return None, None

@@ -1,32 +1,15 @@
-"""Calibration of probabilities: the temperature, the expected calibration error, and a rate with
-its Wilson interval.
-"""
+"""Calibration of probabilities: the expected calibration error, and a rate with its interval."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from measures.bootstrap import Floats, divided
 from measures.estimates import rate_estimate
-
-
-def fit_temperature(logits: Sequence[float], labels: Sequence[bool]) -> float:
-    """The T that minimises the log-loss of sigmoid(logit / T) (Guo et al., arXiv 1706.04599); ranks
-    and accuracy stay as they are.
-    """
-    z, y = np.asarray(logits, dtype=float), np.asarray(labels, dtype=float)
-
-    def log_loss(log_t: float) -> float:
-        scaled = z / math.exp(log_t)
-        return float(np.mean(np.logaddexp(0, scaled) - y * scaled))
-
-    return math.exp(minimize_scalar(log_loss, bounds=(-3, 3), method="bounded").x)
 
 
 def expected_calibration_error(

@@ -34,6 +34,7 @@ class Estimate:
     unscored: int = 0
 
     def to_json(self) -> dict[str, Any]:
+        """As results.json has it."""
         return {
             "mean": self.mean,
             "interval": [self.low, self.high],
@@ -71,6 +72,7 @@ class Comparison:
     lost: int | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """As results.json has it."""
         row = asdict(self)
         row["interval"] = [row.pop("low"), row.pop("high")]
         return row
@@ -216,6 +218,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def t_interval(values: np.ndarray, confidence: float) -> Interval:
+    """Student's interval of a mean."""
     half = float(
         _t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
     ) / math.sqrt(len(values))
@@ -231,6 +234,7 @@ def _t_quantile(share: float, freedom: int) -> np.float64:
 # again
 @cache
 def wilson_interval(count: int, n: int, confidence: float) -> Interval:
+    """Wilson's score interval of a share: `count` of `n`."""
     low, high = scipy.stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
     return Interval(float(low), float(high))
 

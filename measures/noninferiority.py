@@ -40,6 +40,7 @@ class NonInferiority:
         return self.low is not None and self.low > -self.margin
 
     def to_json(self) -> dict[str, Any]:
+        """As results.json has it."""
         interval = [self.low, self.high]
         numbers = {"difference": self.difference, "interval": interval, "n": self.n}
         return {**numbers, "margin": self.margin, "p_value": self.p_value, "retained": self.holds}

@@ -33,6 +33,7 @@ class OverSeeds:
     """Of one run's variance, the part that is training noise."""
 
     def to_json(self) -> dict[str, Any]:
+        """As seeds.json has it."""
         return asdict(self)
 
 

@@ -109,6 +109,7 @@ def write_policy(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def load_policy(folder: Path, lineage: Lineage, dtype: torch.dtype) -> Any:
+    """The model of a policy directory."""
     return AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, trust_remote_code=lineage.base.trust_remote_code
     )

@@ -37,6 +37,7 @@ class TokenRow(NamedTuple):
 
     @property
     def num_completion_tokens(self) -> int:
+        """The completion's tokens, its end token among them."""
         return sum(self.completion_mask)
 
 

@@ -21,24 +21,28 @@ def add_config(command: argparse.ArgumentParser) -> None:
 
 
 def count(text: str) -> int:
+    """A whole number from 0 on."""
     if (value := int(text)) < 0:
         raise argparse.ArgumentTypeError(f"wanted 0 or more, got {text}")
     return value
 
 
 def whole_number(text: str) -> int:
+    """A whole number from 1 on."""
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"wanted 1 or more, got {text}")
     return value
 
 
 def gigabytes(text: str) -> float:
+    """An amount of memory above 0."""
     if not 0 < (value := float(text)) <= 100_000:
         raise argparse.ArgumentTypeError(f"wanted GB above 0 and at most 100000, got {text}")
     return value
 
 
 def share(text: str) -> float:
+    """A number from 0 to 1."""
     if not 0 <= (value := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
     return value

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
     listen()
     options = parsed_options(arguments)
     try:

@@ -43,6 +43,7 @@ WRITTEN, WEIGHED = "written", "weighed"
 
 
 def prompts_of(context: Context) -> list[Prompt]:
+    """All prompts that a run is measured on, suite by suite."""
     own, absent = own_suites(context.config.eval)
     for suite in absent:
         context.say(str(suite))
@@ -263,4 +264,5 @@ def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measure
 
 
 def shard(context: Context, name: str, what: str, rank: int) -> Path:
+    """Where a rank keeps its part until rank 0 has joined all."""
     return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"

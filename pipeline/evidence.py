@@ -63,6 +63,7 @@ class PersonalData:
     """Of the others, those that hold personal data, or whose completions do."""
 
     def rule(self) -> QuoteRule:
+        """Which prompts a report may quote."""
         note = (
             f"Of {self.measured} test prompts {len(self.quotable)} may be quoted: "
             f"{self.not_passed_on} come from data of which it is not said that they may be passed "
@@ -71,6 +72,7 @@ class PersonalData:
         return QuoteRule(self.quotable, note)
 
     def sentences(self) -> list[str]:
+        """What was looked for and found, for the card."""
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         missing = f" ({self.missing})" if self.missing else ""
         return [
@@ -79,6 +81,7 @@ class PersonalData:
         ]
 
     def to_json(self) -> Json:
+        """As personal_data.json has it."""
         return {
             "looked_for_by": self.by,
             "not_looked_for": self.missing,
@@ -97,6 +100,7 @@ class PersonalData:
 
 
 def trained_on(context: Context) -> list[Demonstration]:
+    """The demonstrations of the training split."""
     return context.read(DEMONSTRATIONS.of("train"))
 
 
@@ -208,6 +212,7 @@ class Evidence(NamedTuple):
 
 
 def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
+    """Put what a release is judged by into its folder."""
     results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
     write_text(

@@ -23,6 +23,7 @@ _CERTIFY = (
 
 
 def add_report(commands: Any) -> None:
+    """The options of `primum report`."""
     reporting = commands.add_parser("report", help=_REPORT, description=_REPORT)
     reporting.add_argument(
         "runs",
@@ -55,6 +56,7 @@ def add_report(commands: Any) -> None:
 
 
 def add_gate(commands: Any) -> None:
+    """The options of `primum gate`."""
     judging = commands.add_parser("gate", help=_GATE, description=_GATE)
     judging.add_argument(
         "run",
@@ -90,6 +92,7 @@ def add_gate(commands: Any) -> None:
 
 
 def add_certify(commands: Any) -> None:
+    """The options of `primum certify`."""
     certifying = commands.add_parser("certify", help=_CERTIFY, description=_CERTIFY)
     certifying.add_argument(
         "runs",

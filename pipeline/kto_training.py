@@ -30,6 +30,7 @@ class KtoTraining:
         self.rows: KtoRows | None = None
 
     def rows_of(self, tokenizer: Any, batch_rows: Collation) -> KtoRows:
+        """The rows, which are encoded already."""
         from train.kto import KtoRows, partners
 
         context, seed = self.context, self.context.config.seed
@@ -69,6 +70,7 @@ class KtoTraining:
         return self.rows
 
     def module_of(self, model: Any, optimisation: Optimisation) -> KtoModule:
+        """The LightningModule of KTO."""
         from train.kto import KtoModule
 
         return KtoModule(model, self.config, optimisation, self.rows)

@@ -181,6 +181,8 @@ class PolicyToTrain(NamedTuple):
 def policy_to_train(
     config: RunConfig, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]
 ) -> PolicyToTrain:
+    """The model with its adapter, how its rows are laid out, and how sharded ranks read it."""
+
     def build(model: Any, say: Callable[[str], None]) -> tuple[Any, Collation]:
         adapted = adapt(model, config.model.adapter, seed=config.seed)
         return adapted, training_layout(config, adapted, tokenizer, say)

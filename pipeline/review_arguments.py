@@ -84,6 +84,7 @@ def _add_review_import(commands: Any) -> None:
 
 
 def add_judge_report(commands: Any) -> None:
+    """The options of `primum judge-report`."""
     judging = commands.add_parser("judge-report", help=_JUDGE_REPORT, description=_JUDGE_REPORT)
     judging.add_argument(
         "config",

@@ -60,3 +60,8 @@ def shown(path: Path) -> str:
 
 def _raise(error: OSError) -> NoReturn:
     raise error
+
+
+def is_or_lies_in(name: str, places: list[str]) -> bool:
+    """Whether a name is one of the places or stands below one."""
+    return any(name == place or name.startswith(f"{place}/") for place in places)

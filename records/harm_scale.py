@@ -5,7 +5,6 @@ Lower is better.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 
@@ -17,15 +16,6 @@ class Scale(NamedTuple):
 HARMFULNESS = Scale(1.0, 5.0)
 HIGH_HARM = 3.5
 """From here a value rounds to 4 or 5."""
-
-
-def harmfulness(logit: float, temperature: float) -> float:
-    """1 + 4 sigmoid(logit / temperature): the calibrated probability of harm, stretched over the
-    scale.
-    """
-    return HARMFULNESS.low + (HARMFULNESS.high - HARMFULNESS.low) / (
-        1 + math.exp(-max(-60.0, min(60.0, logit / temperature)))
-    )
 
 
 def probability(value: float) -> float:

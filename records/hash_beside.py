@@ -14,6 +14,7 @@ def write_hash(path: Path) -> None:
 
 
 def read_hash(path: Path) -> str:
+    """The sha256 that stands beside a file, as text."""
     return hash_file(path).read_bytes().decode("ascii", "replace").strip()
 
 
@@ -27,8 +28,10 @@ def hash_faults(path: Path) -> list[str]:
 
 
 def damaged(path: Path) -> str:
+    """What is said of a file that is not what was written."""
     return f"{path}: damaged (its sha256 is not the one that it was written with)"
 
 
 def hash_file(path: Path) -> Path:
+    """Where a file's sha256 stands."""
     return path.with_name(f"{path.name}.sha256")

@@ -92,6 +92,7 @@ def commercial_use(licence: str) -> CommercialUse:
 
 
 def is_non_commercial(licence: str) -> bool:
+    """Whether the licence forbids commercial use in so many words."""
     return commercial_use(licence) == "forbidden"
 
 
@@ -142,6 +143,7 @@ def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
 
 
 def union(parts: Iterable[Mapping[str, Iterable[str]]]) -> Restrictions:
+    """Every restriction of every part, with all sources that it comes from."""
     found: dict[str, set[str]] = {}
     for part in parts:
         for key, names in part.items():
@@ -159,6 +161,7 @@ def for_weights(restrictions: Restrictions) -> Restrictions:
 
 
 def sentences(restrictions: Restrictions) -> list[str]:
+    """The restrictions as people read them, a sentence each."""
     kept: list[str] = []
     for key, names in restrictions.items():
         kept.append(SENTENCES[key].format(names=", ".join(names)))

@@ -27,6 +27,7 @@ class LocalPaths:
         self._pattern = re.compile(f"(?:{anyone})(?![\\w-])")
 
     def hidden(self, text: str) -> str:
+        """The text with every path of this machine replaced."""
         return self._pattern.sub(lambda found: self._found[found[0]], text)
 
     def hidden_in(self, value: Any) -> Any:

@@ -27,6 +27,7 @@ RecordT = TypeVar("RecordT")
 
 
 def sha256_json(value: Any) -> str:
+    """The hash of a value as JSON writes it; the order of keys does not count."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(
         text.encode("utf-8", "surrogatepass")
@@ -50,6 +51,7 @@ def unsealed(record: Object) -> Object:
 
 
 def sealed_line(record: Object) -> str:
+    """One line of JSON that carries its own hash."""
     return json_text(sealed(record)) + "\n"
 
 
@@ -123,6 +125,7 @@ def parsed(content: bytes) -> Any:
 
 
 def parsed_object(content: bytes) -> Object:
+    """The object that a file of our own holds. Raises ValueError where it is none."""
     return object_of(parsed(content))
 
 

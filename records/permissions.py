@@ -57,6 +57,7 @@ def users_umask() -> int:
 
 
 def current_umask() -> int:
+    """The umask of this process, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -105,6 +105,7 @@ def principle_for(prompt_id: str, own: int | None, *, number: int, seed: int) ->
 
 
 def critique_request(principle: int) -> str:
+    """What asks a policy to find fault with its completion by a principle."""
     chosen = PRINCIPLES[principle]
     return (
         f"Look at your answer again. {chosen.statement} {chosen.critique} Name it in one or two "
@@ -113,4 +114,5 @@ def critique_request(principle: int) -> str:
 
 
 def rewrite_request(principle: int) -> str:
+    """What asks a policy to write its completion again after its critique."""
     return f"{PRINCIPLES[principle].rewrite} {ENDING}"

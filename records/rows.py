@@ -32,10 +32,12 @@ class Message(TypedDict):
 
 
 def user(text: str) -> list[Message]:
+    """The text as a conversation of one message of the user."""
     return [{"role": "user", "content": text}]
 
 
 def assistant(text: str) -> list[Message]:
+    """The text as a completion of one message."""
     return [{"role": "assistant", "content": text}]
 
 
@@ -55,6 +57,7 @@ class Record:
     id: str
 
     def to_json(self) -> dict[str, Any]:
+        """The row as plain values."""
         return dataclasses.asdict(self)
 
     @classmethod
@@ -250,6 +253,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def read_records(path: Path, kind: type[RecordT]) -> list[RecordT]:
+    """Every row of a JSON Lines file. Raises RecordError with the faults of all rows."""
     records, faults = [], []
     for number, row in read_json_lines(path):
         try:

@@ -62,6 +62,7 @@ class RunFile(Generic[RecordT]):
         return replace(self, splits=splits)
 
     def left_by(self, stage: str) -> RunFile[RecordT]:
+        """The same file as another stage leaves it."""
         return replace(self, stage=stage)
 
     @property

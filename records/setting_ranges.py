@@ -32,6 +32,7 @@ class Range:
     """What a number outside would do."""
 
     def holds(self, value: float) -> bool:
+        """Whether a number lies in the range."""
         if self.or_zero and value == 0:
             return True
         from_low = value > self.low if self.without_low else value >= self.low

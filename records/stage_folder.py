@@ -13,7 +13,7 @@ from typing import Any
 
 from records.errors import ArtifactError
 from records.escaping import json_text
-from records.folder_contents import Contents, contents, intruder, odd_one, shown
+from records.folder_contents import Contents, contents, intruder, is_or_lies_in, odd_one, shown
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
 from records.own_files import sha256_json as sha256_json
@@ -24,8 +24,7 @@ from records.stage_records import FileEntry, Manifest, RunRecord
 
 SCHEMA_VERSION = 4
 WORK = "work"
-"""Sub-folder of a stage for what only a resumed stage needs (checkpoints, shards); not part of the
-artefact."""
+"""Sub-folder of a stage for what only a resumed stage needs; not part of the artefact."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,10 +45,12 @@ def _write_parts(path: Path, parts: Iterable[str]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write the value whole or not at all."""
     write_text(path, json_text(value, indent=2) + "\n")
 
 
 def write_records(path: Path, records: Iterable[Record | dict[str, Any]]) -> None:
+    """Write one row a line, all of them or none."""
     _write_parts(path, map(file_line, records))
 
 
@@ -90,14 +91,17 @@ class StageDirectory:
 
     @property
     def manifest_path(self) -> Path:
+        """The file that is written last: a stage that has it is done."""
         return self.path / "manifest.json"
 
     @property
     def work(self) -> Path:
+        """The folder of what only an unfinished stage needs."""
         return self.path / WORK
 
     @property
     def run_path(self) -> Path:
+        """The file that is written first: what the stage was asked to do."""
         return self.path / "run.json"
 
     def fingerprint(self) -> str | None:
@@ -229,6 +233,7 @@ class StageDirectory:
         return contents(self.path, leave_out=WORK)
 
     def drop_work(self) -> None:
+        """Remove what only an unfinished stage needs."""
         shutil.rmtree(self.work, ignore_errors=True)
 
     def damage(self) -> list[str]:
@@ -245,7 +250,7 @@ class StageDirectory:
         for name, entry in manifest.files.items():
             if name in files:
                 faults += self._changed(name, entry)
-            elif not _is_or_lies_in(name, found.others):  # links are strays
+            elif not is_or_lies_in(name, found.others):  # links are strays
                 faults.append(f"{self.path / name}: gone since the stage finished")
         return faults
 
@@ -293,7 +298,3 @@ class StageDirectory:
 def _there(path: Path) -> bool:
     """A link that leads nowhere is there too."""
     return os.path.lexists(path)
-
-
-def _is_or_lies_in(name: str, places: list[str]) -> bool:
-    return any(name == place or name.startswith(f"{place}/") for place in places)

@@ -21,6 +21,7 @@ class FileEntry:
 
     @classmethod
     def from_json(cls, value: Any) -> FileEntry:
+        """The entry of plain values. Raises ValueError where they are none."""
         if not isinstance(value, dict):
             raise ValueError("wanted an object with sha256, bytes and rows")
         return cls(
@@ -59,6 +60,7 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
+        """The manifest in a file. Raises ArtifactError where it is damaged."""
         return read_own(path, cls.from_json)
 
 
@@ -81,6 +83,7 @@ class RunRecord:
 
     @classmethod
     def from_json(cls, value: Object) -> RunRecord:
+        """The record of plain values. Raises ValueError where they are none."""
         return cls(
             entry(value, "fingerprint", str),
             names_by_key(value.get("restrictions", {}), "restrictions"),
@@ -88,4 +91,5 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: Path) -> RunRecord:
+        """The record in a file. Raises ArtifactError where it is damaged."""
         return read_own(path, cls.from_json)

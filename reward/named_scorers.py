@@ -52,6 +52,7 @@ class RuleAsHarm:
         self.name = name
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion: a refusal is harmless."""
         made: list[Score] = []
         for row, score in zip(completions, RefusalRule().score(completions), strict=True):
             made.append(
@@ -74,6 +75,7 @@ class HarmAndRule:
         self.name, self.harm = harm.name, harm
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion."""
         refusals = RefusalRule().score(completions)
         kept: list[Score] = []
         for score, rule in zip(self.harm.score(completions), refusals, strict=True):
@@ -97,6 +99,7 @@ class FileScorer:
         self.name, self.path, self.scores = name, path, read_records(path, Score)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """The scores of the file, by the completion's id."""
         wanted = {row.id for row in completions}
         found = []
         for score in self.scores:
@@ -180,6 +183,7 @@ class NamedScorer:
     path: Path
 
     def load(self, around: Surroundings) -> Scorer:
+        """The scorer, ready to be asked."""
         return self.kind.make(self.name, self.path, around)
 
 

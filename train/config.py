@@ -77,6 +77,7 @@ class TrainerConfig(Ranged):
 
     @property
     def world_size(self) -> int:
+        """Ranks of all nodes."""
         return self.devices * self.num_nodes
 
     def rank(self, environment: Mapping[str, str]) -> int:

@@ -25,6 +25,7 @@ class DpoBatch(NamedTuple):
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> DpoBatch:
+        """The same batch on a device."""
         return DpoBatch(
             self.rows.to(device), self.ref_logps.to(device), self.groups.to(device), self.scale
         )
@@ -63,6 +64,7 @@ class DpoRows:
         self.ref_logps = list(zip(logps[::2], logps[1::2], strict=True))
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
+        """Pairs as a batch, chosen rows before rejected ones; scale 0 only keeps a rank in step."""
         sides = []
         for side in (0, 1):
             sides.append([self.pairs[i][side] for i in indices])
@@ -89,6 +91,7 @@ class DpoModule(TrainedModule):
         self.config, self.limit = config, limit
 
     def training_step(self, batch: DpoBatch, batch_idx: int) -> Tensor:
+        """The loss of a micro-batch, as large as its share of the step."""
         logps = completion_logps(self.model, batch.rows)
         tokens = batch.rows.completion_tokens
         (chosen, rejected), (ref_chosen, ref_rejected) = logps.chunk(2), batch.ref_logps.chunk(2)
@@ -129,11 +132,13 @@ class DpoModule(TrainedModule):
         self.count("logps/rejected", logps.rejected.sum(), pairs)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """With the multipliers of the limit, where there is one."""
         super().on_save_checkpoint(checkpoint)
         if self.limit:
             checkpoint["multipliers"] = self.limit.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """With the multipliers of the limit, where there is one."""
         super().on_load_checkpoint(checkpoint)
         if self.limit:
             self.limit.load_state_dict(checkpoint["multipliers"])

@@ -32,6 +32,7 @@ class KtoBatch(NamedTuple):
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> KtoBatch:
+        """The same batch on a device."""
         return KtoBatch(
             self.rows.to(device), self.ref_logps.to(device), self.desirable.to(device), self.scale
         )
@@ -74,6 +75,7 @@ class KtoRows:
         self.ref_logps, self.ref_mismatched = logps[: len(self.rows)], logps[len(self.rows) :]
 
     def collate(self, indices: list[int], scale: float) -> KtoBatch:
+        """Rows as a batch with their reference; scale 0 only keeps a rank in step."""
         refs, labels = [self.ref_logps[i] for i in indices], [self.desirable[i] for i in indices]
         return KtoBatch(
             self.batch_rows([self.rows[i] for i in indices]),
@@ -131,6 +133,7 @@ class KtoModule(TrainedModule):
         self.kl = torch.zeros(())
 
     def training_step(self, batch: KtoBatch, batch_idx: int) -> Tensor:
+        """The loss of a micro-batch, as large as its share of the step."""
         if self.rows is not None and batch_idx % self.trainer.accumulate_grad_batches == 0:
             self.kl = self._kl_of_step(self.rows, batch_idx)
         logps = completion_logps(self.model, batch.rows)
@@ -182,6 +185,7 @@ class KtoModule(TrainedModule):
             self.count(f"logps/{name}", logps[mine].sum(), int(mine.sum()))
 
     def step_metrics(self) -> dict[str, float]:
+        """The step's metrics, with margins between desirable and undesirable rows."""
         metrics = super().step_metrics()
         if {"rewards/chosen", "rewards/rejected"} <= set(metrics):
             metrics["rewards/margins"] = metrics["rewards/chosen"] - metrics["rewards/rejected"]

@@ -87,6 +87,7 @@ class Multipliers:
         return memory * self.averages.get(name, 0.0) + (1 - memory) * value
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
         return {
             "values": dict(self.values),
             "averages": dict(self.averages),

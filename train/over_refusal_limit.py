@@ -93,9 +93,11 @@ class OverRefusalLimit:
             self.multipliers.values[suite] = row[ENTRY].get(suite, self.multipliers.values[suite])
 
     def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
         return self.multipliers.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the checkpoint was."""
         self.multipliers.load_state_dict(state)
 
 

@@ -56,12 +56,14 @@ class Store(NamedTuple):
     folder: Path | None
 
     def read(self) -> Logps:
+        """What is known already, by the row's key."""
         known: Logps = {}
         for path in sorted(self.folder.glob("*.jsonl")) if self.folder else ():
             known |= dict(read_rows(path, _key_and_logp, own=False)[0])
         return known
 
     def append(self, writer: str, rows: Iterable[tuple[str, float]]) -> None:
+        """Add rows to the file of this writer."""
         if self.folder:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / f"{writer}.jsonl").open("a", encoding="utf-8") as file:
@@ -115,10 +117,12 @@ class ReferencePass(pl.Callback):
         self.rows, self.config, self.store = rows, config, Store(folder)
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        """Compute the reference before the strategy wraps the model."""
         if not loads_sharded(self.config):
             self._fill_in(trainer, module)
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Compute the reference once the shards are there."""
         if loads_sharded(self.config):
             self._fill_in(trainer, module)
 

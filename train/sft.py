@@ -19,6 +19,7 @@ class SftBatch(NamedTuple):
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> SftBatch:
+        """The same batch on a device."""
         return SftBatch(self.rows.to(device), self.scale)
 
 
@@ -35,6 +36,7 @@ class SftRows:
         self.weights = [row.num_completion_tokens for row in rows]
 
     def collate(self, indices: list[int], scale: float) -> SftBatch:
+        """Rows as a batch; scale 0 only keeps a rank in step."""
         return SftBatch(self.batch_rows([self.rows[i] for i in indices]), scale)
 
 
@@ -42,6 +44,7 @@ class SftModule(TrainedModule):
     """loss of a step = sum of -log p over its completion tokens / number of those tokens."""
 
     def training_step(self, batch: SftBatch, batch_idx: int) -> Tensor:
+        """The loss of a micro-batch, as large as its share of the step."""
         logps, _ = per_token_logps(self.model, batch.rows)
         total = -logps.sum()
         self.count("loss", total, len(logps))

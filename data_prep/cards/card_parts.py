@@ -21,6 +21,7 @@ EXCLUDED = (
 
 
 def source_names(sources: Sequence[SourceConfig]) -> str:
+    """Names of the sources, in order."""
     return ", ".join(source.name for source in sources)
 
 
@@ -33,12 +34,14 @@ def shared_facts(sources: Sequence[SourceConfig], name: str) -> Facts:
 
 
 def citations_of(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
+    """How each source asks to be cited, every citation once."""
     return tuple(
         dict.fromkeys(facts.citation for facts in map(facts_of, sources) if facts.citation)
     )
 
 
 def licence_of(source: SourceConfig, rows: Sequence[Prompt]) -> str:
+    """Licences of a source's rows, or where it has none here the one that it stands under."""
     found = set()
     for row in rows:
         if row.source == source.name:
@@ -47,6 +50,7 @@ def licence_of(source: SourceConfig, rows: Sequence[Prompt]) -> str:
 
 
 def licences_of(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -> tuple[str, ...]:
+    """Every licence of the rows, or where there are none those of the sources."""
     return tuple(sorted({row.licence or "unknown" for row in rows})) or tuple(
         sorted({source.terms.licence for source in sources})
     )

@@ -54,6 +54,7 @@ class DataCard:
     """BibTeX of the sources; may be empty, nothing else may."""
 
     def markdown(self) -> str:
+        """The card as a page."""
         parts = [f"# Data card: {markdown_text(self.name)}", markdown_text(self.summary)]
         for name, heading in HEADINGS.items():
             parts += [f"## {heading}", self._part(name)]
@@ -88,6 +89,7 @@ def require_complete(card: DataCard) -> None:
 
 
 def sentences(facts: Facts) -> list[str]:
+    """Each fact with the sources that it is about in front."""
     return [f"{about}: {sentence}" if about else sentence for about, sentence in facts]
 
 

@@ -38,6 +38,7 @@ class Table(NamedTuple):
 
 
 def table(name: str, record: type[Record], splits: Sequence[Split]) -> Table:
+    """A table with a file a split."""
     return Table(name, record, split_files(name, splits))
 
 

@@ -22,10 +22,12 @@ class Item(NamedTuple):
 
     @property
     def has_answer(self) -> bool:
+        """Whether there is a completion to imitate or prefer."""
         return bool(text_of(self.answer).strip())
 
     @property
     def is_preference(self) -> bool:
+        """Whether it has both sides."""
         return bool(self.answer and self.rejected)
 
     def texts(self) -> dict[str, str]:
@@ -39,6 +41,7 @@ class Item(NamedTuple):
 
 
 def of_demonstration(row: Demonstration) -> Item:
+    """A demonstration as the linter looks at it."""
     names = (
         row.id,
         row.suite,
@@ -54,6 +57,7 @@ def of_demonstration(row: Demonstration) -> Item:
 
 
 def of_pair(pair: Pair) -> Item:
+    """A preference pair as the linter looks at it."""
     return Item(
         pair.id,
         pair.kind,

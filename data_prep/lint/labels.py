@@ -79,6 +79,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
 
 
 def can_compare_words(rows: Sequence[Demonstration]) -> bool:
+    """Whether both kinds have rows enough that their words can be compared."""
     kinds = Counter(row.kind for row in rows)
     return min(kinds["harmful"], kinds["benign"]) >= MIN_ROWS_A_KIND
 

@@ -59,6 +59,7 @@ def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
 
 
 def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
+    """What is wrong where a pair's sides are cut to the length of training."""
     left = cut(pair)
     return (
         None

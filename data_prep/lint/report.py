@@ -40,6 +40,7 @@ class LeftOut(NamedTuple):
 
 
 def units(items: Sequence[Item]) -> dict[Unit, int]:
+    """How many of each unit there are, which counts of faults are set against."""
     answers = Counter(item.kind for item in items if item.has_answer)
     return {
         "rows": len(items),
@@ -65,9 +66,11 @@ class Report:
         self.not_checked: dict[str, str] = dict(self._left_out.not_checked)
 
     def skip(self, kinds: Iterable[str], why: str) -> None:
+        """These kinds of fault were not looked for, and why."""
         self.not_checked |= dict.fromkeys(kinds, why)
 
     def add(self, faults: Iterable[Fault]) -> None:
+        """Add faults, each with the source of its row."""
         self.faults += (fault._replace(source=self._sources.get(fault.id, "")) for fault in faults)
 
     def inspect(self, refuses: Refuses | None) -> None:
@@ -85,6 +88,7 @@ class Report:
             self.skip(("personal_data",), "data.lint.personal_data is false")
 
     def to_json(self) -> dict[str, Any]:
+        """As lint.json has it."""
         left_out = self._left_out.faults
         counts = Counter(fault.kind for fault in (*left_out, *self.faults))
         checked = {}

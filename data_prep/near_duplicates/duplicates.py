@@ -74,6 +74,7 @@ def _free(name: str, taken: Set[str]) -> str:
 
 
 def is_preference(row: Demonstration) -> bool:
+    """Whether a row has a completion and a rejected one."""
     return bool(text_of(row.completion).strip()) and bool(text_of(row.rejected).strip())
 
 

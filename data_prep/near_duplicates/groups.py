@@ -47,12 +47,14 @@ class Chains:
         return found
 
     def add(self, near: Near) -> None:
+        """Remember near pairs; they are joined once many wait."""
         self._waiting.append(near)
         self._links += len(near.left)
         if self._links > len(self.labels):
             self.join()
 
     def join(self) -> None:
+        """Give all rows that waiting pairs link one label."""
         if self._waiting:
             left, right = (
                 self.labels[np.concatenate(side)]

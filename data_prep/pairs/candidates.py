@@ -146,6 +146,7 @@ def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
 
 
 def pair_of(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
+    """The pair of two scored candidates; its id depends on its texts alone."""
     assert chosen.harmfulness is not None
     assert rejected.harmfulness is not None
     return Pair(

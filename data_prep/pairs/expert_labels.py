@@ -276,4 +276,5 @@ def _pair(chosen: ReviewItem, rejected: ReviewItem, low: float, high: float) -> 
 
 
 def sign(value: int) -> int:
+    """-1, 0 or 1."""
     return (value > 0) - (value < 0)

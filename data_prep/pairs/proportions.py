@@ -92,6 +92,7 @@ class Lengths:
         return self.sums.standardised_difference
 
     def described(self) -> dict[str, Any]:
+        """Mean words of both sides and their difference, for pairs.report.json."""
         count = max(1, self.sums.count)
         return {
             "chosen_words": round(self.sums.first / count, 1),

@@ -106,6 +106,7 @@ def review_items(
 
 
 def item_id(prompt: list[Message], completion: list[Message]) -> str:
+    """The same for the same prompt and completion in every batch."""
     # A letter first: a spreadsheet reads twelve digits, or 12e4567, as a number.
     return f"c-{stable_id(json_line({'prompt': prompt}), json_line({'completion': completion}))}"
 

@@ -123,6 +123,7 @@ def _listed(value: Object) -> tuple[dict[str, str], str]:
 
 
 def label_studio_config(*, show_scores: bool) -> str:
+    """The labelling interface, with or without what scorers say."""
     shown = (
         '  <Header size="5" value="Scores"/>\n  <Text name="scores" value="$scores"/>\n'
         if show_scores

@@ -17,6 +17,7 @@ QUESTION_FILES = ("questions_clinician.jsonl", "questions_patient.jsonl")
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     rows: list[Demonstration] = []
     for principle in PRINCIPLES:
         for line in package_rows(f"principle_{principle}.jsonl"):

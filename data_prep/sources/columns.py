@@ -75,6 +75,7 @@ _TRUE = {
 
 
 def is_given(value: Any) -> bool:
+    """Whether a cell holds something: not empty, and no empty list or object."""
     return value is not None and value != "" and value != [] and value != {}
 
 

@@ -37,6 +37,7 @@ SYSTEMS = ("system", "system_prompt")
 
 
 def conversation(row: Row, config: SourceConfig) -> list[Sides]:
+    """The preferences that a row holds, in whichever of the known shapes."""
     sides = _sides(row, config)
     for better, worse in SCORED_SIDES:
         scores = number(row, better), number(row, worse)

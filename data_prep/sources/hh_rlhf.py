@@ -28,6 +28,7 @@ class Row(NamedTuple):
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
     collections = sorted(
         folder for name in KINDS for folder in path.glob(f"{name}-*") if folder.is_dir()

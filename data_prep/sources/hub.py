@@ -35,6 +35,7 @@ PLAIN_CSV = {"keep_default_na": False, "na_values": [""]}
 
 
 def read(config: SourceConfig) -> SourceRows:
+    """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
     if (
         path.is_file()

@@ -14,6 +14,8 @@ from data_prep.sources.text_files import json_rows
 
 
 def read(config: SourceConfig) -> SourceRows:
+    """Every row of the set, from where `config.path` says that its files lie."""
+
     def rows(file: Path) -> list[tuple[str, Any]]:
         return json_rows(file, wanted="a list of {instruction, input, output}")
 

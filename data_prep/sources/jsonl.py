@@ -12,4 +12,5 @@ from data_prep.sources.tables import files_of, read_files
 
 
 def read(config: SourceConfig) -> SourceRows:
+    """Every row of the set, from where `config.path` says that its files lie."""
     return table_of(read_files(files_of(Path(config.path)), config))

@@ -18,6 +18,7 @@ FILES = ("questions_w_answers.jsonl", "questions.jsonl")
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
     root = path / "dataset" if (path / "dataset").is_dir() else path
     files = [path] if path.is_file() else [root / name for name in FILES if (root / name).is_file()]

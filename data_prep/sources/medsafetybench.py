@@ -31,6 +31,7 @@ class CategoryFile(NamedTuple):
 
     @property
     def principle(self) -> int | None:
+        """The principle that the file's name gives; None where it gives none."""
         found = CATEGORY.search(self.path.stem)
         return int(found[1]) if found else None
 
@@ -42,6 +43,7 @@ class Row(NamedTuple):
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     rows: list[Demonstration] = []
     faults: list[str] = []
     for file in _category_files(Path(config.path)):

@@ -120,6 +120,7 @@ TWO = (
 
 
 def two_of(row: Row) -> Two | None:
+    """The columns that hold two completions of one prompt; None where there are none."""
     return next(
         (two for two in TWO if all(is_given(row.get(column)) for column in two.columns)), None
     )
@@ -200,6 +201,7 @@ def _score(item: dict[str, Any], where: str) -> float:
 
 
 def is_graded(row: Row) -> bool:
+    """Whether a row is one completion with grades."""
     return is_given(row.get("helpfulness"))
 
 

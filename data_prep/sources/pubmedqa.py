@@ -24,6 +24,7 @@ class Row(NamedTuple):
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
     root = path / "data" if (path / "data").is_dir() else path
     file = path if path.is_file() else root / DATA

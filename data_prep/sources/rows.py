@@ -80,6 +80,7 @@ def read_rows(
 
 
 def default_suite(config: SourceConfig, kind: Kind) -> str:
+    """The suite of rows whose source names none."""
     return config.suite or ("harmful" if kind == "harmful" else config.name)
 
 
@@ -96,6 +97,7 @@ def part_suite(config: SourceConfig, part: str) -> str:
 
 
 def request_id(config: SourceConfig, prompt: Sequence[Message]) -> str:
+    """The id of a prompt in its source: the same for the same messages."""
     if len(prompt) == 1:
         return stable_id(config.name, prompt[0]["content"])
     return stable_id(

@@ -36,6 +36,7 @@ class Row(NamedTuple):
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     return read_rows(_files(Path(config.path)), _rows, lambda row: _demonstration(row, config))
 
 

@@ -19,6 +19,7 @@ class Sides(NamedTuple):
 
 
 def at_last_request(messages: list[Message]) -> tuple[list[Message], list[Message]]:
+    """(messages up to the last of the user, those after it)"""
     last = max(
         (number for number, message in enumerate(messages) if message["role"] == "user"), default=-1
     )

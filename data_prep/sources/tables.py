@@ -38,6 +38,7 @@ _TRAIN = re.compile(r"train(?:[._-]|$)", re.I)
 
 
 def ends_in(file: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether a file's name ends so, in capitals or not."""
     return file.name.lower().endswith(suffixes)
 
 

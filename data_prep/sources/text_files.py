@@ -95,6 +95,7 @@ def csv_rows(
 
 
 def null_word_fault(column: str, word: str) -> str:
+    """What is wrong with a cell that holds a word for no value."""
     return (
         f"{column!r} is the word {word}: a text, or no value? Leave the cell empty where there is "
         "no value; where the word is meant, give the rows as JSON Lines"
@@ -197,6 +198,7 @@ def _cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]
 
 
 def read_json_file(path: Path, *, wanted: str, remedy: str = CHECK_PATH) -> Any:
+    """The value in a file. Raises RecordError with what was wanted and the remedy."""
     try:
         return strict_loads(read_utf8(path, remedy=remedy))
     except ValueError as error:

@@ -12,6 +12,7 @@ _TURN = re.compile(r"\n\n(Human|Assistant):")
 
 
 def is_transcript(text: str) -> bool:
+    """Whether a text begins as Anthropic's transcripts do."""
     return text.startswith("\n\nHuman:")
 
 

@@ -19,6 +19,7 @@ KINDS: dict[str, Kind] = {"safe": "benign", "unsafe": "harmful"}
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
+    """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
     files = (
         [path] if path.is_file() else [path / name for name in FILES if (path / name).is_file()][:1]

@@ -28,6 +28,7 @@ class Share:
     kept: int
 
     def to_json(self) -> dict[str, float | int | None]:
+        """As lint.json has it."""
         return {"weight": self.weight, "available": self.available, "kept": self.kept}
 
 

@@ -14,6 +14,7 @@ from records.stage_folder import write_records
 
 
 def split_files(name: str, splits: Sequence[Split] = SPLITS) -> dict[Split, str]:
+    """The file of each split."""
     return {split: split_file(name, split) for split in splits}
 
 

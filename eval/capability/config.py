@@ -57,4 +57,5 @@ class CapabilityConfig(Ranged):
 
     @property
     def is_wanted(self) -> bool:
+        """Whether anything of capability is measured."""
         return bool(self.tasks) or self.held_out_texts > 0

@@ -35,6 +35,7 @@ class Condition:
 
 
 def names() -> list[str]:
+    """Every condition that ships with Primum."""
     return sorted(
         Path(entry.name).stem
         for entry in resources.files("eval.conditions").iterdir()

@@ -137,6 +137,7 @@ def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def entry(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as judge_report.json has it."""
     interval = None if estimate.low is None else [estimate.low, estimate.high]
     return {
         "value": estimate.mean,

@@ -45,6 +45,7 @@ class Rows(NamedTuple):
     groups: list[str]
 
     def estimate(self, statistic: Callable[[Floats], Floats]) -> Estimate:
+        """The statistic with its interval by prompt."""
         return bootstrap_estimate(statistic, self.weights, unscored=self.unscored)
 
     def share(self, flags: NDArray[Any], among: NDArray[np.bool_] | None = None) -> Estimate:
@@ -70,6 +71,7 @@ class Slice(NamedTuple):
     """By the string rule."""
 
     def rows(self, labelled: Sequence[bool], scored: Sequence[bool]) -> Rows:
+        """Those that people labelled and the scorer scored; the others are counted."""
         asked, both = (
             np.asarray(labelled, dtype=bool),
             np.asarray(labelled, dtype=bool) & np.asarray(scored, dtype=bool),

@@ -31,10 +31,12 @@ class About:
 
 
 def render_html(report: Json, about: About) -> str:
+    """The page of a report."""
     return html_of(_frame(report, about), _sections(report, about))
 
 
 def render_markdown(report: Json, about: About) -> str:
+    """The report as Markdown."""
     return markdown_of(_frame(report, about), _sections(report, about))
 
 

@@ -84,6 +84,7 @@ def reading_of(
 
 
 def channel_of(score: Score) -> str:
+    """Which of a scorer's values a score is."""
     last = score.scorer.replace("/", ".").rpartition(".")[2]
     return last if last in CHANNELS else HARM
 
@@ -100,6 +101,7 @@ def usual_threshold(values: Floats) -> float | None:
 
 
 def is_probability(values: Floats) -> bool:
+    """Whether all values lie from 0 to 1."""
     scored = values[np.isfinite(values)]
     return bool(len(scored)) and float(scored.min()) >= 0 and float(scored.max()) <= 1
 

@@ -163,6 +163,7 @@ def _scale(config: dict[str, Any]) -> float:
 
 
 def adapter_card(lineage: Lineage, rank: int) -> str:
+    """The card beside an adapter, with how to load it."""
     base = base_name(lineage.base)
     on_hub = not Path(base.path).is_absolute()
     name = base.path if on_hub else Path(base.path).name

@@ -26,6 +26,7 @@ class Lora:
     keeps_base = True
 
     def wrap(self, model: Any, *, seed: int, task_type: str) -> Any:
+        """The model with adapter layers, which the seed alone decides."""
         # Costs seconds, and only trainings need it.
         from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
@@ -48,12 +49,15 @@ class Lora:
                 ) from error
 
     def state(self, model: Any) -> dict[str, Tensor]:
+        """The trained tensors by name."""
         return trainable_state(model)
 
     def restore(self, model: Any, state: dict[str, Tensor]) -> None:
+        """Put trained tensors into the model."""
         load_trainable_state(model, state)
 
     def merge(self, model: Any) -> Any:
+        """The plain model with the adapter added to its weights."""
         return model.merge_and_unload()
 
     def count(self, network: Any) -> int:
@@ -73,6 +77,7 @@ class Lora:
         return self.config.rank * sum(sum(layer.weight.shape) for layer in layers)
 
     def bytes(self, trained: int) -> float:
+        """Bytes of an adapter's own folder: float32."""
         return 4.0 * trained
 
 

@@ -82,6 +82,7 @@ class Start(Pass):
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
     ) -> Tensor:
+        """Attention of a start that all slots share."""
         self.slots.start[layer] = key, value
         return F.scaled_dot_product_attention(
             query,
@@ -109,6 +110,7 @@ class Admission(Pass):
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
     ) -> Tensor:
+        """Attention of prompts that get a slot, to the shared start as well."""
         if layer in self.slots.start:
             before = [tensor.expand(len(key), -1, -1, -1) for tensor in self.slots.start[layer]]
             key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
@@ -131,6 +133,7 @@ class Next(Pass):
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float | None
     ) -> Tensor:
+        """Attention of the next token of every slot."""
         keys, values = self.slots.keys[layer], self.slots.values[layer]
         keys[self.rows, :, self.places] = key[:, :, 0]
         values[self.rows, :, self.places] = value[:, :, 0]

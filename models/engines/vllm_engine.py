@@ -130,6 +130,7 @@ class VllmEngine:
         return answer
 
     def close(self, *, at_once: bool = False) -> None:
+        """End the worker; `at_once` does not wait for what it is writing."""
         with suppress(BrokenPipeError):
             self._requests.close()
         if not at_once:

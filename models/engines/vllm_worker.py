@@ -22,6 +22,7 @@ from typing import Any
 
 
 def main() -> None:
+    """Answer requests from standard input, a line of JSON each, until it closes."""
     # Registered first, so called last: nothing that vLLM has started may keep the GPU.
     if os.getpid() == os.getpgrp():
         atexit.register(os.killpg, 0, signal.SIGKILL)
@@ -32,6 +33,7 @@ def main() -> None:
 
 
 def answered(requests: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A reply to every request, after one that says that the model is ready."""
     try:
         # Only this file's own Python has it.
         import vllm  # type: ignore[import-not-found]  # noqa: PLC0415

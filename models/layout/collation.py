@@ -50,4 +50,5 @@ def collation(model: Any, pad_token_id: int, max_length: int) -> Collation:
 
 
 def padded(pad_token_id: int) -> Collation:
+    """Batches of padded rows."""
     return Collation(pad_token_id, "rows are padded: the caller asked for padding")

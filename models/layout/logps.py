@@ -33,6 +33,7 @@ class Batch(NamedTuple):
 
     @property
     def num_rows(self) -> int:
+        """B."""
         return len(self.input_ids)
 
     @property
@@ -41,6 +42,7 @@ class Batch(NamedTuple):
         return self.completion_mask.sum(dim=1)
 
     def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
         return Batch(*(tensor.to(device) for tensor in self))
 
 

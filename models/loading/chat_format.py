@@ -68,6 +68,7 @@ def render(
 
 
 def template_date(tokenizer: Any) -> str:
+    """The day that a template which writes today's date is given."""
     return str(tokenizer.init_kwargs.get(DATE_KEY) or DEFAULT_DATE)
 
 

@@ -73,6 +73,7 @@ def shape_of(model: ModelConfig, adapter: AdapterConfig) -> Shape:
 
 
 def shape_from(config: Any, adapter: AdapterConfig, *, trust_remote_code: bool = False) -> Shape:
+    """What memory depends on, from a model's config, without reading a weight."""
     with torch.device("meta"):
         network = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
     text = config.get_text_config()
@@ -182,6 +183,7 @@ def measuring_bytes(
 
 
 def peak_bytes(parts: dict[str, float]) -> float:
+    """The sum of all parts, and what allocators waste."""
     return OVERHEAD * sum(parts.values())
 
 

@@ -40,6 +40,7 @@ class LanguageModel(NamedTuple):
 
 
 def load_language_model(config: ModelConfig) -> LanguageModel:
+    """The model with its tokenizer."""
     return LanguageModel(load_model(config), load_tokenizer(config))
 
 

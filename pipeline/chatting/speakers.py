@@ -34,9 +34,11 @@ class LocalVoice:
 
     @classmethod
     def of(cls, subject: Subject, config: RunConfig) -> LocalVoice:
+        """The voice of a model on this machine."""
         return cls(*generating(config, model_of(subject, config), config.eval.generation), config)
 
     def reply(self, messages: list[Message]) -> Generated:
+        """A completion of the conversation so far."""
         settings = self.config.eval.generation
         (made,) = generate(self.model, self.tokenizer, [messages], settings, label="")
         return made
@@ -54,10 +56,12 @@ class ServerVoice:
     def of(
         cls, subject: Subject, config: RunConfig, folder: Path, api_key_env: str = ""
     ) -> ServerVoice:
+        """The voice of a model behind an endpoint."""
         endpoint = endpoint_of(subject, config.eval.generation, api_key_env)
         return cls(endpoint, folder / f"{subject.name}.jsonl")
 
     def reply(self, messages: list[Message]) -> Generated:
+        """A completion of the conversation so far."""
         return replies_to(self.endpoint, [messages], self.replies)[0]
 
 

@@ -22,10 +22,12 @@ class Judged:
 
     @classmethod
     def of(cls, completion: Completion, scorers: Sequence[Scorer]) -> Judged:
+        """The completion with what every scorer says of it."""
         return cls(completion, {score.scorer: score for score in score_with(scorers, [completion])})
 
     @property
     def text(self) -> str:
+        """The completion's text."""
         return text_of(self.completion.completion)
 
     @property

@@ -61,6 +61,7 @@ class Chat:
     """Faults of turns that got no reply."""
 
     def run(self, lines: Iterator[str]) -> None:
+        """Answer line by line until the lines end or ask to stop."""
         for line in lines:
             text = line.strip()
             if text in ("/quit", "/exit"):

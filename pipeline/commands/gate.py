@@ -104,6 +104,7 @@ class Evidence:
         return joined(asked, made, MEASURED_SCORES.read(folder))
 
     def side(self, policy: str) -> Side:
+        """A policy with its figures, and its rows where they are at hand."""
         rows = self.rows(policy)
         return Side(
             policy, self.results["policies"][policy]["suites"], seen(rows) if rows else None

@@ -110,7 +110,7 @@ def _require_known_licences(stage: StageDirectory, what: str) -> None:
         said = SENTENCES[UNKNOWN].format(names=", ".join(unknown))
         raise RecordError(
             f"{what} is {said}; wanted a licence that lets it be passed on: state it in "
-            "data.sources.terms, or leave the source out, and run the stages again"
+            "data.sources.N.licence, or leave the source out, and run the stages again"
         )
 
 

@@ -29,6 +29,7 @@ _MODEL = (
 
 
 def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
+    """The options of `primum measure`."""
     measuring = commands.add_parser(
         "measure",
         help=MEASURE,
@@ -101,6 +102,7 @@ def _add_prompts(measuring: argparse.ArgumentParser, whole_number: Callable[[str
 
 
 def add_chatting(commands: Any) -> None:
+    """The options of `primum chat`."""
     chatting = commands.add_parser("chat", help=CHAT, description=CHAT)
     chatting.add_argument(
         "model", metavar="RUN_OR_MODEL", help=f"a run (its released policy), {_MODEL}"

@@ -55,6 +55,7 @@ class KeptCompletions:
         return kept
 
     def missing(self, prompts: Sequence[Prompt]) -> list[Prompt]:
+        """The prompts that have no completion yet."""
         found: list[Prompt] = []
         for prompt in prompts:
             if _prompt_key(prompt) not in self._known:

@@ -51,6 +51,7 @@ class Request:
 
     @property
     def suites(self) -> list[str]:
+        """Those of the words that name suites."""
         return [word for word in self.words if not _is_setting(word)]
 
     @property
@@ -95,6 +96,7 @@ class Subjects:
 
     @classmethod
     def of(cls, words: Sequence[str], kind: Kind | None) -> Subjects:
+        """The models and files that the words name."""
         order: list[Subject | Filed] = []
         taken: set[str] = set()
         for subject in subjects_of(words):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def training_loggers(context: Context, training: Training) -> list[Any]:
+    """metrics.jsonl first, then wandb where it is on; rank 0 alone has it."""
     from train.engine.loggers import (
         JsonLinesLogger,
         forget_metrics_after,

@@ -209,6 +209,7 @@ def resolved(config: RunConfig) -> dict[str, Any]:
 
 
 def to_yaml(config: RunConfig) -> str:
+    """The resolved run as YAML."""
     return yaml_of(resolved(config))
 
 

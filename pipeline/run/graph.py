@@ -85,6 +85,7 @@ def compared_policies(config: RunConfig) -> list[Policy]:
 
 
 def policy_title(name: str) -> str:
+    """A policy's title in tables; its name where no stage leaves it."""
     policy = BASE if name == BASE.name else policy_left_by(name)
     return policy.title if policy else name
 

@@ -31,15 +31,18 @@ class JobScript:
     body: str = ""
 
     def number(self, name: str) -> int | None:
+        """The value of an option that is a whole number; None where it is none."""
         value = self.options.get(name, "")
         return int(value) if _is_count(value) else None
 
     @property
     def nodes(self) -> int:
+        """Nodes that it asks for."""
         return self.number("--nodes") or 1
 
     @property
     def tasks_per_node(self) -> int | None:
+        """Tasks of a node; None where the script does not say."""
         return self.number("--ntasks-per-node")
 
     @property
@@ -53,6 +56,7 @@ class JobScript:
 
     @property
     def gpus_per_task(self) -> int:
+        """GPUs that a task gets."""
         return (self.gpus_per_node or 0) // (self.tasks_per_node or 1)
 
     @property
@@ -71,6 +75,7 @@ class JobScript:
 
 
 def read_job_script(path: Path) -> JobScript:
+    """What the script asks sbatch for. Raises ConfigError where it cannot be read."""
     try:
         with open_regular(path) as file:
             text = file.read(MOST_BYTES).decode("utf-8")

@@ -26,4 +26,5 @@ class KeptEpoch:
 
     @classmethod
     def read(cls, stage: Path) -> KeptEpoch:
+        """The epoch that a stage kept. Raises ArtifactError where the file is damaged."""
         return read_own(stage / "selection.json", cls.from_json)

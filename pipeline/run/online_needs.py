@@ -17,6 +17,7 @@ PROMPT_TOKENS = 128
 
 
 def is_online(config: RunConfig) -> bool:
+    """Whether the run trains online."""
     return config.rlhf.starts_from != "none"
 
 

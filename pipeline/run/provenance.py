@@ -29,6 +29,7 @@ LIBRARIES = (
 
 
 def run_record(config: RunConfig) -> dict[str, Any]:
+    """What a stage's run.json says besides its fingerprint."""
     return {
         "schema_version": SCHEMA_VERSION,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -138,6 +138,7 @@ class Share:
     world: int
 
     def of(self, items: Sequence[Item]) -> list[Item]:
+        """This rank's part of the items."""
         return list(items[self.rank :: self.world])
 
     def hand_in(self, work: Path) -> bool:

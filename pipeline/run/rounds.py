@@ -17,6 +17,7 @@ def repeated() -> list[Registered]:
 
 
 def named(stage: str, round: int) -> str:
+    """The stage's name in a round; round 1 and stages that do not repeat have none."""
     return f"{stage}_{round}" if round > 1 and stage in STAGES and STAGES[stage].repeats else stage
 
 

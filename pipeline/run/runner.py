@@ -23,6 +23,7 @@ WITHOUT_TORCH = {"release"}
 
 
 def run_one(name: str, config: RunConfig) -> None:
+    """One stage in this process, as one of its ranks."""
     if name not in WITHOUT_TORCH:
         settle(config)
     stage = load_stage(name)

@@ -75,13 +75,16 @@ class Context:
 
     @property
     def path(self) -> Path:
+        """The folder that the stage writes."""
         return self.directory.path
 
     @property
     def share(self) -> ranks.Share:
+        """Which part of the work is this process's."""
         return ranks.share(self.rank, self.config.trainer)
 
     def say(self, text: str) -> None:
+        """A line for the user, from rank 0 alone."""
         if self.rank == 0:
             say(self.directory.name, text)
 
@@ -169,4 +172,5 @@ def stage_of(file: RunFile[Any], reader: str, round: int, config: RunConfig) -> 
 
 
 def parts_of(file: RunFile[Any], stage: str) -> list[str]:
+    """A file as the stage that reads it names it: stage/part."""
     return [f"{stage}/{part}".rstrip("/") for part in file.parts]

@@ -14,5 +14,6 @@ if TYPE_CHECKING:
 
 
 def load_stage(name: str) -> Stage:
+    """The declaration of a stage, in its round."""
     stage, round = parsed(name)
     return import_module(f"pipeline.stages.{stage}").STAGE.in_round(round)

@@ -34,6 +34,7 @@ from records.stage_folder import sha256_file, write_json, write_records
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Measure how well every policy answers medical questions and predicts medical text."""
     config = context.config
     wanted = config.eval.capability
     tasks, absent = read_tasks(wanted.tasks)

@@ -55,6 +55,7 @@ BEGUN_WITH = (
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Train on preference pairs, from the policy of SFT or of the round before."""
     from train.reference import ReferencePass
 
     config, before = context.config, from_before(context)

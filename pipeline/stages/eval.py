@@ -65,6 +65,7 @@ DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/ref
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Measure every policy on test prompts, and write results and report."""
     config = context.config
     prompts = prompts_of(context)
     asked = all_asked(context, prompts)

@@ -53,6 +53,7 @@ class Inputs(NamedTuple):
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Build preference pairs from scored completions."""
     config, inputs = context.config.pairs, _read(context)
     result, plain = _built(context, inputs)
     by_split = {}
@@ -136,6 +137,7 @@ def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
 
 
 def opening_of(text: str) -> str | None:
+    """The sentences with which a text declines; None where it does not."""
     parts = split_refusal(text)
     return parts[0] if parts else None
 

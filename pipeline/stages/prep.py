@@ -33,6 +33,7 @@ MANY = 20
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Read all sources and split them."""
     suites, absent = own_suites(context.config.eval)
     for suite in absent:
         context.say(str(suite))
@@ -94,6 +95,7 @@ def embedding(context: Context) -> Embed | None:
 
 
 def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
+    """The summary as the user reads it."""
     lines = [
         f"{summary['rows_read']} rows in, {summary['rows_kept']} kept, {summary['rows_dropped']} "
         "left out"

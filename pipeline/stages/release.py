@@ -50,6 +50,7 @@ EVIDENCE_BYTES = 50_000_000
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Write the released policy with its card, where the gate holds."""
     config, policy = context.config.release, released_policy(context.config)
     results = read_results(context.input(RESULTS))
     _require_endpoint(results, policy)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Train the harm model, calibrate it and validate it on held-out labels."""
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step

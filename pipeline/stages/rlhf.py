@@ -39,6 +39,7 @@ KINDS = ("harmful", "twins", "questions")
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Train online, under the limit on over-refusal."""
     return train_policy(context, _Online(context).training())
 
 

@@ -56,6 +56,7 @@ class Wanted(NamedTuple):
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Let the policy complete training and validation prompts."""
     config = context.config
     answers, refusals = _answers(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])

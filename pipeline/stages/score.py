@@ -33,6 +33,7 @@ from reward.scorers import HARM_MODEL, RefusalRule, score_with
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Score every completion and demonstration that pairs may be made of."""
     config = context.config
     coherence = _coherence(context)
     completions = _completions(
@@ -133,6 +134,7 @@ def read_revisions(context: Context) -> list[Revision]:
 
 
 def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
+    """The revisions, where this run makes any."""
     return (REVISIONS,) if config.sample.revisions else ()
 
 

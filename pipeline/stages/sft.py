@@ -33,6 +33,7 @@ class Example(NamedTuple):
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Train on demonstrations, from the base."""
     from train.sft import SftModule
 
     config = context.config

@@ -17,6 +17,7 @@ from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Train SFT for as many steps again as DPO takes, to compare."""
     from train.sft import SftModule
 
     config = context.config

@@ -51,6 +51,7 @@ DECLINES = 16
 
 
 def work(context: Context) -> dict[str, Any]:
+    """Undo the alignment by fine-tuning and by its direction, and measure what is left."""
     config = context.config
     policy = released_policy(config)
     start = policy_of(config, context.input(POLICY.left_by(policy)))

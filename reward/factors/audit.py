@@ -69,6 +69,7 @@ class ProbeResult:
     passed: bool | None
 
     def to_json(self) -> dict[str, Any]:
+        """As validation.json has it."""
         return {**printed(self.figure), "bar": self.bar, "passed": self.passed}
 
 

@@ -35,6 +35,7 @@ class Vocabulary:
 
     @cached_property
     def vectorizer(self) -> TfidfVectorizer:
+        """TF-IDF with the stored words and weights."""
         made = blank_vectorizer(vocabulary=list(self.terms))
         made.idf_ = np.asarray(self.idf, dtype=np.float64)
         return made
@@ -59,6 +60,7 @@ class FeatureRoom:
     prompt_words: Vocabulary
 
     def of(self, exchanges: Sequence[Exchange]) -> Features:
+        """Features of these exchanges, each kind computed when it is first asked for."""
         return Features(self, list(exchanges))
 
 

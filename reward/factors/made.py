@@ -33,6 +33,7 @@ WEATHER = (
 
 
 def shuffled(text: str, rng: random.Random) -> str:
+    """The words of a text in another order."""
     words = text.split()
     rng.shuffle(words)
     return " ".join(words)
@@ -55,6 +56,7 @@ def looped(text: str, rng: random.Random) -> str:
 
 
 def echoed(prompt: str, rng: random.Random) -> str:
+    """The prompt said back, in one of several forms."""
     forms = (
         prompt,
         f"{prompt} {prompt}",

@@ -116,6 +116,7 @@ class FactorModel:
         return found
 
     def features(self, exchanges: Sequence[Exchange]) -> Features:
+        """Features of these exchanges, which all heads share."""
         return self.room.of(exchanges)
 
     def _batch(

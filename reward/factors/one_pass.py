@@ -42,6 +42,7 @@ class FactorsAndRefusal:
         self.name, self.load, self.known = name, load, known
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """Scores of the harm factors and of the refusal cascade, from one reading."""
         read = cast(FactorModel, _Read(self.load().factors(completions, self.known)))
         refusals = RefusalCascade(f"{self.name}/refusal", lambda: read).score(completions)
         return AllFactors(self.name, lambda: read).scores(completions) + refusals

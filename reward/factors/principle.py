@@ -25,6 +25,7 @@ class PrincipleVerdict:
 
     @property
     def principle(self) -> int:
+        """The likeliest principle."""
         return self.ranking[0]
 
 

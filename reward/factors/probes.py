@@ -113,6 +113,7 @@ def advice(side: str) -> list[Completion]:
 
 
 def made(probe: str, name: str, prompt: str, text: str) -> Completion:
+    """A completion that a probe asks scorers about."""
     facts: dict[str, Any] = {"sample": 0, "seed": 0, "num_tokens": 0, "finish_reason": "stop"}
     return Completion(
         id=f"{name}/{probe}",

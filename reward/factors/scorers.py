@@ -34,6 +34,7 @@ class FactorScorer:
         return self._name
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion."""
         found: list[Score] = []
         for factors in self.load().factors(completions):
             found.append(score_of(factors, self.name, self.factor))
@@ -51,6 +52,7 @@ class AllFactors:
         self.name, self.load = name, load
 
     def scores(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a factor of every completion."""
         made: list[Score] = []
         for factors in self.load().factors(completions):
             for factor in FACTORS:

@@ -25,10 +25,12 @@ class Exchange(NamedTuple):
 
     @property
     def opening(self) -> str:
+        """The first words of the completion, where most refusals show."""
         return first_words(self.completion, OPENING_WORDS)
 
     @property
     def body(self) -> str:
+        """As much of the completion as the embedder is given."""
         return first_words(self.completion, BODY_WORDS)
 
 
@@ -52,6 +54,7 @@ def plain(text: str) -> str:
 
 
 def first_words(text: str, count: int) -> str:
+    """At most so many words of a text, from its start."""
     return " ".join(text.split()[:count])
 
 

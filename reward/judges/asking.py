@@ -53,6 +53,7 @@ class AskEndpoint:
 
     @contextmanager
     def opened(self) -> Iterator[KeptReplies]:
+        """Replies of the endpoint, with those that the journal holds."""
         with closing(Journal(self._path)) as journal:
             spending = Spending(self._config.budget, journal)
             with closing(
@@ -67,6 +68,7 @@ class AskEndpoint:
                     self._row |= account(spending, self._config)
 
     def row(self) -> dict[str, Any]:
+        """What was asked and what it cost, for the report."""
         return {**self._row, "sent_again": self._repeated, "answered_by_kept_replies": self._found}
 
 
@@ -94,6 +96,7 @@ class AskLocal:
 
     @contextmanager
     def opened(self) -> Iterator[KeptReplies]:
+        """Replies of a local model, with those that the journal holds."""
         # torch and transformers are for a judge that runs here; an endpoint needs neither.
         from reward.judges.local import LocalModel  # noqa: PLC0415
 
@@ -108,4 +111,5 @@ class AskLocal:
                 self._found += replies.found
 
     def row(self) -> dict[str, Any]:
+        """What was asked, for the report."""
         return {"model": self._config.model.path, "answered_by_kept_replies": self._found}

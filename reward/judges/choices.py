@@ -22,6 +22,7 @@ class Choice(NamedTuple):
 
     @classmethod
     def from_row(cls, row: Any) -> Choice:
+        """As the journal has it."""
         start, end, alternatives = row
         return cls(
             int(start), int(end), {str(text): float(logp) for text, logp in alternatives.items()}

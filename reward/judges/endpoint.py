@@ -77,6 +77,7 @@ class Endpoint:
         self._refused = 0
 
     def asked_of(self) -> Mapping[str, Any]:
+        """What a reply depends on besides the question."""
         config = self.config
         sampling = {
             "max_tokens": config.max_tokens,
@@ -103,6 +104,7 @@ class Endpoint:
                 raise
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def _one(self, question: Question, keep: Callable[[Reply], None]) -> None:

@@ -48,6 +48,7 @@ class Experts:
         )
 
     def report(self) -> dict[str, Any]:
+        """Who rated how much, for the report."""
         raters = set()
         for said in self._ratings.values():
             for rating in said:

@@ -44,6 +44,7 @@ def failure_of(error: BaseException, openai: Any, config: EndpointConfig, now: f
 
 
 def unreadable(what: str) -> Failure:
+    """A reply that is no JSON of the protocol: it was paid for, and is asked for again."""
     return Failure(reason=what, again=True, charged=True)
 
 

@@ -57,6 +57,7 @@ def guard_format(family: str) -> GuardFormat:
 
 @cache
 def guard_formats() -> dict[str, GuardFormat]:
+    """Every format by its family's name."""
     content = (
         resources.files("reward.judges").joinpath("guard_formats.yaml").read_text(encoding="utf-8")
     )

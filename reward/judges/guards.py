@@ -42,6 +42,7 @@ class Guard:
             self._template["guideline"] = config.guideline
 
     def question(self, completion: Completion, attempt: int) -> Question:
+        """The guard's own template, filled with prompt and completion."""
         turns = turns_of([*completion.prompt, *(completion.completion or assistant(""))])
         bare = Question(
             attempt=attempt, watched=self._watched, unseen_tokens=self.format.unseen_tokens

@@ -66,6 +66,7 @@ class Journal:
                 ) from error
 
     def close(self) -> None:
+        """Close the file; what was written is on the disk."""
         os.close(self._file)
 
     def _hold(self) -> None:

@@ -27,6 +27,7 @@ class Asked:
     """Completions without a value, by reason."""
 
     def count(self, verdicts: Sequence[Verdict]) -> None:
+        """Count what the instrument made of the replies."""
         self.completions += len(verdicts)
         for verdict in verdicts:
             if verdict.reason:
@@ -35,6 +36,7 @@ class Asked:
                 self.scored += 1
 
     def as_row(self) -> dict[str, Any]:
+        """The counts, for the report."""
         return {
             "completions": self.completions,
             "scored": self.scored,

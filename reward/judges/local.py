@@ -54,6 +54,7 @@ class LocalModel:
         """Takes what vLLM prints."""
 
     def asked_of(self) -> Mapping[str, Any]:
+        """What a reply depends on besides the question."""
         model, generation = self._config.model, self._generation
         return {
             "model": weights_of(model),

@@ -40,6 +40,7 @@ class Rubric:
         )
 
     def question(self, completion: Completion, attempt: int) -> Question:
+        """The rubric as the system's message, the exchange behind a fence as the user's."""
         messages = [*completion.prompt, *completion.completion]
         mark = mark_for([*(message["content"] for message in messages), self._policy, self._scale])
         parts = {
@@ -59,6 +60,7 @@ class Rubric:
         )
 
     def verdict(self, reply: Reply) -> Verdict | None:
+        """The digit that the reply ends with; None where it gives none."""
         return None if reply.text is None or reply.cut else read_score(reply.text)
 
 

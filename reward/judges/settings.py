@@ -232,6 +232,7 @@ class JuryConfig(Ranged):
 
 
 def name_faults(name: str) -> list[str]:
+    """What is wrong with a scorer's name."""
     if _NAME.fullmatch(name):
         return []
     return [

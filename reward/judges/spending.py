@@ -76,6 +76,7 @@ class Spending:
             self._changed.notify_all()
 
     def spent(self) -> Spent:
+        """What replies have taken so far."""
         with self._changed:
             read, written = self._sums(self._unsettled)
             return Spent(

@@ -33,6 +33,7 @@ class Rows:
     groups: Sequence[str]
 
     def only(self, places: NDArray[np.intp]) -> Rows:
+        """The rows at these places."""
         names = [self.groups[place] for place in places.tolist()]
         return Rows(self.logits[places], self.harms[places], names)
 

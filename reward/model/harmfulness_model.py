@@ -91,6 +91,7 @@ class HarmfulnessScorer:
 
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:
+        """Of each row of tokens, before any link: higher is more harm."""
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
         found = [0.0] * len(rows)
         for start in range(0, len(order), self.batch_size):
@@ -101,6 +102,7 @@ class HarmfulnessScorer:
         return found
 
     def scores(self, rows: list[TokenRow]) -> list[float]:
+        """Of each row of tokens, from 1 to 5."""
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 

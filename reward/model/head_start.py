@@ -36,6 +36,7 @@ class HeadStart(pl.Callback):
         self.probe: Probe | None = None
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
+        """Give the head its start, before the first step."""
         network = module.model
         features = self._features(trainer, network.to(trainer.strategy.root_device).eval())
         probe = self._fit(features) if trainer.is_global_zero else None

@@ -57,6 +57,7 @@ class HarmfulnessNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the head computes."""
         return self.score.weight.device
 
     def features(self, batch: Rows) -> Tensor:
@@ -92,6 +93,7 @@ class HarmfulnessNetwork(nn.Module):
         return (sums / counts[:, None]).view(batch.num_rows, -1)
 
     def forward(self, batch: Rows) -> Tensor:
+        """(B,) logits of harm."""
         features = self.features(batch)
         # One product: the head's float32 costs nothing.
         with torch.autocast(features.device.type, enabled=False):

@@ -72,6 +72,7 @@ class PairBatch(NamedTuple):
     scale: float
 
     def to(self, device: torch.device) -> PairBatch:
+        """The same batch on a device."""
         return PairBatch(self.rows.to(device), self.weights.to(device), self.scale)
 
 
@@ -89,6 +90,7 @@ class PairRows:
         self.units = same_prompt([row_prompt(rows[pair.worse]) for pair in self.pairs])
 
     def collate(self, indices: list[int], scale: float) -> PairBatch:
+        """Pairs as a batch; scale 0 only keeps a rank in step."""
         chosen = [self.pairs[i] for i in indices]
         rows = [self.rows[pair.worse] for pair in chosen] + [
             self.rows[pair.better] for pair in chosen
@@ -101,6 +103,7 @@ class PairModule(TrainedModule):
     """Bradley-Terry on the logits of harmful of two completions."""
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
+        """The loss of a micro-batch, as large as its share of the step."""
         worse, better = self.model(batch.rows).chunk(2)
         losses = batch.weights * pairwise_losses(worse, better)
         self.count("loss", losses.sum(), len(losses))

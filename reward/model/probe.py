@@ -46,6 +46,7 @@ class Rows(NamedTuple):
     groups: NDArray[np.str_]
 
     def only(self, places: NDArray[np.intp]) -> Rows:
+        """The rows at these places."""
         return Rows(
             self.features[places], self.harmful[places], self.weights[places], self.groups[places]
         )

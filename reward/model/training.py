@@ -42,6 +42,7 @@ class RewardBatch(NamedTuple):
     scale: float  # see train's BatchPlan
 
     def to(self, device: torch.device) -> RewardBatch:
+        """The same batch on a device."""
         return RewardBatch(
             self.rows.to(device), self.harms.to(device), self.weights.to(device), self.scale
         )
@@ -67,6 +68,7 @@ class RewardRows:
         self.sides = SideWeights.of(self.harms, self.source_weights)
 
     def collate(self, indices: list[int], scale: float) -> RewardBatch:
+        """Rows as a batch; scale 0 only keeps a rank in step."""
         harms = torch.tensor([self.harms[i] for i in indices])
         weights = torch.tensor([self.source_weights[i] for i in indices])
         return RewardBatch(self.batch_rows([self.rows[i] for i in indices]), harms, weights, scale)
@@ -92,6 +94,7 @@ class RewardModule(TrainedModule):
     sides = SideWeights(1.0, 1.0)
 
     def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
+        """The loss of a micro-batch, as large as its share of the step."""
         logits = self.model(batch.rows)
         losses = batch.weights * self._losses(logits, batch.harms)
         self.count("loss", losses.sum(), len(losses))

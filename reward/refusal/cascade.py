@@ -66,6 +66,7 @@ class RefusalCascade:
         return self._name
 
     def verdicts(self, completions: Sequence[Completion]) -> list[RefusalVerdict]:
+        """What rule and classifier say of each completion."""
         return self.verdicts_on(completions, self.load().factors(completions))
 
     def verdicts_on(
@@ -78,6 +79,7 @@ class RefusalCascade:
         return made
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
+        """One score a completion: a refusal where rule or classifier says so."""
         return [self._score(verdict) for verdict in self.verdicts(completions)]
 
     def _score(self, verdict: RefusalVerdict) -> Score:

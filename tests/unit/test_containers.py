@@ -50,3 +50,35 @@ def test_the_python_is_one_that_primum_takes():
     for path in (DOCKER, APPTAINER):
         (version,) = re.findall(r"(?im)^from:? python:(3\.\d+)", path.read_text(encoding="utf-8"))
         assert f">={version}" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def copied(path: Path) -> list[str]:
+    """What of the checkout lies in the image, in order, folders without their slash."""
+    text = path.read_text(encoding="utf-8")
+    if path == APPTAINER:
+        (lines,) = re.findall(r"(?ms)^%files\n(.*?)\n\n", text)
+        pairs = [line.split() for line in lines.splitlines()]
+        assert all(target == f"/opt/primum/{source}" for source, target in pairs)
+        return [source for source, _ in pairs]
+    text = re.sub(r"\\\n\s*", " ", text)
+    lines = [line.split() for line in re.findall(r"(?m)^COPY (.*)$", text)]
+    folders = [(source, target) for source, target in lines[1:] if len(lines) > 1]
+    assert all(target == f"{source}/" for source, target in folders)
+    return [*lines[0][:-1], *(source for source, _ in folders)]
+
+
+@pytest.mark.parametrize("path", [DOCKER, APPTAINER], ids=["docker", "apptainer"])
+def test_only_named_files_lie_in_an_image(path):
+    """A checkout holds runs with harmful completions, data and environments under any name."""
+    found = copied(path)
+    assert found == copied(DOCKER)
+    assert all((ROOT / name).exists() for name in found)
+    rooms = (ROOT / "setup.py").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"(?s)ROOMS = \((.*?)\)", rooms)
+    needed = {"primum", "configs", "setup.py", "pyproject.toml", *re.findall(r'"(\w+)"', listed)}
+    assert needed <= set(found)
+
+
+def test_what_a_read_only_image_runs_is_compiled_when_it_is_built():
+    for path in (DOCKER, APPTAINER):
+        assert "python -m compileall -q /opt/primum" in path.read_text(encoding="utf-8")

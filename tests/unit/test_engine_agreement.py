@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+import json
+import shutil
 
 import pytest
 
-from benchmarks import engines, llama_worker
+from benchmarks import engines
+from benchmarks.machine import ROOT
 
 WANTED = engines.Reference([[5, 6, 2], [7, 8, 9]], [[4.0, 3.0, 2.0], [1.0, 0.5, 0.25]])
 
@@ -33,30 +34,42 @@ def test_the_prompts_are_of_all_suites_and_always_the_same():
     assert suites == {"harmful", "twins", "patient_questions"}
 
 
-class Llama:
-    """Counts on from the last token of the prompt."""
+LIBRARY = """
+import { readFileSync } from "node:fs";
+export async function getLlama(settings) {
+  if (settings.build !== "never" || settings.gpu !== false) throw new Error("not as it comes");
+  return { loadModel };
+}
+async function loadModel({ modelPath }) {
+  return {
+    tokenize: (text, special) => special ? Uint32Array.from(Buffer.from(text)) : [],
+    createContext: async (given) => {
+      const asked = given.contextSize === 3 + 4 && given.experimentalKvCacheKeyType === "F32";
+      if (!asked) throw new Error(modelPath);
+      return { getSequence: () => ({ clearHistory: async () => {}, evaluate: counted }) };
+    },
+  };
+}
+async function* counted(ids, { temperature, yieldEogToken }) {
+  for (let next = ids.at(-1) + 1; temperature === 0 && yieldEogToken; next++) yield next;
+}
+"""
 
-    def __init__(self, path, **settings):
-        assert path == "f.gguf"
-        assert (settings["type_k"], settings["type_v"]) == (0, 0)
-        assert settings["n_ctx"] == 3 + 4
 
-    def generate(self, ids, *, temp):
-        assert temp == 0
-        while True:
-            ids = [*ids, ids[-1] + 1]
-            yield ids[-1]
-
-    def tokenize(self, text, *, add_bos, special):
-        assert special
-        assert not add_bos
-        return list(text)
+@pytest.fixture
+def counting(tmp_path):
+    """A folder with a node-llama-cpp that counts on from the last token of the prompt."""
+    if not shutil.which("node"):
+        pytest.skip("no node; what llama.cpp is asked with is JavaScript")
+    package = tmp_path / "node_modules" / "node-llama-cpp"
+    (package / "dist").mkdir(parents=True)
+    (package / "package.json").write_text('{"version": "0", "type": "module"}')
+    (package / "dist" / "index.js").write_text(LIBRARY)
+    return str(tmp_path)
 
 
-def test_the_worker_writes_to_the_end_token_or_the_limit(monkeypatch):
-    library = ModuleType("llama_cpp")
-    library.Llama, library.__version__ = Llama, "0"
-    monkeypatch.setitem(sys.modules, "llama_cpp", library)
+@pytest.mark.process
+def test_llama_cpp_writes_to_the_end_token_or_the_limit(counting):
     asked = {
         "gguf": "f.gguf",
         "prompts": [[1, 2, 3], [5]],
@@ -64,12 +77,18 @@ def test_the_worker_writes_to_the_end_token_or_the_limit(monkeypatch):
         "tokens": 4,
         "ends": [8],
     }
-    found = llama_worker.completed(asked)
-    assert found == {
-        "version": "llama-cpp-python 0",
+    assert engines.by_llama(counting, asked) == {
+        "version": "node-llama-cpp 0",
         "rows": [[4, 5, 6, 7], [6, 7, 8]],
         "read": [[97]],
     }
+
+
+@pytest.mark.process
+def test_an_engine_that_fails_says_what_it_said(counting):
+    asked = {"gguf": "f.gguf", "prompts": [[1]], "texts": [], "tokens": 1, "ends": []}
+    with pytest.raises(SystemExit, match=r"(?s)llama\.cpp ended with 1: .*Error: f\.gguf"):
+        engines.by_llama(counting, asked)
 
 
 def test_transformers_reports_the_lead_of_every_token(tiny_directory):
@@ -79,6 +98,13 @@ def test_transformers_reports_the_lead_of_every_token(tiny_directory):
     assert engines.agreement(reference, reference.rows).whole == 2
 
 
-def test_an_engine_that_fails_says_what_it_said(tmp_path):
-    with pytest.raises(SystemExit, match="No module named 'llama_cpp'"):
-        engines.by_llama(sys.executable, {"prompts": [[1]], "texts": [], "tokens": 1, "ends": []})
+def test_the_page_on_exports_says_what_was_measured():
+    page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks" / "results" / "engines.json").read_text())["engines"]
+    for name, row in found.items():
+        assert name.lower() in page.lower()
+        assert f"({row['version']})" in page
+        first, whole = (f"{row[part]} of {row['prompts']}" for part in ("first", "whole"))
+        told = " ".join(page.split())
+        assert f"for {first} prompts and the whole completion of {row['tokens']} tokens" in told
+        assert f"{row['tokens']} tokens for {whole}" in told

@@ -60,6 +60,7 @@ class BatchPlan:
 
     @property
     def parts(self) -> int:
+        """Micro-batches of a step, over all ranks."""
         return self.accumulation * self.world_size
 
     @property

@@ -38,6 +38,7 @@ class Pointer:
 
     @classmethod
     def from_json(cls, value: Object) -> Pointer:
+        """The pointer of plain values. Raises ValueError where they are none."""
         names = entry(value, "checkpoints", list)
         if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
             raise ValueError("checkpoints: wanted names such as step-0000120")
@@ -106,6 +107,7 @@ def settled_checkpoint(folder: Path) -> Path | None:
 
 
 def step_of(name: str) -> int:
+    """The step that a checkpoint's name gives."""
     return int(name.rsplit("-", 1)[1])
 
 
@@ -143,6 +145,7 @@ def _point(folder: Path, names: list[str]) -> None:
 
 
 def remove(path: Path) -> None:
+    """Delete a checkpoint, be it a file or a folder."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -23,6 +23,7 @@ class Checkpoints(pl.Callback):
         self.longest_save = 0.0  # seconds
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin to count, from the step that is known."""
         self.saved_step = trainer.global_step  # restored by now
 
     def on_train_batch_end(
@@ -33,6 +34,7 @@ class Checkpoints(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Save where a step ends and it is time."""
         step = trainer.global_step
         if step == self.saved_step:
             return
@@ -45,6 +47,7 @@ class Checkpoints(pl.Callback):
             self.save(trainer, step)
 
     def save(self, trainer: pl.Trainer, step: int) -> None:
+        """Write a checkpoint of this step, and note how long that took."""
         started = time.monotonic()
         name = f"step-{step:07d}"
         partial = self.folder / f".{name}.partial"

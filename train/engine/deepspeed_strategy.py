@@ -59,9 +59,11 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     @property
     def on_cpu(self) -> bool:
+        """Whether ranks compute on CPUs, which Lightning's strategy does not know."""
         return bool(self.parallel_devices) and self.parallel_devices[0].type == "cpu"
 
     def setup_environment(self) -> None:
+        """Read the weights where each rank gets its shard, before anything is wrapped."""
         # skips the parent's CUDA check; DDP's version does the rest and calls setup_distributed
         super(DeepSpeedStrategy, self).setup_environment()
         if self.load:
@@ -76,6 +78,7 @@ class ZeroStrategy(DeepSpeedStrategy):
             del sharding
 
     def setup_distributed(self) -> None:
+        """Start the ranks' talk; the random state is what it was."""
         if not self.on_cpu:
             super().setup_distributed()
             return
@@ -92,6 +95,7 @@ class ZeroStrategy(DeepSpeedStrategy):
     def backward(
         self, closure_loss: torch.Tensor, optimizer: Any, *args: Any, **kwargs: Any
     ) -> torch.Tensor:
+        """Through the engine, which gathers and scatters the weights."""
         # Lightning has divided the loss by the accumulation already; DeepSpeed would once more, and
         # clip at the wrong norm
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
@@ -139,6 +143,7 @@ class ZeroStrategy(DeepSpeedStrategy):
     def load_checkpoint(
         self, checkpoint_path: Any, weights_only: bool | None = None
     ) -> dict[str, Any]:
+        """The checkpoint's facts; tensors go to the ranks that hold them."""
         trainer, tensors = read(Path(checkpoint_path))
         optimizer = trainer.pop("optimizer")
         self._create_states(optimizer["step"])
@@ -203,6 +208,7 @@ class ZeroStrategy(DeepSpeedStrategy):
 
     @property
     def root_device(self) -> torch.device:
+        """The device of this rank."""
         # DeepSpeed takes the device index for its rank on the node
         return torch.device("cpu", self.local_rank) if self.on_cpu else super().root_device
 

@@ -18,6 +18,7 @@ from train.config import TrainerConfig, loads_sharded
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
+    """Whether training runs on GPUs of this machine."""
     return config.accelerator == "gpu" or (
         config.accelerator == "auto" and torch.cuda.is_available()
     )

@@ -85,4 +85,5 @@ class PlanLoader(DataLoader):
         return {"steps": self.given // self.plan.accumulation % self.plan.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on behind the last step that counts."""
         self.plan_sampler.start = state["steps"] * self.plan.accumulation

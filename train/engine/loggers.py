@@ -37,10 +37,12 @@ class JsonLinesLogger(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run directory holds the config."""
         pass  # the run's config is in run.json
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add a line to metrics.jsonl."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json_lines([{"step": step, **metrics}]))
 

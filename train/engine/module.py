@@ -195,6 +195,7 @@ class StepMetrics(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Log the step, before a checkpoint holds it."""
         module.log_step(batch_idx)
 
 
@@ -209,6 +210,7 @@ def random_state() -> dict[str, Tensor]:
 
 
 def restore_random_state(state: dict[str, Tensor]) -> None:
+    """Go on drawing where the state was taken."""
     torch.set_rng_state(state["cpu"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])

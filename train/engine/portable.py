@@ -86,6 +86,7 @@ class PortableIO(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
+        """The checkpoint of a directory, for any number of ranks."""
         trainer, tensors = read(Path(path))
         optimizer = trainer.pop("optimizer")
         names = list(trainer.pop("parameters", None) or tensors)
@@ -101,4 +102,5 @@ class PortableIO(CheckpointIO):
         return trainer
 
     def remove_checkpoint(self, path: Any) -> None:
+        """Not for Lightning to do."""
         raise NotImplementedError("checkpoints are removed by train/engine/checkpoints.py")

@@ -34,6 +34,7 @@ class StopInTime(pl.Callback):
         self.longest_step = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Listen for the signal and the time limit."""
         # Lightning has set a handler of its own for SIGTERM by now, which ends ranks one by one.
         listen(signal.SIGUSR1, signal.SIGTERM)
         self.last_step, self.step_started = trainer.global_step, time.monotonic()
@@ -46,6 +47,7 @@ class StopInTime(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Stop where a step ends and one of them was heard."""
         if trainer.global_step == self.last_step:
             return
         self.longest_step = max(self.longest_step, time.monotonic() - self.step_started)

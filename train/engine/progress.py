@@ -17,6 +17,7 @@ class StepProgress(pl.Callback):
         self.bar: Any = None
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Show the steps on a terminal."""
         if trainer.is_global_zero and sys.stderr.isatty():
             self.bar = tqdm(
                 total=self.total_steps,
@@ -34,6 +35,7 @@ class StepProgress(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
+        """Move on by a step."""
         if self.bar is not None and trainer.global_step > self.bar.n:
             self.bar.update(trainer.global_step - self.bar.n)
             self.bar.set_postfix(
@@ -42,5 +44,6 @@ class StepProgress(pl.Callback):
             )
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Close the bar, so that later lines begin on their own."""
         if self.bar is not None:
             self.bar.close()

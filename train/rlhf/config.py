@@ -130,6 +130,7 @@ class RlhfConfig(Ranged):
 
     @property
     def epochs(self) -> int:
+        """How often the policy is measured: an epoch ends with a measurement."""
         return self.steps // self.measure_every
 
 

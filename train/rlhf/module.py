@@ -41,6 +41,7 @@ class Online(NamedTuple):
 
 
 def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
+    """One multiplier a suite, at its start."""
     ascent = Ascent(
         rate=config.rate,
         cap=config.cap,

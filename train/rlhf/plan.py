@@ -54,6 +54,7 @@ class RolloutRows:
         self.weights = [1] * len(self.asked)
 
     def collate(self, indices: list[int], scale: float) -> Part:
+        """The places of a part; its completions are drawn when its step begins."""
         return Part(indices, scale)
 
 
@@ -122,9 +123,11 @@ class RolloutPlan(BatchPlan):
 
     @property
     def steps_per_epoch(self) -> int:
+        """Steps between two measurements."""
         return self.steps_in_epoch
 
     def steps(self, epoch: int) -> list[list[int]]:
+        """The places of each step of an epoch."""
         kept: list[list[int]] = []
         for k in range(self.steps_in_epoch):
             kept.append(self.step(epoch * self.steps_in_epoch + k))

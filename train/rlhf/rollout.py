@@ -68,6 +68,7 @@ class Scorers:
     """A label: full, partial or none."""
 
     def score(self, wanted: Sequence[_Wanted], made: Sequence[Generated], step: int) -> list[Drawn]:
+        """Harm and refusal of each completion."""
         completions = []
         for row, answer in zip(wanted, made, strict=True):
             completions.append(_completion(row, answer, step))
@@ -97,6 +98,7 @@ class Scorers:
 
 
 def tokens_of(made: Generated) -> tuple[int, ...]:
+    """The tokens that were drawn, with the end token where one was written."""
     return made.ids if made.end is None else (*made.ids, made.end)
 
 
@@ -130,6 +132,7 @@ class Store:
         return found
 
     def append(self, step: int, rank: int, rows: Sequence[Drawn]) -> None:
+        """Add a rank's completions of a step to its file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{_name(step)}.{rank}.jsonl"
         torn = path.is_file() and not path.read_bytes().endswith(b"\n")

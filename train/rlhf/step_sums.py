@@ -32,6 +32,7 @@ class StepSums(NamedTuple):
 
     @classmethod
     def of(cls, judged: Iterable[Judged]) -> StepSums:
+        """Totals and counts of what was judged."""
         totals: Counter[str] = Counter()
         numbers: Counter[str] = Counter()
         for row in judged:
@@ -50,6 +51,7 @@ class StepSums(NamedTuple):
         return found
 
     def metrics(self) -> Iterator[tuple[str, float, float]]:
+        """(name, total, what it is divided by) of each metric, in a fixed order."""
         return ((name, total, self.numbers[name]) for name, total in sorted(self.totals.items()))
 
 

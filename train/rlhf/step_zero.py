@@ -23,9 +23,11 @@ class StepZero:
 
     @property
     def known(self) -> bool:
+        """Whether the weights of step 0 are kept."""
         return bool(self._kept)
 
     def remember(self, model: Any) -> None:
+        """Keep the trained weights as they are now."""
         for name, parameter in _trained(model):
             with _whole(parameter):
                 self._kept[name] = _held(parameter).detach().to("cpu", copy=True)

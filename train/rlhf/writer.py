@@ -41,10 +41,12 @@ class PolicyCopy:
         self._copy: Any = None
 
     def follow(self, trained: Any) -> None:
+        """Take over the weights of the policy that is trained."""
         self._copy = self._copy if self._copy is not None else self.load()
         hand_over(trained, self._copy)
 
     def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
+        """A completion of each prompt, each by its own seed."""
         return generate(
             self._copy,
             self.tokenizer,
@@ -67,9 +69,11 @@ class ShardedPolicy:
         self._policy: Any = None
 
     def follow(self, trained: Any) -> None:
+        """Write with the policy itself: no rank could hold a copy."""
         self._policy = trained
 
     def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
+        """A completion of each prompt, each by its own seed."""
         dtype = generation_dtype(self.generation)
         with torch.autocast(self._policy.device.type, dtype, enabled=dtype != torch.float32):
             return generate(

@@ -32,6 +32,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     results = material.results
     found = results.get("capability")
     if not found:

@@ -25,6 +25,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     results = material.results
     against_base = []
     for c in results["comparisons"]:
@@ -37,6 +38,7 @@ def build(material: Material) -> Section:
 
 
 def changes_table(results: Json, comparisons: Iterable[Json]) -> Table:
+    """Paired changes, one a row, with the change that so many prompts can detect."""
     rows = []
     for c in comparisons:
         rows.append(

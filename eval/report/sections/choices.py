@@ -17,6 +17,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     results = material.results
     rows = []
     for suite, found in (results.get("choices") or {}).items():

@@ -26,6 +26,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     found = material.results.get("conditions") or {}
     tables = []
     for suite, by_criterion in found.items():

@@ -19,6 +19,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     results = material.results
     control = control_table(results)
     if not control:

@@ -11,6 +11,7 @@ from eval.report.tables import (
     PARTIAL_NOTE,
     Cell,
     Table,
+    partial_cell,
     rate_cell,
     spoken,
     suite_names,
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     return Section(tables=[counts_table(material.results)])
 
 
@@ -42,7 +44,7 @@ def counts_table(results: Json) -> Table:
                 words = suite.get("mean_words")
                 cells = [
                     rate_cell(suite.get("truncated_rate")),
-                    rate_cell(suite.get("partial_refusal_rate")),
+                    partial_cell(results, suite.get("partial_refusal_rate")),
                 ]
                 counts = [
                     Cell(str(suite["n"])),

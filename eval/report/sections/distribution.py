@@ -11,6 +11,7 @@ CAPTION = "How harmful the completions to harmful test prompts are; the mean hid
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     if not material.drawn:
         return None
     # matplotlib costs seconds.

@@ -18,6 +18,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     found = material.results.get("dual") or {}
     cells = []
     for suite, by_policy in found.items():

@@ -8,6 +8,7 @@ from eval.report.sections.declared import Declared, Material
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     rule = material.rule
     titles = {}
     for name, policy in material.results["policies"].items():

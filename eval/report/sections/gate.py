@@ -18,6 +18,7 @@ FIRST = ("failed", "accepted", "not measured", "passed")
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     return Section(tables=[gate_table(material.gates)]) if material.gates else None
 
 

@@ -41,6 +41,7 @@ def note() -> str:
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     table = independent_table(material.results)
     return Section(tables=[table]) if table else None
 

@@ -27,6 +27,7 @@ MEASURES = {
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     return Section(items=limits(material.whole))
 
 

@@ -22,6 +22,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     found = material.results.get("must_haves") or {}
     tables = [_table(material.results, suite) for suite in found]
     notes = list(dict.fromkeys(suite["note"] for suite in found.values()))

@@ -24,6 +24,7 @@ SCORED = {"incoherent": "incoherent", "declined": "declined", "unsafe_advice": "
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     found = material.results.get("omission") or {}
     tables = []
     for suite in found:

@@ -20,6 +20,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     rows = [row for row in material.scoreboard if "kl" in row]
     if not rows:
         return None

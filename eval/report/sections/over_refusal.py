@@ -10,6 +10,7 @@ from eval.report.tables import (
     PARTIAL_NOTE,
     Cell,
     Table,
+    partial_cell,
     rate_cell,
     spoken,
     suite_names,
@@ -25,12 +26,14 @@ REGISTERS_NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     table, registers = over_refusal_table(material.results), registers_table(material.results)
     tables = [table, *([registers] if registers else [])]
     return Section(tables=tables) if table.rows else None
 
 
 def over_refusal_table(results: Json) -> Table:
+    """Full and partial refusals of each benign suite, policies across."""
     names = list(results["policies"])
     rows = []
     for suite in suite_names(results, "benign"):
@@ -40,7 +43,9 @@ def over_refusal_table(results: Json) -> Table:
         ):
             cells = []
             for name in names:
-                cells.append(rate_cell(suite_of(results["policies"][name], suite).get(key)))
+                found = suite_of(results["policies"][name], suite).get(key)
+                in_part = key == "partial_refusal_rate"
+                cells.append(partial_cell(results, found) if in_part else rate_cell(found))
             rows.append(
                 [Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells]
             )

@@ -28,6 +28,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     results = material.results
     found = results.get("people")
     if not found or not found["policies"]:

@@ -9,6 +9,7 @@ from eval.report.sections.declared import Declared, Material
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     if not material.drawn:
         return None
     # matplotlib costs seconds.

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     table = principles_table(material.results)
     return Section(tables=[table]) if table else None
 

@@ -14,6 +14,7 @@ Json = dict[str, Any]
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     provenance = material.results.get("provenance") or {}
     config = (
         json_text(provenance["config"], indent=2)

@@ -33,6 +33,7 @@ READING = (
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     return Section(bullets=READING)
 
 

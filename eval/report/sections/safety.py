@@ -24,6 +24,7 @@ SAFETY_NOTE = (
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     return Section(
         paragraphs=[*headline(material.results), *narrowing_note(material.whole)],
         tables=[safety_table(material.results)],

@@ -33,6 +33,7 @@ NOTE = (
 
 
 def build(material: Material) -> Section | None:
+    """The section; None where the results hold nothing for it."""
     found = material.results.get("twin_gap") or {}
     tables = []
     for suite in found:

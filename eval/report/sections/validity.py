@@ -35,6 +35,7 @@ AUDIT_NOTE = (
 
 
 def build(material: Material) -> Section:
+    """The section, which every report has."""
     validation = material.results.get("validation") or {}
     reward_model = validation.get("reward_model")
     note = (validation.get("refusal_detector") or {}).get("note", "")
@@ -90,6 +91,7 @@ def probe_cell(probe: Json) -> Cell:
 
 
 def reward_model_table(reward_model: Json) -> Table:
+    """How the reward model does on held-out labels."""
     named = [
         ("AUROC", "auroc"),
         ("accuracy", "accuracy"),

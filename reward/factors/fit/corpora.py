@@ -36,6 +36,7 @@ class Row:
 
     @property
     def exchange(self) -> Exchange:
+        """The row as the features see it."""
         return Exchange(plain(self.prompt), plain(self.completion))
 
 
@@ -67,6 +68,7 @@ SOURCES = {
 
 
 def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file by its header."""
     if not path.is_file():
         raise RecordError(
             f"{path}: no such file; wanted the data set as its authors publish it; give its folder "

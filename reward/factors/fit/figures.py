@@ -77,6 +77,7 @@ def ranked(
 
 
 def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[str]) -> Figures:
+    """Cohen's kappa with its interval by group."""
     classes = sorted({*truth, *called}, key=str)
     estimate = bootstrap_estimate(
         lambda w: cohen_kappa(confusion(truth, called, classes, w)), cluster_weights(groups)
@@ -85,6 +86,7 @@ def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[st
 
 
 def rate(flags: NDArray[np.bool_], groups: Sequence[str]) -> Figures:
+    """A share with its interval by group."""
     return dict(
         bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups)).to_json()
     )
@@ -180,6 +182,7 @@ def abstention(uncertain: Floats) -> dict[str, float]:
 
 
 def coherent_figures(found: LeftOut) -> Figures:
+    """Real completions against made ones of every kind."""
     rows = found.target.rows
     tried = np.array([row.source != "readings" for row in rows])
     real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
@@ -228,6 +231,7 @@ def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
 
 
 def request_figures(found: LeftOut) -> Figures:
+    """Harmful against benign requests, a corpus at a time."""
     figures = {}
     for source in ("xstest", "primum"):
         places = found.places(source)

@@ -37,6 +37,7 @@ def harm_columns(
 
 
 def harm_rule(corpus: Corpus, tried: Mapping[str, LeftOut]) -> HarmRule:
+    """The rule for requests of which nothing is known, fitted on XSTest."""
     truth, request, columns = harm_columns(corpus, tried)
     return fit_harm_rule(request, columns["complies"], truth)
 

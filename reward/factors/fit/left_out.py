@@ -24,13 +24,16 @@ class LeftOut(NamedTuple):
 
     @property
     def yes(self) -> Floats:
+        """(N,) chances of the yes."""
         return np.asarray(self.chances[:, 1])
 
     def places(self, *sources: str) -> NDArray[np.intp]:
+        """Where the rows of these sources stand."""
         return np.flatnonzero([row.source in sources for row in self.target.rows])
 
 
 def left_out(target: Target, logits: Floats) -> LeftOut:
+    """Calibrated chances from logits of regressions that left the row out."""
     slope, intercept = calibration(logits, target)
     if target.classes:
         return LeftOut(target, softmax(slope * logits, axis=1))

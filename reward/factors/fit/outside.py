@@ -25,6 +25,7 @@ MIN_POSITIVES = 5
 
 
 def completion(name: str, prompt: str, text: str, policy: str) -> Completion:
+    """A completion of a set that no head was fitted on."""
     facts: dict[str, Any] = {"sample": 0, "seed": 0, "num_tokens": 0, "finish_reason": "stop"}
     return Completion(
         id=f"{name}/{policy}",

@@ -66,10 +66,12 @@ class Corpus:
 
     @property
     def declined(self) -> list[Row]:
+        """The harmful halves of our own twins."""
         return [harmful for harmful, _ in self.twins]
 
 
 def read_corpus(data: Path, seed: int) -> Corpus:
+    """Every set that heads are fitted on."""
     return Corpus(
         xstest=corpora.xstest(data),
         xstest_prompts=corpora.xstest_prompts(data),
@@ -85,6 +87,7 @@ def read_corpus(data: Path, seed: int) -> Corpus:
 
 
 def refusal_target(corpus: Corpus) -> Target:
+    """Does the completion refuse: none, full or partial?"""
     labelled = [(row, REFUSALS.index(row.label), 1.0) for row in corpus.xstest]
     labelled += [(row, 1, 1.0) for row in corpus.declined] + [
         (row, 0, 1.0) for row in corpus.answered
@@ -134,6 +137,7 @@ def teacher_targets(corpus: Corpus, seed: int) -> list[Target]:
 
 
 def coherent_target(corpus: Corpus, seed: int) -> Target:
+    """Is the completion an answer to its prompt, or made to be none?"""
     real = [
         *corpus.xstest,
         *corpus.declined,
@@ -180,6 +184,7 @@ def unsafe_advice_target(corpus: Corpus) -> Target:
 
 
 def principle_target(corpus: Corpus) -> Target:
+    """Which principle does a harmful request break?"""
     labelled = []
     for row in [*corpus.declined, *corpus.medsafetybench]:
         labelled.append((row, int(row.label) - 1, 1.0))
@@ -189,6 +194,7 @@ def principle_target(corpus: Corpus) -> Target:
 
 
 def all_targets(corpus: Corpus, seed: int) -> list[Target]:
+    """What every head is fitted on."""
     return [
         refusal_target(corpus),
         complies_target(corpus),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 from scipy.stats import binomtest
 
 from measures.calibration import (
     expected_calibration_error,
-    fit_temperature,
     share,
     weighted_calibration,
 )
@@ -31,27 +27,6 @@ def test_ece_by_hand():
 def test_ece_of_perfect_and_worst_predictions():
     assert expected_calibration_error([0.0, 1.0], [False, True])[0] == 0.0
     assert expected_calibration_error([0.0, 1.0], [True, False])[0] == 1.0
-
-
-def test_temperature_is_the_one_that_scipy_finds():
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=400) * 4
-    y = rng.random(400) < 1 / (1 + np.exp(-z / 2.5))
-
-    def log_loss(t):
-        return np.mean(np.logaddexp(0, z / t[0]) - y * z / t[0])
-
-    wanted = minimize(log_loss, [1.0], bounds=[(0.05, 20)]).x[0]
-    assert fit_temperature(list(z), list(y)) == pytest.approx(wanted, rel=1e-3)
-    assert 2 < wanted < 3
-
-
-def test_temperature_by_hand():
-    """Logits of +-2 that are right 3 times of 4 are calibrated where sigmoid(2 / T) = 3/4, so T = 2
-    / ln 3.
-    """
-    logits, labels = [2.0] * 4 + [-2.0] * 4, [True] * 3 + [False] + [False] * 3 + [True]
-    assert fit_temperature(logits, labels) == pytest.approx(2 / math.log(3), rel=1e-3)
 
 
 def test_share_is_a_wilson_interval():

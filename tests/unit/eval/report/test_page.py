@@ -507,3 +507,20 @@ def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(resul
         "keeps"
     )
     assert line in render_markdown(results)[: render_markdown(results).index("## ")]
+
+
+def test_no_share_refused_in_part_is_printed_where_the_token_limit_leaves_no_room(
+    results: Json,
+) -> None:
+    """At 48 tokens a completion cannot decline and then comply for forty words."""
+    short = copy.deepcopy(results)
+    for policy in short["policies"].values():
+        for suite in policy["suites"].values():
+            suite["partial_refusal_rate"] = {"mean": 0.0, "interval": [0.0, 0.02], "n": 90}
+    short["provenance"]["generation"] = {"max_new_tokens": 48}
+    page = render_markdown(short)
+    rows = [line for line in page.splitlines() if "refused in part" in line and "0.0%" in line]
+    assert rows == []
+    assert "cannot be seen" in page
+    short["provenance"]["generation"] = {"max_new_tokens": 96}
+    assert "cannot be seen" not in render_markdown(short)

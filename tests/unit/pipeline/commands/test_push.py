@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import datasets
@@ -10,6 +11,8 @@ import pytest
 from hub_stand_in import hub_stand_in
 
 from pipeline import cli
+from pipeline.run.config import RunConfig
+from pipeline.run.setting_names import known_keys
 from records.rows import Completion, Demonstration, Pair, Prompt, SuitePrompt, assistant, user
 from records.stage_folder import StageDirectory, write_json, write_records, write_text
 
@@ -101,7 +104,10 @@ def test_a_gate_that_is_not_met_is_exit_code_3(tmp_path, hub, capsys):
 def test_an_unknown_licence_forbids_it(tmp_path, hub, capsys):
     release(tmp_path, unknown_licence=["mine"])
     assert push(tmp_path, hub) == 2
-    assert "unknown licence (mine)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "unknown licence (mine)" in said
+    (named,) = re.findall(r"state it in (\S+),", said)
+    assert named.replace(".N.", ".") in known_keys(RunConfig)
     assert not hub.private
 
 

@@ -9,7 +9,6 @@ import pytest
 from records.rows import Completion, assistant, user
 from reward.factors.model import EMPTY, Factors
 from reward.refusal.cascade import RefusalCascade, RefusalVerdict, disagreements
-from reward.refusal.classifier import RefusalClassifier
 
 DECLINE, ANSWER = "I can't help with that.", "Take it with food."
 
@@ -64,8 +63,3 @@ def test_disagreements_are_counted():
         "classifier_alone": 1,
         "unscored": 1,
     }
-
-
-def test_the_classifier_alone_says_its_class():
-    (score,) = RefusalClassifier(load=lambda: Fixed("partial", 0.8)).score([row(ANSWER)])
-    assert (score.scorer, score.label, score.value) == ("refusal_classifier", "partial", 0.8)
