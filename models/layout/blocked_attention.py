@@ -86,7 +86,9 @@ class _BlockedAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return *attended_back(gradients[0], *ctx.saved_tensors, ctx.ends, ctx.scale), None, None
+        query, key, value = ctx.saved_tensors
+        found = attended_back(gradients[0], query, key, value, ctx.ends, ctx.scale)
+        return *found, None, None
 
 
 def attended(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float) -> Tensor:

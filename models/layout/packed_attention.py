@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,10 +22,13 @@ from models.layout.packing import Packed
 from models.layout.traced_attention import Traced, traced_attention
 from records.errors import ModelError
 
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import FlexKernelOptions
+
 NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
-KERNEL = {"FORCE_USE_FLEX_ATTENTION": True}
+KERNEL: FlexKernelOptions = {"FORCE_USE_FLEX_ATTENTION": True}
 """Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some
 ratios of heads (pytorch#185349)."""
 LEAST_HEAD = 16

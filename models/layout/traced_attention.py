@@ -14,7 +14,7 @@ from torch import Tensor
 from models.layout.blocked_attention import attended, attended_back
 
 if TYPE_CHECKING:
-    from torch.nn.attention.flex_attention import BlockMask
+    from torch.nn.attention.flex_attention import BlockMask, FlexKernelOptions
 
 
 class Traced(NamedTuple):
@@ -25,7 +25,12 @@ class Traced(NamedTuple):
 
 
 def traced_attention(
-    query: Tensor, key: Tensor, value: Tensor, traced: Traced, scale: float, kernel: dict[str, Any]
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    traced: Traced,
+    scale: float,
+    kernel: FlexKernelOptions,
 ) -> Tensor:
     """(1, H, T, D) as of `blocked_attention`, or of FlexAttention with these kernel options."""
     if traced.mask is None:

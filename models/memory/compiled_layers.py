@@ -26,7 +26,7 @@ from models.layout.packed_attention import VARIANTS, traced
 from models.memory.gradient_checkpointing import decoder_layers
 from models.memory.lean_layers import is_gated_mlp
 
-MERGED = {"combo_kernels": True}
+MERGED: dict[str, str | int | bool | Callable[..., Any]] = {"combo_kernels": True}
 """Kernels that do not need each other are launched as one, on a GPU: the casts of a layer's 21
 matrices above all."""
 
