@@ -207,8 +207,8 @@ def generating(
 def answering(
     context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine
 ) -> Iterator[tuple[Any, Any]]:
-    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage
-    is configured for.
+    """(model, tokenizer) for as long as a stage lets a policy completion, by the engine that the
+    stage is configured for.
     """
     config = context.config
     if engine == "transformers":

@@ -1,4 +1,4 @@
-"""pairs: preferences from scored answers."""
+"""pairs: preferences from scored completions."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def _read(context: Context) -> Inputs:
 
 
 def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
-    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an
-    answer, their word counts.
+    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated a
+    completion, their word counts.
     """
     config = context.config
     ratings = inputs.ratings

@@ -1,5 +1,5 @@
 """sample: what the policy itself answers, how the base one goes on once it has declined, and how
-the policy revises its answers.
+the policy revises its completions.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
 def work(context: Context) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
     config = context.config
-    answers, refusals = _answers(context), _refusals(context)
+    answers, refusals = _own_completions(context), _refusals(context)
     mine = context.share.of([*answers, *refusals])
     done = set()
     for name in (ANSWERS, REFUSALS, REVISIONS):
@@ -151,7 +151,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
     return kind.from_json(row).to_json()
 
 
-def _answers(context: Context) -> list[Wanted]:
+def _own_completions(context: Context) -> list[Wanted]:
     samples, writer = context.config.sample.harmful_samples, _writer(context)
     kept: list[Wanted] = []
     for p in _prompts(context):
@@ -161,7 +161,7 @@ def _answers(context: Context) -> list[Wanted]:
 
 
 def _refusals(context: Context) -> list[Wanted]:
-    """One for every safe answer that declines.
+    """One for every safe completion that declines.
 
     The reward model needs them: a base policy refuses too rarely to show how its refusals read.
 
@@ -187,7 +187,7 @@ def _refusals(context: Context) -> list[Wanted]:
 def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
-    # A decline takes about half of the words that an answer has; what follows it has the other
+    # A decline takes about half of the words that a completion has; what follows it has the other
     # half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
     greedy = replace(generation, temperature=0.0)
@@ -224,7 +224,7 @@ def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
 
 
 def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) -> None:
-    """Of this rank's own answers, which are all written by now; a kill loses one block."""
+    """Of this rank's own completions, which are all written by now; a kill loses one block."""
     config, generation = context.config, context.config.sample.generation
     prompts = _prompts(context)
     answers = []

@@ -1,4 +1,4 @@
-"""What counts as the same answer of two engines, and how llama.cpp is asked."""
+"""What counts as the same completion of two engines, and how llama.cpp is asked."""
 
 from __future__ import annotations
 
