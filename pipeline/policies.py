@@ -25,6 +25,7 @@ from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Context
@@ -34,7 +35,7 @@ from records.errors import ModelError, unreadable
 from records.run_files import ADAPTER
 from records.stage_folder import sha256_file, sha256_json
 from train.config import loads_sharded, under_slurm
-from train.engine.hardware import uses_gpu
+from train.engine.hardware import compiles, uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
@@ -156,11 +157,16 @@ def training_layout(
     batches.
     """
     options = Options(
-        lean=not loads_sharded(config.trainer), recompute=config.trainer.gradient_checkpointing
+        lean=not loads_sharded(config.trainer),
+        compiled=compiles(config.trainer),
+        recompute=config.trainer.gradient_checkpointing,
     )
     layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length, options)
     if layout.why_padded:
         say(layout.why_padded)
+    why = options.compiled and why_not_compiled(model, packed=layout.why_padded is None)
+    if why:
+        say(f"layers are not compiled: {why}")
     return layout
 
 
