@@ -53,8 +53,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     held_out = [e for e in examples if e.split == "val"]
     _require_both_labels(train, held_out)
-    base = base_config(config.model.base)
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(base_config(config.model.base))
     kept, rows = _encode(train, tokenizer, config.model.max_length)
     _require_both_labels(
         kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length

@@ -4,16 +4,16 @@ and held to a limit on over-refusal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eval.config import ScoreboardConfig
 from eval.scoreboard_shape import Row, read_scoreboard
 from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.harm_model import AUDITED, harm_model
+from pipeline.online_prompts import KINDS, kinds_of, measured_suites
 from pipeline.policies import (
     MODEL,
     base_config,
@@ -30,8 +30,7 @@ from pipeline.run.stage import Stage
 from pipeline.run.stage_room import trained_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from records.contracts import BASE
-from records.errors import ModelError, RecordError
-from records.rows import Prompt
+from records.errors import ModelError
 from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
@@ -41,9 +40,7 @@ from train.engine.optimisation import Optimisation
 if TYPE_CHECKING:
     from eval.measure import Measured
     from train.rlhf.module import RlhfModule
-    from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
-
-KINDS = ("harmful", "twins", "questions")
+    from train.rlhf.plan import RolloutPlan, RolloutRows
 
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
@@ -100,7 +97,7 @@ class _Online:
         room = self.run.model.max_length - self.config.generation.max_new_tokens
         prompts = self.inputs.read(PROMPTS.of("train"))
         asked = []
-        for prompt in _measured_suites(
+        for prompt in measured_suites(
             prompts, self.validation, self.run.eval.scoreboard, self.place.say
         ):
             asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
@@ -233,56 +230,6 @@ def _rates(row: Row) -> dict[str, float]:
         if rate["mean"] is not None:
             made[suite] = rate["mean"]
     return made
-
-
-def _measured_suites(
-    prompts: Sequence[Prompt],
-    validation: list[Prompt],
-    wanted: ScoreboardConfig,
-    say: Callable[[str], None],
-) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be
-    known.
-    """
-    from eval.suites.loading import scoreboard_prompts
-
-    shown = scoreboard_prompts(validation, wanted.harmful_prompts, wanted.benign_prompts)
-    suites = set()
-    for prompt in shown:
-        if prompt.kind == "benign":
-            suites.add(prompt.suite)
-    kept = []
-    for prompt in prompts:
-        if prompt.kind == "harmful" or prompt.suite in suites:
-            kept.append(prompt)
-    if len(kept) < len(prompts):
-        left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
-        say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
-            "none of that suite to hold a limit on"
-        )
-    if not suites:
-        raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
-            "could be held; give benign sources, or raise data.split.val or "
-            "eval.scoreboard.benign_prompts"
-        )
-    return kept
-
-
-def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
-    like.
-    """
-    twins = set()
-    for row in asked:
-        if row.prompt.kind == "harmful":
-            twins.add(row.prompt.twin_id)
-    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
-    for place, row in enumerate(asked):
-        benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"
-        found["harmful" if row.prompt.kind == "harmful" else benign].append(place)
-    return found
 
 
 def _reads(config: RunConfig) -> tuple[Any, ...]:

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.near_duplicates.duplicates import prompt_rows
 from data_prep.splits.split_files import write_splits
 from models.engines.decoding import decoding_record
-from models.engines.generate import Generated, generate, rows_at_once, seed_of
+from models.engines.generate import generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
@@ -23,15 +23,14 @@ from pipeline.run.config import RunConfig, SampleConfig, splits_seed
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.wanted import Wanted, completion_of
 from records import run_files
 from records.contracts import BASE
 from records.own_files import entry, read_rows, sealed_line
 from records.rows import (
     Completion,
-    Message,
     Prompt,
     Revision,
-    assistant,
     text_of,
 )
 from records.run_files import BEFORE, DEMONSTRATIONS, LEARNED_FROM, POLICY, PROMPTS
@@ -43,18 +42,6 @@ ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
 Row = TypeVar("Row")
-
-
-class Wanted(NamedTuple):
-    """One completion to write; `start` is what the policy is made to begin with."""
-
-    id: str
-    prompt_id: str
-    prompt: list[Message]
-    suite: str
-    policy: str
-    sample: int
-    start: str
 
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
@@ -217,7 +204,7 @@ def _write_missing(config: RunConfig, place: Place, missing: list[Wanted], polic
                     label=f"sample {written}/{len(missing)}",
                 )
                 for wanted, seed, text in zip(block, seeds, texts, strict=True):
-                    file.write(sealed_line(_completion(wanted, seed, text).to_json()))
+                    file.write(sealed_line(completion_of(wanted, seed, text).to_json()))
                 file.flush()
                 written += len(block)
 
@@ -267,21 +254,6 @@ def _blocks(todo: list[Row], config: SampleConfig) -> Iterator[list[Row]]:
     size = rows_at_once(config.generation, config.engine)
     for begin in range(0, len(todo), size):
         yield todo[begin : begin + size]
-
-
-def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
-    return Completion(
-        id=wanted.id,
-        prompt_id=wanted.prompt_id,
-        prompt=wanted.prompt,
-        completion=assistant(f"{wanted.start} {answer.text}".strip()),
-        policy=wanted.policy,
-        sample=wanted.sample,
-        seed=seed,
-        num_tokens=answer.num_tokens,
-        finish_reason=answer.finish_reason,
-        suite=wanted.suite,
-    )
 
 
 def _seed(config: RunConfig) -> int:
