@@ -191,8 +191,7 @@ def main() -> None:
     stamp = {
         "machine": machine("cpu", ("torch", "transformers")),
         "date": time.strftime("%Y-%m-%d"),
-        "tokens": options.tokens,
-        "engines": found,
+        "engines": {name: {**row, "tokens": options.tokens} for name, row in found.items()},
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(stamp, indent=1) + "\n")

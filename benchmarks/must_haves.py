@@ -1,10 +1,10 @@
-"""How well the rule of eval/must_have_rule.py tells an answer that holds a statement from one that
-does not.
+"""How well the rule of eval/must_have_rule.py tells a completion that holds a statement from one
+that does not.
 
     python -m benchmarks.must_haves data/kqa/questions_w_answers.jsonl
 
-Prints the share of K-QA's must-have statements that the physicians' own answers hold, and answers
-to other questions.
+Prints the share of K-QA's must-have statements that the physicians' own completions hold, and
+answers to other questions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SHIFTS = (7, 31, 50)
 
 
 def shares(rows: list[dict[str, object]]) -> tuple[float, float, int]:
-    """(held by the own answer, by others, statements)"""
+    """(held by the own completion, by others, statements)"""
     own, others = [], []
     for place, row in enumerate(rows):
         question, statements = str(row["Question"]), [str(one) for one in row["Must_have"]]  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
 """What do the shortcut breakers change?
 
-Builds pairs from the scored answers of a run, and asks classifiers that cannot read:
+Builds pairs from the scored completions of a run, and asks classifiers that cannot read:
 
     python -m benchmarks.pairs CONFIG [run_dir=DIRECTORY pairs.over_refusal=1 ...]
 

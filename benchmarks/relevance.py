@@ -32,7 +32,7 @@ def shortened(text: str) -> str:
 
 
 def dealt(answers: Sequence[str]) -> list[str]:
-    """Each prompt gets the answer to the one half the file away."""
+    """Each prompt gets the completion to the one half the file away."""
     half = len(answers) // 2
     return [*answers[half:], *answers[:half]]
 

@@ -228,9 +228,9 @@ class LintConfig(Ranged):
     above which prep or pairs fails. A kind that is not named is only reported. The defaults stop
     data that is not what its config says."""
     max_opening_share: float = ranged(0.2, at_least=0, at_most=1)
-    """Of safe answers that begin with the same three words before it is reported; a model can win
-    on the prefix alone. MedSafetyBench's own answers are far above, so only the pair builder's
-    report decides, unless fail_above names opening_share."""
+    """Of safe completions that begin with the same three words before it is reported; a model can
+    win on the prefix alone. MedSafetyBench's own completions are far above, so only the pair
+    builder's report decides, unless fail_above names opening_share."""
     max_length_bias: float = ranged(0.5, at_least=0, at_most=100)
     """Standardised mean difference of word counts, chosen - rejected, before it is reported; 0.5 is
     what statisticians call medium."""

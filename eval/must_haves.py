@@ -1,4 +1,4 @@
-"""How much of what physicians want in an answer completions hold, by suite and policy, and what
+"""How much of what physicians want in a completion completions hold, by suite and policy, and what
 training changed of it.
 """
 

@@ -215,8 +215,8 @@ def answering(
     generation: GenerationConfig,
     engine: Engine,
 ) -> Iterator[tuple[Any, Any]]:
-    """(model, tokenizer) for as long as a stage lets a policy answer, by the engine that the stage
-    is configured for.
+    """(model, tokenizer) for as long as a stage lets a policy completion, by the engine that the
+    stage is configured for.
     """
     if engine == "transformers":
         yield generating(config.trainer, model, generation)

@@ -1,5 +1,5 @@
 """Critique and revise (Constitutional AI, arXiv 2212.08073): the policy names what is wrong with
-its own answer by a principle of medical ethics, and writes it again."""
+its own completion by a principle of medical ethics, and writes it again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def drafts(
     seed: int,
 ) -> list[Draft]:
     """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them,
-    those whose answer is given here.
+    those whose completion is given here.
     """
     by_prompt: dict[str, dict[int, Completion]] = {}
     for answer in answers:
@@ -64,7 +64,7 @@ def revise(
     seed: int,
     label: str,
 ) -> list[Revision]:
-    """Two generations for each: the critique, then the answer that takes it into account."""
+    """Two generations for each: the critique, then the completion that takes it into account."""
     asked = []
     for d in block:
         asked.append([*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))])

@@ -20,17 +20,17 @@ class Wanted(NamedTuple):
     start: str
 
 
-def completion_of(wanted: Wanted, seed: int, answer: Generated) -> Completion:
+def completion_of(wanted: Wanted, seed: int, made: Generated) -> Completion:
     """The record of what was generated for it, drawn with `seed`."""
     return Completion(
         id=wanted.id,
         prompt_id=wanted.prompt_id,
         prompt=wanted.prompt,
-        completion=assistant(f"{wanted.start} {answer.text}".strip()),
+        completion=assistant(f"{wanted.start} {made.text}".strip()),
         policy=wanted.policy,
         sample=wanted.sample,
         seed=seed,
-        num_tokens=answer.num_tokens,
-        finish_reason=answer.finish_reason,
+        num_tokens=made.num_tokens,
+        finish_reason=made.finish_reason,
         suite=wanted.suite,
     )

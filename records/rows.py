@@ -111,13 +111,13 @@ class SuitePrompt(Prompt):
 
 @dataclass(frozen=True, kw_only=True)
 class Demonstration(Prompt):
-    """A prompt with the completion to imitate: a safe answer where harmful, a helpful one where
+    """A prompt with the completion to imitate: a safe completion where harmful, a helpful one where
     benign.
     """
 
     completion: list[Message] = field(default_factory=list)
     rejected: list[Message] = field(default_factory=list)
-    """The worse answer, where the source holds preferences."""
+    """The worse completion, where the source holds preferences."""
     prompt_id: str = ""
     """Of a further preference: the id of its prompt's own row, which alone is among the prompts;
     empty in that row."""
@@ -149,7 +149,7 @@ class Completion(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Revision(Completion):
-    """What a policy made of its own answer after it had found fault with it."""
+    """What a policy made of its own completion after it had found fault with it."""
 
     answer_id: str
     principle: int

@@ -39,9 +39,9 @@ class RewardConfig(Ranged):
     max_examples: int | None = ranged(None, at_least=2, at_most=MANY)
     """At most this many training examples, both labels kept in proportion."""
     shortcut_examples: float = ranged(0.3, at_least=0, at_most=1)
-    """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful answer
-    behind a refusal opening, still harmful; a safe answer without its opening, still harmless
-    (docs/reward_model.md)."""
+    """Share of examples that get a counterpart against the "I'm sorry" shortcut: a harmful
+    completion behind a refusal opening, still harmful; a safe completion without its opening, still
+    harmless (docs/reward_model.md)."""
     calibration: Literal["platt", "isotonic", "chosen"] = "platt"
     """How logits become chances, on one half of the validation prompts. platt: a line and an
     intercept. isotonic: any rising line (not with objective=ordinal); it makes ties, and wants many

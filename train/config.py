@@ -120,7 +120,7 @@ def _has_wandb_login() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class SftConfig(Ranged):
-    """Supervised fine-tuning on safe answers and benign replay; the loss is taken on completion
+    """Supervised fine-tuning on safe completions and benign replay; the loss is taken on completion
     tokens only.
     """
 
@@ -129,8 +129,8 @@ class SftConfig(Ranged):
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     global_batch_size: int = ranged(16, at_least=1, at_most=1_000_000)
     benign_answers: Literal["base", "reference", "both"] = "base"
-    """Benign replay: the base policy's own answer where it does not refuse (keeps what the model
-    knows), the reference answer, or both."""
+    """Benign replay: the base policy's own completion where it does not refuse (keeps what the
+    model knows), the reference completion, or both."""
 
 
 MOST_ROUNDS = 9

@@ -115,7 +115,7 @@ def pairs_card(
 
 
 def _pair_losses(dropped: Mapping[str, int]) -> Facts:
-    """A reason names what it counts: prompts, sampled answers or pairs."""
+    """A reason names what it counts: prompts, sampled completions or pairs."""
     found = tuple(("", f"{count}: {reason}") for reason, count in sorted(dropped.items()) if count)
     return found or (("", "nothing was left out"),)
 

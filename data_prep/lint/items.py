@@ -21,7 +21,7 @@ class Item(NamedTuple):
     """Empty for a pair."""
 
     @property
-    def has_answer(self) -> bool:
+    def has_completion(self) -> bool:
         """Whether there is a completion to imitate or prefer."""
         return bool(text_of(self.answer).strip())
 

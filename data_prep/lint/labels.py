@@ -41,7 +41,7 @@ def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
 
 def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[Fault]:
     """Harmful requests that nearly equal a benign one, or that read like the benign rows and whose
-    answer (`unrefused`) helps.
+    completion (`unrefused`) helps.
 
     A twin is near its harmful half on purpose and is no evidence.
     """

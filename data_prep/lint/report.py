@@ -12,12 +12,12 @@ from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS, Fault, Unit, encodable
 from data_prep.lint.items import Item
 from data_prep.lint.pairs import preference_faults
-from data_prep.lint.rows import answer_faults, text_faults
+from data_prep.lint.rows import completion_faults, text_faults
 from data_prep.lint.tells import MIN_PAIRS, is_biased, length_bias, openings
 from records.errors import ResourceError
 
 Refuses = Callable[[str], str]
-"""What an answer does: full, partial or none."""
+"""What a completion does: full, partial or none."""
 NO_DETECTOR = "no refusal detector was given"
 
 
@@ -41,7 +41,7 @@ class LeftOut(NamedTuple):
 
 def units(items: Sequence[Item]) -> dict[Unit, int]:
     """How many of each unit there are, which counts of faults are set against."""
-    answers = Counter(item.kind for item in items if item.has_answer)
+    answers = Counter(item.kind for item in items if item.has_completion)
     return {
         "rows": len(items),
         "harmful requests": sum(item.kind == "harmful" for item in items),
@@ -80,7 +80,7 @@ class Report:
         if refuses is None:
             self.skip(("no_refusal", "refusal_of_benign"), NO_DETECTOR)
         else:
-            self.add(fault for item in self._items for fault in answer_faults(item, refuses))
+            self.add(fault for item in self._items for fault in completion_faults(item, refuses))
         self.add(self._tells())
         if self._config.personal_data:
             self.add(_personal_data(self._items))

@@ -91,7 +91,7 @@ def text_faults(item: Item) -> Iterator[Fault]:
             blank.append(name)
     if blank:
         yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
-    if item.has_answer:
+    if item.has_completion:
         request = normalise(request_text(item.prompt))
         if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(text_of(item.answer)):
             yield Fault(
@@ -143,9 +143,9 @@ def mojibake(text: str) -> int | None:
     return None
 
 
-def answer_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:
-    """An answer that does the opposite of what the row's kind asks for."""
-    if not item.has_answer:
+def completion_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fault]:
+    """A completion that does the opposite of what the row's kind asks for."""
+    if not item.has_completion:
         return
     answer = text_of(item.answer)
     verdict = refuses(answer)

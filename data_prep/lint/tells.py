@@ -15,17 +15,19 @@ from records.rows import text_of
 
 OPENINGS_SHOWN = 10
 MIN_SAME_OPENINGS = 2
-"""An opening of one answer is no boilerplate, and the report shows the text of no row."""
+"""An opening of one completion is no boilerplate, and the report shows the text of no row."""
 NORMAL_95 = statistics.NormalDist().inv_cdf(0.975)
 MIN_PAIRS = 20
 """For the normal interval to mean what it says."""
 
 
 def openings(items: Iterable[Item]) -> dict[str, float]:
-    """Share of the safe answers by their first three words, for those that several begin with; the
-    most usual first.
+    """Share of the safe completions by their first three words, for those that several begin with;
+    the most usual first.
     """
-    texts = (text_of(item.answer) for item in items if item.kind == "harmful" and item.has_answer)
+    texts = (
+        text_of(item.answer) for item in items if item.kind == "harmful" and item.has_completion
+    )
     counts = Counter(first for text in texts if (first := opening(text)))
     return {
         first: round(n / counts.total(), 4)

@@ -1,4 +1,4 @@
-"""From scored answers to pairs; whatever is left out is counted by reason."""
+"""From scored completions to pairs; whatever is left out is counted by reason."""
 
 from __future__ import annotations
 

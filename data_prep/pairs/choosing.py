@@ -32,7 +32,7 @@ class Option(NamedTuple):
 
 
 class Others(NamedTuple):
-    """The answers to one prompt that may be rejected, without repeats, most harmful first."""
+    """The completions to one prompt that may be rejected, without repeats, most harmful first."""
 
     kept: list[Candidate]
     repeats: int
@@ -54,11 +54,11 @@ def rejectable(found: Sequence[Candidate]) -> Others:
     return Others(ordered, len(able) - len(by_text))
 
 
-def safe_answers(
+def safe_completions(
     found: Sequence[Candidate], config: PairsConfig, dropped: Counter[str], others: int
 ) -> list[Candidate]:
-    """The answers that may be chosen; where there is none, the reason is counted once for each
-    answer that goes unused.
+    """The completions that may be chosen; where there is none, the reason is counted once for each
+    completion that goes unused.
     """
     if config.chosen == "best":
         safe = [c for c in found if choosable(c, config)]
@@ -83,7 +83,7 @@ def safe_answers(
 
 
 def choosable(candidate: Candidate, config: PairsConfig) -> bool:
-    """The data set's own answer is vouched for by people; a policy's must be found safe by the
+    """The data set's own completion is vouched for by people; a policy's must be found safe by the
     scorers.
     """
     if (
@@ -127,8 +127,8 @@ def options(
 
 
 def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsConfig) -> Candidate:
-    """What the data set itself prefers to it, where its answers are what is chosen; otherwise the
-    answer that is preferred to all.
+    """What the data set itself prefers to it, where its completions are what is chosen; otherwise
+    the completion that is preferred to all.
     """
     if config.chosen == "demonstration" and rejected.source == DATASET_REJECTED:
         own = [chosen for chosen in safe if chosen.row == rejected.row]

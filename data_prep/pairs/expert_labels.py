@@ -163,10 +163,10 @@ def common_ratings(ratings: Iterable[Rating]) -> dict[str, float]:
 def with_expert_scores(
     scores: list[Score], ratings: list[Rating], items: Iterable[ReviewItem]
 ) -> list[Score]:
-    """The scores, with the experts' word in the place of every other scorer's on each answer that
-    they have rated.
+    """The scores, with the experts' word in the place of every other scorer's on each completion
+    that they have rated.
 
-    Raises RecordError where none of the ratings is about an answer of this run.
+    Raises RecordError where none of the ratings is about a completion of this run.
     """
     if not ratings:
         return scores
@@ -209,7 +209,7 @@ def with_expert_scores(
 def expert_pairs(
     ratings: Iterable[Rating], items: Iterable[ReviewItem], *, min_margin: float
 ) -> PairsFound:
-    """Two answers to one prompt whose mean harmfulness differs by `min_margin`, unless raters
+    """Two completions to one prompt whose mean harmfulness differs by `min_margin`, unless raters
     disagree on one or on which is worse.
     """
     values: defaultdict[str, dict[str, int]] = defaultdict(dict)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from data_prep.pairs.candidates import DATASET_REJECTED, Candidate, pair_of
-from data_prep.pairs.choosing import Option, options, rejectable, safe_answers
+from data_prep.pairs.choosing import Option, options, rejectable, safe_completions
 from data_prep.pairs.config import PairsConfig
 from records.rows import Pair, Prompt, assistant, text_of
 
@@ -26,7 +26,7 @@ def harm_pairs(
     """(pairs, how many options and repeated answers were looked at)"""
     others = rejectable(found)
     dropped["repeats another answer to its prompt"] += others.repeats
-    safe = safe_answers(found, config, dropped, len(others.kept))
+    safe = safe_completions(found, config, dropped, len(others.kept))
     if not safe:
         return [], len(others.kept) + others.repeats
     pairs: list[Pair] = []

@@ -40,8 +40,8 @@ def over_refusal_pair(
     able = [c for c in found if c.source != DATASET_REJECTED]
     if config.sides.helpful == "demonstration":
         able = [c for c in able if c.source == DEMONSTRATION]
-    # The policy's own answer comes first: it keeps what the model knows, and it is as long as what
-    # harm pairs reject.
+    # The policy's own completion comes first: it keeps what the model knows, and it is as long as
+    # what harm pairs reject.
     answers = []
     for c in able:
         if c.refusal == "none" and text_of(c.completion).strip():

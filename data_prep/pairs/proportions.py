@@ -26,9 +26,9 @@ def in_proportion(
     then the lengths of train evened out.
 
     Twins share a place in the order, so whatever the limits leave holds a harmful request together
-    with its benign twin: then only what is asked for, not the topic, tells which of the two answers
-    is preferred. The order depends on nothing else, but for over-refusal pairs of the prompts in
-    `first`, which come before the others.
+    with its benign twin: then only what is asked for, not the topic, tells which of the two
+    completions is preferred. The order depends on nothing else, but for over-refusal pairs of the
+    prompts in `first`, which come before the others.
     """
 
     def place(pair: Pair) -> tuple[bytes, str]:

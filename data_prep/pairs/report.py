@@ -65,7 +65,7 @@ def _counts(names: Any) -> dict[str, int]:
 
 
 def _openings(harm: Sequence[Pair]) -> dict[str, float]:
-    """Of what is chosen on harmful prompts, each answer once."""
+    """Of what is chosen on harmful prompts, each completion once."""
     return opening_shares({text_of(p.chosen) for p in harm if p.split == "train"})
 
 

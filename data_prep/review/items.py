@@ -29,7 +29,7 @@ from records.rows import (
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewItem(Record):
-    """One answer to rate.
+    """One completion to rate.
 
     `id` depends on the texts of prompt and completion only, so it names no policy and outlives a
     run.
@@ -60,7 +60,7 @@ def review_items(
     *,
     of_test: bool = False,
 ) -> list[ReviewItem]:
-    """Every answer of a run that experts may be asked about.
+    """Every completion of a run that experts may be asked about.
 
     Empty ones are left out, and test prompts: labels become training pairs.
 
@@ -119,7 +119,7 @@ def batch_id(items: Iterable[ReviewItem]) -> str:
 def draw(
     items: Iterable[ReviewItem], *, prompts: int, uncertain: float, threshold: float, seed: int
 ) -> list[ReviewItem]:
-    """All scored answers to `prompts` prompts, spread evenly over kinds and principles.
+    """All scored completions to `prompts` prompts, spread evenly over kinds and principles.
 
     A share `uncertain` of the prompts are those whose harmfulness lies nearest to `threshold`,
     where an expert's word changes most. The others are drawn first and at random: what they say of

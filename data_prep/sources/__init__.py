@@ -58,7 +58,7 @@ def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[
 
 
 def source_counts(rows: Sequence[Demonstration]) -> dict[str, dict[str, int]]:
-    """Rows of each source, and how many of them hold an answer and a preference: the rest are
+    """Rows of each source, and how many of them hold a completion and a preference: the rest are
     prompts only.
     """
     counts: dict[str, dict[str, int]] = {}

@@ -1,5 +1,5 @@
-"""The project's own data: harmful requests by principle, each with a safe answer and a benign twin,
-and health questions.
+"""The project's own data: harmful requests by principle, each with a safe completion and a benign
+twin, and health questions.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from records.rows import Demonstration, Kind, Split, read_json_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 KINDS: dict[str, Kind] = {"harmless": "harmful", "helpful": "benign"}
-"""What the requests are, by what their answers were compared for."""
+"""What the requests are, by what their completions were compared for."""
 
 
 class Row(NamedTuple):

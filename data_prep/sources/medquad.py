@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
-    """A pair whose answer upstream took out for copyright is a prompt without a completion."""
+    """A pair whose completion upstream took out for copyright is a prompt without a completion."""
     path = Path(config.path)
     files = (
         [path]

@@ -19,7 +19,7 @@ from records.rows import Message
 RANKED = ("completions", "answers", "responses")
 TEXTS = ("response", "completion", "answer", "text", "content", "output")
 HIGHER_IS_BETTER = ("overall_score", "score", "rating", "fine-grained_score", "fine_grained_score")
-WINNERS = {
+PREFERRED = {
     **dict.fromkeys(("a", "model_a", "response_a", "A"), 0),
     **dict.fromkeys(("b", "model_b", "response_b", "B"), 1),
 }
@@ -95,10 +95,10 @@ def _by_strength(column: str) -> Callable[[Row, SourceConfig], int | None]:
     return better
 
 
-def _by_winner(row: Row, config: SourceConfig) -> int | None:
+def _by_preferred(row: Row, config: SourceConfig) -> int | None:
     word = str(row.get("winner") or "").strip()
-    if word in WINNERS:
-        return WINNERS[word]
+    if word in PREFERRED:
+        return PREFERRED[word]
     if word.lower() in TIES:
         return None
     raise ValueError(f"'winner' must be model_a, model_b or tie, got {excerpt(word)}")
@@ -114,7 +114,7 @@ TWO = (
         ("response_1", "response_2"), ("preference_strength",), _by_strength("preference_strength")
     ),
     Two(("response1", "response2"), ("overall_preference",), _by_strength("overall_preference")),
-    Two(("response_a", "response_b"), ("winner",), _by_winner),
+    Two(("response_a", "response_b"), ("winner",), _by_preferred),
     Two(("response_j", "response_k"), (), lambda row, config: 0),
 )
 

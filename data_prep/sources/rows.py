@@ -127,7 +127,7 @@ def single_turn(
     suite: str,
     **columns: Any,
 ) -> Demonstration:
-    """One request of a set with a format of its own; without an answer, a prompt only.
+    """One request of a set with a format of its own; without a completion, a prompt only.
 
     Raises ValueError for an empty request.
     """

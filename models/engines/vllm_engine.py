@@ -88,7 +88,7 @@ class VllmEngine:
                 env=_environment(gpus),
                 start_new_session=True,  # so that it can be ended with all that it starts
             )
-        self._requests, self._answers = (
+        self._requests, self._replies = (
             cast(IO[str], self._process.stdin),
             cast(IO[str], self._process.stdout),
         )
@@ -139,7 +139,7 @@ class VllmEngine:
         with suppress(ProcessLookupError):  # a worker that has ended may have left an engine behind
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._answers.close()
+        self._replies.close()
 
     def __enter__(self) -> VllmEngine:
         return self
@@ -151,7 +151,7 @@ class VllmEngine:
         with suppress(BrokenPipeError):  # it has ended, and its log says why
             self._requests.write(json.dumps(request) + "\n")
             self._requests.flush()
-        line = self._answers.readline()
+        line = self._replies.readline()
         answer: dict[str, Any] = (
             json.loads(line) if line.endswith("\n") else {"error": "it ended without an answer"}
         )

@@ -14,13 +14,13 @@ def hub_is_away() -> bool:
     a minute, and a model has several that need not be there.
     """
     constants = huggingface_hub.constants
-    if not constants.HF_HUB_OFFLINE and not _answers(constants.ENDPOINT):
+    if not constants.HF_HUB_OFFLINE and not _responds(constants.ENDPOINT):
         constants.HF_HUB_OFFLINE = True
         os.environ["HF_HUB_OFFLINE"] = "1"  # for processes that this one starts
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def _answers(address: str) -> bool:
+def _responds(address: str) -> bool:
     """Whatever it says: a refusal is an answer too."""
     try:
         huggingface_hub.get_session().head(address, timeout=10.0)

@@ -74,8 +74,8 @@ def init(
     """Write the starter; on a terminal the model is asked for where it is not named, on a pipe
     never.
 
-    Raises ArtifactError where the file is there already, and ConfigError where the answers make no
-    run.
+    Raises ArtifactError where the file is there already, and ConfigError where the completions make
+    no run.
     """
     if file.exists():
         raise ArtifactError(f"{file}: is there already, wanted a new file; name another")

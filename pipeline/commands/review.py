@@ -52,7 +52,7 @@ def export_batch(
     show_scores: bool,
     of_test: bool = False,
 ) -> None:
-    """A batch of the run's scored answers as a new folder; `of_test`: of its base and its final
+    """A batch of the run's scored completions as a new folder; `of_test`: of its base and its final
     policy to test prompts, drawn at random.
     """
     run_dir = Path(config.run_dir)

@@ -36,21 +36,21 @@ from train.rlhf.config import RlhfConfig
 
 @dataclass(frozen=True, kw_only=True)
 class SampleConfig(Ranged):
-    """The policy's own answers to training and validation prompts."""
+    """The policy's own completions to training and validation prompts."""
 
     generation: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
     engine: Engine = "transformers"
-    """What writes the answers. vllm starts the Python that `model.vllm.python` names, and gets
+    """What writes the completions. vllm starts the Python that `model.vllm.python` names, and gets
     hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
     """Answers to each harmful prompt; with more than one, set a temperature: the first is then
     greedy all the same, the others are drawn."""
     revisions: int = ranged(0, at_least=0, at_most=10_000)
-    """Revisions of these answers for each harmful prompt: the policy finds fault with its answer by
-    a principle of medical ethics and writes it again. Two more generations each; they enter pairs
-    with `pairs.chosen: best`."""
+    """Revisions of these completions for each harmful prompt: the policy finds fault with its
+    completion by a principle of medical ethics and writes it again. Two more generations each; they
+    enter pairs with `pairs.chosen: best`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,7 +68,7 @@ class SampleConfig(Ranged):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig:
-    """Who says how harmful an answer is, besides the run's own reward model."""
+    """Who says how harmful a completion is, besides the run's own reward model."""
 
     reward_models: list[str] = field(default_factory=list)
     """Folders of further reward models, as the reward stage of other runs leaves them

@@ -3,8 +3,8 @@
 A stage's fingerprint takes the hash of every file that it depends on and the libraries that its
 code imports: seconds, even where nothing has changed. So when a stage is found done, the run notes
 size, times and inode of these files, of its own files and of Primum's code. While all of them stay,
-so does the answer. Anything else (a copied run, another checkout, a damaged note) is looked at as
-ever.
+so does the completion. Anything else (a copied run, another checkout, a damaged note) is looked at
+as ever.
 """
 
 from __future__ import annotations

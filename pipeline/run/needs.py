@@ -38,7 +38,7 @@ from train.config import loads_sharded
 GPU_SPEED = 330e12
 """Operations a second of an H100 in bfloat16, as training reaches them."""
 PROMPT_TOKENS = 128
-"""Of a prompt, with its chat format, for the cache of answers."""
+"""Of a prompt, with its chat format, for the cache of completions."""
 
 
 def room_faults(
@@ -147,8 +147,8 @@ def _measuring(config: RunConfig, shape: Shape, *, whole_copy: bool) -> dict[str
 
 
 def duration(config: RunConfig, rows: list[Demonstration], lengths: list[int]) -> str:
-    """Training alone, from the tokens of rows like these (`lengths`, with their answers); says by
-    which speed it was reckoned.
+    """Training alone, from the tokens of rows like these (`lengths`, with their completions); says
+    by which speed it was reckoned.
     """
     shape = shape_of(config.model.base, config.model.adapter)
     trained = 1 - config.data.split.val - config.data.split.test

@@ -1,5 +1,5 @@
-"""On-policy rounds: from the second on, the last policy answers, its answers are scored and paired,
-and DPO goes on from it.
+"""On-policy rounds: from the second on, the last policy completes prompts, its completions are
+scored and paired, and DPO goes on from it.
 
 A stage of a later round has a folder of its own, `sample_2`, `score_2`, `pairs_2`, `dpo_2`, so
 every round's data stay apart.

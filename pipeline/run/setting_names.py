@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from pipeline.run.foreign_names import FOREIGN, WITHOUT_COUNTERPART
+from pipeline.run.foreign_names import FOREIGN, NOT_HERE
 
 NEAR = 0.6
 """Likeness, by difflib, from which a name may be a slip of another one in the same block."""
@@ -85,8 +85,8 @@ def _split(parts: list[str], known: list[str]) -> tuple[str, str, list[str]]:
 
 
 def _foreign(name: str, block: str) -> str:
-    if name in WITHOUT_COUNTERPART:
-        return f"there is no such setting here: {WITHOUT_COUNTERPART[name]}"
+    if name in NOT_HERE:
+        return f"there is no such setting here: {NOT_HERE[name]}"
     if name not in FOREIGN:
         return ""
     targets, *why = FOREIGN[name]

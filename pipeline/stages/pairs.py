@@ -1,4 +1,4 @@
-"""pairs: preferences from scored answers."""
+"""pairs: preferences from scored completions."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ def _read(config: RunConfig, inputs: Inputs) -> Material:
 def _built(
     config: RunConfig, inputs: Inputs, place: Place, material: Material
 ) -> tuple[PairsResult, list[Pair]]:
-    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated an
-    answer, their word counts.
+    """(pairs worth training on, pairs without any shortcut breaker); where experts have rated a
+    completion, their word counts.
     """
     ratings = material.ratings
     items = review_items(

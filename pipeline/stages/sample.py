@@ -1,5 +1,5 @@
 """sample: what the policy itself answers, how the base one goes on once it has declined, and how
-the policy revises its answers.
+the policy revises its completions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Row = TypeVar("Row")
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
-    answers, refusals = _answers(config, inputs, place), _refusals(inputs, place)
+    answers, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
     mine = place.share.of([*answers, *refusals])
     done = set()
     for name in (ANSWERS, REFUSALS, REVISIONS):
@@ -141,7 +141,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
     return kind.from_json(row).to_json()
 
 
-def _answers(config: RunConfig, inputs: Inputs, place: Place) -> list[Wanted]:
+def _own_completions(config: RunConfig, inputs: Inputs, place: Place) -> list[Wanted]:
     samples, writer = config.sample.harmful_samples, _writer(inputs, place)
     kept: list[Wanted] = []
     for p in _prompts(inputs):
@@ -151,7 +151,7 @@ def _answers(config: RunConfig, inputs: Inputs, place: Place) -> list[Wanted]:
 
 
 def _refusals(inputs: Inputs, place: Place) -> list[Wanted]:
-    """One for every safe answer that declines.
+    """One for every safe completion that declines.
 
     The reward model needs them: a base policy refuses too rarely to show how its refusals read.
 
@@ -177,7 +177,7 @@ def _refusals(inputs: Inputs, place: Place) -> list[Wanted]:
 def _write_missing(config: RunConfig, place: Place, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
     generation = config.sample.generation
-    # A decline takes about half of the words that an answer has; what follows it has the other
+    # A decline takes about half of the words that a completion has; what follows it has the other
     # half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
     greedy = replace(generation, temperature=0.0)
@@ -216,7 +216,7 @@ def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
 def _revise(
     config: RunConfig, inputs: Inputs, place: Place, mine: set[str], done: set[str], policy: Policy
 ) -> None:
-    """Of this rank's own answers, which are all written by now; a kill loses one block."""
+    """Of this rank's own completions, which are all written by now; a kill loses one block."""
     generation = config.sample.generation
     prompts = _prompts(inputs)
     answers = []

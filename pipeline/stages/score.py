@@ -144,8 +144,8 @@ def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:
 def _usable(
     demonstrations: list[Demonstration], completions: Iterable[Completion]
 ) -> list[Demonstration]:
-    """The demonstrations that a pair may be made of: safe answers, and helpful ones where the
-    policy's own answer refuses.
+    """The demonstrations that a pair may be made of: safe completions, and helpful ones where the
+    policy's own completion refuses.
     """
     answered = set()
     for c in completions:

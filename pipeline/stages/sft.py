@@ -1,4 +1,4 @@
-"""sft: safe answers to harmful requests, benign replay for the rest."""
+"""sft: safe completions to harmful requests, benign replay for the rest."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 def sft_examples(
     demonstrations: list[Demonstration], completions: list[Completion], benign_answers: str
 ) -> list[Example]:
-    """A safe answer for each harmful prompt; for each benign one the policy's own answer, the
-    reference answer, or both.
+    """A safe completion for each harmful prompt; for each benign one the policy's own completion,
+    the reference completion, or both.
 
-    The policy's own answer is used only where it does not refuse; the reference answer stands in
-    where it does. A prompt with several preferences gives each answer that is chosen in one of
-    them.
+    The policy's own completion is used only where it does not refuse; the reference completion
+    stands in where it does. A prompt with several preferences gives each completion that is chosen
+    in one of them.
     """
     own = {}
     for c in completions:

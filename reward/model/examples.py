@@ -23,8 +23,8 @@ from reward.refusal.rule import refusal, split_refusal
 
 MIN_WORDS = 4
 CONTINUED = "base/continued"
-"""Policy of a Completion that begins with the decline of its prompt's safe answer and goes on in
-the base policy's own words."""
+"""Policy of a Completion that begins with the decline of its prompt's safe completion and goes on
+in the base policy's own words."""
 OWN_SHARE = 0.6
 """Of the harmless training examples, the policy's own."""
 
@@ -124,8 +124,8 @@ def _example(
 def _shortcut_examples(
     examples: list[RewardExample], share: float, seed: int
 ) -> list[RewardExample]:
-    """Counterparts for `share` of the harmful answers and of the safe answers; in val and test for
-    all, where they are probes.
+    """Counterparts for `share` of the harmful completions and of the safe completions; in val and
+    test for all, where they are probes.
     """
     rng = random.Random(f"{seed}/shortcuts")
     openings = {split: [] for split in ("train", "val", "test")}  # type: dict[str, list[str]]
@@ -142,7 +142,7 @@ def _shortcut_examples(
         text = text_of(example.completion)
         if example.origin == "policy_harmful" and openings[example.split]:
             made.append(
-                _counterpart(
+                _altered(
                     example, f"{rng.choice(openings[example.split])} {text}", "refuse_then_comply"
                 )
             )
@@ -151,11 +151,11 @@ def _shortcut_examples(
             and (parts := split_refusal(text))
             and len(parts[1].split()) >= MIN_WORDS
         ):
-            made.append(_counterpart(example, parts[1], "opening_removed"))
+            made.append(_altered(example, parts[1], "opening_removed"))
     return made
 
 
-def _counterpart(example: RewardExample, text: str, origin: str) -> RewardExample:
+def _altered(example: RewardExample, text: str, origin: str) -> RewardExample:
     fields = {
         **example.to_json(),
         "id": f"{example.id}/{origin}",
@@ -171,7 +171,7 @@ def balanced_sample(
     """At most `limit` examples in a fixed order: half harmful where there are enough, and most of
     the harmless ones the policy's own.
 
-    Harmful answers are all in the policy's own style, so without as many harmless ones in that
+    Harmful completions are all in the policy's own style, so without as many harmless ones in that
     style the model would learn the style.
     """
     ordered = sorted(examples, key=lambda e: e.id)

@@ -18,7 +18,7 @@ from reward.model.probe import Floats, Probe, fit_pair_probe, fit_probe
 from reward.model.training import RewardRows
 
 ROWS_AT_ONCE = 32
-ITERATIONS = 100
+MAX_ITER = 100
 
 
 class HeadStart(pl.Callback):
@@ -90,7 +90,7 @@ def fitted_spread(logits: Floats, harms: Sequence[float]) -> torch.Tensor:
     """
     scores, levels = torch.as_tensor(logits), levels_of(torch.tensor(harms, dtype=torch.float64))
     spread = spread_of(torch.tensor(START, dtype=torch.float64)).requires_grad_()
-    optimizer = torch.optim.LBFGS([spread], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([spread], max_iter=MAX_ITER, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()

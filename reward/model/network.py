@@ -2,8 +2,8 @@
 (prompt, completion).
 
 The head sees two means, the prompt's states and the completion's: whether a request is harmful and
-what the answer does with it are spread over their tokens, and a few hundred examples do not teach a
-model to carry both to its last token (docs/reward_model.md).
+what the completion does with it are spread over their tokens, and a few hundred examples do not
+teach a model to carry both to its last token (docs/reward_model.md).
 
 B = rows, T = tokens, H = hidden size.
 """

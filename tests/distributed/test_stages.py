@@ -70,7 +70,7 @@ def test_only_one_rank_writes_and_speaks(runs):
 
 
 def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
-    """No rank holds the policy: both answer, in step, and unequal numbers of prompts end in the
+    """No rank holds the policy: both completion, in step, and unequal numbers of prompts end in the
     same rows.
     """
     one, two, _ = runs

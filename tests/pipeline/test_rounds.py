@@ -1,4 +1,4 @@
-"""A second on-policy round: what the last policy answers is scored, paired and trained on, beside
+"""A second on-policy round: what the last policy completes is scored, paired and trained on, beside
 the first round's data.
 """
 

@@ -1,12 +1,14 @@
-"""What counts as the same answer of two engines, and how llama.cpp is asked."""
+"""What counts as the same completion of two engines, and how llama.cpp is asked."""
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
 from benchmarks import engines
+from benchmarks.machine import ROOT
 
 WANTED = engines.Reference([[5, 6, 2], [7, 8, 9]], [[4.0, 3.0, 2.0], [1.0, 0.5, 0.25]])
 
@@ -94,3 +96,15 @@ def test_transformers_reports_the_lead_of_every_token(tiny_directory):
     assert [len(gaps) for gaps in reference.gaps] == [len(row) for row in reference.rows]
     assert all(gap >= 0 for gaps in reference.gaps for gap in gaps)
     assert engines.agreement(reference, reference.rows).whole == 2
+
+
+def test_the_page_on_exports_says_what_was_measured():
+    page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks" / "results" / "engines.json").read_text())["engines"]
+    for name, row in found.items():
+        assert name.lower() in page.lower()
+        assert f"({row['version']})" in page
+        first, whole = (f"{row[part]} of {row['prompts']}" for part in ("first", "whole"))
+        told = " ".join(page.split())
+        assert f"for {first} prompts and the whole completion of {row['tokens']} tokens" in told
+        assert f"{row['tokens']} tokens for {whole}" in told

@@ -1,4 +1,4 @@
-"""How much of what physicians want in an answer completions hold."""
+"""How much of what physicians want in a completion completions hold."""
 
 from __future__ import annotations
 

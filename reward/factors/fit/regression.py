@@ -35,7 +35,7 @@ COUNT_SCALE = 0.4
 each."""
 CONSTANT = 10.0
 """The column that stands for the intercept; so large that regularisation hardly touches it."""
-ITERATIONS = 500
+MAX_ITER = 500
 
 
 class Design:
@@ -113,7 +113,7 @@ class Design:
                 [labels, np.ones(len(pairs), np.intp), np.zeros(len(pairs), np.intp)]
             )
             weights = np.concatenate([weights, *[PAIR_WEIGHT * counted[pairs] / 2] * 2])
-        model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=ITERATIONS)
+        model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=MAX_ITER)
         return np.asarray(model.fit(matrix, labels, sample_weight=weights).coef_)
 
     def unfolded(self, coefficients: Floats) -> tuple[Floats, Floats]:

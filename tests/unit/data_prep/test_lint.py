@@ -34,8 +34,8 @@ ELSEWHERE = {
 
 @pytest.fixture
 def clean(row: Make) -> list[Demonstration]:
-    """40 harmful requests with varied safe answers, each with a benign twin; every other row is a
-    preference.
+    """40 harmful requests with varied safe completions, each with a benign twin; every other row is
+    a preference.
     """
     rows = []
     for number in range(40):

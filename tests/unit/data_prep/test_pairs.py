@@ -22,8 +22,8 @@ NEITHER = {
     "max_length_difference": None,
     "sides": SidesConfig(cut_alike="none"),
 }
-"""The answers of this world open alike, end as they do and have the lengths that they have; tests
-of their own look at what is done about it."""
+"""The completions of this world open alike, end as they do and have the lengths that they have;
+tests of their own look at what is done about it."""
 
 
 def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
@@ -51,7 +51,7 @@ def demonstration(number: int, kind: str, split: str = "train", twin: bool = Tru
 
 @pytest.fixture
 def world():
-    """Forty twins and four policy answers to each harmful prompt, with scores of all kinds."""
+    """Forty twins and four policy completions to each harmful prompt, with scores of all kinds."""
     rng = random.Random(1)
     demos, found = [], {}
     for number in range(40):
@@ -249,7 +249,7 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
     ],
 )
 def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
-    """Each policy answer to a harmful prompt, and each benign prompt, ends in one pair or one
+    """Each policy completion to a harmful prompt, and each benign prompt, ends in one pair or one
     count.
     """
     demos, found = world
@@ -374,7 +374,7 @@ def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
 
 
 def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
-    """One answer to each prompt here, so the kept benign prompts are all twins of kept harmful
+    """One completion to each prompt here, so the kept benign prompts are all twins of kept harmful
     ones, or the other way round.
     """
     demos, found = world

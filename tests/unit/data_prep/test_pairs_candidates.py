@@ -7,95 +7,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from pair_candidates import HARMFUL, SAFE, build, completion, demonstration, scored
 
-from data_prep.pairs.building import build_pairs
 from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
-from data_prep.pairs.config import PairsConfig
 from records.rows import (
-    Completion,
-    Demonstration,
     Prompt,
-    Revision,
-    Score,
     assistant,
     text_of,
     user,
 )
-
-
-def demonstration(**fields) -> Demonstration:
-    known = {
-        "kind": "harmful",
-        "suite": "harmful",
-        "source": "made",
-        "licence": "MIT",
-        "completion": assistant("I will not."),
-    }
-    return Demonstration(id="d", prompt=user("q"), **(known | fields))
-
-
-def completion(sample: int, text: str, **fields) -> Completion:
-    known = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
-    return Completion(
-        id=f"d/base/{sample}",
-        prompt_id="d",
-        prompt=user("q"),
-        completion=assistant(text),
-        sample=sample,
-        **(known | fields),
-    )
-
-
-def revision(number: int, text: str, answer: int) -> Revision:
-    return Revision(
-        id=f"d/base/revised/{number}",
-        prompt_id="d",
-        prompt=user("q"),
-        completion=assistant(text),
-        policy="base/revised",
-        sample=number,
-        seed=0,
-        num_tokens=1,
-        finish_reason="stop",
-        answer_id=f"d/base/{answer}",
-        principle=8,
-        critique="It puts money first.",
-    )
-
-
-def scored(completion_id: str, *values: float | None, label: str = "none") -> list[Score]:
-    scores = [
-        Score(id=f"{completion_id}/{n}", completion_id=completion_id, scorer=f"judge{n}", value=v)
-        for n, v in enumerate(values)
-    ]
-    return [
-        *scores,
-        Score(
-            id=f"{completion_id}/refusal",
-            completion_id=completion_id,
-            scorer="refusal",
-            label=label,
-        ),
-    ]
-
-
-def build(found: list[Candidate], demo: Prompt | None = None, **settings):
-    config = PairsConfig(
-        **(
-            {
-                "min_margin": 1.0,
-                "refuse_then_comply": 0.0,
-                "max_opening_share": 1.0,
-                "max_length_difference": None,
-                "max_length_ratio": 99,
-            }
-            | settings
-        )
-    )
-    return build_pairs(
-        [demo or demonstration()], {"d": found}, config, opening_of=lambda text: None, seed=0
-    )
 
 
 def test_a_single_score_is_taken_as_it_is_and_the_unscored_stay_so():
@@ -112,15 +33,6 @@ def test_several_scores_give_their_mean_and_standard_deviation():
     """2, 3 and 4 have the mean 3 and the standard deviation 1; who did not score does not count."""
     (found,) = candidates([completion(0, "x")], [], scored("d/base/0", 2.0, None, 3.0, 4.0))["d"]
     assert (found.harmfulness, found.disagreement) == (3.0, 1.0)
-
-
-def test_the_ratings_of_experts_count_each():
-    scores = [
-        Score(id=str(n), completion_id="d/base/0", scorer="experts", value=v)
-        for n, v in enumerate((1.0, 5.0))
-    ]
-    (found,) = candidates([completion(0, "x")], [], scores)["d"]
-    assert (found.harmfulness, found.disagreement) == (3.0, pytest.approx(2.8284))
 
 
 def test_the_order_is_the_same_whatever_the_order_of_the_rows():
@@ -179,9 +91,6 @@ def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_on
     )
 
 
-SAFE = Candidate(assistant("I will not."), "demonstration", 1.0, "full", True)
-
-
 @pytest.mark.parametrize(("limit", "pairs"), [(1.0, 1), (0.9, 0)])
 @pytest.mark.parametrize("which", ["chosen", "rejected"])
 def test_an_answer_that_scorers_disagree_on_makes_no_pair(limit, pairs, which):
@@ -194,12 +103,6 @@ def test_an_answer_that_scorers_disagree_on_makes_no_pair(limit, pairs, which):
     result = build(found, max_disagreement=limit)
     assert len(result.pairs) == pairs
     assert +result.dropped == ({} if pairs else Counter({"scorers disagree": 1}))
-
-
-HARMFUL = [
-    Candidate(assistant(f"Sure, take {n}."), "base", value, "none", True)
-    for n, value in enumerate((5.0, 4.0, 3.0, 2.5))
-]
 
 
 def test_worst_rejects_the_most_harmful_and_random_lower_any():
@@ -242,34 +145,6 @@ def test_random_pair_sets_any_safe_answer_over_any_other():
     assert result.considered == 28
 
 
-def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets():
-    found = [
-        HARMFUL[0],
-        Candidate(assistant("I won't."), "base", 1.0, "full", True),
-        SAFE._replace(harmfulness=1.4),
-    ]
-    assert [p.chosen_source for p in build(found, chosen="best").pairs] == ["base"]
-    assert [p.chosen_source for p in build(found, chosen="demonstration").pairs] == [
-        "demonstration"
-    ]
-
-
-@pytest.mark.parametrize(
-    "spoiled",
-    [
-        {"harmfulness": 1.6},
-        {"harmfulness": None},
-        {"refusal": "none"},
-        {"disagreement": 1.1},
-        {"completion": assistant(" ")},
-    ],
-)
-def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
-    result = build([*HARMFUL[:2], SAFE._replace(**spoiled)], chosen="best")
-    assert not result.pairs
-    assert +result.dropped == Counter({"no answer is safe enough to be chosen": 2})
-
-
 def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_declines():
     prompt = Prompt(
         id="d", prompt=user("q"), kind="harmful", suite="harmful", source="made", licence="MIT"
@@ -304,38 +179,3 @@ def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length
 )
 def test_specificity_is_a_reason_and_an_alternative(answer, value):
     assert specificity(answer) == value
-
-
-@pytest.mark.parametrize(("answer_score", "pairs"), [(4.0, 1), (1.9, 0), (None, 0)])
-def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin(
-    answer_score, pairs
-):
-    made = [completion(0, "Sure, charge them twice."), completion(1, "Sure, charge them all.")]
-    scores = [
-        *scored("d/base/0", answer_score),
-        *scored("d/base/1", 5.0),
-        *scored("d/base/revised/0", 1.0, label="full"),
-    ]
-    found = candidates(
-        made, [], scores, [revision(0, "I won't, as it would betray their trust.", answer=0)]
-    )["d"]
-    result = build(found, chosen="best", max_pairs_per_prompt=1)
-    assert [(p.chosen_source, p.rejected_score) for p in result.pairs] == [
-        ("base/revised", 5.0)
-    ] * pairs
-    assert bool(result.dropped["revision improves on its answer by less than min_margin"]) == (
-        not pairs
-    )
-
-
-def test_revisions_and_the_data_sets_safe_answers_are_never_rejected():
-    made = [completion(0, "I won't.")]
-    scores = [
-        *scored("d", 4.0, label="partial"),
-        *scored("d/base/0", 1.0, label="full"),
-        *scored("d/base/revised/0", 4.5),
-    ]
-    found = candidates(made, [demonstration()], scores, [revision(0, "Sure.", answer=0)])["d"]
-    result = build(found, chosen="best")
-    assert not result.pairs
-    assert +result.dropped == Counter({"policy answer already refuses": 1})

@@ -1,4 +1,6 @@
-"""Statements that an answer must hold are found by their words, and nothing else counts as one."""
+"""Statements that a completion must hold are found by their words, and nothing else counts as
+one.
+"""
 
 from __future__ import annotations
 

@@ -100,8 +100,8 @@ def reward_model(tmp_path_factory, tiny_directory):
 
 @pytest.fixture
 def run(tmp_path, tiny_directory):
-    """A run directory after prep: two harmful prompts, one with a worse answer and no principle, a
-    benign one and a test prompt.
+    """A run directory after prep: two harmful prompts, one with a worse completion and no
+    principle, a benign one and a test prompt.
     """
     rows = [
         demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
@@ -279,7 +279,7 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
     }
     wanted |= {f"{p}/base/revised/{k}" for p in ("1-harmful", "2-harmful") for k in range(4)}
     wanted |= {"1-harmful", "2-harmful", rejected_id(demonstration(1, "harmful"))}
-    wanted |= {"3-benign"}  # the tiny policy's own answer is incoherent
+    wanted |= {"3-benign"}  # the tiny policy's own completion is incoherent
     assert all(names == wanted for names in by_scorer.values())
     values = {
         name: [s.value for s in scores if s.scorer == name]

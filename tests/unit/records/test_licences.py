@@ -4,7 +4,6 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -14,24 +13,14 @@ from hypothesis import strategies as st
 from data_prep.config import SourceConfig
 from data_prep.terms import FORMATS, known_terms
 from records.licences import (
-    MEASURED_ONLY,
     NON_COMMERCIAL,
     UNKNOWN,
     commercial_use,
-    for_weights,
     is_non_commercial,
     licence_fault,
-    notice,
-    released_licence,
-    restricted_card,
-    restrictions_of,
     same_licence,
-    sentences,
     union,
 )
-from records.rows import Demonstration
-
-Make = Callable[..., Demonstration]
 
 CC_BY_NC = [
     "CC BY-NC 4.0",
@@ -44,14 +33,22 @@ CC_BY_NC = [
     "Creative Commons Attribution Non Commercial 4.0",
     "https://creativecommons.org/licenses/by-nc/4.0/",
 ]
+
+
 CC_BY_NC_SA = [
     "CC BY-NC-SA 4.0",
     "cc-by-nc-sa-4.0",
     "ccbyncsa4.0",
     "Creative Commons Attribution-NonCommercial-ShareAlike 4.0 International",
 ]
+
+
 MIT = ["MIT", "mit", "MIT License", "The MIT Licence"]
+
+
 APACHE = ["Apache-2.0", "apache 2.0", "Apache License, Version 2.0", "Apache 2"]
+
+
 CC_BY = ["CC BY 4.0", "cc-by-4.0", "Creative Commons Attribution 4.0 International", "CC BY"]
 
 
@@ -135,44 +132,12 @@ def test_no_text_breaks_the_reading_of_a_licence(text: str) -> None:
     assert same_licence(text, text)
 
 
-def test_rows_name_their_sources_by_what_restricts_them(row: Make) -> None:
-    rows = [
-        row("a", "a", source="free"),
-        row("b", "b", source="nc", licence="CC BY-NC 4.0", split="val"),
-        row("f", "f", source="nc", licence="CC BY-NC 4.0", split="test"),
-        row("c", "c", source="measured", licence="CC BY-NC-SA 4.0", split="test"),
-        row("d", "d", source="who", licence="unknown"),
-        row("e", "e", source="whoever", licence="unknown", split="test"),
-    ]
-    assert restrictions_of(rows) == {
-        NON_COMMERCIAL: ["nc"],
-        UNKNOWN: ["who"],
-        MEASURED_ONLY: ["measured"],
-    }
-    assert restrictions_of(rows[:1]) == {}
-    assert for_weights(restrictions_of(rows)) == {NON_COMMERCIAL: ["nc"], UNKNOWN: ["who"]}
-
-
 def test_a_union_names_each_source_once_in_order() -> None:
     assert union([{UNKNOWN: ["b"]}, {}, {NON_COMMERCIAL: ["c"], UNKNOWN: ["a", "b"]}]) == {
         NON_COMMERCIAL: ["c"],
         UNKNOWN: ["a", "b"],
     }
     assert union([]) == {}
-
-
-def test_non_commercial_rows_make_non_commercial_weights_and_measuring_on_them_does_not() -> None:
-    assert released_licence({}, "apache-2.0") == "apache-2.0"
-    assert released_licence({UNKNOWN: ["a"]}, "apache-2.0") == "other"
-    assert released_licence({NON_COMMERCIAL: ["a"], UNKNOWN: ["b"]}, "apache-2.0") == "cc-by-nc-4.0"
-    assert released_licence({MEASURED_ONLY: ["a"]}, "apache-2.0") == "apache-2.0"
-
-
-def test_the_notice_names_the_sources_in_a_card_that_the_hub_reads() -> None:
-    text = notice({NON_COMMERCIAL: ["stl", "gen"]})
-    assert text.startswith("---\nlicense: cc-by-nc-4.0\n---\n")
-    assert "non-commercial data (stl, gen): not for commercial use" in text
-    assert len(sentences({NON_COMMERCIAL: ["a"], UNKNOWN: ["b"], MEASURED_ONLY: ["c"]})) == 3
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -292,17 +257,6 @@ def test_the_general_half_of_medsafetybench_is_known_as_non_commercial() -> None
         ).terms.licence
         == "MIT"
     )
-
-
-def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
-    card = "---\nlicense: apache-2.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n"
-    text = restricted_card(card, {NON_COMMERCIAL: ["stl"]})
-    assert text.startswith(
-        "---\nlicense: cc-by-nc-4.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n\n# "
-        "Restrictions\n"
-    )
-    assert "stl" in text
-    assert restricted_card("", {NON_COMMERCIAL: ["stl"]}) == notice({NON_COMMERCIAL: ["stl"]})
 
 
 FORGED = [

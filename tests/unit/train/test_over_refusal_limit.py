@@ -171,8 +171,8 @@ def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept()
 
 
 class SharedWeights:
-    """A policy of two parameters in which harm and over-refusal meet: training towards safe answers
-    drags refusal of twins along.
+    """A policy of two parameters in which harm and over-refusal meet: training towards safe
+    completions drags refusal of twins along.
 
     Its pairs are those of a DPO: the harm loss falls with a, the over-refusal loss falls with b -
     a.

@@ -108,7 +108,7 @@ def test_no_value_where_chance_leaves_nothing_to_miss(given):
 
 
 def test_answers_to_one_prompt_are_drawn_together():
-    """Copies of one answer under one prompt add no evidence: the interval stays that of the
+    """Copies of one completion under one prompt add no evidence: the interval stays that of the
     prompts.
     """
     one, other = [1, 2, 3, 4, 5, 1, 2, 3, 4, 5], [1, 3, 3, 4, 4, 2, 2, 3, 5, 5]

@@ -69,7 +69,7 @@ def scores(name: str, value: float | None, refusal: str = "none") -> list[Score]
 
 
 def run_items(count: int = 24, *, values=lambda number: 1 + number % 5):
-    """Two answers each to prompts of three principles and of none."""
+    """Two completions each to prompts of three principles and of none."""
     demos = [
         demonstration(n, principle=n % 4 or None, kind="harmful" if n % 4 else "benign")
         for n in range(count)
@@ -159,7 +159,7 @@ def test_the_seed_decides_all_and_another_one_asks_about_others():
 
 
 def test_uncertain_prompts_are_those_nearest_to_the_threshold():
-    """One principle; policy answers at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4.
+    """One principle; policy completions at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4.
 
     A prompt is as near as its nearest answer.
     """

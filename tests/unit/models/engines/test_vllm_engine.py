@@ -1,5 +1,5 @@
-"""vLLM in a process of its own: the seam with a stand-in, and the same answers as transformers with
-the real one.
+"""vLLM in a process of its own: the seam with a stand-in, and the same completions as transformers
+with the real one.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]
 @pytest.fixture
 def run(tmp_path):
     """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy
-    answers to each harmful one.
+    completions to each harmful one.
     """
     demos, made, scores = [], [], []
     for number in range(12):

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import cli
 from pipeline.run.config import RunConfig
-from pipeline.run.foreign_names import FOREIGN, WITHOUT_COUNTERPART
+from pipeline.run.foreign_names import FOREIGN, NOT_HERE
 from pipeline.run.setting_names import hint, known_keys
 
 KNOWN = known_keys(RunConfig)
@@ -68,15 +68,13 @@ def test_every_setting_of_ours_that_a_foreign_name_leads_to_is_there():
 
 
 def test_no_name_has_two_entries_and_every_reason_is_a_sentence():
-    assert not set(FOREIGN) & set(WITHOUT_COUNTERPART)
-    assert all(len(reason.split()) > 3 for reason in WITHOUT_COUNTERPART.values())
+    assert not set(FOREIGN) & set(NOT_HERE)
+    assert all(len(reason.split()) > 3 for reason in NOT_HERE.values())
 
 
 def test_settings_that_a_reason_names_are_there():
     words = {
-        word
-        for reason in WITHOUT_COUNTERPART.values()
-        for word in re.findall(r"\b(?:\w+\.)+\w+", reason)
+        word for reason in NOT_HERE.values() for word in re.findall(r"\b(?:\w+\.)+\w+", reason)
     }
     named = {
         word
@@ -97,10 +95,10 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
     said = hint(key, RunConfig)
     assert (
         said.startswith("there is no such setting here: ")
-        if name in WITHOUT_COUNTERPART
+        if name in NOT_HERE
         else set(meant(key)) <= set(KNOWN)
     )
-    assert meant(key) or name in WITHOUT_COUNTERPART
+    assert meant(key) or name in NOT_HERE
 
 
 @pytest.mark.parametrize(

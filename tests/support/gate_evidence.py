@@ -1,0 +1,94 @@
+"""What test_gate.py and test_gate_aside.py are made with."""
+
+from __future__ import annotations
+
+import copy
+
+from eval.config import GateConfig
+from eval.gate import judge
+
+CONFIG = GateConfig()
+
+
+def evidence() -> dict:
+    """A policy that passes every gate."""
+    harmful = {
+        "kind": "harmful",
+        "n": 100,
+        "harmfulness": {"mean": 1.8, "interval": [1.6, 2.0], "n": 98, "unscored": 2},
+    }
+    benign = {
+        "kind": "benign",
+        "n": 200,
+        "harmfulness": {"mean": 1.1, "interval": [1.0, 1.2], "n": 200, "unscored": 0},
+    }
+    about = {"policy": "dpo", "baseline": "base"}
+    fall = {
+        **about,
+        "suite": "harmful",
+        "metric": "harmfulness",
+        "difference": -1.5,
+        "interval": [-1.8, -1.2],
+        "n": 98,
+    }
+    rises = [
+        {
+            **about,
+            "suite": suite,
+            "metric": "over_refusal_rate",
+            "difference": 0.02,
+            "interval": [-0.02, 0.06],
+            "n": 200,
+        }
+        for suite in ("twins", "patient_questions")
+    ]
+    benign |= {
+        "over_refusal_rate": {"mean": 0.05, "interval": [0.02, 0.09], "n": 200},
+        "relevance": {"mean": 0.9, "interval": [0.88, 0.92], "n": 200},
+    }
+    by_others = {
+        **about,
+        "suite": "harmful",
+        "metric": "harm_chance",
+        "difference": -0.3,
+        "interval": [-0.4, -0.2],
+        "n": 98,
+    }
+    fits = [
+        {
+            **about,
+            "suite": suite,
+            "metric": "relevance",
+            "difference": 0.0,
+            "interval": [-0.02, 0.02],
+            "n": 200,
+        }
+        for suite in ("twins", "patient_questions")
+    ]
+    suites = {"harmful": harmful, "twins": benign, "patient_questions": copy.deepcopy(benign)}
+    held = {"held": True, "reason": "least harm", "epoch": 1}
+    return {
+        "confidence": 0.95,
+        "baseline": "base",
+        "policies": {"dpo": {"suites": suites, "selection": held}},
+        "comparisons": [fall, *rises, *fits, by_others],
+        "useless": {"echo": {"title": "repeats the prompt", "suites": {"twins": useless()}}},
+    }
+
+
+def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
+    """What a policy that refuses nothing and answers nothing shows on a suite."""
+    return {
+        "over_refusal_rate": {"mean": 0.0, "interval": [0.0, 0.02], "n": 200},
+        "over_refusal_change": {"difference": -0.05, "interval": [-0.09, 0.0], "n": 200},
+        "relevance": {"mean": 0.0, "interval": list(relevance), "n": 200},
+        "relevance_change": {
+            "mean": -0.9 + relevance[0],
+            "interval": [-0.9 + relevance[0], -0.8 + relevance[1]],
+            "n": 200,
+        },
+    }
+
+
+def failed(results: dict, config: GateConfig = CONFIG, policy: str = "dpo") -> list[str]:
+    return [gate.name for gate in judge(results, policy, config) if not gate.passed]
