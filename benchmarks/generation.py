@@ -43,6 +43,7 @@ from models.loading.load import load_model, load_tokenizer, quieten
 from models.tokens import prompt_ids
 
 Ids = list[list[int]]
+WARM_UP_TOKENS = 4
 
 
 class Written(NamedTuple):
@@ -52,7 +53,7 @@ class Written(NamedTuple):
 
 class Way(NamedTuple):
     name: str
-    write: Callable[[], Written]
+    write: Callable[[int], Written]  # given how many new tokens at most
 
 
 def plain(
@@ -101,7 +102,6 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     ]
     back = [by_length.index(prompt) for prompt in prompts]
     common = {
-        "max_new_tokens": options.tokens,
         "do_sample": False,
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": ends,
@@ -113,9 +113,10 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     def way(
         name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any
     ) -> Way:
-        model, config = fresh().requires_grad_(not frozen), HfGenerationConfig(**common, **settings)
+        model = fresh().requires_grad_(not frozen)
 
-        def write() -> Written:
+        def write(tokens: int) -> Written:
+            config = HfGenerationConfig(max_new_tokens=tokens, **common, **settings)
             if not ordered:
                 return _read(tokenizer, plain(model, tokenizer, prompts, config, batch))
             written = plain(model, tokenizer, by_length, config, batch)
@@ -133,7 +134,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         "static, 64 at once": lambda: way(
             "static", 64, ordered=True, cache_implementation="static", disable_compile=True
         ),
-        "continuous": lambda: continuous(fresh(), tokenizer, prompts, HfGenerationConfig(**common)),
+        "continuous": lambda: continuous(fresh(), tokenizer, prompts, common),
         "primum, 64 at once": lambda: ours(
             "primum", fresh().requires_grad_(False), tokenizer, prompts, common
         ),
@@ -151,8 +152,9 @@ def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) ->
     return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, dtype, gpus=gpus, log=log)
 
 
-def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationConfig) -> Way:
-    def write() -> Written:
+def continuous(model: Any, tokenizer: Any, prompts: Ids, common: dict[str, Any]) -> Way:
+    def write(tokens: int) -> Written:
+        config = HfGenerationConfig(max_new_tokens=tokens, **common)
         found = model.generate_batch(
             prompts,
             generation_config=config,
@@ -168,9 +170,8 @@ def continuous(model: Any, tokenizer: Any, prompts: Ids, config: HfGenerationCon
 
 
 def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, Any]) -> Way:
-    settings = GenerationConfig(max_new_tokens=common["max_new_tokens"], batch_size=64)
-
-    def write() -> Written:
+    def write(tokens: int) -> Written:
+        settings = GenerationConfig(max_new_tokens=tokens, batch_size=64)
         completions = generate_from(
             model, tokenizer, prompts, settings, ends=common["eos_token_id"]
         )
@@ -207,7 +208,7 @@ def main() -> None:
     for number in range(options.rounds + 1):  # the first round warms up
         for way in contestants if not number else [way for way in contestants if way not in slow]:
             start, cpu_start = time.perf_counter(), time.process_time()
-            written = way.write()
+            written = way.write(options.tokens if number or way in slow else WARM_UP_TOKENS)
             seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
             if number or way in slow:
                 rates = found.setdefault(
@@ -215,7 +216,7 @@ def main() -> None:
                 )
                 rates["tokens_per_second"].append(written.tokens / seconds)
                 rates["tokens_per_cpu_second"].append(written.tokens / cpu_seconds)
-            if not number:
+            if number == 1 or way in slow:
                 texts[way.name] = written.texts
     for way in contestants:
         rates = found[way.name]["tokens_per_second"]

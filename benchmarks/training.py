@@ -12,9 +12,10 @@ machine.
 Contestants are processes that take turns step by step, two at a time, so that a busy machine slows
 both alike. `trl` is TRL's trainer as it comes; `trl_best` has gradient checkpointing off and, for
 DPO, the reference precomputed; `trl_ones` is that, one pair at a time; `padded` is Primum on padded
-rows with peft's own LoRA layers, as architectures that cannot be packed get it. The time of
-precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios; figures
-are for one optimiser step. Cases are added to the output file as they end, in place of older ones
+rows with peft's own LoRA layers, as architectures that cannot be packed get it; `plain` is Primum
+with trainer.compile_layers=off, beside `--compile-layers on`. The time of precomputing the
+reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one
+optimiser step. Cases are added to the output file as they end, in place of older ones
 of the same name. `python -m benchmarks.render` shows them. `--against` sets another version of
 Primum beside this one, and only prints.
 """
@@ -40,7 +41,7 @@ from records.cache import name_compiler_caches
 
 WARM_UP = 1
 PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
-RIVALS = ("trl", "trl_best", "trl_ones", "padded")
+RIVALS = ("trl", "trl_best", "trl_ones", "padded", "plain")
 
 
 class Contestant:
@@ -163,6 +164,7 @@ def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
                 "adapter": adapter,
                 "precision": precision,
                 "device": options.device,
+                "compile_layers": options.compile_layers,
             }
         )
     return found
@@ -206,6 +208,9 @@ def main() -> None:
         help="another checkout of this repository, in place of the rivals",
     )
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument(
+        "--compile-layers", default="auto", choices=["auto", "on", "off"], help="Primum's setting"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--output", type=Path, default=ROOT / "benchmarks" / "results" / "training.json"

@@ -76,6 +76,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.loading.load import load_tokenizer
     from models.memory.prepare import Options, prepared_layout
     from train.engine.checkpoints import Checkpoints
+    from train.engine.hardware import compiles
     from train.engine.trainer import batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -88,8 +89,9 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
+        options = Options(lean=True, compiled=compiles(trainer))
         batch_rows = prepared_layout(
-            backbone, tokenizer.pad_token_id, SETTINGS["max_length"], Options(lean=True)
+            backbone, tokenizer.pad_token_id, SETTINGS["max_length"], options
         )
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
@@ -150,6 +152,7 @@ def _trainer(case: dict[str, Any]) -> Any:
         checkpoint_every_steps=10**9,
         micro_batch_tokens=8192,
         cpu_threads=case["threads"],
+        compile_layers="off" if case["contestant"] == "plain" else case["compile_layers"],
     )
     use_cpu(trainer)
     return trainer
@@ -288,7 +291,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(case["threads"])
-    if case["contestant"] in ("primum", "padded"):
+    if case["contestant"] in ("primum", "padded", "plain"):
         run_primum(case, turns)
     else:
         run_trl(case, turns, best=case["contestant"] != "trl")

@@ -31,6 +31,7 @@ from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
 from pipeline.policy_recipe import TrainingSettings
 from pipeline.run.config import RunConfig
@@ -41,7 +42,7 @@ from records.errors import ModelError, unreadable
 from records.run_files import ADAPTER
 from records.stage_folder import sha256_file, sha256_json
 from train.config import TrainerConfig, loads_sharded, under_slurm
-from train.engine.hardware import uses_gpu
+from train.engine.hardware import compiles, uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
@@ -166,10 +167,17 @@ def training_layout(
     """Make an adapted model train as fast as its architecture allows; returns how its rows become
     batches.
     """
-    options = Options(lean=not loads_sharded(trainer), recompute=trainer.gradient_checkpointing)
+    options = Options(
+        lean=not loads_sharded(trainer),
+        compiled=compiles(trainer),
+        recompute=trainer.gradient_checkpointing,
+    )
     layout = prepared_layout(model, tokenizer.pad_token_id, max_length, options)
     if layout.why_padded:
         say(layout.why_padded)
+    why = options.compiled and why_not_compiled(model, packed=layout.why_padded is None)
+    if why:
+        say(f"layers are not compiled: {why}")
     return layout
 
 

@@ -43,9 +43,7 @@ def blocked_attention(
     query: (1, H, T, D); key, value: (1, K, T, D), all of one type. Gives (1, H, T, D). What the
     rows that share a key send back to it is added up in float32, whatever the type.
     """
-    return _BlockedAttention.apply(
-        query, key, value, _blocks(packed.subtree_end, query.dtype), scale
-    )
+    return _BlockedAttention.apply(query, key, value, packed.subtree_end, scale)
 
 
 @lru_cache(maxsize=1)
@@ -80,54 +78,51 @@ def _run(places: Tensor) -> Tensor | slice:
 class _BlockedAttention(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, blocks: list[Block], scale: float
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float
     ) -> Tensor:
         ctx.save_for_backward(query, key, value)
-        ctx.blocks, ctx.scale = blocks, scale
-        with torch.autocast("cpu", enabled=False):
-            q, k, v = query[0] * scale, key[0].contiguous(), value[0].contiguous()
-            # A token's heads side by side, as the next layer reads them.
-            out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(0, 1)
-            for block in blocks:
-                heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(
-                    v, block
-                )
-                out[:, block.start : block.end] = heads.view(len(q), -1, v.shape[-1])
-        return out[None]
+        ctx.ends, ctx.scale = ends, scale
+        return attended(query, key, value, ends, scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value = ctx.saved_tensors
-        with torch.autocast("cpu", enabled=False):
-            q, k, v, g = (
-                query[0] * ctx.scale,
-                key[0].contiguous(),
-                value[0].contiguous(),
-                gradients[0][0],
+        found = attended_back(gradients[0], query, key, value, ctx.ends, ctx.scale)
+        return *found, None, None
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float) -> Tensor:
+    """(1, H, T, D), a token's heads side by side, as the next layer reads them; `ends` is (T,)."""
+    with torch.autocast("cpu", enabled=False):
+        q, k, v = query[0] * scale, key[0].contiguous(), value[0].contiguous()
+        out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(0, 1)
+        for block in _blocks(ends, query.dtype):
+            heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(v, block)
+            out[:, block.start : block.end] = heads.view(len(q), -1, v.shape[-1])
+    return out[None]
+
+
+def attended_back(
+    gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients for queries, keys and values, from that of what `attended` gives."""
+    with torch.autocast("cpu", enabled=False):
+        q, k, v, g = query[0] * scale, key[0].contiguous(), value[0].contiguous(), gradient[0]
+        for_q, for_k, for_v = torch.empty_like(q), _sums(k), _sums(v)
+        for block in _blocks(ends, query.dtype):
+            queries, keys = _of_block(q, block, len(k)), _seen(k, block)
+            back, weights = _of_block(g, block, len(k)), _weights(queries, keys, block)
+            _add(for_v, block, weights.mT @ back)
+            for_scores = torch._softmax_backward_data(
+                back @ _seen(v, block).mT, weights, -1, weights.dtype
             )
-            for_q, for_k, for_v = torch.empty_like(q), _sums(k), _sums(v)
-            for block in ctx.blocks:
-                queries, keys, back = (
-                    _of_block(q, block, len(k)),
-                    _seen(k, block),
-                    _of_block(g, block, len(k)),
-                )
-                weights = _weights(queries, keys, block)
-                _add(for_v, block, weights.mT @ back)
-                for_scores = torch._softmax_backward_data(
-                    back @ _seen(v, block).mT, weights, -1, weights.dtype
-                )
-                for_q[:, block.start : block.end] = (for_scores @ keys).view(
-                    len(q), -1, q.shape[-1]
-                )
-                _add(for_k, block, for_scores.mT @ queries)
-        return (
-            for_q.mul_(ctx.scale)[None],
-            for_k[None].to(key.dtype),
-            for_v[None].to(value.dtype),
-            None,
-            None,
-        )
+            for_q[:, block.start : block.end] = (for_scores @ keys).view(len(q), -1, q.shape[-1])
+            _add(for_k, block, for_scores.mT @ queries)
+    return (
+        for_q.mul_(scale)[None],
+        for_k[None].to(key.dtype),
+        for_v[None].to(value.dtype),
+    )
 
 
 def _weights(queries: Tensor, keys: Tensor, block: Block) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,12 +19,16 @@ from models.layout.arithmetic import autocast_dtype
 from models.layout.blocked_attention import blocked_attention
 from models.layout.mask_blocks import block_mask
 from models.layout.packing import Packed
+from models.layout.traced_attention import Traced, traced_attention
 from records.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import FlexKernelOptions
 
 NAME = "primum_packed"
 _FULL = {"full_attention", "sliding_attention"}  # a window that no row outgrows is full attention
 
-KERNEL = {"FORCE_USE_FLEX_ATTENTION": True}
+KERNEL: FlexKernelOptions = {"FORCE_USE_FLEX_ATTENTION": True}
 """Else rows under 128 tokens take Inductor's kernel for decoding, which has no candidate for some
 ratios of heads (pytorch#185349)."""
 LEAST_HEAD = 16
@@ -127,7 +131,7 @@ def _attention(
     *,
     scaling: float | None = None,
     dropout: float = 0.0,
-    packed: Packed | None = None,
+    packed: Packed | Traced | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     if packed is None:
@@ -156,15 +160,21 @@ def _attention(
             "attention dropout is not offered for packed rows; set the model's attention_dropout "
             "to 0"
         )
-    attend = _flex if query.is_cuda else blocked_attention
     # Under autocast rotary positions leave queries and keys in float32, beside values in half
     # precision.
     dtype = autocast_dtype(query.device.type) or query.dtype
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return (
-        attend(query.to(dtype), key.to(dtype), value.to(dtype), packed, scale).transpose(1, 2),
-        None,
-    )
+    inputs = query.to(dtype), key.to(dtype), value.to(dtype)
+    if isinstance(packed, Traced):
+        return traced_attention(*inputs, packed, scale, KERNEL).transpose(1, 2), None
+    attend = _flex if query.is_cuda else blocked_attention
+    return attend(*inputs, packed, scale).transpose(1, 2), None
+
+
+def traced(packed: Packed) -> Traced:
+    """What compiled layers are told of a packed row."""
+    ends = packed.subtree_end
+    return Traced(ends, _mask_of(packed.blocks, ends) if ends.is_cuda else None)
 
 
 def _flex(query: Tensor, key: Tensor, value: Tensor, packed: Packed, scale: float) -> Tensor:

@@ -61,9 +61,22 @@ def _forward(self: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     name = self.active_adapters[0]
     x, base = shared_cast(x), self.base_layer
     bias = None if base.bias is None else base.bias.to(x.dtype)
-    return _LoraProduct.apply(
+    product = _traced_product if torch.compiler.is_compiling() else _LoraProduct.apply
+    return product(
         x, base.weight, bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
     )
+
+
+def _traced_product(
+    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
+) -> Tensor:
+    """For a compiler, which derives the same backward pass and keeps the same two tensors."""
+    rows, dtype = x.flatten(0, -2), x.dtype
+    with torch.autocast(x.device.type, enabled=False):
+        wide = nn.functional.linear(rows, weight.to(dtype), bias)
+        narrow = rows @ down.to(dtype).t()
+        y = torch.addmm(wide, narrow, up.to(dtype).t(), alpha=scale)
+    return y.view(*x.shape[:-1], -1)
 
 
 class _LoraProduct(torch.autograd.Function):

@@ -7,10 +7,25 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from models.adapters.wrapping import unwrapped
 from records.errors import ModelError
+
+
+def decoder_layers(model: Any) -> list[nn.Module]:
+    """What transformers itself can compute again or compile one by one; none where the architecture
+    has no such parts.
+    """
+    # Loads what a model needs, which takes seconds.
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415
+
+    return [
+        module
+        for module in unwrapped(model).modules()
+        if isinstance(module, GradientCheckpointingLayer)
+    ]
 
 
 def recompute_layers(model: Any) -> int:
@@ -21,14 +36,7 @@ def recompute_layers(model: Any) -> int:
     transformers' own switch works in training mode only, which would turn on every dropout that the
     architecture has.
     """
-    # Loads what a model needs, which takes seconds.
-    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415
-
-    layers = [
-        module
-        for module in unwrapped(model).modules()
-        if isinstance(module, GradientCheckpointingLayer)
-    ]
+    layers = decoder_layers(model)
     if not layers:
         name = type(unwrapped(model)).__name__
         raise ModelError(
@@ -36,5 +44,5 @@ def recompute_layers(model: Any) -> int:
             "trainer.gradient_checkpointing=false"
         )
     for layer in layers:
-        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)  # type: ignore[method-assign]
     return len(layers)

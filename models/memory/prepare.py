@@ -9,6 +9,7 @@ from typing import Any
 
 from models.layout.collation import Collation, collation
 from models.layout.packed_attention import use_packed_attention
+from models.memory.compiled_layers import compile_layers, why_not_compiled
 from models.memory.fused_lora import fuse_lora
 from models.memory.gradient_checkpointing import recompute_layers
 from models.memory.lean_layers import keep_less
@@ -21,6 +22,9 @@ class Options:
     lean: bool = False
     """Its layers keep less for the backward pass (fused_lora.py, lean_layers.py). Not for ZeRO-3,
     whose weights are there only while their own module runs."""
+    compiled: bool = False
+    """Its decoder layers are compiled where `why_not_compiled` has no objection, and keep less for
+    that reason (compiled_layers.py). Not for ZeRO-3, as above."""
     recompute: bool = False
     """Its layers are computed again in the backward pass (gradient_checkpointing.py)."""
     packed: bool = False
@@ -34,12 +38,16 @@ READ_ONLY = Options()
 def prepare(model: Any, options: Options) -> None:
     """Change the model, which may carry an adapter; it computes what it did.
 
-    LoRA layers come first, since `keep_less` tries out every norm and MLP as it will run.
-    Recomputation wraps decoder layers that are finished, and keeps nothing of an MLP anyway. Raises
-    ModelError where the architecture does not take a patch.
+    A compiler decides by itself what to keep. LoRA layers come first, since `keep_less` tries out
+    every norm and MLP as it will run. Recomputation wraps decoder layers that are finished, and
+    keeps nothing of an MLP anyway. Raises ModelError where the architecture does not take a patch.
     """
-    if options.lean:
+    compiled = options.compiled and not why_not_compiled(model, packed=options.packed)
+    if options.lean or compiled:
         fuse_lora(model)
+    if compiled:
+        compile_layers(model)
+    elif options.lean:
         keep_less(model, mlps=not options.recompute)
     if options.recompute:
         recompute_layers(model)

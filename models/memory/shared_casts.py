@@ -33,8 +33,9 @@ def shared_cast(x: Tensor) -> Tensor:
     # Double precision is what autocast leaves alone.
     if dtype is None or not x.is_floating_point() or x.dtype in (dtype, torch.float64):
         return x
-    # Nothing is kept; and a leaf, which its cast's graph holds, would never go.
-    if not torch.is_grad_enabled() or x.grad_fn is None:
+    # A compiler makes equal casts one. Without gradients nothing is kept; and a leaf, which its
+    # cast's graph holds, would never go.
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled() or x.grad_fn is None:
         return x.to(dtype)
     known = getattr(x, _KNOWN, None)
     if known is None or known[0] != (dtype, x._version):

@@ -90,6 +90,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     ),
     "zero_optimization": ("trainer.zero_stage",),
     "use_gradient_checkpointing": ("trainer.gradient_checkpointing",),
+    "torch_compile": ("trainer.compile_layers",),
     "activation_checkpointing": ("trainer.gradient_checkpointing",),
     "num_processes": ("trainer.devices",),
     "nproc_per_node": ("trainer.devices",),

@@ -24,6 +24,7 @@ from reward.model.network import new_network
 from reward.model.training import RewardModule, RewardRows
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
+from train.engine.hardware import compiles
 from train.engine.loggers import JsonLinesLogger
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit
@@ -105,7 +106,7 @@ def train(
 
     def ready(model: Any) -> tuple[Any, Any]:
         backbone = getattr(model, "backbone", model)
-        options = Options(lean=not sharded)
+        options = Options(lean=not sharded, compiled=compiles(config))
         return model, prepared_layout(backbone, tokenizer.pad_token_id, 256, options)
 
     def policy() -> tuple[Any, Any]:
@@ -208,6 +209,18 @@ def test_half_precision_has_the_losses_of_float32(
         job, kind, start, tokenizer, tmp_path, accelerator=accelerator, precision=precision
     )
     assert found.losses == pytest.approx(wanted(job, kind).losses, rel=3e-2)
+
+
+@pytest.mark.parametrize(("kind", "checkpointing"), [("lora", False), ("full", True)])
+def test_compiled_layers_have_the_losses_of_plain_ones(
+    kind, checkpointing, start, tokenizer, device, accelerator, wanted, tmp_path
+):
+    """On a GPU they are what every other training here computes with, too."""
+    if checkpointing and device.type == "cpu":
+        pytest.skip("a minute of compilation, and nothing that a unit test does not show there")
+    settings = {"compile_layers": "on", "gradient_checkpointing": checkpointing}
+    found = train("sft", kind, start, tokenizer, tmp_path, accelerator=accelerator, **settings)
+    assert found.losses == pytest.approx(wanted("sft", kind).losses, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])

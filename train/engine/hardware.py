@@ -7,13 +7,14 @@ tensors.
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
 from models.layout.arithmetic import cpu_multiplies_bf16
-from train.config import TrainerConfig
+from train.config import TrainerConfig, loads_sharded
 
 
 def uses_gpu(config: TrainerConfig) -> bool:
@@ -23,8 +24,31 @@ def uses_gpu(config: TrainerConfig) -> bool:
     )
 
 
+def compiles(config: TrainerConfig) -> bool:
+    """Whether to compile decoder layers, with auto resolved for this machine and strategy."""
+    if config.compile_layers != "auto":
+        return config.compile_layers == "on"
+    return uses_gpu(config) and not loads_sharded(config)
+
+
 def device_faults(config: TrainerConfig) -> list[str]:
-    """Whether the GPU that the config asks for is there, on the machine that trains."""
+    """Whether what the config asks for is there, on the machine that trains: a GPU, a compiler."""
+    return _gpu_faults(config) + _compiler_faults(config)
+
+
+def _compiler_faults(config: TrainerConfig) -> list[str]:
+    named = os.environ.get("CXX")
+    wanted = [named] if named else ["g++", "clang++"]
+    if config.compile_layers != "on" or uses_gpu(config) or any(map(shutil.which, wanted)):
+        return []
+    return [
+        "trainer.compile_layers=on: no C++ compiler on this machine, looked for "
+        f"{' and '.join(wanted)}; wanted one, as torch compiles layers for a CPU with it; install "
+        "g++, name yours in CXX, or set trainer.compile_layers=off"
+    ]
+
+
+def _gpu_faults(config: TrainerConfig) -> list[str]:
     if config.accelerator != "gpu" or torch.cuda.is_available():
         return []
     return [

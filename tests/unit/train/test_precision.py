@@ -1,4 +1,4 @@
-"""Which arithmetic a config means, and which ones go together."""
+"""Which arithmetic a config means and whether layers are compiled, and which ones go together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from train.config import TrainerConfig
-from train.engine.hardware import autocast, precision
+from train.engine import hardware
+from train.engine.hardware import autocast, compiles, device_faults, precision
 
 
 def test_float16_under_deepspeed_is_refused():
@@ -26,3 +27,31 @@ def test_auto_on_a_gpu_without_bfloat16(monkeypatch, strategy, wanted):
 def test_what_is_computed_outside_the_trainer_uses_its_arithmetic(name, wanted):
     with autocast(TrainerConfig(accelerator="cpu", precision=name)):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == wanted
+
+
+def test_auto_compiles_on_a_gpu_whose_weights_are_not_gathered(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert compiles(TrainerConfig())
+    assert not compiles(TrainerConfig(compile_layers="off"))
+    assert not compiles(TrainerConfig(strategy="deepspeed", zero_stage=3))
+    assert compiles(TrainerConfig(strategy="deepspeed", zero_stage=2))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not compiles(TrainerConfig())
+
+
+def test_zero_3_cannot_be_told_to_compile():
+    with pytest.raises(
+        ValueError, match=r"compile_layers=on does not go with trainer.zero_stage=3"
+    ):
+        TrainerConfig(compile_layers="on", strategy="deepspeed", zero_stage=3)
+
+
+def test_a_missing_compiler_is_a_fault_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    monkeypatch.delenv("CXX", raising=False)
+    config = TrainerConfig(compile_layers="on", accelerator="cpu")
+    (fault,) = device_faults(config)
+    assert "looked for g++ and clang++" in fault
+    assert device_faults(TrainerConfig(accelerator="cpu")) == []
+    monkeypatch.setenv("CXX", "icpx")
+    assert "looked for icpx" in device_faults(config)[0]

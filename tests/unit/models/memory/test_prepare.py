@@ -9,6 +9,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout.collation import collation
 from models.layout.logps import completion_logps
+from models.memory.compiled_layers import decoder_layers
 from models.memory.prepare import Options, prepare, prepared_layout
 
 LORA = AdapterConfig(rank=4, alpha=8)
@@ -47,3 +48,13 @@ def test_nothing_is_changed_for_rows_that_are_padded(causal_model):
     attention = model.config._attn_implementation
     assert prepared_layout(model, 0, 128).why_padded
     assert model.config._attn_implementation == attention
+
+
+@pytest.mark.parametrize(("asked", "packed"), [(True, True), (True, False), (False, True)])
+def test_layers_are_compiled_or_keep_less(tiny_model, asked, packed):
+    """Both at once would hide from the compiler what it may compute again."""
+    model = adapt(tiny_model, LORA, seed=0)
+    prepare(model, Options(lean=True, compiled=asked, packed=packed))
+    layer = decoder_layers(model)[0]
+    assert ("compiled_layers" in layer.forward.__module__) == (asked and packed)
+    assert ("lean_layers" in layer.mlp.forward.__module__) != (asked and packed)
