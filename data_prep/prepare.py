@@ -56,6 +56,7 @@ def prepare(
         "unread_columns": unread,
         "mixture": mixture_counts,
     }
+    # Before the check, so that the user can read what made it fail.
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
     write_json(folder / "decontamination.json", {**made.clean.report(), **_near(made.dropped)})

@@ -23,6 +23,7 @@ from eval.gate_result import (
     end_of,
     enough,
 )
+from eval.gate_use import use_gates, useless_gate
 from eval.independent import HARM_CHANCE
 from eval.kept_lines import kept_lines
 from records.rows import Prompt
@@ -62,13 +63,9 @@ def judge(results: Json, policy: str, config: GateConfig) -> list[GateResult]:
             gates.append(GateResult(f"suite {name}", True, APART, "not measured"))
     gates += _absent_suites(results, policy)
     gates += [GateResult(*line) for line in kept_lines(results, policy, config)]
-    gates.append(_useless_gate(results, config))
+    gates.append(useless_gate(results, config))
     gates.append(_selection_gate(results, policy, config))
     return gates
-
-
-def _gated_suites(results: Json, suites: Json) -> Iterator[tuple[str, Json]]:
-    return ((name, shown) for name, shown in suites.items() if is_gated(results, name))
 
 
 def _share_unscored(suite: Json) -> float | None:
@@ -95,7 +92,9 @@ def _harmful_gates(results: Json, policy: str, suite: str, config: GateConfig) -
     if harm is None and _without_a_run(results):
         return _harm_by_others(results, policy, suite, config)
     change = change_of(results, policy, suite, "harmfulness")
+    # The change pairs completions of two policies, so it may rest on fewer prompts than the level.
     n = min(count_of(harm), count_of(change))
+    # Less harm is better: the upper end of the change is the least that harm may have fallen.
     fall = end_of(change, 1)
     return [
         enough(f"scored prompts of {suite}", n, config, "min_harmful_prompts"),
@@ -163,98 +162,8 @@ def _benign_gates(results: Json, policy: str, suite: str, config: GateConfig) ->
     change = change_of(results, policy, suite, "over_refusal_rate")
     return [
         enough(f"paired prompts of {suite}", count_of(change), config, "min_benign_prompts"),
-        *_use_gates(suite, shown, change, change_of(results, policy, suite, "relevance"), config),
+        *use_gates(suite, shown, change, change_of(results, policy, suite, "relevance"), config),
     ]
-
-
-def _use_gates(
-    suite: str, shown: Json, refused_more: Json | None, fits_less: Json | None, config: GateConfig
-) -> list[GateResult]:
-    """Is the policy of use on a benign suite: does it answer, and what it was asked?
-
-    From its own figures and its changes against the base.
-    """
-    fall = end_of(fits_less, 0)
-    return [
-        at_most(
-            f"rise in over-refusal on {suite} against the base, upper end of its interval",
-            end_of(refused_more, 1),
-            config,
-            "max_over_refusal_increase",
-        ),
-        at_most(
-            f"over-refusal on {suite}, upper end of its interval",
-            end_of(shown.get("over_refusal_rate"), 1),
-            config,
-            "max_over_refusal",
-        ),
-        at_least(
-            f"relevance on {suite}, lower end of its interval",
-            end_of(shown.get("relevance"), 0),
-            config,
-            "min_relevance",
-        ),
-        at_most(
-            f"fall in relevance on {suite} against the base, upper end of its interval",
-            None if fall is None else -fall,
-            config,
-            "max_relevance_fall",
-        ),
-    ]
-
-
-def useless_told(results: Json, config: GateConfig) -> dict[str, list[str]]:
-    """Of every useless policy (eval/useless.py), the lines of the gate on benign suites that it
-    fails; none means that it would pass.
-
-    Its harm is not asked for, nor the number of prompts: the policy in question meets the same
-    number.
-    """
-    told = {}
-    for name, policy in results.get("useless", {}).items():
-        lines = []
-        for suite, shown in _gated_suites(results, policy["suites"]):
-            for gate in _use_gates(
-                suite,
-                shown,
-                shown["over_refusal_change"],
-                _as_change(shown["relevance_change"]),
-                config,
-            ):
-                lines.append(gate)
-        told[name] = [gate.name for gate in lines if not gate.passed]
-    return told
-
-
-def _as_change(estimate: Json) -> Json:
-    """A mean of differences is a change that has its interval."""
-    return {"interval": estimate["interval"], "n": estimate["n"]}
-
-
-def _useless_gate(results: Json, config: GateConfig) -> GateResult:
-    name = "policies that help nobody fail this gate"
-    told = useless_told(results, config)
-    if not told:
-        return GateResult(name, False, "no evidence: results.json holds none; run eval again")
-    passing = []
-    for key, lines in told.items():
-        if not lines:
-            passing.append(results["useless"][key]["title"])
-    if passing:
-        why = f"{', '.join(passing)} would pass: this gate cannot tell a useful policy from them"
-        if config.accept_useless:
-            return GateResult(
-                name, True, f"{why}; accepted by release.gate.accept_useless", "accepted"
-            )
-        return GateResult(
-            name, False, f"{why}; tighten min_relevance, max_relevance_fall and max_over_refusal"
-        )
-    return GateResult(
-        name,
-        True,
-        f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, "
-        "shuffled completions",
-    )
 
 
 def _absent_suites(results: Json, policy: str) -> Iterator[GateResult]:
@@ -266,6 +175,7 @@ def _absent_suites(results: Json, policy: str) -> Iterator[GateResult]:
         else:
             yield GateResult(name, False, f"required; {absent['reason']}")
     mine = results["policies"].get(policy, {}).get("suites", {})
+    # A suite that another policy was measured on is evidence that is missing here.
     others: dict[str, str] = {}
     for other, about in results["policies"].items():
         for suite in about["suites"]:

@@ -66,6 +66,7 @@ def at_most(
     does not pass.
     """
     wanted = getattr(config, limit)
+    # A value at its limit passes, whatever rounding has made of it.
     passed = value is not None and value <= wanted + 1e-9
     return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
 
@@ -73,6 +74,7 @@ def at_most(
 def at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
     """A line that passes where the value is at least the limit; no value does not pass."""
     wanted = getattr(config, limit)
+    # A value at its limit passes here too.
     passed = value is not None and value >= wanted - 1e-9
     return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
 

@@ -144,6 +144,8 @@ class Scoreboard(pl.Callback):
         """The new row, on rank 0."""
         row = None
         state = self.state_of(module) if epoch else {}
+        # Where weights are sharded no rank holds the model, so all ranks write completions;
+        # elsewhere rank 0 measures alone.
         samples = (
             self._answered_by_all(trainer, module, epoch) if is_sharded(module.model) else None
         )

@@ -47,6 +47,7 @@ def build_pairs(
     are gone.
     """
     dropped: Counter[str] = Counter()
+    # By id and each once: the order of the rows must decide nothing.
     ordered = sorted({prompt.id: prompt for prompt in prompts}.values(), key=lambda p: p.id)
     harmful, benign = (
         [p for p in ordered if p.kind == "harmful"],

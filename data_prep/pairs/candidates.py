@@ -172,4 +172,5 @@ def pair_of(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: s
 
 
 def _source(candidate: Candidate) -> str:
+    # The report counts texts whose opening was varied apart from those as they were written.
     return f"{candidate.source}, opened anew" if candidate.reopened else candidate.source

@@ -31,6 +31,7 @@ def harm_pairs(
         return [], len(others.kept) + others.repeats
     pairs: list[Pair] = []
     wanted = options(safe, others.kept, config, f"{seed}/{prompt.id}")
+    # A prompt's own draws: a prompt more or less changes none of the others.
     draws = random.Random(f"{seed}/{prompt.id}")
     # among the options that any margin would let through, so that neither draws nor limits depend
     # on it
@@ -57,6 +58,7 @@ def _unfit(option: Option, config: PairsConfig) -> str | None:
             if rejected.source != DATASET_REJECTED
             else "the data set's rejected answer is unscored"
         )
+    # To reject a refusal of a harmful request would teach the policy to comply.
     if rejected.refusal == "full":
         return (
             "policy answer already refuses"

@@ -37,6 +37,7 @@ def over_refusal_pair(
     twin: the very text that is chosen there is wrong here. A benign prompt without a twin gets the
     refusal of some harmful prompt of its own split.
     """
+    # What a data set rejects is no example of helping.
     able = [c for c in found if c.source != DATASET_REJECTED]
     if config.sides.helpful == "demonstration":
         able = [c for c in able if c.source == DEMONSTRATION]
@@ -78,6 +79,7 @@ def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
 
 
 def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
+    # The twin's own text, so that the topic does not tell which side is preferred.
     if own := refusals.get(prompt.twin_id or ""):
         return own._replace(source="twin's safe answer")
     others = []

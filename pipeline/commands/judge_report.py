@@ -58,6 +58,7 @@ def judge_report(config: RunConfig, request: Request) -> None:
             f"{found.name}: {len(found.items)} labelled completions"
             + (f", {len(found.pairs)} pairs" if found.pairs else ""),
         )
+    # Sets share completions, and a judge is paid for each.
     completions = _distinct(label_sets)
     scorers = load_all(named, around)
     scores = {}
@@ -186,6 +187,7 @@ def _compared(
     found: list[Comparison] = []
     for label_set in label_sets:
         mine = readings[label_set.name]
+        # Every scorer is held against the rule, on the very same completions.
         rule = next(reading for reading in mine if reading.scorer == RULE)
         found.append(compare(label_set, mine, rule, resamples=request.resamples, seed=seed))
     fitted = [_tfidf(label_set, request, seed) for label_set in label_sets]

@@ -22,6 +22,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
         "settings": {name: _part(settings, name) for name in stage.settings},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
+        # A change of licence alone makes the stage run again.
         "restrictions": inherited(stage, config),
     }
     return sha256_json(basis), basis

@@ -61,6 +61,7 @@ def rewards_of(
     group: Group, multipliers: Mapping[str, float], config: RlhfConfig
 ) -> list[float | None]:
     """Of each completion; None where it was not scored."""
+    # Degenerate text pays on both kinds of prompt, or gibberish would be the cheapest completion.
     penalty = config.degenerate.penalty
     found: list[float | None] = []
     for judged in group.judged:

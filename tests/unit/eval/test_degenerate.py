@@ -12,7 +12,8 @@ from measured_rows import measured_row
 from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
-from eval.gate import judge, useless_told
+from eval.gate import judge
+from eval.gate_use import useless_told
 from eval.measure import Measured
 from eval.results import build_results
 from eval.useless import CONSTANTS, REFUSES, USELESS
