@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
@@ -33,7 +33,7 @@ from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
 from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
-from pipeline.policy_recipe import TrainingSettings
+from pipeline.policy_recipe import PolicyToTrain, TrainingSettings
 from pipeline.run.config import RunConfig
 from pipeline.run.place import Place
 from records.cache import cache_directory
@@ -179,14 +179,6 @@ def training_layout(
     if why:
         say(f"layers are not compiled: {why}")
     return layout
-
-
-class PolicyToTrain(NamedTuple):
-    model: Any
-    batch_rows: Collation
-    load: Callable[[], Any] | None
-    """Makes the model with its weights, where `model` has none yet because ranks will read their
-    shards only."""
 
 
 def policy_to_train(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eval.config import ScoreboardConfig
 from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
@@ -51,6 +51,14 @@ class TrainingSettings:
             config.wandb,
             config.seed,
         )
+
+
+class PolicyToTrain(NamedTuple):
+    model: Any
+    batch_rows: Collation
+    load: Callable[[], Any] | None
+    """Makes the model with its weights, where `model` has none yet because ranks will read their
+    shards only."""
 
 
 @dataclass(frozen=True)
