@@ -26,7 +26,8 @@ from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import answering, base_config, device
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from pipeline.stages import prep
 from records.contracts import BASE, Scorer
 from records.errors import RecordError
@@ -42,17 +43,17 @@ WRITTEN, WEIGHED = "written", "weighed"
 """What completions and log-probability scores are appended to."""
 
 
-def prompts_of(context: Context) -> list[Prompt]:
+def prompts_of(config: RunConfig, inputs: Inputs, place: Place) -> list[Prompt]:
     """All prompts that a run is measured on, suite by suite."""
-    own, absent = own_suites(context.config.eval)
+    own, absent = own_suites(config.eval)
     for suite in absent:
-        context.say(str(suite))
+        place.say(str(suite))
     held_out = held_out_suites(
-        context.read(PROMPTS.of("test")), "test", context.config.eval.prompts_per_suite
+        inputs.read(PROMPTS.of("test")), "test", config.eval.prompts_per_suite
     )
     if own:
-        renders = prep.rendering(context.config)
-        own = {name: _rendered(context, renders, name, rows) for name, rows in own.items()}
+        renders = prep.rendering(config)
+        own = {name: _rendered(place, renders, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(
@@ -65,7 +66,7 @@ def prompts_of(context: Context) -> list[Prompt]:
             "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or "
             "give more data"
         )
-    context.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
+    place.say("measuring on " + ", ".join(f"{len(rows)} {name}" for name, rows in suites.items()))
     kept: list[Prompt] = []
     for rows in suites.values():
         kept.extend(rows)
@@ -96,33 +97,33 @@ def condition_files(config: RunConfig) -> dict[str, str]:
     return found
 
 
-def all_asked(context: Context, prompts: list[Prompt]) -> list[Asked]:
+def all_asked(config: RunConfig, place: Place, prompts: list[Prompt]) -> list[Asked]:
     """Every prompt as it stands, then under each condition of the config."""
     plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
     known = dict.fromkeys(prompt.suite for prompt in prompts)
-    if unknown := [name for name in context.config.eval.dual if name not in known]:
+    if unknown := [name for name in config.eval.dual if name not in known]:
         raise RecordError(
             f"eval.dual: no suite is called {', '.join(unknown)}; the run measures "
             f"{', '.join(known)}"
         )
-    if not context.config.eval.conditions:
+    if not config.eval.conditions:
         return plain
-    tokenizer = load_tokenizer(base_config(context.config))
+    tokenizer = load_tokenizer(base_config(config.model.base))
     wrapped, notes = under_conditions(
         prompts,
-        context.config.eval,
+        config.eval,
         lambda messages: render(tokenizer, messages, add_generation_prompt=True),
     )
     for note in notes:
-        context.say(note)
+        place.say(note)
     count = Counter(one.condition for one in wrapped)
-    context.say(
+    place.say(
         "under conditions: " + ", ".join(f"{number} {name}" for name, number in count.items())
     )
     return [*plain, *wrapped]
 
 
-def _rendered(context: Context, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
+def _rendered(place: Place, renders: Renders, name: str, prompts: list[Prompt]) -> list[Prompt]:
     """The prompts of a suite of the user's own that the run's chat template writes as they stand;
     prep has seen to all others.
     """
@@ -133,7 +134,7 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
             f"({next(iter(faults.values()))}); leave the suite out"
         )
     if faults:
-        context.say(
+        place.say(
             f"suite {name}: {len(faults)} of {len(prompts)} prompts left out: "
             f"{next(iter(faults.values()))}"
         )
@@ -141,58 +142,67 @@ def _rendered(context: Context, renders: Renders, name: str, prompts: list[Promp
 
 
 def measure_policy(
-    context: Context, name: str, model: ModelConfig, asked: list[Asked], scorers: list[Scorer]
+    config: RunConfig,
+    place: Place,
+    name: str,
+    model: ModelConfig,
+    asked: list[Asked],
+    scorers: list[Scorer],
 ) -> None:
     """This rank's completions of one policy and their scores; what was finished before a kill is
     not made again.
     """
-    mine = of_rank(context, asked)
+    mine = of_rank(place, asked)
     completions, dual, scores = (
-        shard(context, name, what, context.share.rank) for what in (COMPLETIONS, DUAL, SCORES)
+        shard(place, name, what, place.share.rank) for what in (COMPLETIONS, DUAL, SCORES)
     )
-    config = context.config.eval
+    settings = config.eval
     with ExitStack() as opened:
         policy = cache(
             lambda: opened.enter_context(
-                answering(context, model, config.generation, config.engine)
+                answering(config, place, model, settings.generation, settings.engine)
             )
         )
-        written = _journal(context, name, WRITTEN, Completion)
-        block = rows_at_once(config.generation, config.engine)
-        writer = Writer(name, written_by(policy, config.generation), block, written)
-        if is_wanted(context, completions):
+        written = _journal(place, name, WRITTEN, Completion)
+        block = rows_at_once(settings.generation, settings.engine)
+        writer = Writer(name, written_by(policy, settings.generation), block, written)
+        if is_wanted(place, completions):
             if name == BASE.name and not written.done:
                 written.add(
-                    _kept_of_base(context, model, [one.prompt for one in mine if not one.condition])
+                    _kept_of_base(
+                        config, place, model, [one.prompt for one in mine if not one.condition]
+                    )
                 )
             _keep(completions, complete_all(mine, writer), scores)
-        if config.dual and is_wanted(context, dual):
+        if settings.dual and is_wanted(place, dual):
             plain = []
             for one in mine:
-                if not one.condition and one.prompt.suite in config.dual:
+                if not one.condition and one.prompt.suite in settings.dual:
                     plain.append(one)
-            weighed, labels = _journal(context, name, WEIGHED, Score), labels_of(config.suites)
+            weighed, labels = _journal(place, name, WEIGHED, Score), labels_of(settings.suites)
             _keep(dual, dual_all(plain, policy, block, weighed, labels, name=name), scores)
-    if is_wanted(context, scores):
+    if is_wanted(place, scores):
         found = _scored(
-            context, read_records(completions, Completion), [one.prompt for one in asked], scorers
+            config, read_records(completions, Completion), [one.prompt for one in asked], scorers
         )
-        _keep(scores, [*found, *(read_records(dual, Score) if config.dual else [])])
+        _keep(scores, [*found, *(read_records(dual, Score) if settings.dual else [])])
     of_all = f" here, of {len(asked)}" if len(mine) < len(asked) else ""
-    context.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
+    place.say(f"{policy_title(name)}: {len(mine)} completions scored{of_all}")
 
 
-def _kept_of_base(context: Context, model: ModelConfig, prompts: list[Prompt]) -> list[Completion]:
+def _kept_of_base(
+    config: RunConfig, place: Place, model: ModelConfig, prompts: list[Prompt]
+) -> list[Completion]:
     """What `primum measure` has written of the base, to all of these prompts; none where it has
     not.
     """
-    if context.config.eval.engine != "transformers":
+    if config.eval.engine != "transformers":
         return []
     made = kept_base(
-        model, prompts, context.config.eval.generation, device(context.config), policy=BASE.name
+        model, prompts, config.eval.generation, device(config.trainer), policy=BASE.name
     )
     if made:
-        context.say(
+        place.say(
             f"{len(made)} completions of the base are known from `primum measure` and not written "
             "again"
         )
@@ -207,31 +217,31 @@ def _keep(file: Path, rows: Sequence[Record], made_from_it: Path | None = None) 
         made_from_it.unlink(missing_ok=True)
 
 
-def _journal(context: Context, name: str, what: str, record: type[RecordT]) -> Journal[RecordT]:
+def _journal(place: Place, name: str, what: str, record: type[RecordT]) -> Journal[RecordT]:
     """This rank's, with what other ranks and earlier starts have written."""
-    own = shard(context, name, what, context.share.rank)
+    own = shard(place, name, what, place.share.rank)
     journal = Journal(
         record, own, [file for file in sorted(own.parent.glob(f"{name}.{what}.*")) if file != own]
     )
     for fault in journal.faults:
-        context.say(f"{fault}; made again")
+        place.say(f"{fault}; made again")
     return journal
 
 
 def _scored(
-    context: Context, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]
+    config: RunConfig, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]
 ) -> list[Score]:
     """By every scorer, beside the request itself where it was asked under a condition."""
-    own = scorers_of(context.config.eval.suites, prompts)
+    own = scorers_of(config.eval.suites, prompts)
     return [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own)]
 
 
-def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
+def of_rank(place: Place, asked: list[Asked]) -> list[Asked]:
     """This rank's prompts, each with all its conditions: a turn of pressure follows the completion
     of the prompt as it stands.
     """
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
-    mine = set(context.share.of(list(places)))
+    mine = set(place.share.of(list(places)))
     found: list[Asked] = []
     for one in asked:
         if (one.prompt.suite, one.prompt.id) in mine:
@@ -239,30 +249,30 @@ def of_rank(context: Context, asked: list[Asked]) -> list[Asked]:
     return found
 
 
-def is_wanted(context: Context, shard: Path) -> bool:
+def is_wanted(place: Place, shard: Path) -> bool:
     """Whether it must be made: it is not there, or it is damaged, which is said."""
     faults = hash_faults(shard)
     if faults and shard.exists():
-        context.say(f"{faults[0]}; made again")
+        place.say(f"{faults[0]}; made again")
     return bool(faults)
 
 
-def measured_by(context: Context, name: str, asked: list[Asked]) -> list[Measured]:
+def measured_by(place: Place, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
-    ranks = range(context.share.world)
+    ranks = range(place.share.world)
     made = {}
     for rank in ranks:
-        for row in read_records(shard(context, name, COMPLETIONS, rank), Completion):
+        for row in read_records(shard(place, name, COMPLETIONS, rank), Completion):
             made[row.id] = row
     scores = []
     for rank in ranks:
-        scores.extend(read_records(shard(context, name, SCORES, rank), Score))
+        scores.extend(read_records(shard(place, name, SCORES, rank), Score))
     completions = []
     for one in asked:
         completions.append(made[completion_id(one.prompt, name, one.condition)])
     return joined([one.prompt for one in asked], completions, scores)
 
 
-def shard(context: Context, name: str, what: str, rank: int) -> Path:
+def shard(place: Place, name: str, what: str, rank: int) -> Path:
     """Where a rank keeps its part until rank 0 has joined all."""
-    return context.directory.work / f"{name}.{what}.{rank}-of-{context.share.world}.jsonl"
+    return place.work / f"{name}.{what}.{rank}-of-{place.share.world}.jsonl"

@@ -16,7 +16,8 @@ from eval.report.examples import QuoteRule
 from eval.report.page import render_html
 from pipeline.run.config import yaml_of
 from pipeline.run.config_paths import named_paths
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from records.licences import may_be_passed_on
 from records.local_paths import LocalPaths
 from records.rows import Completion, Demonstration, SuitePrompt, text_of
@@ -99,31 +100,31 @@ class PersonalData:
         }
 
 
-def trained_on(context: Context) -> list[Demonstration]:
+def trained_on(inputs: Inputs) -> list[Demonstration]:
     """The demonstrations of the training split."""
-    return context.read(DEMONSTRATIONS.of("train"))
+    return inputs.read(DEMONSTRATIONS.of("train"))
 
 
-def local_paths(context: Context) -> LocalPaths:
+def local_paths(place: Place) -> LocalPaths:
     """The run's own folder, every file and folder that its settings name, and the home that they
     may lie in.
     """
-    settings = read_json(context.path / "run.json")["config"]
-    return LocalPaths([str(context.path.parent), *named_paths(settings)], homes=[str(Path.home())])
+    settings = read_json(place.path / "run.json")["config"]
+    return LocalPaths([str(place.run), *named_paths(settings)], homes=[str(Path.home())])
 
 
-def look_for_personal_data(context: Context, measured: Sequence[Json]) -> PersonalData:
+def look_for_personal_data(inputs: Inputs, measured: Sequence[Json]) -> PersonalData:
     """In what the policy was trained on, and in what a release might quote of the rows that were
     measured.
     """
-    search, trained = best_search(), trained_on(context)
+    search, trained = best_search(), trained_on(inputs)
     found = []
     for row in trained:
         found.append(
             _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
         )
     texts = _test_texts(measured)
-    open_ones = _passed_on(context) & texts.keys()
+    open_ones = _passed_on(inputs) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
     return PersonalData(
         by=search.by,
@@ -138,13 +139,13 @@ def look_for_personal_data(context: Context, measured: Sequence[Json]) -> Person
     )
 
 
-def measured_rows(context: Context) -> list[Json]:
+def measured_rows(inputs: Inputs) -> list[Json]:
     """What every policy wrote to every test prompt, as the report reads it."""
     from eval.measure import joined  # noqa: PLC0415  a release that is found done needs no torch
 
-    prompts, scores = _asked(context), context.read(MEASURED_SCORES)
+    prompts, scores = _asked(inputs), inputs.read(MEASURED_SCORES)
     by_policy: dict[str, list[Completion]] = {}
-    for completion in context.read(MEASURED_COMPLETIONS):
+    for completion in inputs.read(MEASURED_COMPLETIONS):
         if completion.condition:
             continue
         by_policy.setdefault(completion.policy, []).append(completion)
@@ -155,8 +156,8 @@ def measured_rows(context: Context) -> list[Json]:
     return made
 
 
-def _asked(context: Context) -> list[SuitePrompt]:
-    return context.read(MEASURED_PROMPTS)
+def _asked(inputs: Inputs) -> list[SuitePrompt]:
+    return inputs.read(MEASURED_PROMPTS)
 
 
 def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
@@ -177,10 +178,10 @@ def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
     return texts
 
 
-def _passed_on(context: Context) -> set[Key]:
+def _passed_on(inputs: Inputs) -> set[Key]:
     """Prompts whose licence lets them be passed on; of a suite of the user's own none is known."""
     found: set[Key] = set()
-    for prompt in _asked(context):
+    for prompt in _asked(inputs):
         if may_be_passed_on(prompt.licence):
             found.add((prompt.suite, prompt.id))
     return found
@@ -211,7 +212,9 @@ class Evidence(NamedTuple):
     """Stages whose pairs the policy was trained on."""
 
 
-def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: LocalPaths) -> None:
+def write_evidence(
+    inputs: Inputs, place: Place, folder: Path, evidence: Evidence, paths: LocalPaths
+) -> None:
     """Put what a release is judged by into its folder."""
     results = paths.hidden_in(_without_ids(evidence.results))
     write_json(folder / "results.json", results)
@@ -224,8 +227,8 @@ def write_evidence(context: Context, folder: Path, evidence: Evidence, paths: Lo
         for file in OF_PAIRS:
             of_pairs.append((file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}"))
     for file, copy in (*COPIES, *of_pairs):
-        write_text(folder / copy, paths.hidden(context.input(file).read_text(encoding="utf-8")))
-    run = paths.hidden_in(read_json(context.path / "run.json"))
+        write_text(folder / copy, paths.hidden(inputs.path(file).read_text(encoding="utf-8")))
+    run = paths.hidden_in(read_json(place.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
     opened = evidence.results.get("test_set")
     write_json(

@@ -10,7 +10,7 @@ from models.config import GenerationConfig
 from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
 from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
 from reward.model.audit import require_passed
@@ -22,15 +22,17 @@ AUDITED = (REWARD_MODEL, VALIDATION)
 ACCEPTS = "score.accept_failed_probes"
 
 
-def harm_model(context: Context, generation: GenerationConfig) -> HarmfulnessScorer:
+def harm_model(
+    config: RunConfig, inputs: Inputs, generation: GenerationConfig
+) -> HarmfulnessScorer:
     """That of the run.
 
     Raises RecordError where it failed a probe that the config does not accept.
     """
-    folder = context.input(REWARD_MODEL)
-    accepted = context.config.score.accept_failed_probes
-    require_passed(read_json(context.input(VALIDATION)), accepted, str(folder))
-    return loaded(folder, context.config, generation)
+    folder = inputs.path(REWARD_MODEL)
+    accepted = config.score.accept_failed_probes
+    require_passed(read_json(inputs.path(VALIDATION)), accepted, str(folder))
+    return loaded(folder, config, generation)
 
 
 def foreign_harm_model(
@@ -50,5 +52,5 @@ def loaded(
     use.
     """
     scorer = HarmfulnessScorer.load(folder, generation_dtype(generation), name=name)
-    scorer.model.to(device(config))
+    scorer.model.to(device(config.trainer))
     return scorer

@@ -5,36 +5,45 @@ what.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_prep.unpaired import Unpaired, from_pairs, held_out, read_unpaired
 from models.layout.collation import Collation
 from models.tokens import TokenRow, encode
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from records.errors import RecordError
 from records.rows import text_of
 from records.run_files import PAIRS, PROMPTS
 from records.stage_folder import write_json
+from train.config import DpoConfig
 from train.engine.optimisation import Optimisation
 
 if TYPE_CHECKING:
     from train.kto import KtoModule, KtoRows
 
 
+class Budget(NamedTuple):
+    """What rows are made by, beside their texts."""
+
+    max_length: int
+    seed: int
+
+
 class KtoTraining:
     """Makes the rows, and then the module that measures its reference point on them."""
 
-    def __init__(self, context: Context) -> None:
-        self.context, self.config = context, context.config.dpo
-        self.unpaired = _thumbs(context)
+    def __init__(
+        self, unpaired: list[Unpaired], config: DpoConfig, budget: Budget, place: Place
+    ) -> None:
+        self.unpaired, self.config, self.budget, self.place = unpaired, config, budget, place
         self.rows: KtoRows | None = None
 
     def rows_of(self, tokenizer: Any, batch_rows: Collation) -> KtoRows:
         """The rows, which are encoded already."""
         from train.kto import KtoRows, partners
 
-        context, seed = self.context, self.context.config.seed
-        max_length = context.config.model.max_length
+        max_length, seed = self.budget.max_length, self.budget.seed
         others = []
         for i in partners([text_of(row.prompt) for row in self.unpaired], seed):
             others.append(self.unpaired[i])
@@ -44,7 +53,7 @@ class KtoTraining:
         rows = [own[i] for i in kept]
         desirable = [self.unpaired[i].label for i in kept]
         _require_both(len(own), desirable, max_length)
-        if context.rank == 0:
+        if self.place.rank == 0:
             counts = {
                 "rows": len(own),
                 "desirable": sum(desirable),
@@ -55,10 +64,10 @@ class KtoTraining:
                 "cut": sum(row.truncated for row in rows if row),
             }
             write_json(
-                context.path / "tokens.json",
+                self.place.path / "tokens.json",
                 {**counts, **dropped, "tokens": sum(len(row.input_ids) for row in rows if row)},
             )
-        context.say(
+        self.place.say(
             f"{sum(desirable)} desirable and {len(kept) - sum(desirable)} undesirable completions"
         )
         self.rows = KtoRows(
@@ -76,19 +85,18 @@ class KtoTraining:
         return KtoModule(model, self.config, optimisation, self.rows)
 
 
-def _thumbs(context: Context) -> list[Unpaired]:
-    """Rows of the files that the config names, or both sides of the run's pairs.
+def thumbs(files: Sequence[str], inputs: Inputs) -> list[Unpaired]:
+    """Rows of the files, or where none is named both sides of the run's pairs.
 
     Raises RecordError where any asks what the run measures.
     """
-    files = context.config.dpo.unpaired
     if not files:
-        return from_pairs(context.read(PAIRS.of("train")))
+        return from_pairs(inputs.read(PAIRS.of("train")))
     rows = []
-    for row in read_unpaired(files):
+    for row in read_unpaired(list(files)):
         if row.split == "train":
             rows.append(row)
-    measured = held_out(rows, context.read(PROMPTS.of("val", "test")))
+    measured = held_out(rows, inputs.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(
             f"dpo.unpaired: {len(measured)} prompts of {', '.join(files)} are validation or test "

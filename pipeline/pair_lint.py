@@ -15,24 +15,26 @@ from data_prep.lint.report import fault_line
 from models.loading.load import load_tokenizer
 from models.tokens import encode, encode_pair
 from pipeline.policies import base_config
-from pipeline.run.stage import Context
+from pipeline.run.config import RunConfig
+from pipeline.run.place import Place
 from records.rows import Pair
 from records.stage_folder import write_json
 from reward.refusal.rule import refusal
 
 
-def lint_built_pairs(context: Context, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
+def lint_built_pairs(
+    config: RunConfig, place: Place, pairs: list[Pair], dropped: Counter[str]
+) -> list[Pair]:
     """Write lint.json and return the pairs worth training on; the others are counted in
     `dropped`.
     """
-    config = context.config
-    cut = cut_of(load_tokenizer(base_config(config)), config.model.max_length)
+    cut = cut_of(load_tokenizer(base_config(config.model.base)), config.model.max_length)
     linted = lint_pairs(pairs, config.data.lint, refuses=refusal, cut=cut)
-    write_json(context.path / "lint.json", linted.report)
+    write_json(place.path / "lint.json", linted.report)
     require_fit(linted.report, config.data.lint)
     dropped.update({FAULT_KINDS[kind].meaning: count for kind, count in linted.dropped.items()})
     if linted.report["fault_counts"]:
-        context.say(fault_line(linted.report["fault_counts"]))
+        place.say(fault_line(linted.report["fault_counts"]))
     return linted.pairs
 
 

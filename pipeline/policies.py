@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from models.adapters.registry import adapter_of
 from models.adapters.wrapping import adapt, adapter_on, merge
-from models.config import AdapterConfig, Engine, GenerationConfig, ModelConfig
+from models.config import (
+    AdapterConfig,
+    Engine,
+    GenerationConfig,
+    LanguageModelConfig,
+    ModelConfig,
+)
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
 from models.layout.collation import Collation
@@ -27,14 +33,15 @@ from models.loading.lineage import Lineage
 from models.loading.load import load_model, load_tokenizer, model_location, skeleton
 from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
+from pipeline.policy_recipe import PolicyToTrain, TrainingSettings
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context
+from pipeline.run.place import Place
 from records.cache import cache_directory
 from records.content_hashes import content_hashes
 from records.errors import ModelError, unreadable
 from records.run_files import ADAPTER
 from records.stage_folder import sha256_file, sha256_json
-from train.config import loads_sharded, under_slurm
+from train.config import TrainerConfig, loads_sharded, under_slurm
 from train.engine.hardware import compiles, uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
@@ -49,24 +56,24 @@ HARDWARE = ("trainer",)
 does not depend on."""
 
 
-def base_config(config: RunConfig) -> ModelConfig:
+def base_config(base: ModelConfig) -> ModelConfig:
     """The base policy, located: an embedded default becomes the directory it was unpacked to."""
-    require_model(config.model.base)
-    return replace(config.model.base, path=model_location(config.model.base))
+    require_model(base)
+    return replace(base, path=model_location(base))
 
 
-def policy_of(config: RunConfig, folder: Path) -> ModelConfig:
-    """The merged policy that a training stage left there, chat template and all."""
-    return replace(config.model.base, path=str(folder), revision=None)
+def policy_of(base: ModelConfig, folder: Path) -> ModelConfig:
+    """The merged policy that a training stage of that base left there, chat template and all."""
+    return replace(base, path=str(folder), revision=None)
 
 
-def lineage(config: RunConfig, before: Path | None) -> Lineage:
+def lineage(model: LanguageModelConfig, before: Path | None) -> Lineage:
     """What a policy is trained from: the run's base, by way of the policy that the stage in
     `before` left, None for the base itself.
     """
-    keeps_base = adapter_of(config.model.adapter).keeps_base
+    keeps_base = adapter_of(model.adapter).keeps_base
     earlier = before / ADAPTER.name if before and keeps_base else None
-    return Lineage(config.model.base, earlier, config.model.export_dtype)
+    return Lineage(model.base, earlier, model.export_dtype)
 
 
 def model_files(config: RunConfig) -> dict[str, str]:
@@ -134,34 +141,38 @@ def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
     }
 
 
-def device(config: RunConfig) -> torch.device:
+def device(trainer: TrainerConfig) -> torch.device:
     """This rank's GPU among those that it sees, or the CPU."""
-    if not uses_gpu(config.trainer):
+    if not uses_gpu(trainer):
         return torch.device("cpu")
-    return torch.device("cuda", _local_rank(config) % max(1, torch.cuda.device_count()))
+    return torch.device("cuda", _local_rank(trainer) % max(1, torch.cuda.device_count()))
 
 
-def _local_rank(config: RunConfig) -> int:
+def _local_rank(trainer: TrainerConfig) -> int:
     """Of this process on its node."""
     return (
         int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0)
-        if config.trainer.world_size > 1
+        if trainer.world_size > 1
         else 0
     )
 
 
 def training_layout(
-    config: RunConfig, model: Any, tokenizer: Any, say: Callable[[str], None]
+    model: Any,
+    tokenizer: Any,
+    trainer: TrainerConfig,
+    max_length: int,
+    say: Callable[[str], None],
 ) -> Collation:
     """Make an adapted model train as fast as its architecture allows; returns how its rows become
     batches.
     """
     options = Options(
-        lean=not loads_sharded(config.trainer),
-        compiled=compiles(config.trainer),
-        recompute=config.trainer.gradient_checkpointing,
+        lean=not loads_sharded(trainer),
+        compiled=compiles(trainer),
+        recompute=trainer.gradient_checkpointing,
     )
-    layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length, options)
+    layout = prepared_layout(model, tokenizer.pad_token_id, max_length, options)
     if layout.why_padded:
         say(layout.why_padded)
     why = options.compiled and why_not_compiled(model, packed=layout.why_padded is None)
@@ -170,24 +181,17 @@ def training_layout(
     return layout
 
 
-class PolicyToTrain(NamedTuple):
-    model: Any
-    batch_rows: Collation
-    load: Callable[[], Any] | None
-    """Makes the model with its weights, where `model` has none yet because ranks will read their
-    shards only."""
-
-
 def policy_to_train(
-    config: RunConfig, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]
+    settings: TrainingSettings, start: ModelConfig, tokenizer: Any, say: Callable[[str], None]
 ) -> PolicyToTrain:
     """The model with its adapter, how its rows are laid out, and how sharded ranks read it."""
 
     def build(model: Any, say: Callable[[str], None]) -> tuple[Any, Collation]:
-        adapted = adapt(model, config.model.adapter, seed=config.seed)
-        return adapted, training_layout(config, adapted, tokenizer, say)
+        adapted = adapt(model, settings.model.adapter, seed=settings.seed)
+        trainer, max_length = settings.trainer, settings.model.max_length
+        return adapted, training_layout(adapted, tokenizer, trainer, max_length, say)
 
-    if not loads_sharded(config.trainer):
+    if not loads_sharded(settings.trainer):
         return PolicyToTrain(*build(load_model(start), say), None)
     return PolicyToTrain(
         *build(skeleton(start), say), lambda: build(load_model(start), lambda text: None)[0]
@@ -195,51 +199,58 @@ def policy_to_train(
 
 
 def generating(
-    config: RunConfig, model: ModelConfig, generation: GenerationConfig
+    trainer: TrainerConfig, model: ModelConfig, generation: GenerationConfig
 ) -> tuple[Any, Any]:
     """(model, tokenizer) ready to generate in the run's one generation dtype."""
-    spread = spread_over_gpus(config)
+    spread = spread_over_gpus(trainer)
     loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
-    return loaded if spread else loaded.to(device(config)), load_tokenizer(model)
+    return loaded if spread else loaded.to(device(trainer)), load_tokenizer(model)
 
 
 @contextmanager
 def answering(
-    context: Context, model: ModelConfig, generation: GenerationConfig, engine: Engine
+    config: RunConfig,
+    place: Place,
+    model: ModelConfig,
+    generation: GenerationConfig,
+    engine: Engine,
 ) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as a stage lets a policy completion, by the engine that the
     stage is configured for.
     """
-    config = context.config
     if engine == "transformers":
-        yield generating(config, model, generation)
+        yield generating(config.trainer, model, generation)
         return
-    log = context.directory.work / f"vllm.{context.share.rank}.log"
+    log = place.work / f"vllm.{place.share.rank}.log"
     with VllmEngine(
-        config.model.vllm, model, generation_dtype(generation), gpus=own_gpus(config), log=log
+        config.model.vllm,
+        model,
+        generation_dtype(generation),
+        gpus=own_gpus(config.trainer),
+        log=log,
     ) as policy:
         yield policy, load_tokenizer(model)
 
 
-def own_gpus(config: RunConfig) -> list[int]:
+def own_gpus(trainer: TrainerConfig) -> list[int]:
     """The GPUs that this rank may use, of those that it sees: all its own under Slurm and alone,
     else one.
     """
-    if not uses_gpu(config.trainer):
+    if not uses_gpu(trainer):
         return []
-    if config.trainer.world_size > 1 and not under_slurm(os.environ):
-        return [int(device(config).index)]
-    own = torch.cuda.device_count() // config.trainer.devices
-    return list(range(own * _local_rank(config), own * (_local_rank(config) + 1))) or [
-        int(device(config).index)
+    if trainer.world_size > 1 and not under_slurm(os.environ):
+        return [int(device(trainer).index)]
+    own = torch.cuda.device_count() // trainer.devices
+    return list(range(own * _local_rank(trainer), own * (_local_rank(trainer) + 1))) or [
+        int(device(trainer).index)
     ]
 
 
-def spread_over_gpus(config: RunConfig) -> dict[str, Any]:
+def spread_over_gpus(trainer: TrainerConfig) -> dict[str, Any]:
     """from_pretrained's options for a rank that has several GPUs for itself: filled one after the
     other, so that a model which fits one stays there.
     """
-    own = own_gpus(config)
+    own = own_gpus(trainer)
     if len(own) < 2:
         return {}
     sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in own}
@@ -267,19 +278,20 @@ def trained_policy(
 
 
 def trained_for_generation(
-    config: RunConfig,
+    settings: TrainingSettings,
     start: ModelConfig,
     state: dict[str, torch.Tensor],
-    generation: GenerationConfig,
     known: Any = None,
 ) -> Any:
     """The policy with trained tensors put in, merged, where and in what type it generates; without
     any it is the starting policy.
     """
     if state:
-        trained = trained_policy(start, config.model.adapter, state, seed=config.seed, known=known)
-        return merge(trained, generation_dtype(generation)).to(device(config))
-    if known is None or spread_over_gpus(config):
-        return generating(config, start, generation)[0]
-    plain = plain_copy(known, start).to(generation_dtype(generation))
-    return plain.requires_grad_(False).to(device(config))
+        trained = trained_policy(
+            start, settings.model.adapter, state, seed=settings.seed, known=known
+        )
+        return merge(trained, generation_dtype(settings.generation)).to(device(settings.trainer))
+    if known is None or spread_over_gpus(settings.trainer):
+        return generating(settings.trainer, start, settings.generation)[0]
+    plain = plain_copy(known, start).to(generation_dtype(settings.generation))
+    return plain.requires_grad_(False).to(device(settings.trainer))

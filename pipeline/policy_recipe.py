@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from models.config import ModelConfig
+from eval.config import ScoreboardConfig
+from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
 from models.layout.collation import Collation
+from pipeline.run.config import RunConfig
 from records.contracts import Scorer
+from records.rows import Prompt
+from train.config import TrainerConfig, WandbConfig
 from train.engine.optimisation import Optimisation, OptimiserConfig
 
 if TYPE_CHECKING:
@@ -20,6 +24,41 @@ if TYPE_CHECKING:
     from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
     from train.engine.rows import TrainingRows
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What every training of a policy goes by, beside its rows and how its weights move."""
+
+    model: LanguageModelConfig
+    trainer: TrainerConfig
+    generation: GenerationConfig
+    scoreboard: ScoreboardConfig
+    confidence: float
+    wandb: WandbConfig
+    seed: int
+
+    @classmethod
+    def of(cls, config: RunConfig) -> TrainingSettings:
+        """Of a config that shows all of it."""
+        measured = config.eval
+        return cls(
+            config.model,
+            config.trainer,
+            measured.generation,
+            measured.scoreboard,
+            measured.confidence,
+            config.wandb,
+            config.seed,
+        )
+
+
+class PolicyToTrain(NamedTuple):
+    model: Any
+    batch_rows: Collation
+    load: Callable[[], Any] | None
+    """Makes the model with its weights, where `model` has none yet because ranks will read their
+    shards only."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +74,12 @@ class Training:
     optimiser: OptimiserConfig
     epochs: int
     global_batch_size: int
+    validation: list[Prompt]
+    """What the scoreboard measures on."""
+    harm_model: Callable[[], Scorer]
+    """What it measures with, beside the refusal rule; asked on ranks that measure alone."""
+    reads: Sequence[str]
+    """The stages whose results go into this one."""
     before: list[dict[str, Any]] = field(default_factory=list)
     """Scoreboard of the stage that made the starting policy: its first row is the run's base
     policy, its kept row is this one's epoch 0."""
@@ -59,10 +104,8 @@ class Watch:
     row too.
     """
 
-    harm_model: Callable[[], Scorer]
-    """The one that rewards are made of, which measures too."""
     scorers: Callable[[], Sequence[Scorer]]
-    """Beside it and the refusal rule."""
+    """Beside the harm model, of which rewards are made, and the refusal rule."""
     also: Callable[[Sequence[Measured]], dict[str, Any]]
     """Further entries of a row."""
     callbacks: Sequence[pl.Callback]

@@ -21,16 +21,18 @@ from pipeline.policies import (
     trained_for_generation,
     trained_policy,
 )
-from pipeline.policy_recipe import Training
+from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.recording.training_loggers import end_recording, training_loggers
-from pipeline.run.stage import Context
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
 from records.run_files import PROMPTS
 from records.stage_folder import write_json
 from reward.scorers import RefusalRule
-from train.config import loads_sharded
+from train.config import TrainerConfig, loads_sharded
 from train.engine.candidates import candidate_steps
 from train.engine.optimisation import Optimisation
 
@@ -51,19 +53,16 @@ BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 """What a training sees besides, without its result depending on it."""
 
 
-def train_policy(context: Context, training: Training) -> dict[str, Any]:
-    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/ into the stage's
-    directory.
-    """
+def train_policy(settings: TrainingSettings, place: Place, training: Training) -> dict[str, Any]:
+    """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/."""
     from train.engine.trainer import fit
 
-    config = context.config
     tokenizer = load_tokenizer(training.start)
-    model, batch_rows, load = policy_to_train(config, training.start, tokenizer, context.say)
+    model, batch_rows, load = policy_to_train(settings, training.start, tokenizer, place.say)
     rows = training.rows_of(tokenizer, batch_rows)
-    plan = _plan(context, training, rows)
+    plan = _plan(training, rows, settings.trainer, settings.seed)
     total_steps = training.epochs * plan.steps_per_epoch
-    context.say(
+    place.say(
         f"{len(rows.lengths)} rows, {training.epochs} epoch(s) of {plan.steps_per_epoch} steps"
     )
     optimisation = Optimisation(
@@ -72,16 +71,16 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
     module = training.module_of(model, optimisation)
     steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
     policy = LanguageModel(None if load else model, tokenizer)
-    scoreboard = _scoreboard(context, training, policy, steps)
-    loggers = training_loggers(context, training)
+    scoreboard = _scoreboard(settings, place, training, policy, steps)
+    loggers = training_loggers(place, settings.wandb, begins_run=training.began_with is None)
     fit(
         module,
         rows,
-        config.trainer,
+        settings.trainer,
         plan,
         epochs=training.epochs,
-        work=context.directory.work,
-        label=context.directory.name,
+        work=place.work,
+        label=place.name,
         callbacks=[
             *training.callbacks_of(rows),
             scoreboard,
@@ -92,110 +91,100 @@ def train_policy(context: Context, training: Training) -> dict[str, Any]:
         measured_within=steps,
     )
     summary = {}
-    if context.rank == 0:
-        summary = _keep_best(context, training, policy, scoreboard)
+    if place.rank == 0:
+        summary = _keep_best(settings, place, training, policy, scoreboard)
         summary["total_steps"] = total_steps
-    end_recording(context, loggers[1:])
+    end_recording(place.path, training.reads, settings.wandb, loggers[1:])
     return summary
 
 
-def _plan(context: Context, training: Training, rows: TrainingRows) -> BatchPlan:
+def _plan(training: Training, rows: TrainingRows, trainer: TrainerConfig, seed: int) -> BatchPlan:
     if training.plan_of:
         return training.plan_of(rows)
     from train.engine.trainer import batch_plan
 
-    config = context.config
-    return batch_plan(
-        rows,
-        config.trainer,
-        global_batch_size=training.global_batch_size,
-        epochs=training.epochs,
-        seed=config.seed,
-    )
+    size, epochs = training.global_batch_size, training.epochs
+    return batch_plan(rows, trainer, global_batch_size=size, epochs=epochs, seed=seed)
 
 
 def _scoreboard(
-    context: Context, training: Training, policy: LanguageModel, steps: tuple[int, ...]
+    settings: TrainingSettings,
+    place: Place,
+    training: Training,
+    policy: LanguageModel,
+    steps: tuple[int, ...],
 ) -> Scoreboard:
     from eval.scoreboard import Measuring, Scoreboard
     from train.engine.weights import state_of
 
-    config = context.config
-    prompts = context.read(PROMPTS.of("val"))
-    generation, wanted = config.eval.generation, config.eval.scoreboard
+    wanted = settings.scoreboard
     scorers: list[Scorer] = []
     # A rank that only waits keeps its memory.
-    if context.rank == 0 or loads_sharded(config.trainer):
+    if place.rank == 0 or loads_sharded(settings.trainer):
         scorers = [
-            _harm_model(context, training),
+            training.harm_model(),
             RefusalRule(),
             *(training.watch.scorers() if training.watch else ()),
         ]
 
     def policy_of(state: dict[str, torch.Tensor]) -> Any:
-        return trained_for_generation(config, training.start, state, generation, policy.model)
+        return trained_for_generation(settings, training.start, state, policy.model)
 
     known = [] if training.watch else training.before
     first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
     measuring = Measuring(
-        scoreboard_prompts(prompts, wanted.harmful_prompts, wanted.benign_prompts),
-        generation,
+        scoreboard_prompts(training.validation, wanted.harmful_prompts, wanted.benign_prompts),
+        settings.generation,
         scorers,
-        config.eval.confidence,
+        settings.confidence,
         policy.tokenizer,
         policy_of,
-        context.say,
+        place.say,
         first_row=first_row,
         **({"also": training.watch.also} if training.watch else {}),
     )
-    path, epochs = context.path / "scoreboard.jsonl", context.directory.work / "epochs"
+    path, epochs = place.path / "scoreboard.jsonl", place.work / "epochs"
     within = steps if len(steps) > 1 else ()
-    return Scoreboard(
-        context.directory.name, path, epochs, measuring, state_of, within, training.follower
-    )
-
-
-def _harm_model(context: Context, training: Training) -> Scorer:
-    if training.watch:
-        return training.watch.harm_model()
-    return harm_model(context, context.config.eval.generation)
+    return Scoreboard(place.name, path, epochs, measuring, state_of, within, training.follower)
 
 
 def _keep_best(
-    context: Context, training: Training, trained: LanguageModel, scoreboard: Scoreboard
+    settings: TrainingSettings,
+    place: Place,
+    training: Training,
+    trained: LanguageModel,
+    scoreboard: Scoreboard,
 ) -> dict[str, Any]:
     from eval.scoreboard import epoch_file
     from models.export import differences, export_policy
 
     rows = read_scoreboard(scoreboard.path)
     candidates = training.watch.candidates(rows) if training.watch else rows
-    selection = choose_epoch(
-        candidates, context.config.eval.scoreboard, (training.before or rows)[0]
-    )
+    selection = choose_epoch(candidates, settings.scoreboard, (training.before or rows)[0])
     epoch = selection.epoch
     word = "epoch" if selection.epochs_trained is None else "candidate"
-    context.say(f"{word} {epoch} kept: {selection.reason}")
+    place.say(f"{word} {epoch} kept: {selection.reason}")
     steps = next(row["step"] for row in rows if row["epoch"] == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
-    write_json(context.path / "selection.json", kept)
+    write_json(place.path / "selection.json", kept)
     chosen = epoch_file(scoreboard.epochs_folder, epoch)
     if faults := hash_faults(chosen):
         raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
-    state = load_file(chosen)
+    start, adapter = training.start, settings.model.adapter
     policy = trained_policy(
-        training.start,
-        context.config.model.adapter,
-        state,
-        seed=context.config.seed,
-        known=trained.model,
+        start, adapter, load_file(chosen), seed=settings.seed, known=trained.model
     )
     report = export_policy(
-        policy,
-        trained.tokenizer,
-        context.path,
-        lineage(context.config, training.began_with),
+        policy, trained.tokenizer, place.path, lineage(settings.model, training.began_with)
     )
-    context.say(
-        f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}"
-    )
+    place.say(f"exported in {report['dtype']} and reloaded: logits differ by {differences(report)}")
     return {"epoch": epoch, "optimiser_steps": steps}
+
+
+def measured_by(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+    """What the scoreboard of every offline training measures on and with, and the stages read."""
+    return {
+        "validation": inputs.read(PROMPTS.of("val")),
+        "harm_model": lambda: harm_model(config, inputs, config.eval.generation),
+        "reads": inputs.stages,
+    }

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.harm_model import harm_model
-from pipeline.run.stage import Context
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
 from records.contracts import Scorer
 from records.rows import Prompt
 from reward.scorers import FACTORS, RefusalRule
 
 
-def run_scorers(context: Context, prompts: Sequence[Prompt]) -> list[Scorer]:
+def run_scorers(config: RunConfig, inputs: Inputs, prompts: Sequence[Prompt]) -> list[Scorer]:
     """The harm model that the run has trained, the refusal rule, and those that no training
     touched.
     """
-    own = harm_model(context, context.config.eval.generation)
-    if not context.config.eval.factors:
+    own = harm_model(config, inputs, config.eval.generation)
+    if not config.eval.factors:
         return [own, RefusalRule()]
     from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415  loads an embedder
 

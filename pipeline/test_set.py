@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
-from pipeline.run.stage import Context
+from pipeline.run.place import Place
 from records.cache import cache_directory
 from records.rows import Prompt
 from records.stage_folder import read_json, sha256_json
@@ -15,12 +15,12 @@ NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
 """Blocks of the config that no policy is made by."""
 
 
-def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
+def enter_ledger(place: Place, prompts: list[Prompt]) -> dict[str, Any]:
     """That this run opens these test prompts, before it sees what comes of it; and how often they
     were opened by now.
     """
     name = set_hash(prompts)
-    run = read_json(context.path / "run.json")
+    run = read_json(place.path / "run.json")
     recipe = {}
     for key, value in run["config"].items():
         if key not in NO_RECIPE:
@@ -36,7 +36,7 @@ def enter_ledger(context: Context, prompts: list[Prompt]) -> dict[str, Any]:
         openings = enter(ledger_path(cache_directory(), name), opening)
     except OSError as error:
         reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
-        context.say(f"how often these test prompts were opened is not counted: {reason}")
+        place.say(f"how often these test prompts were opened is not counted: {reason}")
         return {"sha256": name, "reason": "its ledger could not be written"}
     return {
         "sha256": name,

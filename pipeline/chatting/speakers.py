@@ -35,7 +35,9 @@ class LocalVoice:
     @classmethod
     def of(cls, subject: Subject, config: RunConfig) -> LocalVoice:
         """The voice of a model on this machine."""
-        return cls(*generating(config, model_of(subject, config), config.eval.generation), config)
+        return cls(
+            *generating(config.trainer, model_of(subject, config), config.eval.generation), config
+        )
 
     def reply(self, messages: list[Message]) -> Generated:
         """A completion of the conversation so far."""

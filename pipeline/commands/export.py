@@ -53,13 +53,17 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         )
     checkpoint = checkpoints / whole[0]
     before = _stage_before(config, stage)
-    start = policy_of(config, before / POLICY.name) if before else base_config(config)
+    start = (
+        policy_of(config.model.base, before / POLICY.name)
+        if before
+        else base_config(config.model.base)
+    )
     _, tensors = read(checkpoint)
     state = {}
     for name, found in tensors.items():
         state[name.removeprefix("model.")] = found["weight"]
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
-    report = export_policy(policy, load_tokenizer(start), output, lineage(config, before))
+    report = export_policy(policy, load_tokenizer(start), output, lineage(config.model, before))
     mark_weights(output, directory.restrictions())
     open_to_readers(output)
     say(

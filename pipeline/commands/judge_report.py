@@ -92,7 +92,7 @@ def judge_report(config: RunConfig, request: Request) -> None:
 
 def _surroundings(config: RunConfig) -> Surroundings:
     return Surroundings(
-        device=device(config),
+        device=device(config.trainer),
         dtype=generation_dtype(config.eval.generation),
         reward_model=Path(config.run_dir) / "reward" / "reward_model",
         run=f"the run {config.run_dir}",

@@ -108,7 +108,7 @@ def _written(
 ) -> list[Completion]:
     model, generation = model_of(subject, config), config.eval.generation
     engine = engine_name(config.eval.engine, config.model.vllm)
-    kept = KeptCompletions(model, generation, device(config), engine)
+    kept = KeptCompletions(model, generation, device(config.trainer), engine)
     missing = kept.missing(prompts)
     say(
         "measure",
@@ -138,14 +138,14 @@ def answering(
 ) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as it writes, by eval.engine."""
     if config.eval.engine == "transformers":
-        yield generating(config, model, config.eval.generation)
+        yield generating(config.trainer, model, config.eval.generation)
         return
     log = folder / f"vllm.{subject.name}.log"
     with VllmEngine(
         config.model.vllm,
         model,
         generation_dtype(config.eval.generation),
-        gpus=own_gpus(config),
+        gpus=own_gpus(config.trainer),
         log=log,
     ) as policy:
         yield policy, load_tokenizer(model)

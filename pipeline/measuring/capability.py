@@ -64,7 +64,7 @@ def measure_known(
     config: RunConfig, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]
 ) -> Known:
     """One policy, loaded once."""
-    model, tokenizer = generating(config, at, config.eval.generation)
+    model, tokenizer = generating(config.trainer, at, config.eval.generation)
     say("measure", f"{name}: {len(items)} medical questions and {len(texts)} held-out texts")
     answers = task_answers(config, name, model, tokenizer, items)
     return Known(answers, text_likelihoods(config, name, model, tokenizer, texts))

@@ -41,7 +41,7 @@ class Judges:
             harm_model = HarmfulnessScorer.load(
                 self.reward_model, generation_dtype(self.config.eval.generation)
             )
-            harm_model.model.to(device(self.config))
+            harm_model.model.to(device(self.config.trainer))
             found.append(harm_model)
         found.append(RefusalRule())
         if self.factors:

@@ -17,9 +17,10 @@ from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
 from eval.report.tables import Table
 from pipeline.recording.wandb_stage import name_of, recorded, tie
-from pipeline.run.stage import Context
+from pipeline.run.place import Place
 from records.choice import at_even_distances
 from records.escaping import visible
+from train.config import WandbConfig
 from train.engine.wandb_mode import wandb_mode
 
 Json = dict[str, Any]
@@ -40,7 +41,8 @@ FIGURES = ("policy", "suite", "metric", "mean", "low", "high", "n", "unscored")
 
 
 def record_evaluation(
-    context: Context,
+    config: WandbConfig,
+    place: Place,
     stages: Sequence[str],
     results: Json,
     rows: Sequence[Json],
@@ -49,21 +51,30 @@ def record_evaluation(
     """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as
     the report reads them.
     """
-    if wandb_mode(context.config.wandb)[0] != "disabled":
-        recorded(context, lambda run: _evaluation(run, context, stages, (results, rows, gates)))
+    if wandb_mode(config)[0] != "disabled":
+        recorded(
+            config,
+            place,
+            lambda run: _evaluation(run, config, place, stages, (results, rows, gates)),
+        )
 
 
 def record_release(
-    context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]
+    config: WandbConfig,
+    place: Place,
+    stages: Sequence[str],
+    card: Path,
+    gates: Sequence[GateResult],
 ) -> None:
     """The card of a release and the gate's lines; weights stay where they are."""
-    if wandb_mode(context.config.wandb)[0] != "disabled":
-        recorded(context, lambda run: _release(run, context, stages, card, gates))
+    if wandb_mode(config)[0] != "disabled":
+        recorded(config, place, lambda run: _release(run, config, place, stages, card, gates))
 
 
 def _evaluation(
     run: Any,
-    context: Context,
+    config: WandbConfig,
+    place: Place,
     stages: Sequence[str],
     found: tuple[Json, Sequence[Json], Sequence[GateResult]],
 ) -> None:
@@ -88,20 +99,25 @@ def _evaluation(
             render_html(results, rows, results["scoreboard"], gates=gates), encoding="utf-8"
         )
         text.write_text(render_markdown(results, gates), encoding="utf-8")
-        _log_files(run, f"{name_of(context.path)}-report", "report", (page, text))
-    tie(run, context, stages, wandb_mode(context.config.wandb)[0])
+        _log_files(run, f"{name_of(place.path)}-report", "report", (page, text))
+    tie(run, place.path, stages, wandb_mode(config)[0])
 
 
 def _release(
-    run: Any, context: Context, stages: Sequence[str], card: Path, gates: Sequence[GateResult]
+    run: Any,
+    config: WandbConfig,
+    place: Place,
+    stages: Sequence[str],
+    card: Path,
+    gates: Sequence[GateResult],
 ) -> None:
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     lines = [[gate.outcome, gate.name, gate.detail] for gate in gates]
     run.log({"tables/gate": wandb.Table(columns=["outcome", "gate", "detail"], data=lines)})
     run.summary.update(_gate_summary(gates))
-    _log_files(run, f"{name_of(context.path)}-card", "card", (card,))
-    tie(run, context, stages, wandb_mode(context.config.wandb)[0])
+    _log_files(run, f"{name_of(place.path)}-card", "card", (card,))
+    tie(run, place.path, stages, wandb_mode(config)[0])
 
 
 def _log_files(run: Any, name: str, kind: str, files: Sequence[Path]) -> None:

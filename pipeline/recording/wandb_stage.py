@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.run.stage import Context
+from pipeline.run.place import Place
 from records.stage_folder import read_json
+from train.config import WandbConfig
 from train.engine.wandb_mode import open_run, wandb_mode
 
 HELD = ("selection.json", "results.json", "manifest.json")
@@ -20,48 +21,48 @@ BESIDE = ("scoreboard.jsonl", "validation.json", "data_card.md", "lint.json", "p
 """What goes with it, where it is there."""
 
 
-def resolved_config(context: Context) -> dict[str, Any]:
-    """Every setting of the run, and the stage's name."""
-    return {"stage": context.directory.name, **read_json(context.path / "run.json")["config"]}
+def resolved_config(folder: Path) -> dict[str, Any]:
+    """Every setting of the run, and the name of the stage that works in `folder`."""
+    return {"stage": folder.name, **read_json(folder / "run.json")["config"]}
 
 
-def recorded(context: Context, record: Callable[[Any], None]) -> None:
+def recorded(config: WandbConfig, place: Place, record: Callable[[Any], None]) -> None:
     """Let `record` write into a run of this stage at wandb, where wandb is on; a failure there is
     told and loses nothing here.
     """
-    mode, why = wandb_mode(context.config.wandb)
+    mode, why = wandb_mode(config)
     if mode == "disabled":
         return
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
-    context.say(f"wandb {mode} ({why})")
-    stage, folder = context.directory.name, context.path.parent
+    place.say(f"wandb {mode} ({why})")
+    stage, folder = place.name, place.run
     run = None
     try:
         run = open_run(
-            context.config.wandb,
+            config,
             folder=folder,
             stage=stage,
             run_name=folder.name,
-            settings=resolved_config(context),
+            settings=resolved_config(place.path),
         )
         record(run)
     except (wandb.Error, OSError, ValueError) as error:
-        context.say(
+        place.say(
             f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files "
-            f"in {context.path} are complete"
+            f"in {place.path} are complete"
         )
     finally:
         if run is not None:
             run.finish()
 
 
-def tie(run: Any, context: Context, stages: Iterable[str], mode: str) -> None:
+def tie(run: Any, folder: Path, stages: Iterable[str], mode: str) -> None:
     """This stage's lineage: each stage that it read, and what it leaves itself, as artifacts that
     are the same wherever they are named.
     """
     for stage in stages:
-        artifact = stage_artifact(context.path.parent / stage)
+        artifact = stage_artifact(folder.parent / stage)
         if artifact is None:
             continue
         if mode == "online":
@@ -70,7 +71,7 @@ def tie(run: Any, context: Context, stages: Iterable[str], mode: str) -> None:
         # out
         else:
             run._log_artifact(artifact, is_user_created=True, use_after_commit=True)
-    own = stage_artifact(context.path)
+    own = stage_artifact(folder)
     if own is not None:
         run.log_artifact(own)
 

@@ -16,8 +16,10 @@ from pipeline.run import ranks
 from pipeline.run.config import RunConfig
 from pipeline.run.declared import DeclaredSettings
 from pipeline.run.fingerprint import fingerprint
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from pipeline.run.provenance import run_record
-from pipeline.run.stage import Context, Stage
+from pipeline.run.stage import Stage
 from pipeline.run.unfinished import unfinished_faults
 from records.disk_room import require_room
 from records.errors import ArtifactError, ResourceError
@@ -57,35 +59,35 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     Only rank 0 decides, and writes artefacts.
     """
     seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
-    context = Context(
-        seen,
+    inputs = Inputs(stage.name, stage.round, stage.inputs(config), config)
+    place = Place(
         StageDirectory(Path(config.run_dir) / stage.name),
         rank,
         stage.round,
-        stage.inputs(config),
+        ranks.share(rank, config.trainer),
     )
-    if not (_begin(stage, config, context) if rank == 0 else ranks.wanted(context.path)):
+    if not (_begin(stage, config, place) if rank == 0 else ranks.wanted(place.path)):
         return False
     started = time.monotonic()
     try:
         # Ranks stop together, at a step's end; alone, a stage loses nothing wherever it stops.
         with nullcontext() if stage.ranks else interruptible():
-            summary = stage.work(context)
+            summary = stage.work(seen, inputs, place)
     except (RuntimeError, SafetensorError) as error:
         if not _DISK_FULL.search(str(error)):
             raise
         reason = str(error).strip().splitlines()[0]
         raise ResourceError(
-            f"{context.path}: the disk took no more ({reason}); free some room or set run_dir "
+            f"{place.path}: the disk took no more ({reason}); free some room or set run_dir "
             "elsewhere; run the command again to go on"
         ) from error
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
         own = summary.pop("restrictions", {})
-        _require_written(stage, context.path)
-        mark_weights(context.path, union([context.directory.restrictions(), own]))
-        context.directory.finish({**summary, "seconds": seconds}, own)
-        context.say(f"done in {seconds:.0f} s")
+        _require_written(stage, place.path)
+        mark_weights(place.path, union([place.directory.restrictions(), own]))
+        place.directory.finish({**summary, "seconds": seconds}, own)
+        place.say(f"done in {seconds:.0f} s")
     return True
 
 
@@ -102,29 +104,29 @@ def _require_written(stage: Stage, folder: Path) -> None:
     )
 
 
-def _begin(stage: Stage, config: RunConfig, context: Context) -> bool:
+def _begin(stage: Stage, config: RunConfig, place: Place) -> bool:
     """Make the folder ready, or find the work done; the other ranks are told which."""
-    directory = context.directory
+    directory = place.directory
     identity, basis = fingerprint(stage, config)
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written
         ranks.announce(directory.path, work=False)
-        context.say(KEPT)
+        place.say(KEPT)
         return False
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity
     faults = _why_anew(directory, resumed=resumed)
     for fault in faults:
-        context.say(fault)
+        place.say(fault)
     moved = directory.begin(
         {**run_record(config), "fingerprint": identity, **basis}, anew=bool(faults)
     )
     # Before the other ranks look: they take the checkpoint that this one settles on.
     passed_over = settle(directory.work / "checkpoints")
     ranks.announce(directory.path, work=True)
-    _say_how(context, moved, resumed=resumed, damaged=bool(faults))
+    _say_how(place, moved, resumed=resumed, damaged=bool(faults))
     for line in passed_over:
-        context.say(line)
+        place.say(line)
     return True
 
 
@@ -143,7 +145,7 @@ def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
     return directory.damage() if finished else unfinished_faults(directory)
 
 
-def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bool) -> None:
+def _say_how(place: Place, moved: Path | None, *, resumed: bool, damaged: bool) -> None:
     if moved:
         why = "damaged" if damaged else "settings, inputs or files changed"
         earlier = (
@@ -151,6 +153,6 @@ def _say_how(context: Context, moved: Path | None, *, resumed: bool, damaged: bo
             if StageDirectory(moved).manifest_path.is_file()
             else "an attempt that was not finished"
         )
-        context.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
+        place.say(f"{why}; {earlier} is in {moved}, and the stage is begun anew")
     elif resumed:
-        context.say("was cut off; going on from there")
+        place.say("was cut off; going on from there")

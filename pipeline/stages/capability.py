@@ -18,7 +18,9 @@ from pipeline.measuring.capability import task_answers, text_likelihoods
 from pipeline.policies import HARDWARE, MODEL, base_config, generating, model_files, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title, trained_policies
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from records.contracts import BASE
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
@@ -33,14 +35,13 @@ from records.run_files import (
 from records.stage_folder import sha256_file, write_json, write_records
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure how well every policy answers medical questions and predicts medical text."""
-    config = context.config
     wanted = config.eval.capability
     tasks, absent = read_tasks(wanted.tasks)
     for task in absent:
-        context.say(str(task))
-    texts = held_out_texts(context.read(DEMONSTRATIONS.of("test")), wanted.held_out_texts)
+        place.say(str(task))
+    texts = held_out_texts(inputs.read(DEMONSTRATIONS.of("test")), wanted.held_out_texts)
     items = []
     for rows in tasks.values():
         items.extend(rows)
@@ -51,16 +52,16 @@ def work(context: Context) -> dict[str, Any]:
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
     measured = {}
-    for name, at in _policies(context).items():
-        measured[name] = _measured(context, name, at, items, texts)
+    for name, at in _policies(config, inputs).items():
+        measured[name] = _measured(config, place, name, at, items, texts)
     answers = []
     for of_tasks, _ in measured.values():
         answers.extend(of_tasks)
     likely = []
     for _, of_texts in measured.values():
         likely.extend(of_texts)
-    write_records(context.path / CAPABILITY_ANSWERS.name, answers)
-    write_records(context.path / CAPABILITY_TEXTS.name, likely)
+    write_records(place.path / CAPABILITY_ANSWERS.name, answers)
+    write_records(place.path / CAPABILITY_TEXTS.name, likely)
     summary = capability_summary(
         {
             name: {policy: _of(rows, name) for policy, (rows, _) in measured.items()}
@@ -72,7 +73,7 @@ def work(context: Context) -> dict[str, Any]:
         baseline=BASE.name,
         confidence=config.eval.confidence,
     )
-    write_json(context.path / CAPABILITY.name, summary)
+    write_json(place.path / CAPABILITY.name, summary)
     return {"items": len(items), "texts": len(texts), "policies": len(measured)}
 
 
@@ -80,37 +81,41 @@ def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
     return [row for row in rows if row.task == task]
 
 
-def _policies(context: Context) -> dict[str, ModelConfig]:
-    config = context.config
+def _policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
     trained = trained_policies(config)
-    left = {one.name: context.input(POLICY.left_by(one.name)) for one in trained}
-    found = {name: policy_of(config, folder) for name, folder in left.items()}
-    return {BASE.name: base_config(config), **found}
+    left = {one.name: inputs.path(POLICY.left_by(one.name)) for one in trained}
+    found = {name: policy_of(config.model.base, folder) for name, folder in left.items()}
+    return {BASE.name: base_config(config.model.base), **found}
 
 
 def _measured(
-    context: Context, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]
+    config: RunConfig,
+    place: Place,
+    name: str,
+    at: ModelConfig,
+    items: list[Item],
+    texts: list[Demonstration],
 ) -> tuple[list[Answer], list[TextLikelihood]]:
     """Of one policy; what was finished before a kill is not computed again."""
-    folder = context.directory.work
+    folder = place.work
     loaded: list[tuple[Any, Any]] = []
 
     def model() -> tuple[Any, Any]:
         if not loaded:
-            loaded.append(generating(context.config, at, context.config.eval.generation))
+            loaded.append(generating(config.trainer, at, config.eval.generation))
         return loaded[0]
 
     answers = _kept(
         folder / f"{name}.answers.jsonl",
         Answer,
-        lambda: task_answers(context.config, name, *model(), items) if items else [],
+        lambda: task_answers(config, name, *model(), items) if items else [],
     )
     likely = _kept(
         folder / f"{name}.texts.jsonl",
         TextLikelihood,
-        lambda: text_likelihoods(context.config, name, *model(), texts) if texts else [],
+        lambda: text_likelihoods(config, name, *model(), texts) if texts else [],
     )
-    context.say(f"{policy_title(name)}: {len(answers)} items and {len(likely)} texts measured")
+    place.say(f"{policy_title(name)}: {len(answers)} items and {len(likely)} texts measured")
     return answers, likely
 
 

@@ -13,14 +13,23 @@ from eval.scoreboard_shape import read_scoreboard
 from models.adapters.registry import adapter_of
 from models.layout.collation import Collation
 from models.tokens import TokenRow, encode_pair
-from pipeline.kto_training import KtoTraining
+from pipeline.kto_training import Budget, KtoTraining, thumbs
 from pipeline.limited_pairs import limit_of, pair_groups
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_recipe import Training
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
+from pipeline.policy_recipe import Training, TrainingSettings
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    measured_by,
+    train_policy,
+)
 from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
 from pipeline.run.kept_epoch import KeptEpoch
-from pipeline.run.stage import Context, Stage
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.cache import cache_directory
 from records.errors import RecordError
@@ -38,10 +47,10 @@ from records.run_files import (
     RunFile,
 )
 from records.stage_folder import sha256_json, write_json
-from train.config import DpoConfig
+from train.config import DpoConfig, TrainerConfig
 from train.engine.hardware import precision, uses_gpu
 from train.engine.optimisation import Optimisation
-from train.over_refusal_limit import OverRefusalLimit, numbered
+from train.over_refusal_limit import numbered
 
 if TYPE_CHECKING:
     from train.dpo import DpoModule, DpoRows
@@ -54,20 +63,26 @@ BEGUN_WITH = (
 """What is read of an earlier training: its policy, and what is known of it and of the base."""
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train on preference pairs, from the policy of SFT or of the round before."""
     from train.reference import ReferencePass
 
-    config, before = context.config, from_before(context)
-    parts = _kto(context) if config.dpo.loss == "kto" else _dpo(context, before["before"])
+    before = from_before(inputs)
+    parts = (
+        _kto(config, inputs, place)
+        if config.dpo.loss == "kto"
+        else _dpo(config, inputs, place, before["before"])
+    )
 
     def reference(rows: Any) -> list[ReferencePass]:
-        return [ReferencePass(rows, config.trainer, _reference_folder(context))]
+        folder = _reference_folder(inputs.before.require(POLICY.name), config.trainer)
+        return [ReferencePass(rows, config.trainer, folder)]
 
     return train_policy(
-        context,
+        TrainingSettings.of(config),
+        place,
         Training(
-            start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
+            start=policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE))),
             callbacks_of=reference,
             learning_rate=config.dpo.learning_rate,
             optimiser=config.dpo.optimiser,
@@ -76,68 +91,62 @@ def work(context: Context) -> dict[str, Any]:
             candidates_per_epoch=config.dpo.candidates_per_epoch,
             **parts,
             **before,
+            **measured_by(config, inputs),
         ),
     )
 
 
-def _kto(context: Context) -> dict[str, Any]:
-    training = KtoTraining(context)
+def _kto(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+    budget = Budget(config.model.max_length, config.seed)
+    training = KtoTraining(thumbs(config.dpo.unpaired, inputs), config.dpo, budget, place)
     return {"rows_of": training.rows_of, "module_of": training.module_of}
 
 
-def _dpo(context: Context, before: list[dict[str, Any]]) -> dict[str, Any]:
+def _dpo(
+    config: RunConfig, inputs: Inputs, place: Place, before: list[dict[str, Any]]
+) -> dict[str, Any]:
     from train.dpo import DpoModule, DpoRows
 
-    config, pairs = context.config.dpo, context.read(PAIRS.of("train"))
-    limit, groups = _limit(context, pairs, before)
+    settings, pairs = config.dpo, inputs.read(PAIRS.of("train"))
+    limit, groups = None, [0] * len(pairs)
+    if settings.over_refusal_limit is not None:
+        names = pair_groups(pairs, inputs.read(PROMPTS.of("train")))
+        level = config.eval.scoreboard.confidence
+        limit = limit_of(names, before[0], settings, level, place.say)
+        groups = numbered(names, limit.names)
 
     def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
-        encoded, kept = _encode(context, pairs, tokenizer)
+        encoded, kept = _encode(pairs, tokenizer, config.model.max_length, place)
         return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
 
     def module_of(model: Any, optimisation: Optimisation) -> DpoModule:
-        return DpoModule(model, config, optimisation, limit=limit)
+        return DpoModule(model, settings, optimisation, limit=limit)
 
     return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
 
 
-def _limit(
-    context: Context, pairs: list[Pair], before: list[dict[str, Any]]
-) -> tuple[OverRefusalLimit | None, list[int]]:
-    """(the limit, the number of every pair's group); without a limit all pairs are of one group."""
-    config = context.config.dpo
-    if config.over_refusal_limit is None:
-        return None, [0] * len(pairs)
-    groups = pair_groups(pairs, context.read(PROMPTS.of("train")))
-    limit = limit_of(
-        groups, before[0], config, context.config.eval.scoreboard.confidence, context.say
-    )
-    return limit, numbered(groups, limit.names)
-
-
-def _reference_folder(context: Context) -> Path:
+def _reference_folder(policy: str, trainer: TrainerConfig) -> Path:
     """Runs that start from the same policy with the same arithmetic share its log-probabilities,
     whatever beta, loss or pairs they use.
     """
-    trainer = context.config.trainer
     identity = {
-        "policy": context.before.require(POLICY.name),
+        "policy": policy,
         "precision": precision(trainer),
         "gpu": uses_gpu(trainer),
     }
     return cache_directory() / "reference_logps" / sha256_json(identity)[:24]
 
 
-def from_before(context: Context) -> dict[str, Any]:
+def from_before(inputs: Inputs) -> dict[str, Any]:
     """What a training takes over from the scoreboard of the one before; the run's base policy is
     the first row of SFT's.
     """
-    base = read_scoreboard(context.input(SCOREBOARD.left_by(FIRST)))[:1]
+    base = read_scoreboard(inputs.path(SCOREBOARD.left_by(FIRST)))[:1]
     known = []
-    for row in read_scoreboard(context.input(SCOREBOARD.left_by(BEFORE))):
+    for row in read_scoreboard(inputs.path(SCOREBOARD.left_by(BEFORE))):
         if row["epoch"] > 0:
             known.append(row)
-    before = context.input(SELECTION.left_by(BEFORE)).parent
+    before = inputs.path(SELECTION.left_by(BEFORE)).parent
     return {
         "before": [*base, *known],
         "before_epoch": KeptEpoch.read(before).epoch,
@@ -160,10 +169,9 @@ def _reads_if(config: RunConfig) -> tuple[RunFile[Any], ...]:
 
 
 def _encode(
-    context: Context, pairs: list[Pair], tokenizer: Any
+    pairs: list[Pair], tokenizer: Any, max_length: int, place: Place
 ) -> tuple[list[tuple[TokenRow, TokenRow]], list[int]]:
     """Token rows, and which pairs they are of."""
-    max_length = context.config.model.max_length
     rows = []
     for p in pairs:
         rows.append(
@@ -176,18 +184,18 @@ def _encode(
             )
         )
     places = []
-    for place, row in enumerate(rows):
+    for number, row in enumerate(rows):
         if row is not None:
-            places.append(place)
+            places.append(number)
     kept = [row for row in rows if row is not None]
     counts = {
         "pairs": len(rows),
         "dropped_too_long_or_identical_after_cutting": len(rows) - len(kept),
         "cut": sum(a.truncated for a, _ in kept),
     }
-    if context.rank == 0:
+    if place.rank == 0:
         write_json(
-            context.path / "tokens.json",
+            place.path / "tokens.json",
             {**counts, "tokens": sum(len(side.input_ids) for pair in kept for side in pair)},
         )
     if not kept:

@@ -31,6 +31,7 @@ from pipeline.evaluation_files import write_evaluation
 from pipeline.harm_model import ACCEPTS
 from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
 from pipeline.recording.evaluation import record_evaluation
+from pipeline.run.config import RunConfig
 from pipeline.run.console import safety_table
 from pipeline.run.graph import (
     compared_policies,
@@ -39,8 +40,10 @@ from pipeline.run.graph import (
     trained_policies,
     way_to,
 )
+from pipeline.run.inputs import Inputs
 from pipeline.run.kept_epoch import KeptEpoch
-from pipeline.run.stage import Context, Stage
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
@@ -64,23 +67,22 @@ from records.stage_folder import read_json, sha256_json
 DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
-    config = context.config
-    prompts = prompts_of(context)
-    asked = all_asked(context, prompts)
-    opened = enter_ledger(context, prompts) if context.share.rank == 0 else {}
-    scorers = run_scorers(context, prompts)
-    for name, model in policies(context).items():
-        measure_policy(context, name, model, asked, scorers)
-    if not context.share.hand_in(context.directory.work):
+    prompts = prompts_of(config, inputs, place)
+    asked = all_asked(config, place, prompts)
+    opened = enter_ledger(place, prompts) if place.share.rank == 0 else {}
+    scorers = run_scorers(config, inputs, prompts)
+    for name, model in policies(config, inputs).items():
+        measure_policy(config, place, name, model, asked, scorers)
+    if not place.share.hand_in(place.work):
         return {}
     measured = []
-    for name in policies(context):
-        measured.extend(measured_by(context, name, asked))
+    for name in policies(config, inputs):
+        measured.extend(measured_by(place, name, asked))
     results = build_results(
         measured,
-        {policy: _about(context, policy) for policy in compared_policies(config)},
+        {policy: _about(config, inputs, policy) for policy in compared_policies(config)},
         endpoint=Endpoint(
             released_policy(config),
             BASE.name,
@@ -88,16 +90,16 @@ def work(context: Context) -> dict[str, Any]:
         ),
         confidence=config.eval.confidence,
         validation={
-            "reward_model": read_json(context.input(VALIDATION)),
+            "reward_model": read_json(inputs.path(VALIDATION)),
             "accepted": sorted(config.score.accept_failed_probes),
             "refusal_detector": {"note": DETECTOR_NOTE},
         },
-        scoreboard=_scoreboards(context),
+        scoreboard=_scoreboards(config, inputs),
         suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         test_set=opened,
-        provenance=_provenance(context),
+        provenance=_provenance(config, inputs, place),
     )
-    results.update(measured_apart(context))
+    results.update(measured_apart(config, inputs))
     results["suites_described"] = suite_facts(
         config.eval.suites, [prompt.suite for prompt in prompts]
     )
@@ -109,7 +111,7 @@ def work(context: Context) -> dict[str, Any]:
     results["gate_error_rates"] = [row.to_json() for row in rates]
     gates = judge(results, released_policy(config), config.release.gate)
     write_evaluation(
-        context.path,
+        place.path,
         results,
         prompts,
         measured,
@@ -117,69 +119,68 @@ def work(context: Context) -> dict[str, Any]:
         opens_withheld=config.eval.open_withheld,
     )
     rows = [row.to_row() for row in measured]
-    record_evaluation(context, stages_before(context.directory.name, config), results, rows, gates)
+    record_evaluation(config.wandb, place, stages_before(place.name, config), results, rows, gates)
     for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
-        context.say(line)
-    context.say(f"report: {context.path / 'report.html'}")
+        place.say(line)
+    place.say(f"report: {place.path / 'report.html'}")
     return {"completions": len(measured), "policies": len(results["policies"])}
 
 
-def policies(context: Context) -> dict[str, ModelConfig]:
+def policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
-    config = context.config
     trained = {}
     for policy in trained_policies(config):
-        trained[policy.name] = policy_of(config, context.input(POLICY.left_by(policy.name)))
-    return {BASE.name: base_config(config), **trained}
+        trained[policy.name] = policy_of(
+            config.model.base, inputs.path(POLICY.left_by(policy.name))
+        )
+    return {BASE.name: base_config(config.model.base), **trained}
 
 
-def _about(context: Context, policy: Policy) -> dict[str, Any]:
+def _about(config: RunConfig, inputs: Inputs, policy: Policy) -> dict[str, Any]:
     if policy == BASE:
-        return {"path": context.config.model.base.path, "optimiser_steps": 0}
-    steps = sum(_kept(context, step).optimiser_steps for step in way_to(policy, context.config))
+        return {"path": config.model.base.path, "optimiser_steps": 0}
+    steps = sum(_kept(inputs, step).optimiser_steps for step in way_to(policy, config))
     about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
-    return {**about, "selection": _selection(context, policy).to_json()}
+    return {**about, "selection": _selection(config, inputs, policy).to_json()}
 
 
-def _kept(context: Context, policy: Policy) -> KeptEpoch:
-    return KeptEpoch.read(context.input(SELECTION.left_by(policy.name)).parent)
+def _kept(inputs: Inputs, policy: Policy) -> KeptEpoch:
+    return KeptEpoch.read(inputs.path(SELECTION.left_by(policy.name)).parent)
 
 
-def _selection(context: Context, policy: Policy) -> Selection:
+def _selection(config: RunConfig, inputs: Inputs, policy: Policy) -> Selection:
     """Which epoch was kept and why, as in selection.json.
 
     A stage done by an earlier version has no bound there; it is read off its scoreboard.
     """
-    kept = _kept(context, policy)
+    kept = _kept(inputs, policy)
     if kept.selection:
         return kept.selection
-    rows = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
+    rows = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
     row = next(row for row in rows if row["epoch"] == kept.epoch)
-    base = read_scoreboard(
-        context.input(SCOREBOARD.left_by(way_to(policy, context.config)[0].name))
-    )[0]
-    return selection_of(row, context.config.eval.scoreboard, base)
+    base = read_scoreboard(inputs.path(SCOREBOARD.left_by(way_to(policy, config)[0].name)))[0]
+    return selection_of(row, config.eval.scoreboard, base)
 
 
-def _scoreboards(context: Context) -> list[dict[str, Any]]:
+def _scoreboards(config: RunConfig, inputs: Inputs) -> list[dict[str, Any]]:
     rows = []
-    for policy in trained_policies(context.config):
+    for policy in trained_policies(config):
         if policy.control_of is None:
-            chosen = _kept(context, policy).epoch
-            known = read_scoreboard(context.input(SCOREBOARD.left_by(policy.name)))
+            chosen = _kept(inputs, policy).epoch
+            known = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
             rows += [{**row, "chosen": row["epoch"] == chosen} for row in known]
     return rows
 
 
-def _provenance(context: Context) -> dict[str, Any]:
-    config, base = context.config, base_config(context.config)
-    run = read_json(context.path / "run.json")
-    stages = stages_before(context.directory.name, config)
+def _provenance(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+    base = base_config(config.model.base)
+    run = read_json(place.path / "run.json")
+    stages = stages_before(place.name, config)
     seconds = {}
     for name in stages:
-        seconds[name] = context.finished(name).manifest().summary.get("seconds")
+        seconds[name] = inputs.finished(name).manifest().summary.get("seconds")
     return {
-        "run": context.path.resolve().parent.name,
+        "run": place.path.resolve().parent.name,
         "model": config.model.base.path,
         "revision": config.model.base.revision,
         "seed": config.seed,
@@ -190,7 +191,7 @@ def _provenance(context: Context) -> dict[str, Any]:
             f"{s.terms.licence}"
             for s in config.data.sources
         ],
-        "input_sha256": {name: context.finished(name).require() for name in stages},
+        "input_sha256": {name: inputs.finished(name).require() for name in stages},
         "config_sha256": sha256_json(run["config"]),
         "generation": {
             "engine": engine_name(config.eval.engine, config.model.vllm),

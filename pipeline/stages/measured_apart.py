@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
 from pipeline.run.registry import STAGES
-from pipeline.run.stage import Context
 from records.run_files import CAPABILITY, TAMPER, RunFile
 from records.stage_folder import read_json
 
@@ -19,10 +19,10 @@ def left_apart(config: RunConfig) -> tuple[RunFile[Any], ...]:
     return tuple(file for stage, file in APART.items() if STAGES[stage].is_wanted(config))
 
 
-def measured_apart(context: Context) -> dict[str, Any]:
+def measured_apart(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
     """null for what the run does not measure."""
-    left = left_apart(context.config)
+    left = left_apart(config)
     found: dict[str, Any] = {}
     for name, file in APART.items():
-        found[name] = read_json(context.input(file)) if file in left else None
+        found[name] = read_json(inputs.path(file)) if file in left else None
     return found

@@ -25,7 +25,10 @@ from data_prep.review.ratings import Rating
 from eval.report.heading import hub_name
 from pipeline.pair_lint import lint_built_pairs
 from pipeline.policies import model_files
-from pipeline.run.stage import Context, Stage
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.stages.score import read_revisions, revisions_made
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Pair, Prompt, Score
@@ -44,7 +47,7 @@ from records.stage_folder import write_json, write_records
 from reward.refusal.rule import split_refusal
 
 
-class Inputs(NamedTuple):
+class Material(NamedTuple):
     prompts: list[Prompt]
     demonstrations: list[Demonstration]
     completions: list[Completion]
@@ -52,10 +55,10 @@ class Inputs(NamedTuple):
     ratings: list[Rating]
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Build preference pairs from scored completions."""
-    config, inputs = context.config.pairs, _read(context)
-    result, plain = _built(context, inputs)
+    settings, material = config.pairs, _read(config, inputs)
+    result, plain = _built(config, inputs, place, material)
     by_split = {}
     for split in LEARNED_FROM:
         by_split[split] = [p for p in result.pairs if p.split == split]
@@ -64,17 +67,17 @@ def work(context: Context) -> dict[str, Any]:
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
             "setting that took most, or sample more answers"
         )
-    report = describe(result, plain, groups_of(inputs.prompts))
-    unknown = judge_probes(report["probes_by_type"], config.shortcut_fail)
+    report = describe(result, plain, groups_of(material.prompts))
+    unknown = judge_probes(report["probes_by_type"], settings.shortcut_fail)
     report["not_known"] = unknown
-    write_json(context.path / "pairs.report.json", report)
+    write_json(place.path / "pairs.report.json", report)
     for split, pairs in by_split.items():
-        write_records(context.path / split_file("pairs", split), pairs)
-    _write_card(context, inputs, result)
+        write_records(place.path / split_file("pairs", split), pairs)
+    _write_card(config, place, material, result)
     for line in summary_lines(report):
-        context.say(line)
-    for warning in (*judge_shortcuts(report["shortcuts"]["after"], config), *unknown):
-        context.say(f"warning: {warning}")
+        place.say(line)
+    for warning in (*judge_shortcuts(report["shortcuts"]["after"], settings), *unknown):
+        place.say(f"warning: {warning}")
     return {
         "train": len(by_split["train"]),
         "val": len(by_split["val"]),
@@ -82,27 +85,32 @@ def work(context: Context) -> dict[str, Any]:
     }
 
 
-def _read(context: Context) -> Inputs:
-    return Inputs(
-        prompts=context.read(PROMPTS.of(*LEARNED_FROM)),
-        demonstrations=context.read(DEMONSTRATIONS.of(*LEARNED_FROM)),
-        completions=context.read(COMPLETIONS),
-        scores=context.read(SCORES),
-        ratings=read_labels(context.config.pairs.expert_labels),
+def _read(config: RunConfig, inputs: Inputs) -> Material:
+    return Material(
+        prompts=inputs.read(PROMPTS.of(*LEARNED_FROM)),
+        demonstrations=inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM)),
+        completions=inputs.read(COMPLETIONS),
+        scores=inputs.read(SCORES),
+        ratings=read_labels(config.pairs.expert_labels),
     )
 
 
-def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
+def _built(
+    config: RunConfig, inputs: Inputs, place: Place, material: Material
+) -> tuple[PairsResult, list[Pair]]:
     """(pairs worth training on, pairs without any shortcut breaker); where experts have rated a
     completion, their word counts.
     """
-    config = context.config
-    ratings = inputs.ratings
-    items = review_items(inputs.prompts, inputs.completions, inputs.demonstrations, inputs.scores)
-    scores = with_expert_scores(inputs.scores, ratings, items)
-    found = candidates(inputs.completions, inputs.demonstrations, scores, read_revisions(context))
+    ratings = material.ratings
+    items = review_items(
+        material.prompts, material.completions, material.demonstrations, material.scores
+    )
+    scores = with_expert_scores(material.scores, ratings, items)
+    found = candidates(
+        material.completions, material.demonstrations, scores, read_revisions(config, inputs)
+    )
     result = build_pairs(
-        inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
+        material.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
     )
     pairs = with_expert_pairs(
         result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs
@@ -110,30 +118,27 @@ def _built(context: Context, inputs: Inputs) -> tuple[PairsResult, list[Pair]]:
     considered = result.considered + len(pairs) - len(result.pairs)
     pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike, opening_of)  # the experts' too
     result = result._replace(
-        pairs=lint_built_pairs(context, pairs, result.dropped), considered=considered
+        pairs=lint_built_pairs(config, place, pairs, result.dropped), considered=considered
     )
     return result, plain_pairs(
-        inputs.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
+        material.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
     )
 
 
-def _write_card(context: Context, inputs: Inputs, result: PairsResult) -> None:
-    config = context.config
+def _write_card(config: RunConfig, place: Place, material: Material, result: PairsResult) -> None:
     card = pairs_card(
         config.data,
         result.pairs,
-        inputs.prompts,
+        material.prompts,
         dropped=result.dropped,
         policy=hub_name(config.model.base.path),
-        scorers={score.scorer for score in inputs.scores},
+        scorers={score.scorer for score in material.scores},
         seed=config.seed,
-        raters=len({rating.rater for rating in inputs.ratings}),
+        raters=len({rating.rater for rating in material.ratings}),
     )
     built = table("pairs", Pair, LEARNED_FROM)
-    write_card(
-        context.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication
-    )
-    write_readme(context.path, "Preference pairs", [built])
+    write_card(place.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication)
+    write_readme(place.path, "Preference pairs", [built])
 
 
 def opening_of(text: str) -> str | None:

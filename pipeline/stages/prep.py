@@ -20,7 +20,9 @@ from eval.suite_scorers import suite_facts
 from eval.suites.loading import held_out_suites, own_suites
 from eval.suites.registry import definition
 from pipeline.run.config import RunConfig, embedding_model, splits_seed
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from records.errors import RecordError, unreadable
 from records.licences import sentences
 from records.rows import Prompt
@@ -32,35 +34,33 @@ MANY = 20
 """Training rows of a suite from which some should have been dealt to validation."""
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Read all sources and split them."""
-    suites, absent = own_suites(context.config.eval)
+    suites, absent = own_suites(config.eval)
     for suite in absent:
-        context.say(str(suite))
+        place.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
-    data, seed = context.config.data, splits_seed(context.config)
+    data, seed = config.data, splits_seed(config)
     summary = prepare(
         data,
-        context.path,
+        place.path,
         seed=seed,
         evaluation_texts=texts,
         refuses=refusal,
-        embed=embedding(context),
-        renders=rendering(context.config),
+        embed=embedding(config, place),
+        renders=rendering(config),
     )
-    for line in describe(summary, validates=context.config.data.split.val > 0) + describe_reading(
-        summary
-    ):
-        context.say(line)
-    prompts = read_splits(context.path, PROMPTS.name, Prompt, ("test",))
-    held_out = held_out_suites(prompts, "test", context.config.eval.prompts_per_suite)
-    facts = suite_facts(context.config.eval.suites, suites)
+    for line in describe(summary, validates=config.data.split.val > 0) + describe_reading(summary):
+        place.say(line)
+    prompts = read_splits(place.path, PROMPTS.name, Prompt, ("test",))
+    held_out = held_out_suites(prompts, "test", config.eval.prompts_per_suite)
+    facts = suite_facts(config.eval.suites, suites)
     gated = {}
     for name, rows in suites.items():
         if facts.get(name, {}).get("gate", True):
             gated[name] = rows
-    for line in too_few_prompts({**held_out, **gated}, context.config.release.gate):
-        context.say(line)
+    for line in too_few_prompts({**held_out, **gated}, config.release.gate):
+        place.say(line)
     return summary
 
 
@@ -72,9 +72,9 @@ def rendering(config: RunConfig) -> Renders:
     return partial(row_fault, load_tokenizer(config.model.base))
 
 
-def embedding(context: Context) -> Embed | None:
+def embedding(config: RunConfig, place: Place) -> Embed | None:
     """data.embedding.model as a function, loaded when it is called."""
-    model = embedding_model(context.config)
+    model = embedding_model(config)
     if model is None:
         return None
 
@@ -85,11 +85,9 @@ def embedding(context: Context) -> Embed | None:
         from pipeline.policies import device
 
         # Data are often prepared on a node without the run's GPUs.
-        where = device(context.config) if torch.cuda.is_available() else torch.device("cpu")
-        context.say(f"{len(texts)} texts are embedded by {model.path} on {where.type}")
-        return embed(
-            texts, model, batch_size=context.config.data.embedding.batch_size, device=where
-        )
+        where = device(config.trainer) if torch.cuda.is_available() else torch.device("cpu")
+        place.say(f"{len(texts)} texts are embedded by {model.path} on {where.type}")
+        return embed(texts, model, batch_size=config.data.embedding.batch_size, device=where)
 
     return embedded
 

@@ -32,8 +32,10 @@ from pipeline.model_card import model_card
 from pipeline.recording.evaluation import record_release
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_left_by, released_policy, way_to
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from pipeline.run.rounds import named
-from pipeline.run.stage import Context, Stage
+from pipeline.run.stage import Stage
 from records.cache import cache_directory
 from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
@@ -49,52 +51,52 @@ EVIDENCE_BYTES = 50_000_000
 """Reports, cards and results beside the released policy; the disk must hold both."""
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Write the released policy with its card, where the gate holds."""
-    config, policy = context.config.release, released_policy(context.config)
-    results = read_results(context.input(RESULTS))
+    settings, policy = config.release, released_policy(config)
+    results = read_results(inputs.path(RESULTS))
     _require_endpoint(results, policy)
-    asked_for = f"{policy}/{sha256_json(asdict(config.gate))}"
+    asked_for = f"{policy}/{sha256_json(asdict(settings.gate))}"
     results = with_gate(
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
     )
-    gates = judge(results, policy, config.gate)
-    context.say(results.get("verdict") or verdict(results))
+    gates = judge(results, policy, settings.gate)
+    place.say(results.get("verdict") or verdict(results))
     for gate in gates:
-        context.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
-    errors = error_rates(results, policy, config.gate)
+        place.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
+    errors = error_rates(results, policy, settings.gate)
     results = {**results, "gate_error_rates": [row.to_json() for row in errors]}
     for row in errors:
-        context.say(sentence(row))
+        place.say(sentence(row))
     _require(gates, policy)
-    target = context.path / config.name
-    paths, measured = local_paths(context), measured_rows(context)
-    personal = look_for_personal_data(context, measured)
-    copy_policy(context.input(POLICY.left_by(policy)), target, paths)
+    target = place.path / settings.name
+    paths, measured = local_paths(place), measured_rows(inputs)
+    personal = look_for_personal_data(inputs, measured)
+    copy_policy(inputs.path(POLICY.left_by(policy)), target, paths)
     write_evidence(
-        context,
+        inputs,
+        place,
         target / "evidence",
-        Evidence(gates, results, measured, personal, _pairs_of(context.config)),
+        Evidence(gates, results, measured, personal, _pairs_of(config)),
         paths,
     )
-    restrictions = context.directory.restrictions()
-    base = EMBEDDED_LICENCE if context.config.model.base.path == EMBEDDED else "other"
+    restrictions = place.directory.restrictions()
+    base = EMBEDDED_LICENCE if config.model.base.path == EMBEDDED else "other"
     card = model_card(
-        facts=_facts(context, policy, released_licence(restrictions, base), paths),
+        facts=_facts(config, policy, released_licence(restrictions, base), paths),
         results=paths.hidden_in(results),
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
-        data=_training_data(context, personal),
+        data=_training_data(config, inputs, personal),
         restrictions=sentences(restrictions),
-        about=fields(config.card, paths.hidden_in(results), policy, len(trained_on(context))),
+        about=fields(settings.card, paths.hidden_in(results), policy, len(trained_on(inputs))),
     )
     write_text(target / "README.md", card)
-    stages = dict.fromkeys(name.split("/")[0] for name in context.reads)
-    record_release(context, list(stages), target / "README.md", gates)
+    record_release(config.wandb, place, inputs.stages, target / "README.md", gates)
     open_to_readers(target)
-    let_through(context.path)
+    let_through(place.path)
     for line in (*personal.sentences(), *sentences(restrictions)):
-        context.say(line)
-    context.say(f"released: {target}")
+        place.say(line)
+    place.say(f"released: {target}")
     return {"policy": policy, "gates": len(gates)}
 
 
@@ -132,8 +134,7 @@ def _require(gates: list[GateResult], policy: str) -> None:
         )
 
 
-def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
-    config = context.config
+def _facts(config: RunConfig, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
     base = hub_name(paths.hidden(config.model.base.path))
     public = []
     for one in config.data.sources:
@@ -142,16 +143,16 @@ def _facts(context: Context, policy: str, licence: str, paths: LocalPaths) -> Ca
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 
 
-def _training_data(context: Context, personal: PersonalData) -> str:
+def _training_data(config: RunConfig, inputs: Inputs, personal: PersonalData) -> str:
     counts: dict[tuple[str, str, str], int] = {}
-    for row in trained_on(context):
+    for row in trained_on(inputs):
         cell = (row.source, row.suite, row.licence)
         counts[cell] = counts.get(cell, 0) + 1
     lines = []
     for (source, suite, licence), count in sorted(counts.items()):
         lines.append(f"{source}, {suite}: {count} training rows, licence {licence}")
     used = {source for source, _, _ in counts}
-    for s in context.config.data.sources:
+    for s in config.data.sources:
         if s.name in used and s.terms.note:
             lines.append(f"of {s.name}: {s.terms.note}")
     lines += personal.sentences()

@@ -16,7 +16,9 @@ from pipeline.policies import HARDWARE, base_config, device, model_files, traini
 from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_room import reward_gigabytes
 from records.errors import RecordError
 from records.run_files import (
@@ -37,28 +39,29 @@ if TYPE_CHECKING:
     from reward.model.calibrating import Calibration
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train the harm model, calibrate it and validate it on held-out labels."""
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import batch_plan, fit, resumed_step
     from train.engine.weights import state_of
 
-    config, settings = context.config, context.config.reward
-    examples = _examples(context)
+    settings = config.reward
+    examples = _examples(config, inputs)
     train = balanced_sample(
         [e for e in examples if e.split == "train"], settings.max_examples, config.seed
     )
     held_out = [e for e in examples if e.split == "val"]
     _require_both_labels(train, held_out)
-    base = base_config(config)
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(base_config(config.model.base))
     kept, rows = _encode(train, tokenizer, config.model.max_length)
     _require_both_labels(
         kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length
     )
     network = _network(config)
-    layout = training_layout(config, network.backbone, tokenizer, context.say)
+    layout = training_layout(
+        network.backbone, tokenizer, config.trainer, config.model.max_length, place.say
+    )
     training = training_of(settings, kept, rows, layout, seed=config.seed)
     plan = batch_plan(
         training.rows,
@@ -68,40 +71,40 @@ def work(context: Context) -> dict[str, Any]:
         seed=config.seed,
     )
     steps = settings.epochs * plan.steps_per_epoch
-    context.say(
+    place.say(
         f"training on {training.what}, objective {settings.objective}: the head, then {steps} "
         "steps of fine-tuning"
     )
     module = made_module(training, network, settings, steps)
-    metrics = context.path / "metrics.jsonl"
-    resumed = resumed_step(context.directory.work)
+    metrics = place.path / "metrics.jsonl"
+    resumed = resumed_step(place.work)
     # A fresh start keeps none, that of its head neither.
     for line in forget_metrics_after(metrics, resumed or -1):
-        context.say(line)
+        place.say(line)
     fit(
         module,
         training.rows,
         config.trainer,
         plan,
         epochs=settings.epochs,
-        work=context.directory.work,
+        work=place.work,
         label="reward",
         callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
         loggers=[JsonLinesLogger(metrics)],
     )
     # Gathered by all ranks: where weights are sharded, none has them whole.
     state = state_of(module)
-    if context.rank:
+    if place.rank:
         return {}
     trained = _network(config)
     load_trainable_state(trained, state)
-    return _finish(context, trained.to(device(config)), tokenizer, held_out)
+    return _finish(config, place, trained.to(device(config.trainer)), tokenizer, held_out)
 
 
 def _network(config: RunConfig) -> HarmfulnessNetwork:
     settings = config.reward
     return new_network(
-        base_config(config),
+        base_config(config.model.base),
         settings.adapter,
         layers=settings.layers,
         seed=config.seed,
@@ -109,10 +112,9 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
     )
 
 
-def _examples(context: Context) -> list[RewardExample]:
-    config = context.config
-    demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
-    completions = [*context.read(COMPLETIONS), *context.read(REFUSALS)]
+def _examples(config: RunConfig, inputs: Inputs) -> list[RewardExample]:
+    demonstrations = inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM))
+    completions = [*inputs.read(COMPLETIONS), *inputs.read(REFUSALS)]
     labels = labels_for(config.reward, demonstrations, completions)
     share = config.reward.shortcut_examples
     return build_examples(
@@ -151,14 +153,18 @@ def _encode(
 
 
 def _finish(
-    context: Context, network: HarmfulnessNetwork, tokenizer: Any, held_out: list[RewardExample]
+    config: RunConfig,
+    place: Place,
+    network: HarmfulnessNetwork,
+    tokenizer: Any,
+    held_out: list[RewardExample],
 ) -> dict[str, Any]:
     """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and
     audit, all with what was exported.
     """
     from reward.model.link import Link
 
-    config, folder = context.config, context.path / REWARD_MODEL.name
+    folder = place.path / REWARD_MODEL.name
     kept, rows = _encode(held_out, tokenizer, config.model.max_length)
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
     difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
@@ -171,9 +177,9 @@ def _finish(
         "export_difference": difference,
         "audit": audited(scorer, seed=config.seed),
     }
-    write_json(context.path / "validation.json", validation)
-    write_records(context.path / "validation_examples.jsonl", judged)
-    _say_validation(context, validation)
+    write_json(place.path / "validation.json", validation)
+    write_records(place.path / "validation_examples.jsonl", judged)
+    _say_validation(place, validation)
     require_auroc(validation["auroc"], config.reward.min_auroc)
     auroc, accuracy = validation["auroc"], validation["accuracy"]
     return {
@@ -226,9 +232,9 @@ def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
     }
 
 
-def _say_validation(context: Context, validation: dict[str, Any]) -> None:
+def _say_validation(place: Place, validation: dict[str, Any]) -> None:
     auroc, accuracy = validation["auroc"], validation["accuracy"]
-    context.say(
+    place.say(
         f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
         f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
         f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
@@ -238,9 +244,9 @@ def _say_validation(context: Context, validation: dict[str, Any]) -> None:
         # Of fewer a rate says next to nothing; the count is printed alone.
         known = "mean" in probe
         rate = f"{probe['mean']:>4.0%} right" if known else "too few"
-        context.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
+        place.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
     for line in lines(validation["audit"]):
-        context.say(line)
+        place.say(line)
 
 
 def require_auroc(auroc: dict[str, Any], wanted: float) -> None:

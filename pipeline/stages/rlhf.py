@@ -9,21 +9,28 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from eval.scoreboard_shape import Row, read_scoreboard
-from models.config import ModelConfig
 from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.harm_model import AUDITED, harm_model
-from pipeline.policies import MODEL, base_config, generating, model_files, policy_of
-from pipeline.policy_recipe import Training, Watch
+from pipeline.online_prompts import KINDS, kinds_of, measured_suites
+from pipeline.policies import (
+    MODEL,
+    base_config,
+    generating,
+    model_files,
+    policy_of,
+)
+from pipeline.policy_recipe import Training, TrainingSettings, Watch
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_room import trained_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from records.contracts import BASE
-from records.errors import ModelError, RecordError
-from records.rows import Prompt
+from records.errors import ModelError
 from records.run_files import BEFORE, POLICY, PROMPTS, REWARD_MODEL, TRAINED
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
@@ -33,36 +40,42 @@ from train.engine.optimisation import Optimisation
 if TYPE_CHECKING:
     from eval.measure import Measured
     from train.rlhf.module import RlhfModule
-    from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
-
-KINDS = ("harmful", "twins", "questions")
+    from train.rlhf.plan import RolloutPlan, RolloutRows
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train online, under the limit on over-refusal."""
-    return train_policy(context, _Online(context).training())
+    online = _Online(config, inputs, place)
+    return train_policy(TrainingSettings.of(config), place, online.training())
 
 
 class _Online:
     """One online training of the stage: what its parts share."""
 
-    def __init__(self, context: Context) -> None:
-        self.context, self.config = context, context.config.rlhf
-        self.began = _began(context)
-        self.scoreboard = context.path / "scoreboard.jsonl"
+    def __init__(self, config: RunConfig, inputs: Inputs, place: Place) -> None:
+        self.run, self.config, self.inputs, self.place = config, config.rlhf, inputs, place
+        from_base = config.rlhf.starts_from == BASE.name
+        self.began: dict[str, Any] = {} if from_base else from_before(inputs)
+        self.start = (
+            base_config(config.model.base)
+            if from_base
+            else policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE)))
+        )
+        self.scoreboard = place.path / "scoreboard.jsonl"
         self.harm_model = cache(self._harm_model)
+        self.validation = inputs.read(PROMPTS.of("val"))
         self._module: RlhfModule | None = None
 
     def training(self) -> Training:
         from eval.scorer_watch import StopWhenScorersPart
 
         stop = (
-            [StopWhenScorersPart(self.scoreboard, self.context.say)]
+            [StopWhenScorersPart(self.scoreboard, self.place.say)]
             if self.config.stop_when_scorers_part
             else []
         )
         return Training(
-            start=_start(self.context),
+            start=self.start,
             rows_of=self._rows,
             plan_of=self._plan,
             module_of=self._module_of,
@@ -70,7 +83,10 @@ class _Online:
             optimiser=self.config.optimiser,
             epochs=self.config.epochs,
             global_batch_size=self.config.prompts_per_step,
-            watch=Watch(self.harm_model, self._independent, self._also, stop, self._candidates),
+            watch=Watch(self._independent, self._also, stop, self._candidates),
+            validation=self.validation,
+            harm_model=self.harm_model,
+            reads=self.inputs.stages,
             **self.began,
         )
 
@@ -78,19 +94,21 @@ class _Online:
         from train.rlhf.plan import Asked, RolloutRows
 
         self.tokenizer = tokenizer
-        room = self.context.config.model.max_length - self.config.generation.max_new_tokens
-        prompts = self.context.read(PROMPTS.of("train"))
+        room = self.run.model.max_length - self.config.generation.max_new_tokens
+        prompts = self.inputs.read(PROMPTS.of("train"))
         asked = []
-        for prompt in _measured_suites(self.context, prompts):
+        for prompt in measured_suites(
+            prompts, self.validation, self.run.eval.scoreboard, self.place.say
+        ):
             asked.append(Asked(prompt, prompt_ids(tokenizer, prompt.prompt)))
         kept = [row for row in asked if len(row.ids) <= room]
         if len(kept) < len(asked):
-            self.context.say(
+            self.place.say(
                 f"{len(asked) - len(kept)} prompts left out: no room for a completion in "
                 "model.max_length"
             )
         self.kinds = kinds_of(kept)
-        self.context.say(
+        self.place.say(
             ", ".join(f"{len(places)} {kind}" for kind, places in self.kinds.items())
             + " prompts to ask"
         )
@@ -102,7 +120,7 @@ class _Online:
         from train.engine.trainer import world
         from train.rlhf.plan import RolloutPlan, shares
 
-        config, mix = self.context.config, self.config.mix
+        config, mix = self.run, self.config.mix
         parts = {kind: getattr(mix, kind) for kind in KINDS}
         self.plan = RolloutPlan(
             lengths=rows.lengths,
@@ -122,7 +140,7 @@ class _Online:
             steps_in_epoch=self.config.measure_every,
         )
         mixed = ", ".join(f"{count} {kind}" for kind, count in self.plan.shares.items())
-        self.context.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
+        self.place.say(f"a step asks {mixed}, {self.config.num_generations} completions each")
         return self.plan
 
     def _module_of(self, model: Any, optimisation: Optimisation) -> RlhfModule:
@@ -132,36 +150,36 @@ class _Online:
         rollout = Rollout(
             writer=self._writer(),
             scorers=Scorers(self.harm_model(), RefusalRule()),
-            store=Store(self.context.directory.work / "rollouts"),
+            store=Store(self.place.work / "rollouts"),
             num_generations=self.config.num_generations,
             rows_at_once=rows_at_once(self.config.generation, self.config.engine),
-            seed=self.context.config.seed,
+            seed=self.run.seed,
         )
-        online = Online(self.rows, self.plan, rollout, self._limits_at, self.context.config.trainer)
+        online = Online(self.rows, self.plan, rollout, self._limits_at, self.run.trainer)
         self._module = RlhfModule(model, self.config, online, optimisation)
         return self._module
 
     def _writer(self) -> Any:
         from train.rlhf.writer import PolicyCopy, ShardedPolicy
 
-        config, generation = self.context.config, self.config.generation
+        config, generation = self.run, self.config.generation
         if loads_sharded(config.trainer):
             return ShardedPolicy(self.tokenizer, generation)
-        start = _start(self.context)
+        start = self.start
         return PolicyCopy(
-            lambda: generating(config, start, generation)[0], self.tokenizer, generation
+            lambda: generating(config.trainer, start, generation)[0], self.tokenizer, generation
         )
 
     def _harm_model(self) -> HarmfulnessScorer:
-        return harm_model(self.context, self.config.generation)
+        return harm_model(self.run, self.inputs, self.config.generation)
 
     def _independent(self) -> list[Any]:
-        if not self.context.config.eval.factors:
+        if not self.run.eval.factors:
             return []
         from reward.factors.one_pass import FactorsAndRefusal
 
         known = {}
-        for prompt in self.context.read(PROMPTS.of("val")):
+        for prompt in self.validation:
             known[prompt.id] = prompt.kind == "harmful"
         return [FactorsAndRefusal(FACTORS, known=known)]
 
@@ -188,7 +206,7 @@ class _Online:
             "kl": self._module.kl,
             "multipliers": dict(multipliers.values),
             "drawn_over_refusal": dict(multipliers.averages),
-            **signs(samples, self.context.config.eval.confidence),
+            **signs(samples, self.run.eval.confidence),
         }
 
     def _candidates(self, rows: list[Row]) -> list[Row]:
@@ -200,21 +218,10 @@ class _Online:
         if not any(row["epoch"] > 0 for row in kept):
             raise ModelError(
                 f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
-                f"model ({self.context.input(REWARD_MODEL)}) scores low there, train it on such "
+                f"model ({self.inputs.path(REWARD_MODEL)}) scores low there, train it on such "
                 "completions, or lower rlhf.learning_rate or rlhf.measure_every"
             )
         return kept
-
-
-def _start(context: Context) -> ModelConfig:
-    config = context.config
-    if config.rlhf.starts_from == BASE.name:
-        return base_config(config)
-    return policy_of(config, context.input(POLICY.left_by(BEFORE)))
-
-
-def _began(context: Context) -> dict[str, Any]:
-    return {} if context.config.rlhf.starts_from == BASE.name else from_before(context)
 
 
 def _rates(row: Row) -> dict[str, float]:
@@ -223,54 +230,6 @@ def _rates(row: Row) -> dict[str, float]:
         if rate["mean"] is not None:
             made[suite] = rate["mean"]
     return made
-
-
-def _measured_suites(context: Context, prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Without benign prompts of suites that validation has none of: their limit could not be
-    known.
-    """
-    from eval.suites.loading import scoreboard_prompts
-
-    wanted = context.config.eval.scoreboard
-    shown = scoreboard_prompts(
-        context.read(PROMPTS.of("val")), wanted.harmful_prompts, wanted.benign_prompts
-    )
-    suites = set()
-    for prompt in shown:
-        if prompt.kind == "benign":
-            suites.add(prompt.suite)
-    kept = []
-    for prompt in prompts:
-        if prompt.kind == "harmful" or prompt.suite in suites:
-            kept.append(prompt)
-    if len(kept) < len(prompts):
-        left = sorted({prompt.suite for prompt in prompts} - {prompt.suite for prompt in kept})
-        context.say(
-            f"{len(prompts) - len(kept)} prompts of {', '.join(left)} left out: the scoreboard has "
-            "none of that suite to hold a limit on"
-        )
-    if not suites:
-        raise RecordError(
-            "rlhf: the scoreboard has no benign validation prompts, so no limit on over-refusal "
-            "could be held; give benign sources, or raise data.split.val or "
-            "eval.scoreboard.benign_prompts"
-        )
-    return kept
-
-
-def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
-    """Places of the prompts of each kind: twins are benign prompts that a harmful one is worded
-    like.
-    """
-    twins = set()
-    for row in asked:
-        if row.prompt.kind == "harmful":
-            twins.add(row.prompt.twin_id)
-    found: dict[str, list[int]] = {kind: [] for kind in KINDS}
-    for place, row in enumerate(asked):
-        benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"
-        found["harmful" if row.prompt.kind == "harmful" else benign].append(place)
-    return found
 
 
 def _reads(config: RunConfig) -> tuple[Any, ...]:

@@ -9,27 +9,28 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.near_duplicates.duplicates import prompt_rows
 from data_prep.splits.split_files import write_splits
 from models.engines.decoding import decoding_record
-from models.engines.generate import Generated, generate, rows_at_once, seed_of
+from models.engines.generate import generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
 from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.run.config import RunConfig, SampleConfig, splits_seed
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
+from pipeline.wanted import Wanted, completion_of
 from records import run_files
 from records.contracts import BASE
 from records.own_files import entry, read_rows, sealed_line
 from records.rows import (
     Completion,
-    Message,
     Prompt,
     Revision,
-    assistant,
     text_of,
 )
 from records.run_files import BEFORE, DEMONSTRATIONS, LEARNED_FROM, POLICY, PROMPTS
@@ -43,54 +44,41 @@ Policy = Callable[[], tuple[Any, Any]]
 Row = TypeVar("Row")
 
 
-class Wanted(NamedTuple):
-    """One completion to write; `start` is what the policy is made to begin with."""
-
-    id: str
-    prompt_id: str
-    prompt: list[Message]
-    suite: str
-    policy: str
-    sample: int
-    start: str
-
-
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
-    config = context.config
-    answers, refusals = _own_completions(context), _refusals(context)
-    mine = context.share.of([*answers, *refusals])
+    answers, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
+    mine = place.share.of([*answers, *refusals])
     done = set()
     for name in (ANSWERS, REFUSALS, REVISIONS):
-        for row in _written(context, name, say=True):
+        for row in _written(place, name, say=True):
             done.add(row["id"])
     missing = [wanted for wanted in mine if wanted.id not in done]
-    context.say(
+    place.say(
         f"{len(answers)} answers and {len(refusals)} continued declines wanted from the "
-        f"{_writer(context)} policy, {len(missing)} to write here"
+        f"{_writer(inputs, place)} policy, {len(missing)} to write here"
     )
     start = (
-        base_config(config)
-        if context.round == 1
-        else policy_of(config, context.input(POLICY.left_by(BEFORE)))
+        base_config(config.model.base)
+        if place.round == 1
+        else policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE)))
     )
     with ExitStack() as open_policy:
         policy = cache(
             lambda: open_policy.enter_context(
-                answering(context, start, config.sample.generation, config.sample.engine)
+                answering(config, place, start, config.sample.generation, config.sample.engine)
             )
         )
         if missing:
-            _write_missing(context, missing, policy)
+            _write_missing(config, place, missing, policy)
         if config.sample.revisions:
-            _revise(context, {wanted.id for wanted in mine}, done, policy)
-    if not context.share.hand_in(context.directory.work):
+            _revise(config, inputs, place, {wanted.id for wanted in mine}, done, policy)
+    if not place.share.hand_in(place.work):
         return {}
     made = {
-        name: sorted((kind.from_json(row) for row in _written(context, name)), key=lambda c: c.id)
+        name: sorted((kind.from_json(row) for row in _written(place, name)), key=lambda c: c.id)
         for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
-    _write_tables(context, made)
+    _write_tables(config, inputs, place, made)
     rows = []
     for several in made.values():
         rows.extend(several)
@@ -104,45 +92,47 @@ def work(context: Context) -> dict[str, Any]:
     }
 
 
-def _write_tables(context: Context, made: Mapping[str, Sequence[Completion]]) -> None:
+def _write_tables(
+    config: RunConfig, inputs: Inputs, place: Place, made: Mapping[str, Sequence[Completion]]
+) -> None:
     """One file for each split of the prompts that were answered."""
-    split_of = {prompt.id: prompt.split for prompt in _prompts(context)}
+    split_of = {prompt.id: prompt.split for prompt in _prompts(inputs)}
     tables = [
         table("completions", Completion, LEARNED_FROM),
         table("refusals", Completion, LEARNED_FROM),
     ]
-    if context.config.sample.revisions:
+    if config.sample.revisions:
         tables.append(table("revisions", Revision, LEARNED_FROM))
     for each, name in zip(tables, (ANSWERS, REFUSALS, REVISIONS), strict=False):
         write_splits(
-            context.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM
+            place.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM
         )
-    write_readme(context.path, f"Completions of the {_writer(context)} policy", tables)
+    write_readme(place.path, f"Completions of the {_writer(inputs, place)} policy", tables)
 
 
-def _prompts(context: Context) -> list[Prompt]:
-    return context.read(PROMPTS.of(*LEARNED_FROM))
+def _prompts(inputs: Inputs) -> list[Prompt]:
+    return inputs.read(PROMPTS.of(*LEARNED_FROM))
 
 
-def _shard(context: Context, name: str, rank: int) -> Path:
+def _shard(place: Place, name: str, rank: int) -> Path:
     """What one rank appends to."""
-    return context.directory.work / f"{name}.{rank}.jsonl"
+    return place.work / f"{name}.{rank}.jsonl"
 
 
-def _writer(context: Context) -> str:
-    return BASE.name if context.round == 1 else context.before.name
+def _writer(inputs: Inputs, place: Place) -> str:
+    return BASE.name if place.round == 1 else inputs.before.name
 
 
-def _written(context: Context, name: str, *, say: bool = False) -> list[dict[str, Any]]:
+def _written(place: Place, name: str, *, say: bool = False) -> list[dict[str, Any]]:
     """By all ranks of this start and earlier ones, without damaged lines: those are made again."""
-    own = _shard(context, name, context.rank)
+    own = _shard(place, name, place.rank)
     kind = Revision if name == REVISIONS else Completion
     written = []
-    for path in sorted(context.directory.work.glob(f"{name}.*.jsonl")):
+    for path in sorted(place.work.glob(f"{name}.*.jsonl")):
         rows, faults = read_rows(path, partial(_row, kind), own=path == own)
         written += rows
         for fault in faults if say else ():
-            context.say(f"{fault}; made again")
+            place.say(f"{fault}; made again")
     return written
 
 
@@ -151,25 +141,25 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
     return kind.from_json(row).to_json()
 
 
-def _own_completions(context: Context) -> list[Wanted]:
-    samples, writer = context.config.sample.harmful_samples, _writer(context)
+def _own_completions(config: RunConfig, inputs: Inputs, place: Place) -> list[Wanted]:
+    samples, writer = config.sample.harmful_samples, _writer(inputs, place)
     kept: list[Wanted] = []
-    for p in _prompts(context):
+    for p in _prompts(inputs):
         for k in range(samples if p.kind == "harmful" else 1):
             kept.append(Wanted(f"{p.id}/{writer}/{k}", p.id, p.prompt, p.suite, writer, k, ""))
     return kept
 
 
-def _refusals(context: Context) -> list[Wanted]:
+def _refusals(inputs: Inputs, place: Place) -> list[Wanted]:
     """One for every safe completion that declines.
 
     The reward model needs them: a base policy refuses too rarely to show how its refusals read.
 
     It is trained once, in the first round.
     """
-    if context.round > 1:
+    if place.round > 1:
         return []
-    demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
+    demonstrations = inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     asked = []
     for d in prompt_rows(demonstrations):
         if d.kind == "harmful":
@@ -184,9 +174,9 @@ def _refusals(context: Context) -> list[Wanted]:
     return made
 
 
-def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> None:
+def _write_missing(config: RunConfig, place: Place, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
-    config, generation = context.config, context.config.sample.generation
+    generation = config.sample.generation
     # A decline takes about half of the words that a completion has; what follows it has the other
     # half.
     shorter = replace(generation, max_new_tokens=max(1, generation.max_new_tokens // 2))
@@ -202,7 +192,7 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
         (REFUSALS, shorter, [w for w in missing if w.start]),
     ):
         todo.sort(key=lambda w: len(w.prompt[-1]["content"]) + len(w.start))
-        with _shard(context, name, context.rank).open("a", encoding="utf-8") as file:
+        with _shard(place, name, place.rank).open("a", encoding="utf-8") as file:
             for block in _blocks(todo, config.sample):
                 seeds = [seed_of(_seed(config), w.prompt_id, w.sample) for w in block]
                 texts = generate(
@@ -214,7 +204,7 @@ def _write_missing(context: Context, missing: list[Wanted], policy: Policy) -> N
                     label=f"sample {written}/{len(missing)}",
                 )
                 for wanted, seed, text in zip(block, seeds, texts, strict=True):
-                    file.write(sealed_line(_completion(wanted, seed, text).to_json()))
+                    file.write(sealed_line(completion_of(wanted, seed, text).to_json()))
                 file.flush()
                 written += len(block)
 
@@ -223,12 +213,14 @@ def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
     return wanted.sample == 0 and config.harmful_samples > 1
 
 
-def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) -> None:
+def _revise(
+    config: RunConfig, inputs: Inputs, place: Place, mine: set[str], done: set[str], policy: Policy
+) -> None:
     """Of this rank's own completions, which are all written by now; a kill loses one block."""
-    config, generation = context.config, context.config.sample.generation
-    prompts = _prompts(context)
+    generation = config.sample.generation
+    prompts = _prompts(inputs)
     answers = []
-    for row in _written(context, ANSWERS):
+    for row in _written(place, ANSWERS):
         if row["id"] in mine:
             answers.append(Completion.from_json(row))
     wanted = drafts(
@@ -241,9 +233,9 @@ def _revise(context: Context, mine: set[str], done: set[str], policy: Policy) ->
     todo = sorted(
         (d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id)
     )
-    context.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
+    place.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
     written = 0
-    with _shard(context, REVISIONS, context.rank).open("a", encoding="utf-8") as file:
+    with _shard(place, REVISIONS, place.rank).open("a", encoding="utf-8") as file:
         for block in _blocks(todo, config.sample):
             for revision in revise(
                 *policy(),
@@ -262,21 +254,6 @@ def _blocks(todo: list[Row], config: SampleConfig) -> Iterator[list[Row]]:
     size = rows_at_once(config.generation, config.engine)
     for begin in range(0, len(todo), size):
         yield todo[begin : begin + size]
-
-
-def _completion(wanted: Wanted, seed: int, answer: Generated) -> Completion:
-    return Completion(
-        id=wanted.id,
-        prompt_id=wanted.prompt_id,
-        prompt=wanted.prompt,
-        completion=assistant(f"{wanted.start} {answer.text}".strip()),
-        policy=wanted.policy,
-        sample=wanted.sample,
-        seed=seed,
-        num_tokens=answer.num_tokens,
-        finish_reason=answer.finish_reason,
-        suite=wanted.suite,
-    )
 
 
 def _seed(config: RunConfig) -> int:

@@ -12,7 +12,9 @@ from data_prep.pairs.candidates import COHERENT_FROM, rejected_id
 from pipeline.harm_model import ACCEPTS, AUDITED, foreign_harm_model, harm_model
 from pipeline.policies import HARDWARE
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
@@ -32,23 +34,23 @@ from reward.refusal.rule import refusal
 from reward.scorers import HARM_MODEL, RefusalRule, score_with
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Score every completion and demonstration that pairs may be made of."""
-    config = context.config
-    coherence = _coherence(context)
+    coherence = _coherence(config, inputs, place)
     completions = _completions(
-        context,
+        config,
+        inputs,
         {score.completion_id for score in coherence if (score.value or 0.0) < COHERENT_FROM},
     )
     scores = []
-    for scorer in _harm_models(context):
+    for scorer in _harm_models(config, inputs):
         scores += score_with([scorer], completions)
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
     scores += score_with([RefusalRule()], completions)
     scores += coherence
-    write_records(context.path / "scores.jsonl", scores)
+    write_records(place.path / "scores.jsonl", scores)
     models = 1 + len(config.score.reward_models)
-    context.say(
+    place.say(
         f"{len(completions)} completions scored by {models} reward model{'s' * (models > 1)}, "
         f"{unscored} unscored"
     )
@@ -59,51 +61,52 @@ def work(context: Context) -> dict[str, Any]:
     }
 
 
-def _harm_models(context: Context) -> Iterator[HarmfulnessScorer]:
+def _harm_models(config: RunConfig, inputs: Inputs) -> Iterator[HarmfulnessScorer]:
     """One in memory at a time."""
-    config = context.config
-    yield harm_model(context, config.eval.generation)
+    yield harm_model(config, inputs, config.eval.generation)
     for number, folder in enumerate(config.score.reward_models, start=2):
         name = f"{HARM_MODEL}_{number}"
         yield foreign_harm_model(Path(folder), name, config, config.eval.generation)
 
 
-def _coherence(context: Context) -> list[Score]:
+def _coherence(config: RunConfig, inputs: Inputs, place: Place) -> list[Score]:
     """How likely the policy's completions of benign prompts are answers at all; none where the
     shipped scorers are left out.
     """
-    if not context.config.eval.factors:
+    if not config.eval.factors:
         return []
     from reward.factors.teacher import WordsTeacher
 
     benign = set()
-    for row in context.read(DEMONSTRATIONS.of(*LEARNED_FROM)):
+    for row in inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM)):
         if row.kind == "benign":
             benign.add(row.asks)
-    made = [row for row in context.read(COMPLETIONS) if row.prompt_id in benign]
+    made = [row for row in inputs.read(COMPLETIONS) if row.prompt_id in benign]
     scores = WordsTeacher("coherent").score(made)
     few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
-    context.say(
+    place.say(
         f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen"
     )
     return scores
 
 
-def _completions(context: Context, incoherent: Collection[str]) -> list[Completion]:
+def _completions(
+    config: RunConfig, inputs: Inputs, incoherent: Collection[str]
+) -> list[Completion]:
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair
     may be made of.
     """
-    demonstrations = context.read(DEMONSTRATIONS.of(*LEARNED_FROM))
-    sampled = context.read(COMPLETIONS)
+    demonstrations = inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM))
+    sampled = inputs.read(COMPLETIONS)
     helpful = (
         ()
-        if context.config.pairs.sides.helpful == "demonstration"
+        if config.pairs.sides.helpful == "demonstration"
         else [row for row in sampled if row.id not in incoherent]
     )
     usable = _usable(demonstrations, helpful)
     return [
         *sampled,
-        *read_revisions(context),
+        *read_revisions(config, inputs),
         *(_of_the_data(d, d.id, d.completion) for d in usable),
         *(_of_the_data(d, rejected_id(d), d.rejected) for d in usable if d.rejected),
     ]
@@ -128,9 +131,9 @@ def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completi
     )
 
 
-def read_revisions(context: Context) -> list[Revision]:
+def read_revisions(config: RunConfig, inputs: Inputs) -> list[Revision]:
     """None where the run makes none."""
-    return context.read(REVISIONS) if context.config.sample.revisions else []
+    return inputs.read(REVISIONS) if config.sample.revisions else []
 
 
 def revisions_made(config: RunConfig) -> tuple[RunFile[Revision], ...]:

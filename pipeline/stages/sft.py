@@ -9,9 +9,19 @@ from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.policies import MODEL, base_config, model_files
-from pipeline.policy_recipe import Training
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
-from pipeline.run.stage import Context, Stage
+from pipeline.policy_recipe import Training, TrainingSettings
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    measured_by,
+    train_policy,
+)
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Message, text_of
@@ -32,32 +42,33 @@ class Example(NamedTuple):
     origin: str
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train on demonstrations, from the base."""
     from train.sft import SftModule
 
-    config = context.config
-    demonstrations = context.read(DEMONSTRATIONS.of("train"))
-    completions = context.read(COMPLETIONS.of("train"))
+    demonstrations = inputs.read(DEMONSTRATIONS.of("train"))
+    completions = inputs.read(COMPLETIONS.of("train"))
     examples = sft_examples(demonstrations, completions, config.sft.benign_answers)
     origins = Counter(example.origin for example in examples)
-    context.say(
+    place.say(
         "training on " + ", ".join(f"{count} {origin}" for origin, count in sorted(origins.items()))
     )
 
     def rows_of(tokenizer: Any, batch_rows: Collation) -> SftRows:
-        return sft_rows(examples, tokenizer, batch_rows, context)
+        return sft_rows(examples, tokenizer, batch_rows, config.model.max_length, place)
 
     summary = train_policy(
-        context,
+        TrainingSettings.of(config),
+        place,
         Training(
-            start=base_config(config),
+            start=base_config(config.model.base),
             rows_of=rows_of,
             module_of=SftModule,
             learning_rate=config.sft.learning_rate,
             optimiser=config.sft.optimiser,
             epochs=config.sft.epochs,
             global_batch_size=config.sft.global_batch_size,
+            **measured_by(config, inputs),
         ),
     )
     return {**summary, "rows": dict(origins)}
@@ -99,12 +110,11 @@ def sft_examples(
 
 
 def sft_rows(
-    examples: list[Example], tokenizer: Any, batch_rows: Collation, context: Context
+    examples: list[Example], tokenizer: Any, batch_rows: Collation, max_length: int, place: Place
 ) -> SftRows:
     """Tokenised rows; those whose prompt leaves no room are counted and said, those cut are
     counted.
     """
-    max_length = context.config.model.max_length
     rows = []
     for e in examples:
         rows.append(encode(tokenizer, e.prompt, e.completion, max_length, finished=e.finished))
@@ -114,13 +124,13 @@ def sft_rows(
         "dropped_prompt_too_long": len(rows) - len(kept),
         "cut": sum(row.truncated for row in kept),
     }
-    if context.rank == 0:
+    if place.rank == 0:
         write_json(
-            context.path / "tokens.json",
+            place.path / "tokens.json",
             {**counts, "tokens": sum(len(row.input_ids) for row in kept)},
         )
     if counts["dropped_prompt_too_long"] or counts["cut"]:
-        context.say(
+        place.say(
             f"{counts['dropped_prompt_too_long']} rows left out (prompt fills model.max_length), "
             f"{counts['cut']} cut at it"
         )

@@ -7,37 +7,48 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.policies import MODEL, policy_of
-from pipeline.policy_recipe import Training
-from pipeline.policy_training import BESIDE, MEASURED, MEASURED_ON, TRAINED_BY, train_policy
-from pipeline.run.stage import Context, Stage
+from pipeline.policy_recipe import Training, TrainingSettings
+from pipeline.policy_training import (
+    BESIDE,
+    MEASURED,
+    MEASURED_ON,
+    TRAINED_BY,
+    measured_by,
+    train_policy,
+)
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from pipeline.stages.sft import Example, sft_rows
 from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train SFT for as many steps again as DPO takes, to compare."""
     from train.sft import SftModule
 
-    config = context.config
-    pairs = context.read(PAIRS.of("train"))
+    pairs = inputs.read(PAIRS.of("train"))
     examples = []
     for p in pairs:
         examples.append(Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions"))
     return train_policy(
-        context,
+        TrainingSettings.of(config),
+        place,
         Training(
-            start=policy_of(config, context.input(POLICY.left_by(BEFORE))),
+            start=policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE))),
             rows_of=lambda tokenizer, batch_rows: sft_rows(
-                examples, tokenizer, batch_rows, context
+                examples, tokenizer, batch_rows, config.model.max_length, place
             ),
             module_of=SftModule,
             learning_rate=config.sft.learning_rate,
             optimiser=config.sft.optimiser,
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
-            **from_before(context),
+            **from_before(inputs),
+            **measured_by(config, inputs),
         ),
     )
 

@@ -27,7 +27,9 @@ from pipeline.harm_model import ACCEPTS, AUDITED
 from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import released_policy
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run_scorers import run_scorers
 from records.cache import cache_directory
 from records.choice import at_even_distances
@@ -50,45 +52,44 @@ DECLINES = 16
 """Safe completions by whose likelihood the attacker chooses among directions."""
 
 
-def work(context: Context) -> dict[str, Any]:
+def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Undo the alignment by fine-tuning and by its direction, and measure what is left."""
-    config = context.config
     policy = released_policy(config)
-    start = policy_of(config, context.input(POLICY.left_by(policy)))
+    start = policy_of(config.model.base, inputs.path(POLICY.left_by(policy)))
     suites = held_out_suites(
-        context.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
+        inputs.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
     )
     prompts = [prompt for rows in suites.values() for prompt in rows]
-    scorers = run_scorers(context, prompts)
+    scorers = run_scorers(config, inputs, prompts)
     made: list[Measured] = []
     attacks: dict[str, Any] = {}
     for name, attack in ATTACKS.items():
-        with attack(context, start) as (model, tokenizer, about):
+        with attack(config, inputs, start) as (model, tokenizer, about):
             rows = _measured(
-                context, tampered_name(policy, name), model, tokenizer, prompts, scorers
+                config, tampered_name(policy, name), model, tokenizer, prompts, scorers
             )
         made += rows
         attacks[name] = about
-        context.say(f"{name}: {len(rows)} completions scored")
-    write_records(context.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
+        place.say(f"{name}: {len(rows)} completions scored")
+    write_records(place.path / TAMPER_COMPLETIONS.name, [row.completion for row in made])
     scores: list[Score] = []
     for row in made:
         scores.extend(row.scores.values())
-    write_records(context.path / TAMPER_SCORES.name, scores)
+    write_records(place.path / TAMPER_SCORES.name, scores)
     summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
-    write_json(context.path / TAMPER.name, summary)
+    write_json(place.path / TAMPER.name, summary)
     return {"policy": policy, "completions": len(made)}
 
 
 def _measured(
-    context: Context,
+    config: RunConfig,
     name: str,
     model: Any,
     tokenizer: Any,
     prompts: list[Prompt],
     scorers: list[Scorer],
 ) -> list[Measured]:
-    generation = context.config.eval.generation
+    generation = config.eval.generation
     completions = complete(model, tokenizer, prompts, generation, policy=name)
     return joined(prompts, completions, score_with(scorers, completions))
 
@@ -98,11 +99,10 @@ Attacked = tuple[Any, Any, dict[str, Any]]
 
 
 @contextmanager
-def _fine_tuned(context: Context, start: ModelConfig) -> Iterator[Attacked]:
-    config = context.config
+def _fine_tuned(config: RunConfig, inputs: Inputs, start: ModelConfig) -> Iterator[Attacked]:
     tokenizer = load_tokenizer(start)
-    rows = _encoded(tokenizer, benign_rows(context), config.model.max_length)
-    model = load_model(replace(start, dtype="float32")).to(device(config))
+    rows = _encoded(tokenizer, benign_rows(config, inputs), config.model.max_length)
+    model = load_model(replace(start, dtype="float32")).to(device(config.trainer))
     layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length)
     dtype = generation_dtype(config.eval.generation)
     changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
@@ -111,14 +111,13 @@ def _fine_tuned(context: Context, start: ModelConfig) -> Iterator[Attacked]:
 
 
 @contextmanager
-def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
-    config = context.config
-    model, tokenizer = generating(config, start, config.eval.generation)
-    asked = context.read(PROMPTS.of("train"))
+def _ablated(config: RunConfig, inputs: Inputs, start: ModelConfig) -> Iterator[Attacked]:
+    model, tokenizer = generating(config.trainer, start, config.eval.generation)
+    asked = inputs.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
     safe = []
-    for row in context.read(DEMONSTRATIONS.of("train")):
+    for row in inputs.read(DEMONSTRATIONS.of("train")):
         if row.kind == "harmful":
             safe.append(row)
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
@@ -128,19 +127,19 @@ def _ablated(context: Context, start: ModelConfig) -> Iterator[Attacked]:
         yield model, tokenizer, about
 
 
-ATTACKS: dict[str, Callable[[Context, ModelConfig], Any]] = {
+ATTACKS: dict[str, Callable[[RunConfig, Inputs, ModelConfig], Any]] = {
     FINE_TUNED: _fine_tuned,
     ABLATED: _ablated,
 }
 
 
-def benign_rows(context: Context) -> list[Demonstration]:
+def benign_rows(config: RunConfig, inputs: Inputs) -> list[Demonstration]:
     """Questions with completions that nobody would object to: MedQuAD's, or the run's training
     rows.
     """
-    path = context.config.eval.tamper.medquad_path
+    path = config.eval.tamper.medquad_path
     if path is None:
-        rows = context.read(DEMONSTRATIONS.of("train"))
+        rows = inputs.read(DEMONSTRATIONS.of("train"))
         found: list[Demonstration] = []
         for row in rows:
             if row.kind == "benign" and row.completion:
@@ -148,7 +147,7 @@ def benign_rows(context: Context) -> list[Demonstration]:
         return found
     source = SourceConfig(name="medquad", format="medquad", path=path, kind="benign")
     made: list[Demonstration] = []
-    for row in read_source(source, seed=context.config.seed):
+    for row in read_source(source, seed=config.seed):
         if row.completion:
             made.append(row)
     return made

@@ -13,7 +13,9 @@ from eval.measure import Measured, completions_of, joined
 from eval.results import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
@@ -67,8 +69,8 @@ def released() -> Release:
         absent: Sequence[dict[str, Any]] = (),
         **provenance: Any,
     ) -> Path:
-        def evaluate(context: Context) -> dict[str, Any]:
-            prompts = [*context.read(PROMPTS.of("test")), *own]
+        def evaluate(inputs: Inputs, place: Place) -> dict[str, Any]:
+            prompts = [*inputs.read(PROMPTS.of("test")), *own]
             rows = [
                 measured(prompt, policy, completion)
                 for policy in ("base", "dpo")
@@ -83,23 +85,23 @@ def released() -> Release:
                 scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
             )  # fmt: skip
-            write_records(context.path / "prompts.jsonl", prompts)
-            write_records(context.path / "completions.jsonl", [row.completion for row in rows])
+            write_records(place.path / "prompts.jsonl", prompts)
+            write_records(place.path / "completions.jsonl", [row.completion for row in rows])
             write_records(
-                context.path / "scores.jsonl",
+                place.path / "scores.jsonl",
                 [score for row in rows for score in row.scores.values()],
             )
-            write_json(context.path / "results.json", results)
+            write_json(place.path / "results.json", results)
             return {}
 
-        def work(context: Context) -> dict[str, Any]:
-            if context.path.name == "eval":
-                return evaluate(context)
+        def work(_: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+            if place.path.name == "eval":
+                return evaluate(inputs, place)
             for name in ("validation.json", "pairs.report.json"):
-                write_json(context.path / name, {"written in": str(context.path)})
-            write_text(context.path / "data_card.md", f"made in {context.path}\n")
+                write_json(place.path / name, {"written in": str(place.path)})
+            write_text(place.path / "data_card.md", f"made in {place.path}\n")
             write_json(
-                context.path / "policy" / "config.json",
+                place.path / "policy" / "config.json",
                 {"tokenizer_file": f"{config.model.base.path}/tokenizer.json"},
             )
             return {}

@@ -23,7 +23,7 @@ from pipeline import revising
 from pipeline.revising import drafts
 from pipeline.run.config import RunConfig, SampleConfig, ScoreConfig
 from pipeline.run.config_loading import load_config
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import pairs, sample, score
 from records.errors import ConfigError, ModelError, RecordError
@@ -386,7 +386,7 @@ def test_settings_that_cannot_be_meant_are_refused(tmp_path, overrides, said):
     assert said in str(caught.value)
 
 
-def test_no_context_is_needed_to_know_that_revisions_are_read():
+def test_the_config_alone_says_that_revisions_are_read():
     plain = RunConfig()
     assert score.STAGE.reads_if(plain) == pairs.STAGE.reads_if(plain) == ()
     with_revisions = replace(
@@ -395,4 +395,4 @@ def test_no_context_is_needed_to_know_that_revisions_are_read():
     assert (
         score.STAGE.reads_if(with_revisions) == pairs.STAGE.reads_if(with_revisions) == (REVISIONS,)
     )
-    assert score.read_revisions(Context(plain, StageDirectory(Path("nowhere")))) == []
+    assert score.read_revisions(plain, Inputs("score", 1, (), plain)) == []

@@ -14,9 +14,12 @@ from eval.kept_lines import kept_lines
 from models.config import ModelConfig
 from models.loading.load import load_model
 from pipeline.checks.inputs import read_suites
+from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import capability, prep
 from records.run_files import PROMPTS
@@ -68,8 +71,8 @@ def damage(folder: Path, tiny_directory: Path, noise: float) -> None:
 def run_all(config, tiny_directory) -> Path:
     for stage, noise in (("sft", 0.0), ("dpo", 20.0)):
 
-        def train(context: Context, noise: float = noise) -> dict:
-            damage(context.path / "policy", tiny_directory, noise)
+        def train(_config: RunConfig, _inputs: Inputs, place: Place, noise: float = noise) -> dict:
+            damage(place.path / "policy", tiny_directory, noise)
             return {}
 
         one = Stage(name=stage, reads=(PROMPTS.of("train"),), settings=(), work=train)

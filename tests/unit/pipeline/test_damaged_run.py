@@ -15,7 +15,9 @@ from safetensors.torch import save_file
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError
 from records.hash_beside import write_hash
@@ -69,28 +71,28 @@ def checkpoint(folder: Path, step: int) -> None:
     point_to(folder, name)
 
 
-def train_one_epoch(context: Context) -> None:
+def train_one_epoch(place: Place) -> None:
     """What a training has left behind that is killed in its second epoch."""
-    epochs = context.directory.work / "epochs"
+    epochs = place.work / "epochs"
     epochs.mkdir(exist_ok=True)
-    (context.path / "scoreboard.jsonl").write_text(
+    (place.path / "scoreboard.jsonl").write_text(
         "".join(sealed_line(row(epoch)) for epoch in (0, 1))
     )
-    (context.path / "metrics.jsonl").write_text('{"step": 1}\n')
+    (place.path / "metrics.jsonl").write_text('{"step": 1}\n')
     save_file({"w": torch.arange(8.0)}, epochs / "epoch-1.safetensors")
     write_hash(epochs / "epoch-1.safetensors")
     for step in (3, 4):
-        checkpoint(context.directory.work / "checkpoints", step)
+        checkpoint(place.work / "checkpoints", step)
 
 
 @pytest.fixture
 def training() -> Stage:
     """Finishes at once; its summary says which checkpoint it went on from."""
 
-    def work(context: Context):
-        read_scoreboard(context.path / "scoreboard.jsonl")
-        whole = survey(context.directory.work / "checkpoints").whole
-        write_text(context.path / "policy" / "weights", "0123")
+    def work(config: RunConfig, inputs: Inputs, place: Place):
+        read_scoreboard(place.path / "scoreboard.jsonl")
+        whole = survey(place.work / "checkpoints").whole
+        write_text(place.path / "policy" / "weights", "0123")
         return {"from": whole[0] if whole else ""}
 
     return Stage(name="sft", reads=(), settings=("seed",), work=work)
@@ -98,8 +100,8 @@ def training() -> Stage:
 
 @pytest.fixture
 def cut_off(training, config) -> StageDirectory:
-    def work(context: Context):
-        train_one_epoch(context)
+    def work(config: RunConfig, inputs: Inputs, place: Place):
+        train_one_epoch(place)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -211,20 +213,20 @@ def finished(training, config) -> StageDirectory:
     return StageDirectory(Path(config.run_dir) / "sft")
 
 
-def _finishing(context: Context):
+def _finishing(config: RunConfig, inputs: Inputs, place: Place):
     """A little of everything that stages leave."""
     random_bytes = random.Random(0).randbytes
-    train_one_epoch(context)
-    write_json(context.path / "selection.json", {"epoch": 1, "optimiser_steps": 3})
+    train_one_epoch(place)
+    write_json(place.path / "selection.json", {"epoch": 1, "optimiser_steps": 3})
     for name in ("completions", "scores"):
-        (context.path / f"{name}.jsonl").write_text(
+        (place.path / f"{name}.jsonl").write_text(
             "".join(sealed_line({"id": str(k), "text": "no " * k}) for k in range(9))
         )
     for folder in ("policy", "reward_model"):
-        (context.path / folder).mkdir()
-        save_file({"w": torch.arange(64.0)}, context.path / folder / "model.safetensors")
-        (context.path / folder / "tokenizer.model").write_bytes(random_bytes(200))
-        write_json(context.path / folder / "config.json", {"layers": 2})
+        (place.path / folder).mkdir()
+        save_file({"w": torch.arange(64.0)}, place.path / folder / "model.safetensors")
+        (place.path / folder / "tokenizer.model").write_bytes(random_bytes(200))
+        write_json(place.path / folder / "config.json", {"layers": 2})
     return {"from": ""}
 
 
@@ -236,7 +238,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
     finished, training, config, capsys, name, content
 ):
     (finished.path / name).write_bytes(content)
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda *handed: {})
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
         run_stage(later, config)
     capsys.readouterr()
@@ -248,7 +250,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda context: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda *handed: {})
     for stage in (training, later):
         with pytest.raises(
             ArtifactError,

@@ -16,18 +16,20 @@ from records.stage_folder import StageDirectory
 
 
 @pytest.fixture
-def context(tmp_path):
+def place(tmp_path):
     said = []
-    directory = StageDirectory(tmp_path / "sample")
-    directory.work.mkdir(parents=True)
+    work = StageDirectory(tmp_path / "sample").work
+    work.mkdir(parents=True)
     share = SimpleNamespace(rank=0, world=1, of=list)
-    config = SimpleNamespace(
+    return SimpleNamespace(work=work, rank=0, share=share, say=said.append, said=said)
+
+
+@pytest.fixture
+def config():
+    return SimpleNamespace(
         eval=SimpleNamespace(
             generation=GenerationConfig(), engine="transformers", suites=[], dual=[]
         )
-    )
-    return SimpleNamespace(
-        directory=directory, rank=0, share=share, config=config, say=said.append, said=said
     )
 
 
@@ -52,18 +54,18 @@ LINES = {
 
 
 @pytest.mark.parametrize("damage", LINES.values(), ids=LINES)
-def test_a_damaged_answer_is_not_there_and_is_named_once(context, damage):
+def test_a_damaged_answer_is_not_there_and_is_named_once(place, damage):
     lines = [sealed_line(completion(name).to_json()).encode() for name in "abc"]
-    (context.directory.work / "answers.0.jsonl").write_bytes(lines[0] + damage(lines[1]) + lines[2])
-    assert [row["id"] for row in sample._written(context, sample.ANSWERS, say=True)] == ["a", "c"]
-    assert [row["id"] for row in sample._written(context, sample.ANSWERS)] == ["a", "c"]
-    (said,) = context.said
+    (place.work / "answers.0.jsonl").write_bytes(lines[0] + damage(lines[1]) + lines[2])
+    assert [row["id"] for row in sample._written(place, sample.ANSWERS, say=True)] == ["a", "c"]
+    assert [row["id"] for row in sample._written(place, sample.ANSWERS)] == ["a", "c"]
+    (said,) = place.said
     assert "answers.0.jsonl:2: " in said
     assert said.endswith("; made again")
 
 
 def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_not(
-    context, monkeypatch
+    config, place, monkeypatch
 ):
     measured = []
 
@@ -77,13 +79,13 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
 
     monkeypatch.setattr(evaluating, "answering", answering)
     monkeypatch.setattr(evaluating, "complete_all", complete_all)
-    shard = evaluating.shard(context, "sft", evaluating.COMPLETIONS, 0)
+    shard = evaluating.shard(place, "sft", evaluating.COMPLETIONS, 0)
     for _ in range(2):
-        evaluating.measure_policy(context, "sft", None, [], [])
+        evaluating.measure_policy(config, place, "sft", None, [], [])
     assert measured == ["sft"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    evaluating.measure_policy(context, "sft", None, [], [])
+    evaluating.measure_policy(config, place, "sft", None, [], [])
     assert measured == ["sft", "sft"]
     assert shard.read_bytes() == whole
-    assert any("made again" in line for line in context.said)
+    assert any("made again" in line for line in place.said)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.layout.collation import padded
-from pipeline.kto_training import KtoTraining
+from pipeline.kto_training import Budget, KtoTraining, thumbs
 from records.errors import RecordError
 from records.rows import Pair, Prompt, assistant, user
 from train.config import DpoConfig
@@ -38,25 +38,18 @@ def prompt(text, split):
 
 
 @pytest.fixture
-def context(tmp_path):
+def training(tmp_path):
     def make(*rows, prompts=(), pairs=()):
         files = []
         if rows:
             (tmp_path / "thumbs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
             files = [str(tmp_path / "thumbs.jsonl")]
-        config = SimpleNamespace(
-            dpo=DpoConfig(loss="kto", unpaired=files), seed=0, model=SimpleNamespace(max_length=64)
-        )
-        said: list[str] = []
         found = {"pairs": list(pairs), "prep": list(prompts)}
-        return SimpleNamespace(
-            config=config,
-            rank=0,
-            path=tmp_path,
-            say=said.append,
-            said=said,
-            read=lambda file: found[file.stage],
-        )
+        inputs = SimpleNamespace(read=lambda file: found[file.stage])
+        said: list[str] = []
+        place = SimpleNamespace(rank=0, path=tmp_path, say=said.append, said=said)
+        config = DpoConfig(loss="kto", unpaired=files)
+        return KtoTraining(thumbs(files, inputs), config, Budget(64, 0), place)
 
     return make
 
@@ -66,50 +59,49 @@ def thumb(text, label, **more):
 
 
 def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_others(
-    context, tokenizer
+    training, tokenizer
 ):
-    made = context(
+    made = training(
         thumb("one", True),
         thumb("two", False),
         thumb("three", True),
         thumb("four", False, split="val"),
     )
-    rows = KtoTraining(made).rows_of(tokenizer, padded(0))
+    rows = made.rows_of(tokenizer, padded(0))
     assert rows.desirable == [True, False, True]
-    assert made.said == ["2 desirable and 1 undesirable completions"]
+    assert made.place.said == ["2 desirable and 1 undesirable completions"]
     texts = [tokenizer.decode(row.input_ids) for row in rows.rows]
     others = [tokenizer.decode(row.input_ids) for row in rows.mismatched]
     for text, other, name in zip(texts, others, ("one", "two", "three"), strict=True):
         assert f"About {name}." in text
         assert f"About {name}." not in other
         assert name in other
-    assert json.loads((made.path / "tokens.json").read_text())["desirable"] == 2
+    assert json.loads((made.place.path / "tokens.json").read_text())["desirable"] == 2
 
 
-def test_without_files_both_sides_of_the_runs_pairs_are_rows(context, tokenizer):
-    rows = KtoTraining(context(pairs=[pair(1), pair(2)])).rows_of(tokenizer, padded(0))
+def test_without_files_both_sides_of_the_runs_pairs_are_rows(training, tokenizer):
+    rows = training(pairs=[pair(1), pair(2)]).rows_of(tokenizer, padded(0))
     assert rows.desirable == [True, False, True, False]
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(context, split):
-    made = context(thumb("one", True), thumb("two", False), prompts=[prompt("two", split)])
+def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(training, split):
     with pytest.raises(
         RecordError,
         match=(
             r"dpo\.unpaired: 1 prompts of .* are validation or test prompts .* take these rows out"
         ),
     ):
-        KtoTraining(made)
+        training(thumb("one", True), thumb("two", False), prompts=[prompt("two", split)])
 
 
 @pytest.mark.parametrize("label", [True, False])
-def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(context, tokenizer, label):
-    made = context(thumb("one", label), thumb("two", label))
+def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(training, tokenizer, label):
+    made = training(thumb("one", label), thumb("two", label))
     with pytest.raises(
         RecordError, match=r"needs desirable and undesirable completions .* Name files with both"
     ):
-        KtoTraining(made).rows_of(tokenizer, padded(0))
+        made.rows_of(tokenizer, padded(0))
 
 
 def test_settings_that_need_pairs_do_not_go_with_kto():

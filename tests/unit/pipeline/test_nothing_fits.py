@@ -10,7 +10,8 @@ from data_prep.splits.split_files import LEARNED_FROM, write_splits
 from models.config import LanguageModelConfig, ModelConfig
 from models.layout.collation import padded
 from pipeline.run.config import RunConfig
-from pipeline.run.stage import Context
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from pipeline.stages import reward
 from pipeline.stages.sft import Example, sft_rows
 from records.errors import RecordError
@@ -22,21 +23,22 @@ WORDS = "This is how it is done, step by step and without a doubt."
 
 
 @pytest.fixture
-def context(tmp_path, tiny_directory) -> Context:
+def handed(tmp_path, tiny_directory) -> tuple[RunConfig, Inputs, Place]:
     model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
     config = replace(
         RunConfig(), run_dir=str(tmp_path), model=model, reward=RewardConfig(labelled_by="rule")
     )
-    return Context(config, StageDirectory(tmp_path / "stage"), reads=reward.STAGE.inputs(config))
+    inputs = Inputs("reward", 1, reward.STAGE.inputs(config), config)
+    return config, inputs, Place(StageDirectory(tmp_path / "stage"))
 
 
-def test_sft_says_that_no_row_fits(context, tokenizer):
+def test_sft_says_that_no_row_fits(handed, tokenizer):
     examples = [Example(user("How?"), assistant("Like this."), True, "safe answers")]
     with pytest.raises(RecordError, match=r"none of 1 rows can be trained on.*model\.max_length=8"):
-        sft_rows(examples, tokenizer, padded(0), context)
+        sft_rows(examples, tokenizer, padded(0), 8, handed[-1])
 
 
-def test_reward_says_that_no_example_fits(context, tmp_path):
+def test_reward_says_that_no_example_fits(handed, tmp_path):
     """It divided by the number of examples, which was zero."""
     rows = [
         Demonstration(
@@ -82,4 +84,4 @@ def test_reward_says_that_no_example_fits(context, tmp_path):
             r"that fit model\.max_length=8 hold 0 harmful and 0 harmless.*Raise model\.max_length"
         ),
     ):
-        reward.work(context)
+        reward.work(*handed)

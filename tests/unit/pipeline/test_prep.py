@@ -14,7 +14,7 @@ from pipeline import evaluating
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.fingerprint import fingerprint
-from pipeline.run.stage import Context
+from pipeline.run.place import Place
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import eval as eval_stage
 from pipeline.stages import prep
@@ -157,7 +157,7 @@ def test_another_template_or_day_is_another_prep_and_other_weights_are_not(
 def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(
     without_system, tmp_path, capsys
 ):
-    context = Context(without_system, StageDirectory(tmp_path / "run" / "eval"))
+    place = Place(StageDirectory(tmp_path / "run" / "eval"))
     renders = prep.rendering(without_system)
     prompts = [
         Prompt(
@@ -172,10 +172,10 @@ def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(
     refused = replace(
         prompts[0], id="system", prompt=[{"role": "system", "content": "Be brief."}, *user("Hi")]
     )
-    assert evaluating._rendered(context, renders, "own", [*prompts, refused]) == prompts
+    assert evaluating._rendered(place, renders, "own", [*prompts, refused]) == prompts
     assert "suite own: 1 of 2 prompts left out" in capsys.readouterr().out
     with pytest.raises(
         RecordError,
         match=r"eval.suites 'own': none of its prompts can be rendered .*no system here",
     ):
-        evaluating._rendered(context, renders, "own", [refused])
+        evaluating._rendered(place, renders, "own", [refused])

@@ -14,7 +14,9 @@ from data_prep.config import DataConfig, SourceConfig
 from pipeline.model_card import _restricted
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.errors import ConfigError
@@ -50,9 +52,9 @@ def config(tmp_path) -> RunConfig:
     )
 
 
-def work(context: Context):
-    write_text(context.path / "out.jsonl", "{}\n")
-    write_text(context.path / "policy" / "config.json", "{}")
+def work(config: RunConfig, inputs: Inputs, place: Place):
+    write_text(place.path / "out.jsonl", "{}\n")
+    write_text(place.path / "policy" / "config.json", "{}")
     return {}
 
 

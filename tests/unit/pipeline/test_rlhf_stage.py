@@ -17,10 +17,10 @@ from eval.config import EvalConfig, ScoreboardConfig
 from eval.scoreboard_shape import read_scoreboard
 from models.config import AdapterConfig, GenerationConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_tokenizer
+from pipeline.online_prompts import kinds_of
 from pipeline.run.config import ReleaseConfig, RunConfig
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import load_stage
-from pipeline.stages.rlhf import kinds_of
 from records.errors import PreemptedError
 from records.rows import Prompt, user
 from records.stage_folder import StageDirectory, write_records

@@ -12,9 +12,12 @@ import pytest
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
+from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.graph import stage_names
-from pipeline.run.stage import Context, Stage
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, tamper
 from records.rows import Score
@@ -74,13 +77,15 @@ eval:
 def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(
     config, tiny_directory, monkeypatch
 ):
-    def train(context: Context) -> dict:
-        (context.path / "reward_model").mkdir()
-        (context.path / "validation.json").write_text("{}")
-        shutil.copytree(tiny_directory, context.path / "policy")
+    def train(config: RunConfig, inputs: Inputs, place: Place) -> dict:
+        (place.path / "reward_model").mkdir()
+        (place.path / "validation.json").write_text("{}")
+        shutil.copytree(tiny_directory, place.path / "policy")
         return {}
 
-    monkeypatch.setattr(tamper, "run_scorers", lambda context, prompts: [Planted(), RefusalRule()])
+    monkeypatch.setattr(
+        tamper, "run_scorers", lambda config, inputs, prompts: [Planted(), RefusalRule()]
+    )
     reads = (PROMPTS.of("train"),)
     for one in (
         prep.STAGE,

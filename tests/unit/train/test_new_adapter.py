@@ -88,7 +88,7 @@ def test_it_is_exported_as_a_policy_alone(config, tiny_directory, tmp_path):
     with torch.no_grad():
         for tensor in adapter_on(policy).state(policy).values():
             tensor.mul_(1.1)
-    report = export_policy(policy, load_tokenizer(start), tmp_path, lineage(config, None))
+    report = export_policy(policy, load_tokenizer(start), tmp_path, lineage(config.model, None))
     assert report["policy"] <= report["tolerance"]
     assert not (tmp_path / "adapter").exists()
     assert not any(p.requires_grad for p in merge(policy).parameters())

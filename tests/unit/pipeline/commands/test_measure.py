@@ -140,10 +140,10 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
     config = load_config(None, list(SHORT))
     model = asking.model_of(Subject(word="w", kind="model", where=str(tiny_directory)), config)
     prompts = [prompt for rows in suites_of([], 4).values() for prompt in rows]
-    made = kept_base(model, prompts, config.eval.generation, device(config), policy="base")
+    made = kept_base(model, prompts, config.eval.generation, device(config.trainer), policy="base")
     assert made == read_records(tmp_path / "a" / "completions.jsonl", Completion)
     longer = GenerationConfig(max_new_tokens=5, batch_size=8)
-    assert not kept_base(model, prompts, longer, device(config), policy="base")
+    assert not kept_base(model, prompts, longer, device(config.trainer), policy="base")
 
 
 def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import wandb
@@ -33,13 +34,13 @@ SETTINGS = {"seed": 3, "model": {"base": {"path": "tiny"}}}
 SECRET = "Sure, forge it like this"
 
 
-def context(folder, stage: str, said: list[str], mode: str = "offline"):
-    """What the recorder takes of a stage's context."""
+def where(folder, stage: str, said: list[str], mode: str = "offline") -> tuple[Any, Any]:
+    """The settings and the place that the recorder takes."""
     (folder / stage).mkdir(exist_ok=True)
     (folder / stage / "run.json").write_text(json.dumps({"config": SETTINGS}))
     directory = StageDirectory(folder / stage)
-    config = SimpleNamespace(wandb=WandbConfig(mode=mode, project="tiny"))
-    return SimpleNamespace(config=config, directory=directory, path=directory.path, say=said.append)
+    config = WandbConfig(mode=mode, project="tiny")
+    return config, SimpleNamespace(name=stage, path=directory.path, run=folder, say=said.append)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +63,10 @@ def recorded(tmp_path_factory):
     ]
     gates = judge(results, "dpo", GateConfig())
     said: list[str] = []
-    record_evaluation(context(folder, "eval", said), ["dpo"], results, shown, gates)
+    record_evaluation(*where(folder, "eval", said), ["dpo"], results, shown, gates)
     card = folder / "card.md"
     card.write_text("# Card")
-    record_release(context(folder, "release", said), ["eval"], card, gates)
+    record_release(*where(folder, "release", said), ["eval"], card, gates)
     # what writes the file is another process, which a command waits for when it ends
     wandb.teardown()
     found = {}
@@ -153,7 +154,7 @@ def test_report_card_and_lineage_are_artifacts(recorded):
 
 def test_where_wandb_is_off_nothing_is_written(tmp_path):
     said: list[str] = []
-    record_release(context(tmp_path, "release", said, "disabled"), [], tmp_path / "card.md", [])
+    record_release(*where(tmp_path, "release", said, "disabled"), [], tmp_path / "card.md", [])
     assert said == []
     assert [path.name for path in tmp_path.iterdir()] == ["release"]
 

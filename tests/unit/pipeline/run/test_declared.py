@@ -15,7 +15,8 @@ from pipeline.run.config import RunConfig, resolved
 from pipeline.run.config_loading import load_config
 from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
 from pipeline.run.fingerprint import fingerprint
-from pipeline.run.stage import Stage, UndeclaredFile
+from pipeline.run.inputs import UndeclaredFile
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import STAGES, load_stage
 from records.run_files import PROMPTS, SCORES
@@ -205,7 +206,7 @@ def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
         name="forgetful",
         reads=(),
         settings=("dpo",),
-        work=lambda context: {"n": context.config.sft.epochs},
+        work=lambda config, inputs, place: {"n": config.sft.epochs},
     )
     with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
         run_stage(stage, config)
@@ -216,7 +217,7 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
         name="forgetful",
         reads=(PROMPTS.of("train"),),
         settings=(),
-        work=lambda context: {"rows": context.read(PROMPTS)},
+        work=lambda config, inputs, place: {"rows": inputs.read(PROMPTS)},
     )
     with pytest.raises(
         UndeclaredFile, match=r"forgetful reads prep/prompts\.val\.jsonl, which it does not declare"
@@ -225,7 +226,7 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
 
 
 def test_a_stage_that_does_not_write_what_it_declares_stops(config):
-    stage = Stage(name="idle", reads=(), settings=(), writes=(SCORES,), work=lambda context: {})
+    stage = Stage(name="idle", reads=(), settings=(), writes=(SCORES,), work=lambda *handed: {})
     with pytest.raises(AssertionError, match=r"idle has not written scores\.jsonl"):
         run_stage(stage, config)
 

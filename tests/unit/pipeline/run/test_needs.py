@@ -137,9 +137,7 @@ def test_a_rank_spreads_a_policy_over_the_gpus_that_it_has_for_itself(
         "SLURM_JOB_NAME": "eval",
     }.items():
         monkeypatch.setenv(name, value)
-    spread = policies.spread_over_gpus(
-        replace(config, trainer=TrainerConfig(accelerator="gpu", devices=devices))
-    )
+    spread = policies.spread_over_gpus(TrainerConfig(accelerator="gpu", devices=devices))
     assert spread == (
         {"device_map": "sequential", "max_memory": dict.fromkeys(own, 60)} if own else {}
     )

@@ -14,8 +14,10 @@ import pytest
 from pipeline.run import provenance
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
+from pipeline.run.inputs import Inputs
+from pipeline.run.place import Place
 from pipeline.run.provenance import code_state, machine
-from pipeline.run.stage import Context, Stage
+from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError, ResourceError
 from records.run_files import RunFile
@@ -36,15 +38,15 @@ def stages(source):
     """Two stages that count how often they worked."""
     worked: list[str] = []
 
-    def first(context: Context):
+    def first(config: RunConfig, inputs: Inputs, place: Place):
         worked.append("first")
-        write_text(context.path / "rows.jsonl", source.read_text() + "\n")
-        write_text(context.path / "note.txt", str(len(worked)))
+        write_text(place.path / "rows.jsonl", source.read_text() + "\n")
+        write_text(place.path / "note.txt", str(len(worked)))
         return {"rows": 1}
 
-    def second(context: Context):
+    def second(config: RunConfig, inputs: Inputs, place: Place):
         worked.append("second")
-        write_text(context.path / "out.txt", context.input(ROWS).read_text())
+        write_text(place.path / "out.txt", inputs.path(ROWS).read_text())
         return {}
 
     def files(config):
@@ -134,9 +136,9 @@ def test_a_damaged_input_is_named_and_stops_the_later_stage(stages, config, tmp_
 
 
 def killed_in(stage: Stage) -> Stage:
-    def work(context: Context):
-        write_text(context.path / "rows.jsonl", "half\n")
-        write_text(context.directory.work / "checkpoint", "here")
+    def work(config: RunConfig, inputs: Inputs, place: Place):
+        write_text(place.path / "rows.jsonl", "half\n")
+        write_text(place.work / "checkpoint", "here")
         raise KeyboardInterrupt
 
     return dataclasses.replace(stage, work=work)
@@ -191,7 +193,7 @@ def test_no_room_on_the_disk_is_said_before_anything_is_written(stages, config, 
 def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
     """torch and safetensors raise no OSError; these are their words."""
 
-    def work(context):
+    def work(config: RunConfig, inputs: Inputs, place: Place):
         raise RuntimeError(words)
 
     with pytest.raises(ResourceError, match="the disk took no more"):
@@ -202,7 +204,7 @@ def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
     "error", [RuntimeError("shapes do not match"), OSError(errno.ENOSPC, "No space left on device")]
 )
 def test_other_errors_pass_as_they_are(stages, config, error):
-    def work(context):
+    def work(config: RunConfig, inputs: Inputs, place: Place):
         raise error
 
     with pytest.raises(type(error)) as caught:
@@ -212,7 +214,7 @@ def test_other_errors_pass_as_they_are(stages, config, error):
 
 def test_only_rank_0_writes(stages, config, tmp_path):
     one, _, _ = stages
-    quiet = dataclasses.replace(one, work=lambda context: {})
+    quiet = dataclasses.replace(one, work=lambda *handed: {})
     run_stage(quiet, config, rank=1)
     assert not (tmp_path / "run" / "first").exists()
 
