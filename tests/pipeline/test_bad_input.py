@@ -169,7 +169,8 @@ def test_unknown_model_stops_before_any_stage_works(refused, config_file, run_di
 def test_a_directory_that_is_no_model(refused, config_file, tmp_path):
     (tmp_path / "empty").mkdir()
     (said,) = refused("run", config_file(""), f"model.base.path={tmp_path / 'empty'}")
-    assert f"model.base.path={tmp_path / 'empty'}: its config.json cannot be used" in said
+    assert f"model.base.path={tmp_path / 'empty'}: no config.json there" in said
+    assert "wanted a Hugging Face model directory" in said
 
 
 def test_a_run_dir_that_is_a_file(refused, config_file, tmp_path):
