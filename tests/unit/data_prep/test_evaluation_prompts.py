@@ -108,4 +108,4 @@ def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
 def test_the_demo_trains_and_validates_on_the_same_rows_with_and_without_them() -> None:
     held = [row for row in demo_rows(evaluation=True) if row.split != "test"]
     assert held == [row for row in demo_rows(evaluation=False) if row.split != "test"]
-    assert Counter(row.split for row in held) == {"train": 412, "val": 86}
+    assert Counter(row.split for row in held) == {"train": 412, "val": 110}
