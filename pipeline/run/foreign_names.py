@@ -242,7 +242,6 @@ NOT_HERE: dict[str, str] = {
     "use_liger_kernel": _BY_ITSELF,
     "enable_liger_kernel": _BY_ITSELF,
     "use_unsloth": _BY_ITSELF,
-    "torch_compile": _BY_ITSELF,
     "tf32": "PyTorch's own settings decide it",
     "optim": "AdamW is the optimiser",
     "optimizer": "AdamW is the optimiser",

@@ -20,12 +20,9 @@ from safetensors.numpy import load, save
 from records.errors import ModelError
 from reward.factors.features import Vocabulary
 from reward.factors.heads import Head
+from reward.factors.shipped import FOLDER
 
-FOLDER = Path(__file__).parent / "package_data"
-"""The heads that ship with Primum."""
 NUMBERS, FACTS = "heads.safetensors", "heads.json"
-FIGURES = "figures.json"
-"""What the heads reach on what they were not fitted on; `reward.factors.fit` writes it."""
 VERSION = 1
 
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from models.config import MINILM, ModelConfig
 from models.embed import Embedder
 from records.rows import Completion
-from reward.factors.bundle import FOLDER, Bundle, read_bundle
+from reward.factors.bundle import Bundle, read_bundle
 from reward.factors.features import Embed, FeatureRoom, Features
 from reward.factors.harm import HarmRule, KnownRule
 from reward.factors.heads import entropy, stacked_yes, uncertainty
+from reward.factors.shipped import FOLDER
 from reward.factors.texts import Exchange, exchange_of, words_of
 
 BATCH_SIZE = 32

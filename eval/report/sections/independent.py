@@ -17,7 +17,7 @@ from eval.report.tables import (
     suite_names,
     suite_of,
 )
-from reward.factors.bundle import FIGURES, FOLDER
+from reward.factors.shipped import FIGURES, FOLDER
 
 Json = dict[str, Any]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from models.config import MINILM, ModelConfig
 from models.embed import Embedder
-from reward.factors.bundle import FIGURES, FOLDER, Bundle, write_bundle
+from reward.factors.bundle import Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
@@ -28,6 +28,7 @@ from reward.factors.fit.targets import Corpus, all_targets, read_corpus
 from reward.factors.fit.vocabularies import vocabulary
 from reward.factors.harm import fit_known_rule
 from reward.factors.model import BATCH_SIZE, FactorModel
+from reward.factors.shipped import FIGURES, FOLDER
 
 MEMBERS = 8
 UNSAFE_ADVICE_SHOWN = False

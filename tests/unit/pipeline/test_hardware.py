@@ -17,7 +17,7 @@ KERNEL = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 ASKED = """
 from pathlib import Path
 import pipeline.run.runner
-from pipeline.run.config import load_config
+from pipeline.run.config_loading import load_config
 
 pipeline.run.runner.run_stage = lambda *_, **__: None
 config = load_config(Path("configs/tiny.yaml"), ["trainer.accelerator=cpu", "trainer.precision={precision}", "trainer.cpu_threads=3"])

@@ -100,11 +100,9 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
     said = {"epoch": 1, "reason": "least harm"} if earlier else wanted.to_json()
     write_json(tmp_path / "sft" / "selection.json", {**said, "optimiser_steps": 3})
     (tmp_path / "sft" / "scoreboard.jsonl").write_text(sealed_line(base) + sealed_line(kept))
-    stage = SimpleNamespace(
-        input=lambda file: tmp_path / file.stage / file.name,
-        config=SimpleNamespace(eval=SimpleNamespace(scoreboard=config)),
-    )
-    found = _selection(stage, Policy("sft", "SFT", "base"))
+    inputs = SimpleNamespace(path=lambda file: tmp_path / file.stage / file.name)
+    run = SimpleNamespace(eval=SimpleNamespace(scoreboard=config))
+    found = _selection(run, inputs, Policy("sft", "SFT", "base"))
     assert found == wanted
     assert found.held is False
 

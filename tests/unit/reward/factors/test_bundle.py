@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from records.errors import ModelError
-from reward.factors.bundle import FACTS, FOLDER, NUMBERS, read_bundle, write_bundle
+from reward.factors.bundle import FACTS, NUMBERS, read_bundle, write_bundle
+from reward.factors.shipped import FOLDER
 
 
 def test_what_is_read_is_what_was_written(bundle, tmp_path):
