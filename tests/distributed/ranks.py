@@ -30,13 +30,13 @@ from models.layout.collation import Collation
 from models.loading.load import load_model, load_tokenizer, skeleton
 from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
-from pipeline.policy_training import state_of
 from records.rows import json_line
 from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit, resumed_step, world
+from train.engine.weights import state_of
 from train.kto import KtoModule, KtoRows
 from train.over_refusal_limit import OverRefusalLimit
 from train.reference import ReferencePass

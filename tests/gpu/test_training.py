@@ -18,7 +18,6 @@ from models.config import AdapterConfig
 from models.loading.load import load_model, skeleton
 from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
-from pipeline.policy_training import state_of
 from records.rows import assistant, user
 from reward.model.network import new_network
 from reward.model.training import RewardModule, RewardRows
@@ -28,6 +27,7 @@ from train.engine.hardware import compiles
 from train.engine.loggers import JsonLinesLogger
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import batch_plan, fit
+from train.engine.weights import state_of
 from train.reference import ReferencePass, loads_sharded
 from train.sft import SftModule, SftRows
 
