@@ -182,7 +182,7 @@ def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, 
     return Way(f"{name}, 64 at once", write)
 
 
-def main() -> None:
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -198,7 +198,11 @@ def main() -> None:
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--stop", default="", help="a text of one token that ends a completion too")
     parser.add_argument("--output", type=Path, help="where results go")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _asked()
     quieten()
     dtype = generation_dtype(GenerationConfig(dtype=options.dtype))
     found: dict[str, dict[str, Any]] = {}

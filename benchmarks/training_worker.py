@@ -274,11 +274,8 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
             turns.begin()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            turns.end(
-                state.log_history[-1].get("loss", float("nan"))
-                if state.log_history
-                else float("nan")
-            )
+            log = state.log_history or [{}]
+            turns.end(log[-1].get("loss", float("nan")))
 
     trainer.add_callback(InTurn())
     trainer.train()
