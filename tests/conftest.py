@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
+import sys
 import sysconfig
 import venv
 from collections.abc import Callable
@@ -35,6 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["cuda", "cpu"],
         help="where tests/gpu run; left out, on a GPU where there is one",
     )
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Every test draws the same numbers, whatever ran before it: none needs luck."""
+    random.seed(0)
+    # What no test has imported yet, no test has drawn from.
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed(0)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

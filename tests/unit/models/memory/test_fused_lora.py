@@ -11,7 +11,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from models.adapters.wrapping import adapt
-from models.config import AdapterConfig
+from models.config import AdapterConfig, ModelConfig
+from models.loading.load import load_model
 from models.memory.fused_lora import fuse_lora
 
 
@@ -41,14 +42,18 @@ def test_values_and_gradients_are_those_of_peft(tiny_model):
     assert (fused - gradient).norm() <= 1e-6 * gradient.norm()
 
 
-def test_in_bfloat16_it_is_as_near_to_single_precision_as_peft(tiny_model):
-    model = adapted(tiny_model)
-    wanted, gradient = loss_and_gradients(model)
-    peft_loss, peft_gradient = loss_and_gradients(model, torch.bfloat16)
-    fuse_lora(model)
-    loss, fused = loss_and_gradients(model, torch.bfloat16)
-    assert abs(loss - wanted) <= abs(peft_loss - wanted) + 1e-2
-    assert (fused - gradient).norm() <= 1.2 * (peft_gradient - gradient).norm()
+def test_in_bfloat16_it_is_as_near_to_single_precision_as_peft(tiny_directory):
+    """The error of one draw is luck, another on every processor: the median of eleven decides."""
+    ratios = []
+    for _ in range(11):
+        model = adapted(load_model(ModelConfig(path=str(tiny_directory))))
+        wanted, gradient = loss_and_gradients(model)
+        peft_loss, peft_gradient = loss_and_gradients(model, torch.bfloat16)
+        fuse_lora(model)
+        loss, fused = loss_and_gradients(model, torch.bfloat16)
+        assert abs(loss - wanted) <= abs(peft_loss - wanted) + 1e-2
+        ratios.append((fused - gradient).norm() / (peft_gradient - gradient).norm())
+    assert torch.stack(ratios).median() <= 1.2
 
 
 def test_double_precision_gradients_are_exact(tiny_model):
