@@ -164,7 +164,7 @@ def files(config: RunConfig) -> dict[str, str]:
             path = Path(source.path)
             if path.exists():
                 faults += _hashed(f"data.sources {source.name!r}", source.path, found)
-            elif source.format == "hub":
+            elif source.is_downloaded:
                 found[source.path] = f"hub:{source.path}"
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
