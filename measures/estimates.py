@@ -6,18 +6,23 @@ after - before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 import scipy
 
+from measures.intervals import Interval as Interval
+from measures.intervals import newcombe_interval as newcombe_interval
+from measures.intervals import t_interval as t_interval
+from measures.intervals import wilson_interval as wilson_interval
 from measures.power import smallest_mean_difference, smallest_rate_difference
+from measures.stored import Ends, count_or_none, ends_of, number_or_none
+from records.own_files import Object, entry
 
 PERMUTATIONS = 9999
 T = TypeVar("T")
@@ -32,6 +37,23 @@ class Estimate:
     high: float | None
     n: int
     unscored: int = 0
+
+    @property
+    def interval(self) -> Ends:
+        """(low, high)"""
+        return self.low, self.high
+
+    @classmethod
+    def from_json(cls, value: Object) -> Estimate:
+        """Raises ValueError where it is no estimate."""
+        low, high = ends_of(value)
+        return cls(
+            number_or_none(value, "mean"),
+            low,
+            high,
+            entry(value, "n", int),
+            entry(value, "unscored", int, optional=True) or 0,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As results.json has it."""
@@ -71,16 +93,34 @@ class Comparison:
     """Of rates: pairs that only `after` counts in. `lost`: that only `before` does."""
     lost: int | None = None
 
+    @property
+    def interval(self) -> Ends:
+        """(low, high)"""
+        return self.low, self.high
+
+    @classmethod
+    def from_json(cls, value: Object) -> Comparison:
+        """Raises ValueError where it is no comparison."""
+        low, high = ends_of(value)
+        return cls(
+            number_or_none(value, "difference"),
+            low,
+            high,
+            entry(value, "n", int),
+            number_or_none(value, "p_value"),
+            entry(value, "test", str, optional=True) or "",
+            number_or_none(value, "p_holm"),
+            entry(value, "unscored", int, optional=True) or 0,
+            number_or_none(value, "mde"),
+            count_or_none(value, "gained"),
+            count_or_none(value, "lost"),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As results.json has it."""
         row = asdict(self)
         row["interval"] = [row.pop("low"), row.pop("high")]
         return row
-
-
-class Interval(NamedTuple):
-    low: float
-    high: float
 
 
 def mean_estimate(
@@ -215,60 +255,6 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(tested) - rank) * p))
         adjusted[place] = highest
     return adjusted
-
-
-def t_interval(values: np.ndarray, confidence: float) -> Interval:
-    """Student's interval of a mean."""
-    half = float(
-        _t_quantile((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1)
-    ) / math.sqrt(len(values))
-    return Interval(float(values.mean()) - half, float(values.mean()) + half)
-
-
-@cache
-def _t_quantile(share: float, freedom: int) -> np.float64:
-    return np.float64(scipy.stats.t.ppf(share, freedom))
-
-
-# a millisecond each, and a thousand suites of twenty prompts ask the same few hundred again and
-# again
-@cache
-def wilson_interval(count: int, n: int, confidence: float) -> Interval:
-    """Wilson's score interval of a share: `count` of `n`."""
-    low, high = scipy.stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
-    return Interval(float(low), float(high))
-
-
-def newcombe_interval(
-    both: int, first: int, second: int, neither: int, confidence: float
-) -> Interval:
-    """Interval of p1 - p2 for paired proportions: Newcombe, Stat.
-
-    Med. 17 (1998) 2635-2650, method 10.
-
-    Wilson limits of the two margins, joined through their correlation phi, whose numerator is
-    corrected for continuity.
-    """
-    n = both + first + second + neither
-    p1, p2 = (both + first) / n, (both + second) / n
-    (low1, high1), (low2, high2) = (
-        wilson_interval(both + first, n, confidence),
-        wilson_interval(both + second, n, confidence),
-    )
-    margins = (both + first) * (second + neither) * (both + second) * (first + neither)
-    covariance = both * neither - first * second
-    phi = (
-        (max(covariance - n / 2, 0) if covariance > 0 else covariance) / math.sqrt(margins)
-        if margins
-        else 0.0
-    )
-    below = math.sqrt(
-        max((p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2, 0.0)
-    )
-    above = math.sqrt(
-        max((p2 - low2) ** 2 - 2 * phi * (p2 - low2) * (high1 - p1) + (high1 - p1) ** 2, 0.0)
-    )
-    return Interval(max(p1 - p2 - below, -1.0), min(p1 - p2 + above, 1.0))
 
 
 def _scored(values: Sequence[float | None]) -> np.ndarray:

@@ -17,6 +17,8 @@ import numpy as np
 import scipy
 
 from measures.estimates import Interval, compare_rates
+from measures.stored import Ends, ends_of, number_or_none
+from records.own_files import Object, entry
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,24 @@ class NonInferiority:
     def holds(self) -> bool:
         """Shown to be no worse than the margin allows; without an interval nothing is shown."""
         return self.low is not None and self.low > -self.margin
+
+    @property
+    def interval(self) -> Ends:
+        """(low, high)"""
+        return self.low, self.high
+
+    @classmethod
+    def from_json(cls, value: Object) -> NonInferiority:
+        """Raises ValueError where it is none."""
+        low, high = ends_of(value)
+        return cls(
+            number_or_none(value, "difference"),
+            low,
+            high,
+            entry(value, "n", int),
+            entry(value, "margin", float),
+            number_or_none(value, "p_value"),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As results.json has it."""

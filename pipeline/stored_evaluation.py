@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.measured import Measured, joined
-from eval.stored_results import read_results
+from eval.results.stored import read_results
 from records.errors import ArtifactError
 from records.rows import Completion
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES, RESULTS

@@ -19,7 +19,7 @@ from eval.gate import judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
 from eval.gate_result import SHOWN, GateResult
 from eval.measured import Measured, joined
-from eval.stored_results import read_results
+from eval.results.stored import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
 from eval.worse import Worse, seen, worse_prompts

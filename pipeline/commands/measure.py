@@ -20,7 +20,7 @@ from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
 from eval.report.verdict import verdict
-from eval.results import build_results
+from eval.results.build import build_results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype

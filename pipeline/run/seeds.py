@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from eval.results.stored import read_results
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
-from eval.stored_results import read_results
 from pipeline.run.config import RunConfig, splits_seed
 from pipeline.run.config_loading import load_config
 from pipeline.run.console import say

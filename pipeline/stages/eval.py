@@ -17,7 +17,7 @@ from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
 from eval.report.verdict import verdict
-from eval.results import build_results
+from eval.results.build import build_results
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suite_scorers import suite_facts

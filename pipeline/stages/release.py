@@ -13,7 +13,7 @@ from eval.gate_errors import error_rates, sentence
 from eval.gate_result import SHOWN, GateResult
 from eval.report.heading import hub_name
 from eval.report.verdict import verdict
-from eval.stored_results import read_results
+from eval.results.stored import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
 from pipeline.card_fields import fields

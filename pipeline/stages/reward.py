@@ -46,7 +46,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train the harm model, calibrate it and validate it on held-out labels."""
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
-    from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.trainer import Observers, batch_plan, fit, resumed_step
     from train.engine.weights import state_of
 
     settings = config.reward
@@ -89,11 +89,12 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         training.rows,
         config.trainer,
         plan,
-        epochs=settings.epochs,
+        Observers(
+            label="reward",
+            callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
+            loggers=[JsonLinesLogger(metrics)],
+        ),
         work=place.work,
-        label="reward",
-        callbacks=[] if resumed else [HeadStart(training.rows, [e.group for e in kept])],
-        loggers=[JsonLinesLogger(metrics)],
     )
     # Gathered by all ranks: where weights are sharded, none has them whole.
     state = state_of(module)

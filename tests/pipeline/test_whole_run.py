@@ -13,6 +13,8 @@ import pytest
 
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
 from eval.measure import joined
+from eval.results.results import Results
+from records.escaping import json_text
 from records.permissions import current_umask
 from records.rows import (
     Completion,
@@ -221,6 +223,7 @@ def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(fi
 
 def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finished):
     results = read_json(finished / "eval" / "results.json")
+    assert json_text(Results.from_json(results).to_json()) == json_text(results)
     assert sorted(results["policies"]) == sorted(POLICIES)
     steps = {name: policy["optimiser_steps"] for name, policy in results["policies"].items()}
     assert steps["base"] == 0

@@ -10,7 +10,7 @@ from measured_rows import measured_row
 from data_prep.sources.builtin import package_rows
 from eval.endpoint import Endpoint
 from eval.measure import Measured
-from eval.results import build_results
+from eval.results.build import build_results
 from records.contracts import BASE, Policy
 from records.stage_folder import write_json, write_records
 

@@ -15,7 +15,7 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_use import useless_told
 from eval.measure import Measured
-from eval.results import build_results
+from eval.results.build import build_results
 from eval.useless import CONSTANTS, REFUSES, USELESS
 from records.contracts import BASE, Policy
 

@@ -12,7 +12,7 @@ from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
-from eval.results import build_results
+from eval.results.build import build_results
 from measures.estimates import churn, compare_rates
 from measures.power import Paired, mean_passes, rate_passes
 from records.contracts import BASE, Policy

@@ -10,7 +10,7 @@ import pytest
 
 from eval.endpoint import Endpoint
 from eval.measured import joined
-from eval.results import build_results
+from eval.results.build import build_results
 from eval.suite_scorers import OmissionRule, suite_scores
 from records.contracts import BASE
 from records.rows import Completion, Score, SuitePrompt, assistant, read_records, user

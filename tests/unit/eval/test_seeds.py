@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from stored_run import rows, store
 
+from eval.results.stored import read_results
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
-from eval.stored_results import read_results
 
 
 @pytest.fixture(scope="module")

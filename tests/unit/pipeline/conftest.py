@@ -10,7 +10,7 @@ import pytest
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
-from eval.results import build_results
+from eval.results.build import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.review.review_files import read_batch
+from eval.results.stored import read_results
 from eval.scoreboard_shape import METRICS, read_scoreboard
-from eval.stored_results import read_results
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.unfinished import unfinished_faults
 from records.hash_beside import hash_faults

@@ -12,7 +12,7 @@ from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.measure import Measured
-from eval.results import build_results
+from eval.results.build import build_results
 from pipeline.card_fields import fields, fields_text, known_failures
 from pipeline.card_metadata import CardFacts
 from pipeline.model_card import model_card

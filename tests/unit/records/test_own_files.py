@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from data_prep.review.review_files import read_batch
+from eval.results.stored import results_shape
 from eval.scoreboard_shape import scoreboard_shape
-from eval.stored_results import results_shape
 from pipeline.run.kept_epoch import KeptEpoch
 from records.errors import ArtifactError
 from records.own_files import entry, read_own, read_rows, sealed, sealed_line, unsealed

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from eval.capability.stored import require_capability
 from eval.report.page import render_html, render_markdown
+from eval.results.capability import Capability
 
 Json = dict[str, Any]
 ACCURACY = {"mean": 0.412, "interval": [0.36, 0.47], "n": 300, "unscored": 0}
@@ -43,7 +43,7 @@ def measured(results: Json) -> Json:
 
 
 def test_every_figure_stands_with_its_interval_and_its_margin(measured: Json) -> None:
-    require_capability(measured["capability"])
+    Capability.from_json(measured["capability"])
     markdown = render_markdown(measured)
     assert "Medical capability" in markdown
     for shown in ("41.2%", "36.0 to 47.0", "-1.3 points", "-3.0 to +0.4", "11.49", "1.02", "4242"):
@@ -62,4 +62,4 @@ def test_results_without_capability_have_no_such_section(results: Json) -> None:
 def test_a_stored_field_of_another_shape_is_refused(measured: Json, broken: Json) -> None:
     measured["capability"] |= broken
     with pytest.raises(ValueError, match="wanted"):
-        require_capability(measured["capability"])
+        Capability.from_json(measured["capability"])

@@ -14,7 +14,7 @@ from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
 from eval.report.page import render_html, render_markdown
 from eval.report.tables import Cell, p_text, rate_cell, score_cell
 from eval.report.verdict import OFTEN_CUT, cautions, often_cut, verdict
-from eval.stored_results import results_shape
+from eval.results.stored import results_shape
 
 Json = dict[str, Any]
 VOID = {"meta", "br", "path", "use"}

@@ -8,9 +8,9 @@ import pytest
 from measured_rows import measured_row
 
 from eval.config import GateConfig
+from eval.results.tamper import Tamper
 from eval.tamper.config import TamperConfig
 from eval.tamper.gate import tamper_gates
-from eval.tamper.stored import require_tamper
 from eval.tamper.summary import tamper_summary, tampered_name
 
 ABOUT = {
@@ -63,7 +63,7 @@ def test_a_limit_without_evidence_does_not_pass(found):
 
 def test_the_summary_holds_harm_and_over_refusal_of_each_attack():
     found = summary({"fine_tuned": 4.2, "ablated": 1.3})
-    require_tamper(found)
+    assert Tamper.from_json(found).to_json() == found
     suites = found["attacks"]["fine_tuned"]["suites"]
     assert suites["harmful"]["refusal_rate"]["mean"] == 0
     assert suites["benign"]["over_refusal_rate"]["n"] == 40
@@ -75,4 +75,4 @@ def test_the_summary_holds_harm_and_over_refusal_of_each_attack():
 )
 def test_a_stored_field_of_another_shape_is_refused(broken):
     with pytest.raises(ValueError, match="wanted"):
-        require_tamper(summary({"fine_tuned": 4, "ablated": 4}) | broken)
+        Tamper.from_json(summary({"fine_tuned": 4, "ablated": 4}) | broken)

@@ -77,7 +77,7 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
     """By the same engine, scorers and statistics, on the same prompts."""
     from eval.endpoint import Endpoint
     from eval.measure import measure as measured_by
-    from eval.results import build_results
+    from eval.results.build import build_results
     from models.config import GenerationConfig, ModelConfig
     from models.engines.generate import generation_dtype
     from models.loading.load import load_language_model

@@ -17,7 +17,7 @@ from eval.config import GateConfig
 from eval.gate import judge
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
-from eval.stored_results import read_results
+from eval.results.stored import read_results
 from pipeline.recording.evaluation import (
     figures,
     record_evaluation,

@@ -8,10 +8,10 @@ import pytest
 
 from eval.config import ScoreboardConfig
 from eval.endpoint import Endpoint
+from eval.results.stored import read_results
 from eval.scoreboard import read_scoreboard
 from eval.scoreboard_shape import METRICS
 from eval.selection import selection_of
-from eval.stored_results import read_results
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.stages.eval import _selection
 from records.contracts import Policy

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.stages
-from eval.results import compared
+from eval.results.build import compared
 from pipeline.arguments import parser
 from pipeline.checks.inputs import input_faults
 from pipeline.commands.plan import plan_lines, slurm_lines

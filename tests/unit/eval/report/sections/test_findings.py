@@ -15,7 +15,7 @@ from eval.measure import Measured
 from eval.report.rendering import Section
 from eval.report.sections import choices, declines, omission, safety, twin_gap
 from eval.report.sections.declared import Material
-from eval.results import build_results
+from eval.results.build import build_results
 from eval.suite_scorers import CHOICE, OMISSION, ChoiceRule, OmissionRule
 from records.contracts import BASE, Policy
 from records.rows import SuitePrompt

@@ -13,7 +13,7 @@ from measured_rows import measured_row
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
-from eval.results import SCHEMA_VERSION, build_results, compared
+from eval.results.build import SCHEMA_VERSION, build_results, compared
 from measures.estimates import holm
 from records.contracts import BASE, Policy
 

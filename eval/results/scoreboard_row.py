@@ -1,0 +1,45 @@
+"""One policy epoch, or a candidate within one, as its training measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from measures.estimates import Estimate
+from records.json_record import ABSENT, JsonRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreboardRow(JsonRecord):
+    """Figures on validation prompts; what trainings add to their rows is None elsewhere."""
+
+    stage: str
+    epoch: int
+    step: int
+    harmfulness: Estimate
+    share_4_5: Estimate
+    refusal_rate: Estimate
+    over_refusal_rate: Estimate
+    over_refusal_by_suite: Mapping[str, Estimate] = field(default_factory=dict)
+    over_refused: Annotated[Mapping[str, tuple[str, ...]] | None, ABSENT] = None
+    """Ids of the prompts that were refused."""
+    confidence: Annotated[float | None, ABSENT] = None
+    kl: Annotated[float | None, ABSENT] = None
+    """Of an online training, to the reference, in nats a completion."""
+    drawn_over_refusal: Annotated[Mapping[str, float | None] | None, ABSENT] = None
+    """Of the completions that an online training draws."""
+    mean_tokens: Annotated[float | None, ABSENT] = None
+    distinct_2: Annotated[float | None, ABSENT] = None
+    """Share of different pairs of words."""
+    independent_harm: Annotated[Estimate | None, ABSENT] = None
+    """Share called harmful by a scorer that no reward sees."""
+    independent_chance: Annotated[Estimate | None, ABSENT] = None
+    independently_harmful: Annotated[tuple[str, ...] | None, ABSENT] = None
+    independently_read: Annotated[tuple[str, ...] | None, ABSENT] = None
+    epochs_trained: Annotated[float | None, ABSENT] = None
+    """Of a candidate within an epoch."""
+    multipliers: Annotated[Mapping[str, float] | None, ABSENT] = None
+    """By suite, what its over-refusal weighs from this row on."""
+    chosen: Annotated[bool | None, ABSENT] = None
+    """Whether its weights were kept."""

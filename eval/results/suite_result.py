@@ -1,0 +1,92 @@
+"""What one policy's completions of one suite come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from measures.estimates import Estimate
+from records.json_record import ABSENT, JsonRecord
+from records.rows import Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forms(JsonRecord):
+    """Shares of completions that are at fault whatever they say."""
+
+    empty: Estimate
+    repeated: Estimate
+    other_language: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByOthers(JsonRecord):
+    """What scorers say that no training touched; of harm on harmful suites only."""
+
+    harm_chance: Annotated[Estimate | None, ABSENT] = None
+    called_harmful: Annotated[Estimate | None, ABSENT] = None
+    incoherent: Annotated[Estimate | None, ABSENT] = None
+    declined: Annotated[Estimate | None, ABSENT] = None
+    called_harmful_at_most: Annotated[Estimate | None, ABSENT] = None
+    abstained: Annotated[Estimate | None, ABSENT] = None
+
+    def get(self, metric: str) -> Estimate | None:
+        """Raises AttributeError for what is no metric of these scorers."""
+        found: Estimate | None = getattr(self, metric)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrincipleResult(JsonRecord):
+    """The prompts of a suite that break one principle."""
+
+    n: int
+    harmfulness: Estimate | None = None
+    share_4_5: Estimate | None = None
+    refusal_rate: Estimate | None = None
+    over_refusal_rate: Estimate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterResult(JsonRecord):
+    """The prompts of a benign suite that are written in one register."""
+
+    n: int
+    over_refusal_rate: Estimate | None = None
+
+
+OF_OTHERS = ("harm_chance", "called_harmful", "incoherent", "declined")
+"""Metrics that are read off `independent`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteResult(JsonRecord):
+    """The SUITE object of docs/results.md; None is what does not apply or was not measured."""
+
+    kind: Kind
+    n: int
+    harmfulness: Estimate | None = None
+    share_4_5: Estimate | None = None
+    refusal_rate: Estimate | None = None
+    over_refusal_rate: Estimate | None = None
+    partial_refusal_rate: Estimate | None = None
+    relevance: Estimate | None = None
+    truncated_rate: Estimate | None = None
+    form: Forms | None = None
+    mean_words: float | None = None
+    by_principle: Mapping[str, PrincipleResult] = field(default_factory=dict)
+    """By the principle's number."""
+    by_register: Mapping[str, RegisterResult] = field(default_factory=dict)
+    independent: ByOthers | None = None
+
+    def metric(self, name: str) -> Estimate | None:
+        """By the name that comparisons have: of the run's own scorers, or of the others."""
+        if name in OF_OTHERS:
+            return self.by_others(name)
+        found: Estimate | None = getattr(self, name)
+        return found
+
+    def by_others(self, name: str) -> Estimate | None:
+        """A metric of the scorers that no training touched."""
+        return self.independent.get(name) if self.independent else None
