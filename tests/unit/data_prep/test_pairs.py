@@ -112,11 +112,11 @@ def test_reasons_are_the_right_ones():
         {
             "over max_pairs_per_prompt": 1,
             "margin below min_margin": 1,
-            "policy answer unscored": 1,
-            "policy answer already refuses": 1,
-            "repeats another answer to its prompt": 1,
+            "the policy's completion is unscored": 1,
+            "the policy's completion already refuses": 1,
+            "repeats another completion to its prompt": 1,
             "tie": 1,
-            "benign prompt without a helpful answer or a refusal to set against it": 1,
+            "benign prompt without a helpful completion or a refusal to set against it": 1,
         }
     )
 

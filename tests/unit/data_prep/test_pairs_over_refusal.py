@@ -73,7 +73,7 @@ def test_an_incoherent_answer_is_never_the_helpful_one(world):
     alone = {name: rows[:1] if rows[0].coherent is False else rows for name, rows in found.items()}
     result = build((demos, alone), **WIDE)
     assert not [pair for pair in result.pairs if pair.pair_type == "over_refusal"]
-    assert result.dropped["benign prompt whose answers are incoherent"] == 40
+    assert result.dropped["benign prompt whose completions are incoherent"] == 40
 
 
 def test_helpful_answers_are_peoples_where_that_is_wanted(world):

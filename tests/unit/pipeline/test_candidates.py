@@ -173,7 +173,10 @@ def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
     ("overrides", "said"),
     [
         (["sample.revisions=-1"], "sample.revisions: got -1, wanted a whole number from 0"),
-        (["sample.revisions=2", "pairs.chosen=best"], "revisions of one answer would be the same"),
+        (
+            ["sample.revisions=2", "pairs.chosen=best"],
+            "revisions of one completion would be the same",
+        ),
         (["sample.revisions=1"], "set pairs.chosen=best"),
         (
             ["pairs.max_opening_share=0"],

@@ -101,7 +101,7 @@ def test_the_counts_of_the_card_are_those_of_the_files(
     shown = sections(text)
     assert (
         f"\n{len(prompts)} prompts of {len(rows)} rows read (prompts.\\*.jsonl), {len(answered)} "
-        "of them with an answer" in text
+        "of them with a completion" in text
     )
     kinds = Counter(row.kind for row in prompts)
     source = cells(shown[HEADINGS["sources"]].splitlines()[2])

@@ -175,5 +175,5 @@ def test_a_rating_belongs_to_the_text_whichever_policy_writes_it_again():
 def test_labels_of_no_answer_of_the_run_are_refused():
     """The same completion id with another text must not take the rating."""
     elsewhere = item("new words")
-    with pytest.raises(RecordError, match="none of the rated answers is in this run"):
+    with pytest.raises(RecordError, match="none of the rated completions is in this run"):
         with_expert_scores(scored(elsewhere, 2.0), said(A, ann=5), [elsewhere])

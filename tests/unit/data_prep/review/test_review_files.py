@@ -87,7 +87,7 @@ def test_a_batch_that_was_changed_is_refused(batch):
 def test_the_notice_says_what_the_folder_holds(batch):
     items, folder = batch
     notice = (folder / "README.md").read_text()
-    assert f"{len(items)} answers to 8 prompts" in notice
+    assert f"{len(items)} completions to 8 prompts" in notice
     assert "research material" in notice
 
 
