@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from measures.estimates import Estimate
+from measures.stored import Ends
 from records.json_record import ABSENT, JsonRecord
 
 
@@ -68,7 +69,7 @@ class PeopleChange(JsonRecord):
     suite: str
     metric: str
     difference: float | None
-    interval: tuple[float | None, ...]
+    interval: Ends
     n: int
     rated: int
 
