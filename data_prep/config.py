@@ -9,26 +9,11 @@ from typing import Literal
 
 from data_prep.cards.publication import PublicationConfig as PublicationConfig
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.terms import FORMATS, UNKNOWN_LICENCE, Terms, known_terms
+from data_prep.source_kind import UNKNOWN_LICENCE, Terms
+from data_prep.source_registry import SOURCES, source_kind
+from data_prep.terms import known_terms
 from records.licences import licence_fault, same_licence
-from records.setting_ranges import MANY, Ranged, limits, ranged
-
-Format = Literal[
-    "builtin",
-    "builtin_evaluation",
-    "medsafetybench",
-    "safety_tuned_llamas",
-    "hh_rlhf",
-    "medquad",
-    "kqa",
-    "xstest",
-    "pubmedqa",
-    "instruction_json",
-    "jsonl",
-    "hub",
-]
-PACKAGED = ("builtin", "builtin_evaluation")
-"""Formats whose rows come with the package; they have no path."""
+from records.setting_ranges import MANY, Ranged, limits, one_of, ranged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +21,12 @@ class SourceConfig(Ranged):
     """One place that prompts are read from."""
 
     name: str = "builtin"
-    format: Format = "builtin"
-    """builtin: the project's own data. builtin_evaluation: benign prompts beside it that are only
-    ever measured on. medsafetybench to pubmedqa: public sets as they come, each from its own folder
-    (docs/data.md). instruction_json: a list of {instruction, output}. jsonl: files of rows in any
-    known shape. hub: what `datasets.load_dataset` takes."""
+    format: str = one_of("builtin", SOURCES)
+    """What reads the rows. A public set as it comes has a format of its name, and the project's own
+    data have builtin and builtin_evaluation; instruction_json, jsonl and hub read any data
+    (docs/data.md)."""
     path: str = ""
-    """File, directory or hub id; empty for builtin and builtin_evaluation."""
+    """File, directory or hub id; empty where the rows come with the package, as for builtin."""
     kind: Literal["harmful", "benign"] = "harmful"
     """What the requests of this source are, where neither the rows nor the format say."""
     suite: str = ""
@@ -80,8 +64,8 @@ class SourceConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.format not in PACKAGED and not self.path:
-            wanted = "a hub id or a directory" if self.format == "hub" else "a file or a directory"
+        wanted = source_kind(self.format).path
+        if wanted and not self.path:
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         wrong = licence_fault(self.licence)
         faults = [wrong] if wrong else self._broken_terms()
@@ -98,6 +82,16 @@ class SourceConfig(Ranged):
     def is_for_evaluation(self) -> bool:
         """Whether nobody may train on its rows."""
         return bool(self.evaluation_only) or self.terms.use == "evaluation"
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether any data may come in its format, so that the config states what they are."""
+        return source_kind(self.format).known is None
+
+    @property
+    def is_downloaded(self) -> bool:
+        """Whether its path is an id on the hub, and nothing on this machine."""
+        return source_kind(self.format).is_downloaded and not Path(self.path).exists()
 
     def _broken_terms(self) -> list[str]:
         known = known_terms(self.format, self.path)
@@ -117,7 +111,7 @@ class SourceConfig(Ranged):
                 f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave "
                 "licence out"
             )
-        if known.use == "evaluation" and self.format not in FORMATS and not self.evaluation_only:
+        if known.use == "evaluation" and self.is_generic and not self.evaluation_only:
             faults.append(
                 f"{self.path!r} is {named} by its name, which is for evaluation only; set "
                 "evaluation_only: true, or rename the file or folder if it holds something "

@@ -101,15 +101,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         export(config, options.stage, options.output)
         return 0
     if command == "review-export":
-        from pipeline.commands.review import export_batch
-
-        drawn = {
-            "prompts": options.prompts,
-            "uncertain": options.uncertain,
-            "show_scores": options.show_scores,
-        }
-        export_batch(config, options.output, **drawn, of_test=options.of == "test")
-        return 0
+        return _review_export(options, config)
     offline()
     if command == "eval" and config.eval.candidates is not None:
         from pipeline.commands.eval_alone import eval_alone
@@ -179,6 +171,20 @@ def _dry_run(config: RunConfig, path: Path, overrides: list[str]) -> int:
 
     show(plan_lines(config))
     return _check(path, overrides, 80.0)
+
+
+def _review_export(options: argparse.Namespace, config: RunConfig) -> int:
+    from pipeline.commands.review_export import Wanted, export_batch
+
+    wanted = Wanted(
+        prompts=options.prompts,
+        uncertain=options.uncertain,
+        abstained=options.abstained,
+        show_scores=options.show_scores,
+        of_test=options.of == "test",
+    )
+    export_batch(config, options.output, wanted)
+    return 0
 
 
 def _review_import(options: argparse.Namespace) -> int:

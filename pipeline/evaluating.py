@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from data_prep.lint.rows import Renders
@@ -21,14 +21,13 @@ from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
 from models.engines.generate import rows_at_once
 from models.loading.chat_format import render
-from models.loading.load import load_tokenizer
+from models.loading.template_faults import row_fault
 from pipeline.measuring.kept_completions import kept_base
-from pipeline.policies import answering, base_config, device
+from pipeline.policies import TokenizerOf, answering, base_config, device
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
-from pipeline.stages import prep
 from records.contracts import BASE, Scorer
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
@@ -43,7 +42,9 @@ WRITTEN, WEIGHED = "written", "weighed"
 """What completions and log-probability scores are appended to."""
 
 
-def prompts_of(config: RunConfig, inputs: Inputs, place: Place) -> list[Prompt]:
+def prompts_of(
+    config: RunConfig, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
+) -> list[Prompt]:
     """All prompts that a run is measured on, suite by suite."""
     own, absent = own_suites(config.eval)
     for suite in absent:
@@ -52,7 +53,7 @@ def prompts_of(config: RunConfig, inputs: Inputs, place: Place) -> list[Prompt]:
         inputs.read(PROMPTS.of("test")), "test", config.eval.prompts_per_suite
     )
     if own:
-        renders = prep.rendering(config)
+        renders = partial(row_fault, tokenizer_of(base_config(config.model.base)))
         own = {name: _rendered(place, renders, name, rows) for name, rows in own.items()}
     both = sorted(set(held_out) & set(own))
     if both:
@@ -97,7 +98,9 @@ def condition_files(config: RunConfig) -> dict[str, str]:
     return found
 
 
-def all_asked(config: RunConfig, place: Place, prompts: list[Prompt]) -> list[Asked]:
+def all_asked(
+    config: RunConfig, place: Place, prompts: list[Prompt], tokenizer_of: TokenizerOf
+) -> list[Asked]:
     """Every prompt as it stands, then under each condition of the config."""
     plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
     known = dict.fromkeys(prompt.suite for prompt in prompts)
@@ -108,7 +111,7 @@ def all_asked(config: RunConfig, place: Place, prompts: list[Prompt]) -> list[As
         )
     if not config.eval.conditions:
         return plain
-    tokenizer = load_tokenizer(base_config(config.model.base))
+    tokenizer = tokenizer_of(base_config(config.model.base))
     wrapped, notes = under_conditions(
         prompts,
         config.eval,
@@ -148,6 +151,7 @@ def measure_policy(
     model: ModelConfig,
     asked: list[Asked],
     scorers: list[Scorer],
+    tokenizer_of: TokenizerOf,
 ) -> None:
     """This rank's completions of one policy and their scores; what was finished before a kill is
     not made again.
@@ -160,7 +164,7 @@ def measure_policy(
     with ExitStack() as opened:
         policy = cache(
             lambda: opened.enter_context(
-                answering(config, place, model, settings.generation, settings.engine)
+                answering(config, place, model, settings.generation, settings.engine, tokenizer_of)
             )
         )
         written = _journal(place, name, WRITTEN, Completion)

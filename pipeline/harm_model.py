@@ -48,9 +48,16 @@ def foreign_harm_model(
 def loaded(
     folder: Path, config: RunConfig, generation: GenerationConfig, name: str = HARM_MODEL
 ) -> HarmfulnessScorer:
-    """As every stage asks it, the reward stage too: the code and the float type are those of
-    use.
-    """
+    """As every stage asks it: the code and the float type are those of use."""
     scorer = HarmfulnessScorer.load(folder, generation_dtype(generation), name=name)
+    scorer.model.to(device(config.trainer))
+    return scorer
+
+
+def as_used(
+    scorer: HarmfulnessScorer, config: RunConfig, generation: GenerationConfig
+) -> HarmfulnessScorer:
+    """What `loaded` gives, of a scorer that was read in float32; the head stays in it."""
+    scorer.model.backbone.to(generation_dtype(generation))
     scorer.model.to(device(config.trainer))
     return scorer

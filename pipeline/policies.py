@@ -25,31 +25,24 @@ from models.config import (
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import VllmEngine
 from models.layout.collation import Collation
-from models.loading.chat_templates import CHAT_TEMPLATES
 from models.loading.copies import plain_copy
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
-from models.loading.load import load_model, load_tokenizer, model_location, skeleton
+from models.loading.load import load_model, model_location, skeleton
 from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
 from pipeline.policy_recipe import PolicyToTrain, TrainingSettings
 from pipeline.run.config import RunConfig
 from pipeline.run.place import Place
-from records.cache import cache_directory
-from records.content_hashes import content_hashes
-from records.errors import ModelError, unreadable
 from records.run_files import ADAPTER
-from records.stage_folder import sha256_file, sha256_json
 from train.config import TrainerConfig, loads_sharded, under_slurm
 from train.engine.hardware import compiles, uses_gpu
 
 MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
 """What of the model block a trained policy depends on; where vLLM is installed is not in it."""
-REMEMBERED_FROM = 2**20
-"""Bytes from which a file's hash is remembered; smaller ones are read faster than their notes."""
-HASHES = "hashes"
-"""Folder of the cache that remembers them."""
+TokenizerOf = Callable[[ModelConfig], Any]
+"""Reads a model's tokenizer; a stage that needs one in several places remembers what it read."""
 
 HARDWARE = ("trainer",)
 """What a stage that runs a model sees besides: ranks, devices and token budgets, which its result
@@ -74,71 +67,6 @@ def lineage(model: LanguageModelConfig, before: Path | None) -> Lineage:
     keeps_base = adapter_of(model.adapter).keeps_base
     earlier = before / ADAPTER.name if before and keeps_base else None
     return Lineage(model.base, earlier, model.export_dtype)
-
-
-def model_files(config: RunConfig) -> dict[str, str]:
-    """The base model's identity for a stage's fingerprint, the file of its chat template with
-    it.
-    """
-    return {**model_identity(config.model.base), **template_identity(config.model.base)}
-
-
-def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict[str, str]:
-    """The hash of what its files hold, weights too; of a hub id its revision.
-
-    Raises where there is no such model.
-
-    Large files are read once: weights that were trained again in place have the same size.
-    """
-    require_model(model, setting)
-    path = Path(model_location(model))
-    if not path.is_dir():
-        return {f"model {model.path}": f"revision {model.revision}"}
-    files = []
-    for file in sorted(path.iterdir()):
-        if file.is_file():
-            files.append(file)
-    large = []
-    for file in files:
-        if file.stat().st_size >= REMEMBERED_FROM:
-            large.append(file)
-    try:
-        known = content_hashes(large, cache_directory() / HASHES)
-        parts = {}
-        for file in files:
-            parts[file.name] = known[file] if file in known else sha256_file(file)
-    except OSError as error:
-        raise ModelError(unreadable(f"{setting}={model.path}", path, error)) from error
-    return {f"model {model.path}": sha256_json(parts)}
-
-
-def template_identity(model: ModelConfig) -> dict[str, str]:
-    """The hash of the Jinja file that model.base.chat_template names, where it names one."""
-    named = model.chat_template
-    if named is None or named in CHAT_TEMPLATES or not Path(named).is_file():
-        return {}
-    return {f"chat template {named}": sha256_file(Path(named))}
-
-
-TOKENIZER_FILES = ("*token*", "*.jinja", "vocab.*", "merges.txt", "generation_config.json")
-
-
-def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
-    """Hashes of the files that say how messages become tokens; of a hub id its revision.
-
-    Raises where there is no such model.
-    """
-    require_model(model)
-    path, template = Path(model_location(model)), template_identity(model)
-    if not path.is_dir():
-        return {f"tokenizer {model.path}": f"revision {model.revision}", **template}
-    found = sorted(
-        file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file()
-    )
-    return {
-        f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found}),
-        **template,
-    }
 
 
 def device(trainer: TrainerConfig) -> torch.device:
@@ -198,13 +126,11 @@ def policy_to_train(
     )
 
 
-def generating(
-    trainer: TrainerConfig, model: ModelConfig, generation: GenerationConfig
-) -> tuple[Any, Any]:
-    """(model, tokenizer) ready to generate in the run's one generation dtype."""
+def generating(trainer: TrainerConfig, model: ModelConfig, generation: GenerationConfig) -> Any:
+    """The model, ready to generate in the run's one generation dtype."""
     spread = spread_over_gpus(trainer)
     loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
-    return loaded if spread else loaded.to(device(trainer)), load_tokenizer(model)
+    return loaded if spread else loaded.to(device(trainer))
 
 
 @contextmanager
@@ -214,12 +140,13 @@ def answering(
     model: ModelConfig,
     generation: GenerationConfig,
     engine: Engine,
+    tokenizer_of: TokenizerOf,
 ) -> Iterator[tuple[Any, Any]]:
-    """(model, tokenizer) for as long as a stage lets a policy completion, by the engine that the
-    stage is configured for.
+    """(model, tokenizer) for as long as a stage lets a policy complete prompts, by the engine that
+    the stage is configured for.
     """
     if engine == "transformers":
-        yield generating(config.trainer, model, generation)
+        yield generating(config.trainer, model, generation), tokenizer_of(model)
         return
     log = place.work / f"vllm.{place.share.rank}.log"
     with VllmEngine(
@@ -229,7 +156,7 @@ def answering(
         gpus=own_gpus(config.trainer),
         log=log,
     ) as policy:
-        yield policy, load_tokenizer(model)
+        yield policy, tokenizer_of(model)
 
 
 def own_gpus(trainer: TrainerConfig) -> list[int]:
@@ -291,7 +218,14 @@ def trained_for_generation(
             start, settings.model.adapter, state, seed=settings.seed, known=known
         )
         return merge(trained, generation_dtype(settings.generation)).to(device(settings.trainer))
-    if known is None or spread_over_gpus(settings.trainer):
-        return generating(settings.trainer, start, settings.generation)[0]
-    plain = plain_copy(known, start).to(generation_dtype(settings.generation))
-    return plain.requires_grad_(False).to(device(settings.trainer))
+    return starting_policy(settings.trainer, start, settings.generation, known)
+
+
+def starting_policy(
+    trainer: TrainerConfig, start: ModelConfig, generation: GenerationConfig, known: Any = None
+) -> Any:
+    """What `generating` gives, of `known`, a model that began as it, where there is one."""
+    if known is None or spread_over_gpus(trainer):
+        return generating(trainer, start, generation)
+    plain = plain_copy(known, start).to(generation_dtype(generation))
+    return plain.requires_grad_(False).to(device(trainer))

@@ -46,6 +46,16 @@ def _add_review_export(commands: Any) -> None:
         help="of them nearest to the harm threshold; the others at random (default: 0.5)",
     )
     exporting.add_argument(
+        "--abstained",
+        type=count,
+        default=40,
+        metavar="N",
+        help=(
+            "at most N further completions on which the scorers abstain, before all others "
+            "(default: 40)"
+        ),
+    )
+    exporting.add_argument(
         "--of",
         default="train",
         choices=("train", "test"),

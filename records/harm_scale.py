@@ -21,3 +21,8 @@ HIGH_HARM = 3.5
 def probability(value: float) -> float:
     """The probability of harm that a harmfulness stands for."""
     return (value - HARMFULNESS.low) / (HARMFULNESS.high - HARMFULNESS.low)
+
+
+HARMFUL_FROM = 3.0
+"""Of a person's rating: "helps in part with something harmful", which is what a chance of harm is
+the chance of."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import types
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -196,11 +197,7 @@ def _own_faults(cls: type, values: Mapping[str, Any], prefix: str) -> Iterator[O
     for name, (kind, _, optional, range_, names) in _fields(cls).items():
         value = values.get(name)
         if names and isinstance(value, str) and value not in names:
-            yield OutOfRange(
-                f"{prefix}{name}",
-                f"got {_shown(value)}, wanted one of {', '.join(names)}; set one, or leave it out "
-                "for its default",
-            )
+            yield OutOfRange(f"{prefix}{name}", _unknown_name(value, names))
         if kind not in (int, float) or range_ is None:
             continue
         for key, value in _items(f"{prefix}{name}", values.get(name), (list, Mapping)):
@@ -227,6 +224,12 @@ def _fault(value: Any, range_: Range, *, whole: bool, optional: bool) -> str:
         f"got {_shown(value)}, wanted {range_.wanted(number)}{null}{why}; set one, or leave it out "
         "for its default"
     )
+
+
+def _unknown_name(value: str, names: Collection[str]) -> str:
+    near = get_close_matches(value, names, n=1)
+    meant = f"did you mean {near[0]}?" if near else "set one, or leave it out for its default"
+    return f"got {_shown(value)}, wanted one of {', '.join(names)}; {meant}"
 
 
 def _shown(value: Any) -> str:

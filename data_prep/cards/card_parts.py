@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from data_prep.cards.data_card import Facts, table
-from data_prep.cards.source_facts import GENERIC, facts_of
+from data_prep.cards.source_facts import facts_of
 from data_prep.config import SourceConfig
-from data_prep.terms import UNKNOWN_LICENCE
+from data_prep.source_kind import UNKNOWN_LICENCE
 from records.escaping import markdown_text
 from records.licences import is_non_commercial
 from records.rows import Demonstration, Pair, Prompt
@@ -73,9 +73,7 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
             tested.append(source.name)
     unnamed = []
     for s in sources:
-        if s.format in GENERIC and any(
-            row.source == s.name and row.generator == "human" for row in rows
-        ):
+        if s.is_generic and any(row.source == s.name and row.generator == "human" for row in rows):
             unnamed.append(s.name)
     notes = [
         (closed, "Not for commercial use, and a model trained on it is marked so: {}."),

@@ -33,6 +33,8 @@ class ExpertLabel(Score):
     item: str
     """Names the texts of prompt and completion (data_prep.review.item_id)."""
     comment: str = ""
+    drawn: str = ""
+    """How its item came into the batch; empty in labels from before, which are of random draws."""
 
 
 class PairsFound(NamedTuple):
@@ -82,6 +84,7 @@ def _label(
         reason=reason,
         item=item.id,
         comment=comment,
+        drawn=item.drawn,
     )
 
 
@@ -115,15 +118,17 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             if not label.scorer.startswith(PREFIX):
                 continue
             value = None if label.value is None else int(label.value)
-            rating = Rating(
-                label.item, label.scorer.removeprefix(PREFIX), value, label.label, label.comment
-            )
+            rater = label.scorer.removeprefix(PREFIX)
+            rating = Rating(label.item, rater, value, label.label, label.comment, label.drawn)
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
             if known[:4] != rating[:4]:
                 faults.append(
                     f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave "
                     "one of the two"
                 )
+            elif known.drawn == "abstained":
+                # Drawn at random for another batch, it counts as that.
+                found[rating.item, rating.rater] = rating, path
     if faults:
         raise RecordError(shorten(faults))
     return [rating for rating, _ in found.values()]

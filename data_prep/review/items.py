@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from types import MappingProxyType
 from typing import Literal
 
 from data_prep.pairs.candidates import COHERENT
@@ -49,7 +50,9 @@ class ReviewItem(Record):
     """Harmfulness by scorer."""
     refusal: str = ""
     """The refusal detector's label."""
-    drawn: Literal["", "random", "uncertain"] = ""
+    abstained: str = ""
+    """Why the scorers abstain on its harm; empty where they speak, and on benign prompts."""
+    drawn: Literal["", "random", "uncertain", "abstained"] = ""
 
 
 def review_items(
@@ -59,13 +62,14 @@ def review_items(
     scores: Iterable[Score],
     *,
     of_test: bool = False,
+    abstentions: Mapping[str, str] = MappingProxyType({}),
 ) -> list[ReviewItem]:
     """Every completion of a run that experts may be asked about.
 
     Empty ones are left out, and test prompts: labels become training pairs.
 
     `of_test` takes those of test prompts alone, by which people correct an evaluation and which no
-    pair is made of.
+    pair is made of. `abstentions` says by completion why the scorers abstain.
     """
     asked = {}
     for prompt in prompts:
@@ -100,6 +104,9 @@ def review_items(
                     principle=asked[prompt_id].principle,
                     scores=values[name],
                     refusal=labels.get(name, ""),
+                    abstained=abstentions.get(name, "")
+                    if asked[prompt_id].kind == "harmful"
+                    else "",
                 )
             )
     return kept

@@ -37,6 +37,8 @@ class Rating(NamedTuple):
     refusal: str
     """full, partial or none."""
     comment: str = ""
+    drawn: str = ""
+    """How the item came into its batch."""
 
 
 class Ratings(NamedTuple):

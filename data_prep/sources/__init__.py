@@ -1,16 +1,16 @@
-"""Places that prompts are read from: one module a format, each with `read(config)`, named as the
-format is.
+"""Places that prompts are read from: one module a source, which declares itself as `SOURCE`
+(docs/adding_a_source.md).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from data_prep.config import SourceConfig
+from data_prep.source_registry import source_kind
 from data_prep.sources.rows import SourceRows
 from data_prep.sources.twins import twin_faults
 from records.errors import RecordError
@@ -30,13 +30,10 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
 
 def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
     """The same rows, and the columns that nothing reads."""
-    # By name, because the hub module imports `datasets`, which takes seconds that no other format
-    # needs.
     odd = odd_files(Path(config.path)) if config.path else []
     if odd:
         raise RecordError(shorten([f"source {config.name!r}: {fault}" for fault in odd]))
-    module = importlib.import_module(f"data_prep.sources.{config.format}")
-    found: SourceRows | list[Demonstration] = module.read(config)
+    found = source_kind(config.format).read(config)
     table = found if isinstance(found, SourceRows) else SourceRows(found, Counter())
     return table._replace(rows=_usable(table.rows, config, seed))
 

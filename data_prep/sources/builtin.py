@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import AMA, KnownSet, SourceFacts, SourceKind, Terms
 from records.principles import PRINCIPLES
 from records.rows import Demonstration, assistant, user
 
@@ -76,3 +77,39 @@ def _question(line: dict[str, Any], config: SourceConfig) -> Demonstration:
         generator=GENERATOR,
         topic=f"alarming: {line['topic']}" if line["alarming"] else line["topic"],
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "this project, by construction: a harmful request was written to break one named "
+        "principle, its twin to ask for the legitimate thing, and a question to be benign. No "
+        "clinician has reviewed the labels"
+    ),
+    principles=AMA,
+    written=(
+        "written for this project (generator primum) from general medical knowledge; no "
+        "clinician has reviewed the answers"
+    ),
+    not_represented=(
+        "English, one turn, invented cases. Patients who write in other languages, in dialect "
+        "or with little schooling, long conversations, and health systems unlike the North "
+        "American and European ones are hardly there"
+    ),
+    cost=(
+        "no annotators were asked: labels came with the writing. Rows hold harmful requests "
+        "and no harmful answers"
+    ),
+    personal="none known: cases are invented, and no row was taken from a record",
+    citation=(
+        "@software{primum, author = {{The Primum contributors}}, title = {Primum: "
+        "safety training for medical language models, with the evidence}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    path="",
+    known=KnownSet(
+        terms=Terms(licence="Apache-2.0"),
+        facts=FACTS,
+    ),
+)

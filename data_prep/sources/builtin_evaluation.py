@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import AMA, KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.builtin import GENERATOR, package_rows
 from records.rows import Demonstration, user
 
@@ -42,3 +43,31 @@ def _prompt(line: dict[str, Any], config: SourceConfig, field: str, suite: str) 
         register=line["register"],
         topic=f"alarming: {line['topic']}" if line.get("alarming") else line["topic"],
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "this project, by construction: every request was written to be legitimate. No "
+        "clinician has reviewed the labels"
+    ),
+    principles=AMA,
+    written=(
+        "written for this project (generator primum), in six registers (forum post, nurse's "
+        "note, elderly patient, writer new to English, search query, clinician), all by one "
+        "author; prompts only. Requests of the suite twins have no harmful half"
+    ),
+    not_represented=(
+        "as of builtin: English, one turn, invented cases of North American and European "
+        "health care"
+    ),
+    cost="no annotators were asked: labels came with the writing",
+    personal="none known: cases are invented, and no row was taken from a record",
+)
+SOURCE = SourceKind(
+    read=read,
+    path="",
+    known=KnownSet(
+        terms=Terms(licence="Apache-2.0", use="evaluation"),
+        facts=FACTS,
+    ),
+)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import own_suite, part_suite, read_rows, request_id, require_order
 from data_prep.sources.transcript_sides import transcript_sides
 from records.errors import RecordError
@@ -84,3 +85,46 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         generator="anthropic-lm",
         split=row.split,
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "crowdworkers hired by Anthropic: each chose the better of two answers in a dialogue "
+        "that they held themselves. Researchers agreed with about 63 % of their choices"
+    ),
+    principles=(
+        "none is named: the workers' own sense of help and harm; who they were is in appendix "
+        "D of arXiv 2204.05862"
+    ),
+    written="requests by the crowdworkers, both answers by Anthropic's models",
+    not_represented=(
+        "English; dialogues of paid workers who tried to provoke harm. Hardly any medicine, no "
+        "patient or clinician"
+    ),
+    cost=(
+        "workers read and provoked offensive and upsetting text, as its authors warn; what "
+        "that cost them is not known here"
+    ),
+    personal=(
+        "not searched for names; dialogues may hold private matters that a worker or the model "
+        "made up or told"
+    ),
+    citation=(
+        "@misc{bai2022helpful, author = {Bai, Yuntao and others}, title = {Training a "
+        "Helpful and Harmless Assistant with Reinforcement Learning from Human Feedback}, "
+        "year = {2022}, note = {arXiv:2204.05862}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(
+            licence="MIT",
+            note=(
+                "its authors mean it for preference models, not for supervised training of a "
+                "dialogue"
+            ),
+        ),
+        facts=FACTS,
+    ),
+)

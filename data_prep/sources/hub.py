@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import datasets
-
 from data_prep.config import SourceConfig
+from data_prep.source_kind import SourceKind
 from data_prep.sources.rows import SourceRows, demonstrations_from_row, read_rows, table_of
 from data_prep.sources.shapes import TEXT_COLUMNS
 from data_prep.sources.tables import LINES, LISTS, TABLES, ends_in, read_files
@@ -20,16 +19,8 @@ from records.rows import shorten
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow"}
 # What `datasets` raises for a missing id, split or file, no network, a broken file and a missing
-# decoder.
-LOAD_FAILURES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    ImportError,
-    datasets.exceptions.DatasetsError,
-)
+# decoder, beside its own errors.
+LOAD_FAILURES = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 # The library takes None, NA and the like for no value; they may be answers.
 PLAIN_CSV = {"keep_default_na": False, "na_values": [""]}
 
@@ -45,10 +36,12 @@ def read(config: SourceConfig) -> SourceRows:
         # Our own reader sees what pandas and Arrow do not say: a column or a key that is there
         # twice, a word taken for no value.
         return table_of(read_files([path], config))
+    import datasets  # noqa: PLC0415  takes seconds, and this module also declares the source
+
     try:
         table, is_csv = _load(config)
         rows = list(_decoded(table))
-    except LOAD_FAILURES as error:
+    except (*LOAD_FAILURES, datasets.exceptions.DatasetsError) as error:
         raise RecordError(
             f"source {config.name!r}: datasets cannot load {config.path!r}, split "
             f"{config.dataset_split!r} ({type(error).__name__}: "
@@ -68,6 +61,8 @@ def read(config: SourceConfig) -> SourceRows:
 
 def _load(config: SourceConfig) -> tuple[Any, bool]:
     """The table, and whether it was read from CSV."""
+    import datasets  # noqa: PLC0415  as above
+
     path, split = Path(config.path), config.dataset_split
     if (path / "dataset_dict.json").is_file():
         return datasets.load_from_disk(str(path))[split], False
@@ -87,6 +82,8 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
 
 def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """With classes by their names."""
+    import datasets  # noqa: PLC0415  as above
+
     features = getattr(table, "features", None) or {}
     classes = {}
     for column, feature in features.items():
@@ -120,3 +117,6 @@ def _without_null_words(
             (place, {column: None if word in NULL_WORDS else word for column, word in row.items()})
         )
     return found
+
+
+SOURCE = SourceKind(read=read, path="a hub id or a directory", is_downloaded=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import SourceKind
 from data_prep.sources.rows import SourceRows, table_of
 from data_prep.sources.tables import read_files
 from data_prep.sources.text_files import json_rows
@@ -20,3 +21,6 @@ def read(config: SourceConfig) -> SourceRows:
         return json_rows(file, wanted="a list of {instruction, input, output}")
 
     return table_of(read_files([Path(config.path)], config, rows))
+
+
+SOURCE = SourceKind(read=read)

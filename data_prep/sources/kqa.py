@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from records.errors import RecordError
 from records.excerpts import column_names
@@ -46,3 +47,33 @@ def _demonstration(row: dict[str, Any], config: SourceConfig) -> Demonstration:
     return single_turn(
         config, question, answer, kind="benign", suite=default_suite(config, "benign"), topic=topic
     )
+
+
+FACTS = SourceFacts(
+    decided="nobody row by row: questions of real patients are taken as benign",
+    principles="none is named",
+    written=(
+        "questions by patients of K Health, an online clinic in the United States; answers by "
+        "its physicians (Manes and others 2024)"
+    ),
+    not_represented="English, one turn; people who use an online clinic of one country",
+    cost="none known: it was not collected for harm",
+    personal=(
+        "questions of real people about their health; what was done to keep them from being "
+        "recognised is not known here"
+    ),
+    citation=(
+        "@inproceedings{manes2024kqa, author = {Manes, Itay and Ronn, Naama and Cohen, "
+        "David and Ilan Ber, Ran and Horowitz-Kugler, Zehavi and Stanovsky, Gabriel}, title "
+        "= {{K-QA}: A Real-World Medical {Q&A} Benchmark}, booktitle = {BioNLP "
+        "Workshop}, year = {2024}, note = {arXiv:2401.14493}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(licence="MIT", use="evaluation"),
+        facts=FACTS,
+        names={"kqa": Terms(licence="MIT", use="evaluation", title="K-QA", reader="kqa")},
+    ),
+)

@@ -13,6 +13,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from records.errors import RecordError
 from records.regular_files import read_whole
@@ -99,3 +100,38 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         suite=default_suite(config, "benign"),
         **columns,
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "nobody row by row: questions on pages of the United States' National Institutes of "
+        "Health are taken as benign"
+    ),
+    principles="none is named",
+    written=(
+        "answers by the editors of NIH websites; questions made from the pages' headings by "
+        "the authors' patterns (Ben Abacha and Demner-Fushman 2019)"
+    ),
+    not_represented=(
+        "English, one turn, encyclopaedic; no question in a patient's own words, and health "
+        "care as in the United States"
+    ),
+    cost="none known: it holds no harmful text",
+    personal="none known: pages for the public",
+    citation=(
+        "@article{benabacha2019question, author = {Ben Abacha, Asma and Demner-Fushman, "
+        "Dina}, title = {A Question-Entailment Approach to Question Answering}, journal = "
+        "{BMC Bioinformatics}, volume = {20}, number = {1}, pages = {511}, year = "
+        "{2019}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(
+            licence="CC-BY-4.0",
+            note="questions and answers of NIH websites; the licence asks for attribution",
+        ),
+        facts=FACTS,
+    ),
+)

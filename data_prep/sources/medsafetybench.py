@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import AMA, KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import default_suite, single_turn
 from data_prep.sources.text_files import read_csv, read_utf8
 from records.errors import RecordError
@@ -137,3 +138,52 @@ def _demonstration(row: Row, file: CategoryFile, config: SourceConfig) -> Demons
         suite=default_suite(config, "harmful"),
         **columns,
     )
+
+
+NOTE = (
+    "its safe answers were written by GPT-4, and its authors ask for research use only, as "
+    "the requests are harmful"
+)
+FACTS = SourceFacts(
+    decided=(
+        "its authors (Han, Kumar, Agarwal, Lakkaraju 2024), by construction: a request was "
+        "generated to break the principle that its file is named after. In their check 25 "
+        "doctors gave 625 ratings, and 9 % of them called the request ethical. Nobody checked "
+        "which principle: near-identical requests stand under different ones. No check by "
+        "people of the later Llama-3 requests is known"
+    ),
+    principles=AMA,
+    written=(
+        "requests by GPT-4 (generator gpt4), by Llama-2-7b-chat under a jailbreak (llama2) "
+        "and, later, by Llama-3 (llama3); the first two were filtered and edited by the "
+        "authors. Safe answers by GPT-4, which its terms of use may bear on"
+    ),
+    not_represented=(
+        "English, one turn, written by models: no request of a real patient or clinician is there"
+    ),
+    cost="25 doctors read 25 harmful requests each; what that cost them is not known here",
+    personal="none known: requests were generated; the rows were not searched for names",
+    citation=(
+        "@inproceedings{han2024medsafetybench, author = {Han, Tessa and Kumar, Aounon and "
+        "Agarwal, Chirag and Lakkaraju, Himabindu}, title = {{MedSafetyBench}: Evaluating "
+        "and Improving the Medical Safety of Large Language Models}, booktitle = {NeurIPS "
+        "Datasets and Benchmarks Track}, year = {2024}, note = {arXiv:2403.03744}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(licence="MIT", note=NOTE),
+        facts=FACTS,
+        names={
+            r"ftsafetymedn\d+": Terms(
+                licence="MIT", title="MedSafetyBench's med_safety", note=NOTE
+            ),
+            r"ftsafety(gen|both)n\d+": Terms(
+                licence="CC-BY-NC-4.0",
+                title="MedSafetyBench's gen_safety",
+                note="its rows are Safety-Tuned LLaMAs'",
+            ),
+        },
+    ),
+)

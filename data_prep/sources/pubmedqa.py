@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import default_suite, read_rows, single_turn
 from data_prep.sources.text_files import read_json_file
 from records.errors import RecordError
@@ -85,3 +86,34 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
     return single_turn(
         config, request, answer, kind="benign", suite=default_suite(config, "benign"), split=split
     )
+
+
+FACTS = SourceFacts(
+    decided="nobody row by row: questions on published research are taken as benign",
+    principles="none is named",
+    written=(
+        "questions and abstracts by the authors of PubMed articles; yes, no or maybe by "
+        "annotators (Jin and others 2019)"
+    ),
+    not_represented="English; researchers' questions, no patient's",
+    cost="none known: it holds no harmful text",
+    personal="none known: published abstracts",
+    citation=(
+        "@inproceedings{jin2019pubmedqa, author = {Jin, Qiao and Dhingra, Bhuwan and Liu, "
+        "Zhengping and Cohen, William and Lu, Xinghua}, title = {{PubMedQA}: A Dataset "
+        "for Biomedical Research Question Answering}, booktitle = {EMNLP-IJCNLP}, year = "
+        "{2019}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(licence="MIT", use="parts"),
+        facts=FACTS,
+        names={
+            "pubmedqa|oripqal": Terms(
+                licence="MIT", use="evaluation", title="PubMedQA", reader="pubmedqa"
+            )
+        },
+    ),
+)

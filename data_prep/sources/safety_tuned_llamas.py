@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import own_suite, part_suite, read_rows, single_turn
 from data_prep.sources.text_files import json_rows, read_json_file
 from records.errors import RecordError
@@ -113,3 +114,39 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         suite=suite,
         split="test",
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "its authors (Bianchi and others 2024): the training requests are red-team questions "
+        "of Anthropic's crowdworkers, taken as harmful; the evaluation sets were put together "
+        "by the authors"
+    ),
+    principles="none is named; harm in general, not medical ethics",
+    written=(
+        "requests by crowdworkers, rewritten as instructions by a model; answers by GPT-3.5, "
+        "which its terms of use may bear on"
+    ),
+    not_represented="English, one turn, hardly any medicine; no patient or clinician",
+    cost=(
+        "the red-team questions were written by paid crowdworkers; what that cost them is not "
+        "known here"
+    ),
+    personal="none known; the rows were not searched for names",
+    citation=(
+        "@inproceedings{bianchi2024safetytuned, author = {Bianchi, Federico and Suzgun, "
+        "Mirac and Attanasio, Giuseppe and Rottger, Paul and Jurafsky, Dan and Hashimoto, "
+        "Tatsunori and Zou, James}, title = {Safety-Tuned {LLaMAs}: Lessons From "
+        "Improving the Safety of Large Language Models that Follow Instructions}, booktitle "
+        "= {ICLR}, year = {2024}, note = {arXiv:2309.07875}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(
+            licence="CC-BY-NC-4.0", use="parts", note="its answers were written by GPT-3.5"
+        ),
+        facts=FACTS,
+    ),
+)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.config import SourceConfig
+from data_prep.source_kind import KnownSet, SourceFacts, SourceKind, Terms
 from data_prep.sources.rows import part_suite, read_rows, single_turn
 from data_prep.sources.tables import placed_rows
 from records.errors import RecordError
@@ -61,3 +62,35 @@ def _demonstration(row: Any, config: SourceConfig) -> Demonstration:
         suite=part_suite(config, label),
         topic=row["type"],
     )
+
+
+FACTS = SourceFacts(
+    decided=(
+        "its authors (Röttger and others 2024), by construction: safe prompts that sound "
+        "unsafe, and unsafe ones beside them"
+    ),
+    principles="none is named; harm in general, not medical ethics",
+    written="by the authors",
+    not_represented="English, one turn, short made-up prompts; hardly any medicine",
+    cost="not known here",
+    personal="none known; a few prompts ask about public figures",
+    citation=(
+        '@inproceedings{rottger2024xstest, author = {R{\\"o}ttger, Paul and Kirk, Hannah Rose'
+        " and Vidgen, Bertie and Attanasio, Giuseppe and Bianchi, Federico and Hovy, Dirk},"
+        " title = {{XSTest}: A Test Suite for Identifying Exaggerated Safety Behaviours in"
+        " Large Language Models}, booktitle = {NAACL}, year = {2024}, note ="
+        " {arXiv:2308.01263}}"
+    ),
+)
+SOURCE = SourceKind(
+    read=read,
+    known=KnownSet(
+        terms=Terms(licence="CC-BY-4.0", use="evaluation"),
+        facts=FACTS,
+        names={
+            r"xstest(v2)?(prompts|copy|response)?": Terms(
+                licence="CC-BY-4.0", use="evaluation", title="XSTest", reader="xstest"
+            )
+        },
+    ),
+)

@@ -19,7 +19,8 @@ ABSENT = "not measured"
 INDEPENDENT_METRICS = {
     "harm_chance": "chance of harm",
     "called_harmful": "called harmful",
-    "called_harmful_at_most": "the same, all that the scorer is unsure of counted too",
+    "called_harmful_at_least": "the same, if nothing that the scorer is unsure of is harmful",
+    "called_harmful_at_most": "the same, if all that it is unsure of is harmful",
     "abstained": "unsure of",
     "incoherent": "incoherent",
     "declined": "declined",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from measures.estimates import Estimate
@@ -75,6 +75,18 @@ class PeopleChange(JsonRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AbstentionsRead(JsonRecord):
+    """Of a policy on a harmful suite, the bounds with people's word on `read` of the completions on
+    which the scorers abstain.
+    """
+
+    read: int
+    called_harmful_at_least: Estimate
+    called_harmful_at_most: Estimate
+    abstained: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
 class People(JsonRecord):
     """`rated` counts texts that were measured, `unmatched` rated texts that were not."""
 
@@ -83,3 +95,4 @@ class People(JsonRecord):
     unmatched: int
     policies: Mapping[str, Mapping[str, PeopleSuite]]
     changes: tuple[PeopleChange, ...]
+    abstentions: Mapping[str, Mapping[str, AbstentionsRead]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import yaml
 
+from data_prep.source_registry import SOURCES
 from records.errors import RecordError
 from records.licences import licence_fault
 
@@ -22,8 +23,6 @@ SuiteKind = Literal["harmful", "benign", "rows"]
 KINDS = ("harmful", "benign", "rows")
 """rows: each part, or each row, says it."""
 TABLE = "table"
-READERS = ("medsafetybench", "xstest", "kqa", "medquad", "builtin", "builtin_evaluation", "jsonl")
-"""Formats of data_prep.sources that read a whole set as its authors publish it."""
 SCORERS = ("reward_model", "refusal", "factors", "omission", "choice", "must_haves")
 METRICS = {
     "harmfulness": ("harmful",),
@@ -151,7 +150,7 @@ def _faults(content: dict[str, Any]) -> list[str]:
     if found or not isinstance(prompts, dict):
         return found or [f"prompts: wanted a mapping, got {type(prompts).__name__}"]
     found += _unknown(prompts, _PROMPTS, "prompts.") + _choice(content["kind"], KINDS, "kind")
-    found += _choice(prompts.get("format"), (TABLE, *READERS), "prompts.format")
+    found += _choice(prompts.get("format"), (TABLE, *SOURCES), "prompts.format")
     for word in content["scorers"]:
         found.extend(_choice(word, SCORERS, "scorers"))
     for word in content["metrics"]:

@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
-from typing import cast
 
-from data_prep.config import Format, SourceConfig
+from data_prep.config import SourceConfig
+from data_prep.source_registry import source_kind
 from data_prep.sources import read_source
 from eval.suites.definition import TABLE, Definition, read_definition
 from eval.suites.table_suite import read_table_suite
@@ -63,7 +63,7 @@ def load(
     place of NAME. Raises RecordError with every fault.
     """
     suite = definition(name)
-    if not path and not suite.packaged and suite.format not in ("builtin", "builtin_evaluation"):
+    if not path and not suite.packaged and _needs_path(suite.format):
         raise RecordError(
             f"suite {suite.name!r} needs the path of its files ({suite.title}); {suite.citation}"
         )
@@ -78,11 +78,15 @@ def load(
     return _limited(rows, limit)
 
 
+def _needs_path(format: str) -> bool:
+    return format == TABLE or bool(source_kind(format).path)
+
+
 def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
     """What a reader of data_prep finds, divided into parts as the suite says."""
     kind: Kind = "benign" if suite.kind == "benign" else "harmful"
     source = SourceConfig(
-        name=title, format=cast(Format, suite.format), path=path, kind=kind, only=list(suite.only)
+        name=title, format=suite.format, path=path, kind=kind, only=list(suite.only)
     )
     rows = read_source(source, seed=0)
     if suite.split:

@@ -12,8 +12,12 @@ def cpu_multiplies_bf16() -> bool:
     """Whether bfloat16 is faster than float32 on this CPU; elsewhere each product would be
     converted first.
     """
-    return torch.backends.mkldnn.is_available() and (
-        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    faster = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # oneDNN is asked too: ONEDNN_MAX_CPU_ISA may forbid it what the processor has.
+    return bool(
+        torch.backends.mkldnn.is_available()
+        and faster
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     )
 
 

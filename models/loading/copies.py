@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
 
 from models.adapters.wrapping import unwrapped
 from models.config import ModelConfig
@@ -15,22 +16,30 @@ _WRAPPED = ".base_layer"
 """What peft puts into the name of a layer that it wraps."""
 
 
-def plain_copy(model: Any, config: ModelConfig) -> Any:
-    """What `load_model(config)` gives, from a `model` that it gave before, which may have been
-    wrapped, prepared and trained since.
+def plain_copy(
+    model: Any,
+    config: ModelConfig,
+    auto_class: Any = AutoModelForCausalLM,
+    *,
+    architecture: Any = None,
+) -> Any:
+    """What `load_model` gives of these arguments, from a `model` that it gave before, which may
+    have been wrapped, prepared and trained since.
 
     Weights that an adapter keeps are the base's; others are those of now, so whoever wants an
     earlier state restores it. Code of the model's author may keep tensors where nobody finds them:
     such a model is read again.
     """
     if config.trust_remote_code:
-        return load_model(config)
+        return load_model(config, auto_class, architecture=architecture)
     source = unwrapped(model)
-    plain, modules = skeleton(config), _plain_modules(source)
+    plain = skeleton(config, auto_class, architecture=architecture)
+    modules = _plain_modules(source)
     copies: dict[int, Tensor] = {}
     for name, module in plain.named_modules():
         _fill(module, modules[name], copies)
-    plain.generation_config = copy.deepcopy(source.generation_config)
+    if hasattr(source, "generation_config"):  # a decoder without a head writes nothing
+        plain.generation_config = copy.deepcopy(source.generation_config)
     return plain.eval()
 
 

@@ -69,12 +69,14 @@ def load_model(
     return model.eval()
 
 
-def skeleton(config: ModelConfig) -> Any:
+def skeleton(
+    config: ModelConfig, auto_class: Any = AutoModelForCausalLM, *, architecture: Any = None
+) -> Any:
     """The architecture with sizes and no weights, to decide by before the weights are there."""
     quieten()
     with explained(config.path), torch.device("meta"):
-        return AutoModelForCausalLM.from_config(
-            architecture_of(config),
+        return auto_class.from_config(
+            architecture_of(config) if architecture is None else architecture,
             dtype=DTYPES[config.dtype],
             trust_remote_code=config.trust_remote_code,
         ).eval()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.engines.generate import Generated, generate
+from models.loading.load import load_tokenizer
 from pipeline.measuring.asking import model_of
 from pipeline.measuring.servers import endpoint_of, replies_to
 from pipeline.measuring.subjects import Subject
@@ -35,9 +36,9 @@ class LocalVoice:
     @classmethod
     def of(cls, subject: Subject, config: RunConfig) -> LocalVoice:
         """The voice of a model on this machine."""
-        return cls(
-            *generating(config.trainer, model_of(subject, config), config.eval.generation), config
-        )
+        at = model_of(subject, config)
+        model = generating(config.trainer, at, config.eval.generation)
+        return cls(model, load_tokenizer(at), config)
 
     def reply(self, messages: list[Message]) -> Generated:
         """A completion of the conversation so far."""

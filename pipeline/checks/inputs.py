@@ -80,7 +80,7 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
 
 
 def _is_there(source: SourceConfig) -> bool:
-    return not source.path or source.format == "hub" or Path(source.path).exists()
+    return not source.path or source.is_downloaded or Path(source.path).exists()
 
 
 def _capability_faults(config: RunConfig) -> list[str]:

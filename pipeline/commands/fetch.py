@@ -30,7 +30,7 @@ def fetch(config: RunConfig) -> None:
         except PrimumError as error:
             faults += error.faults
     for source in config.data.sources:
-        if source.format == "hub" and not Path(source.path).exists():
+        if source.is_downloaded:
             try:
                 _fetch_data(source.path, source.dataset_config, source.dataset_split)
             except PrimumError as error:

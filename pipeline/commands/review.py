@@ -1,6 +1,4 @@
-"""`primum review-export` and `primum review-import`: a run's answers to experts, and their ratings
-back.
-"""
+"""`primum review-import`: what experts have rated comes back as labels, pairs and thumbs."""
 
 from __future__ import annotations
 
@@ -12,137 +10,25 @@ from typing import Any
 from data_prep.pairs.conflicts import conflicts
 from data_prep.pairs.expert_labels import expert_pairs, labels_of
 from data_prep.review.agreement import agreement, scorer_agreement
-from data_prep.review.items import ReviewItem, batch_id, draw, draw_at_random, review_items
+from data_prep.review.items import ReviewItem, batch_id
 from data_prep.review.ratings import Ratings, read_ratings
-from data_prep.review.review_files import read_batch, write_batch
+from data_prep.review.review_files import read_batch
 from data_prep.unpaired import from_ratings
+from pipeline.commands.review_export import require_new
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
-from pipeline.run.graph import released_policy
-from pipeline.run.provenance import code_state
-from records.contracts import BASE
-from records.errors import ArtifactError, RecordError
-from records.harm_scale import HIGH_HARM
-from records.principles import PRINCIPLES
-from records.run_files import (
-    COMPLETIONS,
-    DEMONSTRATIONS,
-    LEARNED_FROM,
-    MEASURED_COMPLETIONS,
-    MEASURED_PROMPTS,
-    MEASURED_SCORES,
-    PROMPTS,
-    SCORES,
-)
-from records.stage_folder import StageDirectory, sha256_file, write_json, write_records
-from reward.scorers import HARM_MODEL, REFUSAL
+from records.errors import RecordError
+from records.stage_folder import sha256_file, write_json, write_records
 
-READS = (PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, SCORES)
-MEASURED = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
 CONFLICTS_SHOWN = 10
 _DRAWN = {"all": "all prompts", "random": "prompts drawn at random"}
-
-
-def export_batch(
-    config: RunConfig,
-    output: Path,
-    *,
-    prompts: int,
-    uncertain: float,
-    show_scores: bool,
-    of_test: bool = False,
-) -> None:
-    """A batch of the run's scored completions as a new folder; `of_test`: of its base and its final
-    policy to test prompts, drawn at random.
-    """
-    run_dir = Path(config.run_dir)
-    read = MEASURED if of_test else READS
-    inputs = {}
-    for file in read:
-        for part in file.parts:
-            inputs[f"{file.stage}/{part}"] = StageDirectory(run_dir / file.stage).require(part)
-    _require_new(output)
-    if of_test:
-        items = measured_items(run_dir, (BASE.name, released_policy(config)))
-        batch = draw_at_random(items, prompts=prompts, seed=config.seed)
-    else:
-        batch = draw(
-            sampled_items(run_dir),
-            prompts=prompts,
-            uncertain=uncertain,
-            threshold=HIGH_HARM,
-            seed=config.seed,
-        )
-    if not batch:
-        wanted = "test" if of_test else "training or validation"
-        raise RecordError(
-            f"{run_dir}: no scored answer to a {wanted} prompt; there is nothing to review"
-        )
-    drawn: dict[str, Any] = {
-        "prompts": prompts,
-        "uncertain": 0.0 if of_test else uncertain,
-        "threshold": HIGH_HARM,
-        "show_scores": show_scores,
-    }
-    drawn |= {"seed": config.seed, **({"of": "test"} if of_test else {})}
-    provenance = {"drawn": drawn, "inputs": inputs, **code_state()}
-    name = write_batch(
-        output,
-        batch,
-        principles={number: one.title for number, one in PRINCIPLES.items()},
-        show_scores=show_scores,
-        provenance=provenance,
-    )
-    _say_batch(name, batch, prompts)
-    say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
-
-
-def _say_batch(name: str, batch: Sequence[ReviewItem], prompts: int) -> None:
-    """How many were drawn, and of which kinds."""
-    asked = {item.prompt_id: item for item in batch}
-    say(
-        "review",
-        f"batch {name}: {len(batch)} answers to {len(asked)} prompts"
-        + ("" if len(asked) == prompts else f", {prompts} wanted"),
-    )
-    for title, counts in (
-        ("drawn", Counter(item.drawn for item in asked.values())),
-        ("kind", Counter(item.kind for item in asked.values())),
-        ("principle", Counter(str(item.principle or "none") for item in asked.values())),
-    ):
-        say(
-            "review",
-            f"  {title:<10}"
-            + ", ".join(f"{count} {value}" for value, count in sorted(counts.items())),
-        )
-
-
-def sampled_items(run_dir: Path) -> list[ReviewItem]:
-    """What the policy completed training and validation prompts with, and the demonstrations."""
-    return review_items(
-        PROMPTS.of(*LEARNED_FROM).read(run_dir / PROMPTS.stage),
-        COMPLETIONS.read(run_dir / COMPLETIONS.stage),
-        DEMONSTRATIONS.of(*LEARNED_FROM).read(run_dir / DEMONSTRATIONS.stage),
-        SCORES.read(run_dir / SCORES.stage),
-    )
-
-
-def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
-    """What these policies completed the test prompts with, as `primum eval` has left it."""
-    folder = run_dir / MEASURED_PROMPTS.stage
-    made = []
-    for row in MEASURED_COMPLETIONS.read(folder):
-        if row.policy in policies and not row.condition:
-            made.append(row)
-    known = [row for row in MEASURED_SCORES.read(folder) if row.scorer in (HARM_MODEL, REFUSAL)]
-    return review_items(MEASURED_PROMPTS.read(folder), made, [], known, of_test=True)
 
 
 def import_ratings(
     config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path
 ) -> None:
     """labels.jsonl, pairs.jsonl, unpaired.jsonl and report.json in a new folder."""
-    _require_new(output)
+    require_new(output)
     items = read_batch(batch_folder)
     batch = batch_id(items)
     read = read_ratings(files, batch=batch, items={item.id for item in items})
@@ -259,8 +145,3 @@ def _conflict(conflict: dict[str, Any]) -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.items())
-
-
-def _require_new(output: Path) -> None:
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ArtifactError(f"{output}: is there already; name a new folder with --output")

@@ -138,7 +138,7 @@ def answering(
 ) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as it writes, by eval.engine."""
     if config.eval.engine == "transformers":
-        yield generating(config.trainer, model, config.eval.generation)
+        yield generating(config.trainer, model, config.eval.generation), load_tokenizer(model)
         return
     log = folder / f"vllm.{subject.name}.log"
     with VllmEngine(

@@ -13,6 +13,7 @@ from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
 from eval.capability.summary import capability_summary
 from models.config import ModelConfig
+from models.loading.load import load_tokenizer
 from models.memory.prepare import prepared_layout
 from pipeline.checks.dealing import deal
 from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
@@ -64,7 +65,8 @@ def measure_known(
     config: RunConfig, name: str, at: ModelConfig, items: list[Item], texts: list[Demonstration]
 ) -> Known:
     """One policy, loaded once."""
-    model, tokenizer = generating(config.trainer, at, config.eval.generation)
+    model = generating(config.trainer, at, config.eval.generation)
+    tokenizer = load_tokenizer(at)
     say("measure", f"{name}: {len(items)} medical questions and {len(texts)} held-out texts")
     answers = task_answers(config, name, model, tokenizer, items)
     return Known(answers, text_likelihoods(config, name, model, tokenizer, texts))

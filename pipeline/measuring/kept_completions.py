@@ -19,7 +19,7 @@ import torch
 from eval.measure import completions_of
 from models.config import GenerationConfig, ModelConfig
 from models.engines.generate import Generated, generation_dtype
-from pipeline.policies import model_identity, template_identity
+from pipeline.model_identity import model_identity, template_identity
 from records.cache import cache_directory
 from records.own_files import Object, entry, read_rows, sealed_line
 from records.rows import Completion, Prompt, json_line

@@ -14,8 +14,10 @@ from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts
 from eval.capability.summary import capability_summary
 from models.config import ModelConfig
+from models.loading.load import load_tokenizer
 from pipeline.measuring.capability import task_answers, text_likelihoods
-from pipeline.policies import HARDWARE, MODEL, base_config, generating, model_files, policy_of
+from pipeline.model_identity import model_files
+from pipeline.policies import HARDWARE, MODEL, base_config, generating, policy_of
 from pipeline.run.config import RunConfig
 from pipeline.run.graph import policy_title, trained_policies
 from pipeline.run.inputs import Inputs
@@ -102,7 +104,8 @@ def _measured(
 
     def model() -> tuple[Any, Any]:
         if not loaded:
-            loaded.append(generating(config.trainer, at, config.eval.generation))
+            policy = generating(config.trainer, at, config.eval.generation)
+            loaded.append((policy, load_tokenizer(at)))
         return loaded[0]
 
     answers = _kept(

@@ -4,6 +4,7 @@ report.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.harm_model import ACCEPTS
-from pipeline.policies import HARDWARE, MODEL, base_config, model_files, policy_of
+from pipeline.model_identity import model_files
+from pipeline.policies import HARDWARE, MODEL, TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.config import RunConfig
 from pipeline.run.console import safety_table
@@ -69,12 +71,13 @@ DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/ref
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
-    prompts = prompts_of(config, inputs, place)
-    asked = all_asked(config, place, prompts)
+    tokenizer_of = cache(load_tokenizer)
+    prompts = prompts_of(config, inputs, place, tokenizer_of)
+    asked = all_asked(config, place, prompts, tokenizer_of)
     opened = enter_ledger(place, prompts) if place.share.rank == 0 else {}
     scorers = run_scorers(config, inputs, prompts)
     for name, model in policies(config, inputs).items():
-        measure_policy(config, place, name, model, asked, scorers)
+        measure_policy(config, place, name, model, asked, scorers, tokenizer_of)
     if not place.share.hand_in(place.work):
         return {}
     measured = []
@@ -97,7 +100,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         scoreboard=_scoreboards(config, inputs),
         suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
         test_set=opened,
-        provenance=_provenance(config, inputs, place),
+        provenance=_provenance(config, inputs, place, tokenizer_of),
     )
     results.update(measured_apart(config, inputs))
     results["suites_described"] = suite_facts(
@@ -172,7 +175,9 @@ def _scoreboards(config: RunConfig, inputs: Inputs) -> list[dict[str, Any]]:
     return rows
 
 
-def _provenance(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+def _provenance(
+    config: RunConfig, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
+) -> dict[str, Any]:
     base = base_config(config.model.base)
     run = read_json(place.path / "run.json")
     stages = stages_before(place.name, config)
@@ -197,7 +202,7 @@ def _provenance(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, An
             "engine": engine_name(config.eval.engine, config.model.vllm),
             **run["config"]["eval"]["generation"],
             "dtype_used": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
-            **decoding_record(base, load_tokenizer(base)),
+            **decoding_record(base, tokenizer_of(base)),
             "template_date": config.model.base.template_date,
         },
         "versions": run["versions"],

@@ -23,8 +23,8 @@ from data_prep.pairs.shortcuts import judge_shortcuts
 from data_prep.review.items import review_items
 from data_prep.review.ratings import Rating
 from eval.report.heading import hub_name
+from pipeline.model_identity import model_files
 from pipeline.pair_lint import lint_built_pairs
-from pipeline.policies import model_files
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place

@@ -164,7 +164,7 @@ def files(config: RunConfig) -> dict[str, str]:
             path = Path(source.path)
             if path.exists():
                 faults += _hashed(f"data.sources {source.name!r}", source.path, found)
-            elif source.format == "hub":
+            elif source.is_downloaded:
                 found[source.path] = f"hub:{source.path}"
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
@@ -206,7 +206,7 @@ def model_and_files(config: RunConfig) -> dict[str, str]:
     """The above, the tokenizer whose template rows are rendered with, and what the embedding model
     is; eval depends on the first alone.
     """
-    from pipeline.policies import model_identity, tokenizer_identity
+    from pipeline.model_identity import model_identity, tokenizer_identity
 
     model = embedding_model(config)
     return {

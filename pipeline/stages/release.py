@@ -138,7 +138,7 @@ def _facts(config: RunConfig, policy: str, licence: str, paths: LocalPaths) -> C
     base = hub_name(paths.hidden(config.model.base.path))
     public = []
     for one in config.data.sources:
-        if one.format == "hub" and not Path(one.path).exists():
+        if one.is_downloaded:
             public.append(one.path)
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
 from data_prep.pairs.expert_labels import hash_labels
 from models.adapters.trained import load_trainable_state
 from models.engines.generate import generation_dtype
 from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
-from pipeline.harm_model import loaded
-from pipeline.policies import HARDWARE, base_config, device, model_files, training_layout
+from pipeline.harm_model import as_used
+from pipeline.model_identity import model_files
+from pipeline.policies import HARDWARE, base_config, device, training_layout
 from pipeline.policy_training import TRAINED_BY
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
 from pipeline.run.config import RunConfig
@@ -34,6 +36,7 @@ from reward.model.audit import audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
+from train.config import loads_sharded
 
 if TYPE_CHECKING:
     from reward.model.calibrating import Calibration
@@ -96,12 +99,21 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     state = state_of(module)
     if place.rank:
         return {}
-    trained = _network(config)
+    return _finish(config, place, _trained(config, network, state), tokenizer, held_out)
+
+
+def _trained(
+    config: RunConfig, network: HarmfulnessNetwork, state: dict[str, Tensor]
+) -> HarmfulnessNetwork:
+    """A fresh network with trained tensors put in, of `network`, which is prepared for training."""
+    # Sharded weights are nowhere whole, so the model is read again.
+    known = None if loads_sharded(config.trainer) else network
+    trained = _network(config, known)
     load_trainable_state(trained, state)
-    return _finish(config, place, trained.to(device(config.trainer)), tokenizer, held_out)
+    return trained.to(device(config.trainer))
 
 
-def _network(config: RunConfig) -> HarmfulnessNetwork:
+def _network(config: RunConfig, known: HarmfulnessNetwork | None = None) -> HarmfulnessNetwork:
     settings = config.reward
     return new_network(
         base_config(config.model.base),
@@ -109,6 +121,7 @@ def _network(config: RunConfig) -> HarmfulnessNetwork:
         layers=settings.layers,
         seed=config.seed,
         objective=settings.objective,
+        known=known,
     )
 
 
@@ -167,14 +180,14 @@ def _finish(
     folder = place.path / REWARD_MODEL.name
     kept, rows = _encode(held_out, tokenizer, config.model.max_length)
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
-    difference = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
-    scorer = loaded(folder, config, config.eval.generation)
+    exported = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
+    scorer = as_used(exported.scorer, config, config.eval.generation)
     validation, judged = validated(scorer, kept, rows, config.reward.calibration)
     save_link(scorer.link, folder)
     validation |= {
         "objective": config.reward.objective,
         "dtype": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
-        "export_difference": difference,
+        "export_difference": exported.difference,
         "audit": audited(scorer, seed=config.seed),
     }
     write_json(place.path / "validation.json", validation)

@@ -13,14 +13,9 @@ from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
 from pipeline.harm_model import AUDITED, harm_model
+from pipeline.model_identity import model_files
 from pipeline.online_prompts import KINDS, kinds_of, measured_suites
-from pipeline.policies import (
-    MODEL,
-    base_config,
-    generating,
-    model_files,
-    policy_of,
-)
+from pipeline.policies import MODEL, base_config, policy_of, starting_policy
 from pipeline.policy_recipe import Training, TrainingSettings, Watch
 from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
 from pipeline.run.config import RunConfig
@@ -148,7 +143,7 @@ class _Online:
         from train.rlhf.rollout import Rollout, Scorers, Store
 
         rollout = Rollout(
-            writer=self._writer(),
+            writer=self._writer(model),
             scorers=Scorers(self.harm_model(), RefusalRule()),
             store=Store(self.place.work / "rollouts"),
             num_generations=self.config.num_generations,
@@ -159,7 +154,7 @@ class _Online:
         self._module = RlhfModule(model, self.config, online, optimisation)
         return self._module
 
-    def _writer(self) -> Any:
+    def _writer(self, model: Any) -> Any:
         from train.rlhf.writer import PolicyCopy, ShardedPolicy
 
         config, generation = self.run, self.config.generation
@@ -167,7 +162,9 @@ class _Online:
             return ShardedPolicy(self.tokenizer, generation)
         start = self.start
         return PolicyCopy(
-            lambda: generating(config.trainer, start, generation)[0], self.tokenizer, generation
+            lambda: starting_policy(config.trainer, start, generation, model),
+            self.tokenizer,
+            generation,
         )
 
     def _harm_model(self) -> HarmfulnessScorer:

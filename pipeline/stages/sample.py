@@ -17,7 +17,8 @@ from data_prep.splits.split_files import write_splits
 from models.engines.decoding import decoding_record
 from models.engines.generate import generate, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
-from pipeline.policies import HARDWARE, answering, base_config, model_files, policy_of
+from pipeline.model_identity import model_files
+from pipeline.policies import HARDWARE, answering, base_config, policy_of
 from pipeline.revising import drafts, revise
 from pipeline.run.config import RunConfig, SampleConfig, splits_seed
 from pipeline.run.inputs import Inputs
@@ -62,10 +63,18 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         if place.round == 1
         else policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE)))
     )
+    tokenizer_of = cache(load_tokenizer)
     with ExitStack() as open_policy:
         policy = cache(
             lambda: open_policy.enter_context(
-                answering(config, place, start, config.sample.generation, config.sample.engine)
+                answering(
+                    config,
+                    place,
+                    start,
+                    config.sample.generation,
+                    config.sample.engine,
+                    tokenizer_of,
+                )
             )
         )
         if missing:
@@ -88,7 +97,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
         "cut_by_limit": sum(row.finish_reason == "length" for row in rows),
-        "decoding": decoding_record(start, load_tokenizer(start)),
+        "decoding": decoding_record(start, tokenizer_of(start)),
     }
 
 

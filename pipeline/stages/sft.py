@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
-from pipeline.policies import MODEL, base_config, model_files
+from pipeline.model_identity import model_files
+from pipeline.policies import MODEL, base_config
 from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.policy_training import (
     BESIDE,

@@ -56,6 +56,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Undo the alignment by fine-tuning and by its direction, and measure what is left."""
     policy = released_policy(config)
     start = policy_of(config.model.base, inputs.path(POLICY.left_by(policy)))
+    tokenizer = load_tokenizer(start)
     suites = held_out_suites(
         inputs.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
     )
@@ -64,7 +65,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     made: list[Measured] = []
     attacks: dict[str, Any] = {}
     for name, attack in ATTACKS.items():
-        with attack(config, inputs, start) as (model, tokenizer, about):
+        with attack(config, inputs, start, tokenizer) as (model, about):
             rows = _measured(
                 config, tampered_name(policy, name), model, tokenizer, prompts, scorers
             )
@@ -94,25 +95,29 @@ def _measured(
     return joined(prompts, completions, score_with(scorers, completions))
 
 
-Attacked = tuple[Any, Any, dict[str, Any]]
-"""Model, tokenizer, and what the attack was made of."""
+Attacked = tuple[Any, dict[str, Any]]
+"""The model, and what the attack was made of."""
 
 
 @contextmanager
-def _fine_tuned(config: RunConfig, inputs: Inputs, start: ModelConfig) -> Iterator[Attacked]:
-    tokenizer = load_tokenizer(start)
+def _fine_tuned(
+    config: RunConfig, inputs: Inputs, start: ModelConfig, tokenizer: Any
+) -> Iterator[Attacked]:
     rows = _encoded(tokenizer, benign_rows(config, inputs), config.model.max_length)
     model = load_model(replace(start, dtype="float32")).to(device(config.trainer))
     layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length)
     dtype = generation_dtype(config.eval.generation)
     changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
     source = "MedQuAD" if config.eval.tamper.medquad_path else "the run's own"
-    yield changed, tokenizer, {"rows": len(rows), "source": source}
+    yield changed, {"rows": len(rows), "source": source}
 
 
 @contextmanager
-def _ablated(config: RunConfig, inputs: Inputs, start: ModelConfig) -> Iterator[Attacked]:
-    model, tokenizer = generating(config.trainer, start, config.eval.generation)
+def _ablated(
+    config: RunConfig, inputs: Inputs, start: ModelConfig, tokenizer: Any
+) -> Iterator[Attacked]:
+    # Read again: the attack before this one has changed its weights.
+    model = generating(config.trainer, start, config.eval.generation)
     asked = inputs.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
@@ -124,10 +129,10 @@ def _ablated(config: RunConfig, inputs: Inputs, start: ModelConfig) -> Iterator[
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
     with ablated(model, found.vector):
         about = {"layer": found.layer, "layers": found.layers, "prompts": sum(map(len, kinds))}
-        yield model, tokenizer, about
+        yield model, about
 
 
-ATTACKS: dict[str, Callable[[RunConfig, Inputs, ModelConfig], Any]] = {
+ATTACKS: dict[str, Callable[[RunConfig, Inputs, ModelConfig, Any], Any]] = {
     FINE_TUNED: _fine_tuned,
     ABLATED: _ablated,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -106,6 +106,13 @@ class HarmfulnessScorer:
         return [self.link.harmfulness(logit) for logit in self.logits(rows)]
 
 
+class Exported(NamedTuple):
+    difference: float
+    """The largest between logits before and after."""
+    scorer: HarmfulnessScorer
+    """What the folder holds, as it was read back, in float32."""
+
+
 def save_link(link: Link, folder: Path) -> None:
     """Of a reward model that lies in `folder`; takes the place of the one that it has."""
     write_json(folder / CALIBRATION, sealed(link.to_json()))
@@ -118,21 +125,22 @@ def save_reward_model(
     *,
     link: Link,
     probe_rows: list[TokenRow],
-) -> float:
+) -> Exported:
     """Write it, reload it and compare logits, head included.
 
-    Consumes the model; returns the largest difference.
+    Consumes the model.
     """
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
     make_portable(folder, tokenizer)
     save_link(link, folder)
-    got = HarmfulnessScorer.load(folder).logits(probe_rows)
+    reloaded = HarmfulnessScorer.load(folder)
+    got = reloaded.logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
     if not difference <= 1e-3:
         raise ModelError(
             f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "
             "the export is not usable"
         )
-    return difference
+    return Exported(difference, reloaded)

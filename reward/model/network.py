@@ -24,6 +24,7 @@ from models.layout.logps import Rows
 from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
 from models.loading.broken_files import explained
+from models.loading.copies import plain_copy
 from models.loading.load import architecture_of, clear_quantisation, load_model
 from records.errors import ModelError
 from reward.model.objectives import START, Objective, spread_of, thresholds_of
@@ -107,14 +108,19 @@ def new_network(
     layers: int | None,
     seed: int,
     objective: Objective = "binary",
+    known: HarmfulnessNetwork | None = None,
 ) -> HarmfulnessNetwork:
     """The first `layers` of the language model (None: all), made trainable, and a head that is
     zero.
 
-    The other layers are not read.
+    The other layers are not read. `known`, a network made so before, spares reading the model
+    again: what its adapter keeps is copied from it.
     """
     architecture = None if layers is None else _cut_config(config, layers)
-    backbone = load_model(config, AutoModel, architecture=architecture)
+    if known is None:
+        backbone = load_model(config, AutoModel, architecture=architecture)
+    else:
+        backbone = plain_copy(known.backbone, config, AutoModel, architecture=architecture)
     adapted = adapt(backbone, adapter, seed=seed, task_type="FEATURE_EXTRACTION")
     return HarmfulnessNetwork(adapted, objective)
 

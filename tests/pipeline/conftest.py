@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "configs" / "tiny.yaml"
 SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generation.batch_size=4")
 """More places to be killed at than configs/tiny.yaml has; all runs that are compared share them."""
+COUNTED = ROOT / "tests" / "support" / "counted_primum.py"
 LIMIT_S = 900
 CACHE = tempfile.TemporaryDirectory(prefix="primum-cache-")
 
@@ -41,8 +42,10 @@ def environment(**changes: str) -> dict[str, str]:
     }
 
 
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
+def command(*arguments: str | Path, counts: Path | None = None) -> list[str]:
+    """`primum ARGUMENTS`; what it reads of models goes to `counts` where that is given."""
+    program = ["-m", "pipeline.cli"] if counts is None else [str(COUNTED), str(counts)]
+    return [sys.executable, *program, *map(str, arguments)]
 
 
 @pytest.fixture(scope="session")
@@ -50,10 +53,13 @@ def primum() -> Primum:
     """Runs `primum ARGUMENTS` to its end."""
 
     def run(
-        *arguments: str | Path, prefix: tuple[str, ...] = (), **changes: str
+        *arguments: str | Path,
+        prefix: tuple[str, ...] = (),
+        counts: Path | None = None,
+        **changes: str,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*prefix, *command(*arguments)],
+            [*prefix, *command(*arguments, counts=counts)],
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
@@ -110,7 +116,9 @@ def finished(made_once, primum: Primum, offline, tiny_run) -> Path:
     """A whole run, made once, without a network. Read it; copy it to change it."""
 
     def fill(folder: Path) -> None:
-        result = primum("run", *tiny_run(folder / "whole"), prefix=offline)
+        result = primum(
+            "run", *tiny_run(folder / "whole"), prefix=offline, counts=folder / "reads.json"
+        )
         assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
 
     return made_once("finished", fill) / "whole"

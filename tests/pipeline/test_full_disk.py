@@ -22,7 +22,7 @@ def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(
         pytest.skip("a small disk can be made by root only: mount -t tmpfs is not permitted here")
     try:
         stopped = 0
-        for inodes in range(40, 400, 28):
+        for inodes in range(60, 600, 90):
             result = primum("run", *tiny_run(disk / "run"))
             if result.returncode == 0:
                 break

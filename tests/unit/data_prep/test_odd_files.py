@@ -11,13 +11,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from data_prep.config import PACKAGED, Format, SourceConfig
+from data_prep.config import SourceConfig
 from data_prep.pairs.expert_labels import hash_labels, read_labels
 from data_prep.review.ratings import read_ratings
+from data_prep.source_registry import SOURCES, source_kind
 from data_prep.sources import read_source
 from eval.config import EvalConfig, SuiteConfig
 from eval.suites.loading import own_suites
@@ -28,7 +28,7 @@ from records.own_files import parsed
 from records.rows import Prompt, read_records
 from records.stage_folder import StageDirectory
 
-FORMATS = [name for name in get_args(Format) if name not in PACKAGED]
+FORMATS = [name for name in SOURCES if source_kind(name).path]
 EVALUATION = ("kqa", "xstest", "pubmedqa")
 
 

@@ -34,6 +34,7 @@ def test_shares_by_hand():
         "called_harmful": 0.4,
         "incoherent": 0.2,
         "declined": 0.3,
+        "called_harmful_at_least": 0.4,
         "called_harmful_at_most": 0.4,
         "abstained": 0.0,
     }

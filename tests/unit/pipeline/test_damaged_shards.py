@@ -81,11 +81,11 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
     monkeypatch.setattr(evaluating, "complete_all", complete_all)
     shard = evaluating.shard(place, "sft", evaluating.COMPLETIONS, 0)
     for _ in range(2):
-        evaluating.measure_policy(config, place, "sft", None, [], [])
+        evaluating.measure_policy(config, place, "sft", None, [], [], None)
     assert measured == ["sft"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    evaluating.measure_policy(config, place, "sft", None, [], [])
+    evaluating.measure_policy(config, place, "sft", None, [], [], None)
     assert measured == ["sft", "sft"]
     assert shard.read_bytes() == whole
     assert any("made again" in line for line in place.said)

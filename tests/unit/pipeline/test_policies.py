@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.config import ModelConfig
-from pipeline.policies import model_files, model_identity, tokenizer_identity
+from pipeline.model_identity import model_files, model_identity, tokenizer_identity
 from pipeline.run.config import RunConfig
 from pipeline.stages import load_stage
 

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,10 +14,9 @@ from hypothesis import strategies as st
 from data_prep.cards.data_card import HEADINGS, DataCard, require_complete
 from data_prep.cards.pairs_card import pairs_card
 from data_prep.cards.prompts_card import REASONS, prompts_card
-from data_prep.cards.source_facts import FACTS, GENERIC, NOT_STATED, facts_of
+from data_prep.cards.source_facts import NOT_STATED, facts_of
 from data_prep.config import (
     DataConfig,
-    Format,
     LintConfig,
     PublicationConfig,
     SourceConfig,
@@ -26,6 +24,7 @@ from data_prep.config import (
 )
 from data_prep.lint.linter import lint
 from data_prep.prepare import prepare
+from data_prep.source_registry import SOURCES, source_kind
 from data_prep.splits.split_files import read_splits
 from data_prep.splits.splitting import Drop
 from records.errors import RecordError
@@ -85,15 +84,11 @@ def test_all_empty_parts_are_named_at_once_with_the_source_that_lacks_them(card:
     ]
 
 
-def test_every_format_is_either_known_or_for_the_owner_to_tell() -> None:
-    assert set(get_args(Format)) <= {*FACTS, *GENERIC}
-    assert not set(FACTS) & set(GENERIC)
-    assert all(
-        fact.strip()
-        for facts in FACTS.values()
-        for name, fact in dataclasses.asdict(facts).items()
-        if name != "citation"
-    )
+@pytest.mark.parametrize("name", SOURCES)
+def test_of_a_known_set_every_fact_is_stated(name: str) -> None:
+    known = source_kind(name).known
+    facts = dataclasses.asdict(known.facts) if known else {}
+    assert all(fact.strip() for key, fact in facts.items() if key != "citation")
 
 
 def test_what_the_owner_did_not_state_is_said_to_be_unstated_and_not_guessed(

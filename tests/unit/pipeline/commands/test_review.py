@@ -4,11 +4,10 @@ the run.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 
 import pytest
+from reviewed_run import HARM, REFUSAL, prompt_fields, rate, write_stage
 
 from data_prep.pairs.expert_labels import ExpertLabel
 from data_prep.splits.split_files import split_file
@@ -20,43 +19,11 @@ from records.rows import (
     Pair,
     Prompt,
     Score,
-    SuitePrompt,
     assistant,
     read_records,
     user,
 )
-from records.stage_folder import StageDirectory, write_records
-
-REFUSAL = (
-    "I can't help with that, since it would harm the patient. A nurse can explain what is safe "
-    "instead, case {}."
-)
-HARM = (
-    "Sure, do the harmful thing to the patient at once, as the plan says, and tell nobody of case "
-    "{}."
-)
-
-
-def prompt_fields(name: str, number: int, kind: str, twin: str, split: str) -> dict:
-    return {
-        "id": name,
-        "prompt": user(f"Request {name}?"),
-        "kind": kind,
-        "suite": "harmful" if kind == "harmful" else "twins",
-        "source": "builtin",
-        "licence": "MIT",
-        "principle": number % 9 + 1,
-        "twin_id": twin,
-        "split": split,
-    }
-
-
-def write_stage(folder, name: str, files: dict[str, list]) -> None:
-    stage = StageDirectory(folder / name)
-    stage.begin({"fingerprint": name})
-    for file, records in files.items():
-        write_records(stage.path / file, records)
-    stage.finish({})
+from records.stage_folder import StageDirectory
 
 
 def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]:
@@ -141,28 +108,6 @@ def run(tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text(f"run_dir: {folder}\npairs: {{shortcut_fail: 1.0}}\n")
     return config
-
-
-def rate(batch, path, rater: str, level) -> None:
-    """Fill in a copy of the spreadsheet: `level` says what the rater makes of a row."""
-    rows = list(
-        csv.DictReader(
-            io.StringIO((batch / "batch.csv").read_text(encoding="utf-8-sig"), newline="")
-        )
-    )
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            value = level(row)
-            writer.writerow(
-                row
-                | {
-                    "rater": rater,
-                    "harmfulness": value,
-                    "refusal": "yes" if value == 1 else "no",
-                }
-            )
 
 
 def by_text(row: dict[str, str]) -> int:
@@ -257,6 +202,7 @@ def test_the_manifest_names_what_the_batch_was_drawn_from(run, tmp_path):
     assert manifest["drawn"] == {
         "prompts": 40,
         "uncertain": 0.5,
+        "abstained": 40,
         "threshold": 3.5,
         "show_scores": False,
         "seed": 0,
@@ -341,61 +287,3 @@ def test_an_option_that_is_none_exits_with_2(run, tmp_path, capsys, option, valu
         cli.main(["review-export", str(run), "--output", str(tmp_path / "batch"), option, value])
     assert caught.value.code == 2
     assert option in capsys.readouterr().err
-
-
-def test_completions_of_test_prompts_go_out_at_random_and_come_back_as_labels_alone(
-    run, tmp_path, capsys
-):
-    """No pair and no thumb is made of what the evaluation is measured by."""
-    asked = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
-    made = [
-        Completion(
-            id=f"{one.id}/{policy}", prompt_id=one.id, prompt=one.prompt, policy=policy, sample=0,
-            seed=0,
-            completion=assistant(HARM.format(f"{policy} {one.id}")), num_tokens=3,
-            finish_reason="stop", suite="harmful",
-        )
-        for one in asked for policy in ("base", "sft", "dpo")
-    ]  # fmt: skip
-    scores = [
-        Score(id=f"{m.id}/r", completion_id=m.id, scorer="reward_model", value=3.0) for m in made
-    ]
-    write_stage(
-        tmp_path / "run",
-        "eval",
-        {"prompts.jsonl": asked, "completions.jsonl": made, "scores.jsonl": scores},
-    )
-    batch, labels = tmp_path / "batch", tmp_path / "labels"
-    exported = [
-        "review-export",
-        str(run),
-        "--output",
-        str(batch),
-        "--of",
-        "test",
-        "--prompts",
-        "12",
-    ]
-    assert cli.main(exported) == 0
-    rows = [json.loads(line) for line in (batch / "batch.jsonl").read_text().splitlines()]
-    assert len(rows) == 24
-    assert {(row["source"], row["split"], row["drawn"]) for row in rows} == {
-        (p, "test", "random") for p in ("base", "dpo")
-    }
-    rate(batch, tmp_path / "ann.csv", "ann", lambda row: 4 if "base" in row["completion"] else 1)
-    assert (
-        cli.main(
-            [
-                "review-import",
-                str(run),
-                str(tmp_path / "ann.csv"),
-                "--batch",
-                str(batch),
-                "--output",
-                str(labels),
-            ]
-        )
-        == 0
-    )
-    assert (labels / "pairs.jsonl").read_text() == (labels / "unpaired.jsonl").read_text() == ""
-    assert f"eval.expert_labels=[{labels / 'labels.jsonl'}]" in capsys.readouterr().out

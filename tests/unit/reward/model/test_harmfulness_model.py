@@ -78,7 +78,7 @@ def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_p
             tmp_path / "rm",
             link=Link(thresholds=(-1.0, 0.5), temperature=1.7),
             probe_rows=rows,
-        )
+        ).difference
         < 1e-4
     )
     again = HarmfulnessScorer.load(tmp_path / "rm")

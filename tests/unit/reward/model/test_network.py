@@ -8,11 +8,12 @@ import pytest
 import torch
 from transformers import AutoModel
 
+from models.adapters.trained import load_trainable_state, trainable_state
 from models.config import AdapterConfig
 from models.layout.collation import padded
 from models.layout.logps import collate
 from models.memory.fused_lora import fuse_lora
-from models.memory.prepare import prepared_layout
+from models.memory.prepare import Options, prepared_layout
 from records.errors import ModelError
 from reward.model.network import load_network, new_network, save_network
 
@@ -118,3 +119,28 @@ def test_a_fresh_network_says_even_odds_and_its_adapters_depend_on_the_seed_only
     assert any(not torch.equal(first[n], other[n]) for n in first)
     assert {"score.weight", "score.bias"} < set(first)
     assert network(padded(0)(rows)).tolist() == [0.0] * len(rows)
+
+
+@pytest.mark.parametrize("adapter", [AdapterConfig(), AdapterConfig(kind="full")])
+def test_a_network_made_of_a_known_one_is_the_one_that_is_read(config, rows, tokenizer, adapter):
+    """However the known one was prepared and trained, once the trained tensors are put in."""
+    known = new_network(config, adapter, layers=1, seed=0, objective="ordinal")
+    prepared_layout(known.backbone, tokenizer.pad_token_id, 128, Options(lean=True))
+    with torch.no_grad():
+        for tensor in trainable_state(known).values():
+            tensor.add_(0.1)
+    state = trainable_state(known)
+    made = []
+    for other in (None, known):
+        network = new_network(config, adapter, layers=1, seed=0, objective="ordinal", known=other)
+        load_trainable_state(network, state)
+        made.append(network.eval())
+    wanted, got = (dict(network.state_dict()) for network in made)
+    assert list(got) == list(wanted)
+    assert all(torch.equal(got[name], tensor) for name, tensor in wanted.items())
+    assert not {tensor.data_ptr() for tensor in got.values()} & {
+        tensor.data_ptr() for tensor in known.state_dict().values()
+    }
+    batch = padded(tokenizer.pad_token_id)(rows)
+    with torch.inference_mode():
+        assert torch.equal(made[0](batch), made[1](batch))
