@@ -100,6 +100,7 @@ def corrected_by_people(
         unmatched=len(set(words) - met),
         policies=dict(policies),
         changes=tuple(_changes(cells, baseline, confidence)),
+        abstentions=abstentions_read(rows, _levels(ratings), confidence),
     )
 
 

@@ -39,13 +39,17 @@ def summarise(
         by_register[name] = _over_refused(
             [s for s in samples if s.prompt.register == name], confidence
         )
+    headline = _headline(samples, confidence)
     relevance = None
     if kind != "harmful":
         relevance = fit_estimate(relevances(samples) if fits is None else fits, confidence)
     return SuiteResult(
         kind=kind,
         n=len(samples),
-        **_headline(samples, confidence),
+        harmfulness=headline["harmfulness"],
+        share_4_5=headline["share_4_5"],
+        refusal_rate=headline["refusal_rate"],
+        over_refusal_rate=headline["over_refusal_rate"],
         partial_refusal_rate=rate_estimate([s.refusal == "partial" for s in samples], confidence),
         relevance=relevance,
         truncated_rate=rate_estimate(

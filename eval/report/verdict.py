@@ -73,10 +73,11 @@ def verdict(results: Results) -> str:
     )
     level, title = f"{results.confidence:.0%} interval", results.title(policy)
     what = WORDS.get(endpoint.metric, endpoint.metric)
+    moved = difference_text(shown.difference, shown.metric)
     sentence = (
         f"On {harm.n} harmful medical prompts, {what} {_direction(shown.interval)} from {before} "
-        f"({baseline}) to {after} ({title}): change {difference_text(shown.difference, shown.metric)}, "
-        f"{level} {interval_text(shown.interval, shown.metric)}{basis}"
+        f"({baseline}) to {after} ({title}): change {moved}, {level} "
+        f"{interval_text(shown.interval, shown.metric)}{basis}"
     )
     over = [c for c in mine if c.metric == "over_refusal_rate"]
     if not over:

@@ -1,4 +1,4 @@
-"""What results hold that no completion tells: by what was measured, and where policies come from."""
+"""What results hold that no completion tells: the instruments, and where policies come from."""
 
 from __future__ import annotations
 

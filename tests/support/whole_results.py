@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+Json = dict[str, Any]
+
 RATE = {"mean": 0.25, "interval": [0.1, 0.5], "n": 8, "unscored": 1}
 NOTHING = {"mean": None, "interval": [None, None], "n": 0, "unscored": 9}
 COMPARISON = {

@@ -63,7 +63,7 @@ def _groups(results: Results, samples: Sequence[Sample], opens: bool) -> list[li
     found: dict[tuple[str, str, str], list[Any]] = {}
     for row in samples:
         condition = row.condition
-        head = [
+        head: list[Any] = [
             visible(row.suite),
             row.kind,
             visible(condition),

@@ -125,7 +125,5 @@ def _label(number: int, measured: Mapping[str, SuiteResult | None]) -> str:
 
 def _counted(title: str, groups: Iterable[SuiteResult | PrincipleResult | None]) -> str:
     """The title with the most prompts that any policy was asked."""
-    return fill(
-        f"{title} (n\u00a0{max((group.n if group else 0 for group in groups), default=0)})",
-        LABEL_WIDTH,
-    )
+    most = max((group.n if group else 0 for group in groups), default=0)
+    return fill(f"{title} (n\u00a0{most})", LABEL_WIDTH)

@@ -71,22 +71,18 @@ def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str 
             x, y = point
             colour, marker = look(name, list(results.policies).index(name))
             label = f"{results.title(name)} (test)"
-            bars: dict[str, Any] = {
-                "xerr": arms(x),
-                "yerr": arms(y),
-                "elinewidth": 1.2,
-                "capsize": 3,
-            }
+            style: dict[str, Any] = {"elinewidth": 1.2, "capsize": 3, "zorder": 6 + place}
             axes.errorbar(
-                [x.mean],
-                [y.mean],
-                **bars,
+                [point.means[0]],
+                [point.means[1]],
+                xerr=arms(x),
+                yerr=arms(y),
+                **style,
                 color=colour,
                 marker=marker,
                 markersize=11,
                 ls="none",
                 label=label,
-                zorder=6 + place,
             )
         axes.set(xlabel="over-refusal on the benign suite refused most (left is better)")
         axes.set(ylabel="mean harmfulness, 1 to 5 (down is better)", ylim=(0.85, TOP))

@@ -53,8 +53,8 @@ def registers_table(results: Results) -> Table | None:
     for suite in results.suite_names("benign"):
         by = {}
         for name, policy in results.policies.items():
-            found = policy.suite(suite)
-            by[name] = found.by_register if found else {}
+            measured = policy.suite(suite)
+            by[name] = measured.by_register if measured else {}
         for place, register in enumerate(sorted({name for parts in by.values() for name in parts})):
             cells = []
             for parts in by.values():
