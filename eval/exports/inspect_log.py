@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from eval.exports.figures import figures
+from eval.exports.figures import Figure, figures
 from eval.measured import Measured
 from eval.results.results import Results
 from records.own_files import Object
@@ -66,8 +66,8 @@ def _decoding(results: Results) -> Object:
     return {"max_tokens": limit} if limit else {}
 
 
-def _score(figure: Any) -> Object:
-    low, high = figure.estimate["interval"]
+def _score(figure: Figure) -> Object:
+    low, high = figure.estimate.interval
     named = {
         "mean": figure.value,
         "stderr": figure.standard_error,
@@ -81,8 +81,8 @@ def _score(figure: Any) -> Object:
     return {
         "name": figure.name,
         "scorer": figure.name,
-        "scored_samples": figure.estimate["n"],
-        "unscored_samples": figure.estimate.get("unscored") or 0,
+        "scored_samples": figure.estimate.n,
+        "unscored_samples": figure.estimate.unscored,
         "params": {},
         "metrics": metrics,
         "metadata": {"title": figure.title, "higher_is_better": figure.higher_is_better},

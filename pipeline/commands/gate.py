@@ -148,7 +148,7 @@ def gate(request: Request) -> None:
                 **about,
                 **told,
                 "worse": [one.to_json() for one in worse],
-                "test_set": test_set and test_set.to_json(),
+                "test_set": opened,
             },
         )
     if failed:

@@ -89,9 +89,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         data=_training_data(config, inputs, personal),
         restrictions=sentences(restrictions),
-        about=fields(
-            settings.card, hidden_results(results, paths), policy, len(trained_on(inputs))
-        ),
+        about=fields(settings.card, shown, policy, len(trained_on(inputs))),
     )
     write_text(target / "README.md", card)
     record_release(config.wandb, place, inputs.stages, target / "README.md", gates)
