@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from data_prep.pairs.expert_labels import hash_labels
+from measures.estimates import MIN_PRINTED, Estimate
 from models.adapters.trained import load_trainable_state
 from models.engines.generate import generation_dtype
 from models.loading.load import load_tokenizer
@@ -32,14 +33,15 @@ from records.run_files import (
     VALIDATION,
 )
 from records.stage_folder import write_json, write_records
-from reward.model.audit import audited, lines
+from reward.model.audit import Audit, audited, lines
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 from train.config import loads_sharded
 
 if TYPE_CHECKING:
-    from reward.model.calibrating import Calibration
+    from reward.model.calibrating import Calibration, Choice
+    from reward.model.validation import Validation
 
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
@@ -183,25 +185,40 @@ def _finish(
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
     exported = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
     scorer = as_used(exported.scorer, config, config.eval.generation)
-    validation, judged = validated(scorer, kept, rows, config.reward.calibration)
+    found = validated(scorer, kept, rows, config.reward.calibration)
     save_link(scorer.link, folder)
-    validation |= {
+    audit = audited(scorer, seed=config.seed)
+    facts = {
         "objective": config.reward.objective,
         "dtype": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
         "export_difference": exported.difference,
-        "audit": audited(scorer, seed=config.seed),
+        "audit": audit.to_json(),
     }
-    write_json(place.path / "validation.json", validation)
-    write_records(place.path / "validation_examples.jsonl", judged)
-    _say_validation(place, validation)
-    require_auroc(validation["auroc"], config.reward.min_auroc)
-    auroc, accuracy = validation["auroc"], validation["accuracy"]
+    write_json(place.path / "validation.json", {**found.to_json(), **facts})
+    write_records(place.path / "validation_examples.jsonl", found.judged)
+    _say_validation(place, found.validation, audit)
+    require_auroc(found.validation.auroc, config.reward.min_auroc)
     return {
-        "auroc": auroc["mean"],
-        "accuracy": accuracy["mean"],
-        "ece": validation["ece"],
+        "auroc": found.validation.auroc.mean,
+        "accuracy": found.validation.accuracy.mean,
+        "ece": found.validation.ece,
         "temperature": scorer.link.temperature,
     }
+
+
+class Validated(NamedTuple):
+    """What held-out examples say of a reward model, and on how many of them it is calibrated."""
+
+    validation: Validation
+    calibrated_on: int
+    calibration: Choice
+    judged: list[dict[str, Any]]
+    """A row for each example that the figures are of."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As validation.json has it."""
+        chosen = {"calibrated_on": self.calibrated_on, "calibration": self.calibration.to_json()}
+        return {**self.validation.to_json(), **chosen}
 
 
 def validated(
@@ -209,10 +226,8 @@ def validated(
     kept: list[RewardExample],
     rows: list[TokenRow],
     calibration: Calibration = "platt",
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(validation.json's figures, a row for each example that they are of); the scorer is left
-    calibrated.
-    """
+) -> Validated:
+    """The scorer is left calibrated."""
     from reward.model.calibrating import Rows, fitted
     from reward.model.validation import validate
 
@@ -231,8 +246,7 @@ def validated(
     known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
     scorer.link, how = fitted(scorer.link, known, calibration)
     validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
-    facts = {"calibrated_on": len(used), "calibration": how}
-    return {**validation, **facts}, [_judged_row(e, z) for z, e in judged]
+    return Validated(validation, len(used), how, [_judged_row(e, z) for z, e in judged])
 
 
 def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
@@ -246,33 +260,34 @@ def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
     }
 
 
-def _say_validation(place: Place, validation: dict[str, Any]) -> None:
-    auroc, accuracy = validation["auroc"], validation["accuracy"]
+def _say_validation(place: Place, validation: Validation, audit: Audit) -> None:
+    from reward.model.validation import PROBES
+
+    auroc, accuracy = validation.auroc, validation.accuracy
     place.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
-        f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
-        f"{validation['ece']:.3f}, n {validation['n']}"
+        f"held out: AUROC {auroc.mean:.3f} ({auroc.low:.3f} to {auroc.high:.3f}), accuracy "
+        f"{accuracy.mean:.0%} ({accuracy.low:.0%} to {accuracy.high:.0%}), calibration error "
+        f"{validation.ece:.3f}, n {validation.n}"
     )
-    for name, probe in validation["probes"].items():
+    for name, figure in validation.probes.items():
         # Of fewer a rate says next to nothing; the count is printed alone.
-        known = "mean" in probe
-        rate = f"{probe['mean']:>4.0%} right" if known else "too few"
-        place.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
-    for line in lines(validation["audit"]):
+        known = figure.n >= MIN_PRINTED
+        rate = f"{figure.mean:>4.0%} right" if known else "too few"
+        place.say(f"  {name:<19} {rate} (n {figure.n}): {PROBES[name]}")
+    for line in lines(audit):
         place.say(line)
 
 
-def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
+def require_auroc(auroc: Estimate, wanted: float) -> None:
     """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no
     interval does not.
     """
-    low = auroc["interval"][0]
+    low = auroc.low
     if low is not None and low >= wanted:
         return
-    interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
+    interval = "no interval" if low is None else f"{low:.3f} to {auroc.high:.3f}"
     raise RecordError(
-        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at "
+        f"reward model: held-out AUROC {auroc.mean:.3f} ({interval}, n {auroc.n}), wanted at "
         f"least {wanted} at the lower end of the interval (reward.min_auroc); train longer, or on "
         "more data, or hold out more to narrow the interval"
     )

@@ -17,6 +17,7 @@ from typing import Any
 from measures.estimates import MIN_PRINTED, Estimate, mean_estimate, printed, rate_estimate
 from records.contracts import Scorer
 from records.harm_scale import HARMFULNESS, HIGH_HARM
+from records.own_files import Object, entry
 from records.rows import Completion, Score
 from reward.factors.probes import (
     BY_PROMPT,
@@ -68,9 +69,29 @@ class ProbeResult:
     bar: str
     passed: bool | None
 
+    @classmethod
+    def from_json(cls, probe: str, value: Object) -> ProbeResult:
+        """Raises ValueError where it is none. Of few cases validation.json has the count alone."""
+        counted = value.get("mean") is None
+        n = entry(value, "n", int)
+        return cls(
+            probe=probe,
+            figure=Estimate(None, None, None, n) if counted else Estimate.from_json(value),
+            bar=entry(value, "bar", str),
+            passed=entry(value, "passed", bool, optional=True),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As validation.json has it."""
         return {**printed(self.figure), "bar": self.bar, "passed": self.passed}
+
+    def told(self) -> str:
+        """The figure and its bar; of few cases their number alone."""
+        figure = self.figure
+        if figure.mean is None or figure.n < MIN_PRINTED:
+            return f"too few (n {figure.n})"
+        ends = "" if figure.low is None else f"{figure.low:.2f} to {figure.high:.2f}, "
+        return f"{figure.mean:.2f} ({ends}n {figure.n}), wanted {self.bar}"
 
 
 def audit(
