@@ -12,7 +12,8 @@ from typing import Any
 from records.contracts import Scorer
 from records.errors import RecordError
 from records.own_files import Object, entry, read_own
-from reward.factors.audit import Limits, ProbeResult, audit
+from reward.factors.audit import Limits, audit
+from reward.factors.probe_result import ProbeResult
 from reward.factors.probes import ALL
 
 PER_PRINCIPLE = 3

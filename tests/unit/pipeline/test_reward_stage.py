@@ -13,8 +13,8 @@ from measures.estimates import Estimate
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.tokens import encode
 from pipeline.harm_model import loaded
+from pipeline.reward_validation import require_auroc, validated
 from pipeline.run.config_loading import load_config
-from pipeline.stages.reward import require_auroc, validated
 from records.errors import ConfigError, RecordError
 from records.rows import assistant, user
 from reward.model.examples import RewardExample
