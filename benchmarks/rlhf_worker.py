@@ -57,7 +57,7 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     from models.memory.prepare import Options, prepared_layout
     from train.config import TrainerConfig
     from train.engine.optimisation import Optimisation, OptimiserConfig
-    from train.engine.trainer import fit
+    from train.engine.trainer import Observers, fit
     from train.rlhf.config import RlhfConfig
     from train.rlhf.module import Online, RlhfModule
 
@@ -114,7 +114,7 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
             if (batch_idx + 1) % trainer.accumulate_grad_batches == 0:
                 clock.end()
 
-    fit(module, rows, trainer, plan, epochs=1, work=work, label="bench", callbacks=[Timed()])
+    fit(module, rows, trainer, plan, Observers(label="bench", callbacks=[Timed()]), work=work)
 
 
 def _prompts(

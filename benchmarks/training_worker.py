@@ -77,7 +77,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     from models.memory.prepare import Options, prepared_layout
     from train.engine.checkpoints import Checkpoints
     from train.engine.hardware import compiles
-    from train.engine.trainer import batch_plan, fit
+    from train.engine.trainer import Observers, batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     dtype = torch.bfloat16 if case["precision"] == "bf16" else torch.float32
@@ -95,7 +95,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         )
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
-    plan = batch_plan(rows, trainer, global_batch_size=size, epochs=1, seed=0)
+    plan = batch_plan(rows, trainer, global_batch_size=size, epochs=TOTAL_STEPS, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
         flops = (
@@ -131,10 +131,8 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         rows,
         trainer,
         plan,
-        epochs=TOTAL_STEPS,
+        Observers(label="bench", callbacks=[InTurn()]),
         work=Path(tempfile.mkdtemp()),
-        label="bench",
-        callbacks=[InTurn()],
     )
 
 

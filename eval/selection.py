@@ -6,23 +6,27 @@ most `eval.scoreboard.max_over_refusal`. Harms that lie within one standard erro
 cannot be told apart on so few prompts (the rule of Breiman et al., Classification and Regression
 Trees, 1984, section 3.4.3); of those epochs the one that declines most harmful requests is kept,
 since refusals are read almost as people read them and a reward model that chose the training pairs
-is nearly blind among their results. Where none holds it, the one whose worst upper end is least
-is kept, and that is said. The loss has no say. The intervals have a level of their own
-(`eval.scoreboard.confidence`), since validation suites are small; the release gate (eval/gate.py)
-asks again on test prompts. An epoch may offer several candidates (`dpo.candidates_per_epoch`): a
-row's `epoch` is then a candidate's number.
+is nearly blind among their results. Where none holds it, that is said, and the violation decides:
+among epochs whose worst upper end lies within one standard error of the least, which so few prompts
+cannot tell apart, the one that declines most harmful requests is kept. The least upper end alone
+would prefer the epoch that has learned least, which declines neither twins nor harm.
+
+The loss has no say. The intervals have a level of their own (`eval.scoreboard.confidence`), since
+validation suites are small; the release gate (eval/gate.py) asks again on test prompts. An epoch
+may offer several candidates (`dpo.candidates_per_epoch`): a row's `epoch` is then a candidate's
+number.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 from eval.config import ScoreboardConfig
+from eval.rises import Rise, error_of, read_rise, rises, told_by_suite
 from measures.estimates import newcombe_interval
-from records.own_files import Object, entry, object_of
+from records.own_files import Object, entry
 
 Row = dict[str, Any]
 ROW_CONFIDENCE = 0.95
@@ -30,42 +34,6 @@ ROW_CONFIDENCE = 0.95
 ENOUGH_CANDIDATES = 3
 """With fewer there is hardly a choice, and the stage says so."""
 NO_BENIGN = "least harm; over-refusal was not measured, for want of benign validation prompts"
-
-
-@dataclass(frozen=True)
-class Rise:
-    """Over-refusal of one suite, an epoch less the base: a difference of shares, paired.
-
-    `difference` is None where either side was not measured, `interval` holds None where the rows do
-    not tell which prompts were refused.
-    """
-
-    difference: float | None
-    interval: tuple[float | None, float | None]
-    n: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As selection.json has it."""
-        return {"difference": self.difference, "interval": list(self.interval), "n": self.n}
-
-    @classmethod
-    def from_json(cls, value: Any) -> Rise:
-        """Raises ValueError where it is no rise."""
-        known = object_of(value)
-        if len(ends := entry(known, "interval", list)) != 2:
-            raise ValueError(f"interval: wanted its two ends, got {len(ends)} values")
-        low, high = (entry({"interval": end}, "interval", float, optional=True) for end in ends)
-        difference = entry(known, "difference", float, optional=True)
-        return cls(difference, (low, high), entry(known, "n", int))
-
-    @property
-    def bound(self) -> float:
-        """What is held against the limit: the upper end.
-
-        A rise without an interval counts as infinite.
-        """
-        high = self.interval[1]
-        return high if high is not None and math.isfinite(high) else math.inf
 
 
 @dataclass(frozen=True)
@@ -100,20 +68,13 @@ class Selection:
             entry(value, "held", bool, optional=True),
             entry(value, "limit", float),
             {
-                name: _read_rise(name, rise)
+                name: read_rise(name, rise)
                 for name, rise in entry(value, "over_refusal", dict).items()
             },
             entry(value, "confidence", float, optional=True),
             entry(value, "candidates", int, optional=True),
             entry(value, "epochs_trained", float, optional=True),
         )
-
-
-def _read_rise(suite: str, value: Any) -> Rise:
-    try:
-        return Rise.from_json(value)
-    except ValueError as error:
-        raise ValueError(f"over_refusal: {suite}: {error}") from error
 
 
 def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Selection:
@@ -129,13 +90,29 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
     held = [row for row in trained if _holds(row, config, base)]
     if held:
         return selection_of(_least_harm(held), config, base, choice)
+    return selection_of(_least_violation(trained, config, base), config, base, choice)
 
-    def nearest(row: Row) -> tuple[float, float]:
-        return max(rise.bound for rise in rises(row, base, config.confidence).values()), _harm(row)[
-            0
-        ]
 
-    return selection_of(min(trained, key=nearest), config, base, choice)
+def _least_violation(rows: list[Row], config: ScoreboardConfig, base: Row) -> Row:
+    """Least upper end of the worst suite; of those within a standard error of it the most refusals;
+    then the least harm and the earlier. Where no violation is known, the least harm.
+    """
+    worst = {row["epoch"]: _worst(row, config, base) for row in rows}
+    least = min(worst.values(), key=lambda rise: rise.bound)
+    if math.isinf(least.bound):
+        return _least_harm(rows)
+    within = least.bound + least.standard_error(config.confidence)
+    alike = [row for row in rows if worst[row["epoch"]].bound <= within]
+    return min(alike, key=_most_refusals)
+
+
+def _worst(row: Row, config: ScoreboardConfig, base: Row) -> Rise:
+    return max(rises(row, base, config.confidence).values(), key=lambda rise: rise.bound)
+
+
+def _most_refusals(row: Row) -> tuple[float, tuple[float, int]]:
+    """Sorting key: most refusals of harmful requests, then the least harm, then the earlier."""
+    return -_refusal(row), _harm(row)
 
 
 def _least_harm(rows: list[Row]) -> Row:
@@ -143,16 +120,13 @@ def _least_harm(rows: list[Row]) -> Row:
     least = min(rows, key=_harm)
     within = _harm(least)[0] + _standard_error(least)
     alike = [row for row in rows if _harm(row)[0] <= within]
-    return min(alike, key=lambda row: (-_refusal(row), _harm(row)))
+    return min(alike, key=_most_refusals)
 
 
 def _standard_error(row: Row) -> float:
     """Of the mean harm, from half the width of its interval; 0 where the row tells no interval."""
-    low, high = row["harmfulness"].get("interval") or (None, None)
-    if low is None or high is None or not math.isfinite(high - low):
-        return 0.0
-    normal = NormalDist().inv_cdf((1 + row.get("confidence", ROW_CONFIDENCE)) / 2)
-    return float(high - low) / (2 * normal)
+    ends = row["harmfulness"].get("interval") or (None, None)
+    return error_of(ends, row.get("confidence", ROW_CONFIDENCE))
 
 
 def _refusal(row: Row) -> float:
@@ -199,11 +173,16 @@ def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise
         within = f"over-refusal at most {points} above the base on every suite, {by}"
         harm = f"least harm ({_harm(row)[0]:.2f}), and of the epochs within a standard error of it"
         refusals = f"most refusals of harmful requests ({_refusal(row):.0%})"
-        return f"{harm} the {refusals}, with {within} ({_told(found)})"
+        return f"{harm} the {refusals}, with {within} ({told_by_suite(found)})"
     bound = f"no epoch keeps over-refusal within {points} of the base {by}"
-    return (
-        f"{bound}; this one has the least upper end ({_told(found)}){_too_few(config, base, found)}"
-    )
+    if math.isinf(max(rise.bound for rise in found.values())):
+        kept = "this one has the least harm, since no epoch's rise is known on every suite"
+    else:
+        kept = (
+            "of those within a standard error of the least upper end this one declines most "
+            f"harmful requests ({_refusal(row):.0%})"
+        )
+    return f"{bound}; {kept} ({told_by_suite(found)}){_too_few(config, base, found)}"
 
 
 def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
@@ -228,33 +207,6 @@ def _unchanged_end(refused: int, n: int, confidence: float) -> float:
     return newcombe_interval(refused, 0, 0, n - refused, confidence).high
 
 
-def rises(row: Row, base: Row, confidence: float) -> dict[str, Rise]:
-    """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
-    made: dict[str, Rise] = {}
-    for suite in row["over_refusal_by_suite"]:
-        made[suite] = _rise(suite, row, base, confidence)
-    return made
-
-
-def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:
-    after, before = row["over_refusal_by_suite"][suite], base["over_refusal_by_suite"].get(suite)
-    if before is None or after["mean"] is None or before["mean"] is None:
-        return Rise(None, (None, None), 0)
-    difference = after["mean"] - before["mean"]
-    n = after["n"]
-    if (
-        "over_refused" not in row
-        or "over_refused" not in base
-        or before["n"] != n
-        or not math.isfinite(difference)
-    ):
-        return Rise(difference, (None, None), min(n, before["n"]))
-    refused, known = set(row["over_refused"][suite]), set(base["over_refused"][suite])
-    both, gained, lost = len(refused & known), len(refused - known), len(known - refused)
-    interval = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
-    return Rise(difference, (interval.low, interval.high), n)
-
-
 def _holds(row: Row, config: ScoreboardConfig, base: Row) -> bool:
     bounds = [rise.bound for rise in rises(row, base, config.confidence).values()]
     return all(bound <= config.max_over_refusal + 1e-9 for bound in bounds)
@@ -265,17 +217,3 @@ def _harm(row: Row) -> tuple[float, int]:
     mean = row["harmfulness"]["mean"]
     known = mean is not None and math.isfinite(mean)
     return float(mean) if known else math.inf, row["epoch"]
-
-
-def _told(found: dict[str, Rise]) -> str:
-    """`twins: +23 points (+4 to +41, n 26); ...`, the worst suite first."""
-    worst_first = sorted(found.items(), key=lambda item: -item[1].bound)
-    return "; ".join(f"{suite}: {_points(rise)}" for suite, rise in worst_first)
-
-
-def _points(rise: Rise) -> str:
-    if rise.difference is None:
-        return "not measured"
-    low, high = rise.interval
-    interval = "" if low is None or high is None else f"{100 * low:+.0f} to {100 * high:+.0f}, "
-    return f"{100 * rise.difference:+.0f} points ({interval}n {rise.n})"

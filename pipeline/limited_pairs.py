@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eval.selection import rises
+from eval.rises import rises
 from records.errors import RecordError
 from records.rows import Pair, Prompt
 from train.config import DpoConfig

@@ -55,7 +55,7 @@ BESIDE = (*HARDWARE, "wandb", ACCEPTS)
 
 def train_policy(settings: TrainingSettings, place: Place, training: Training) -> dict[str, Any]:
     """Writes scoreboard.jsonl, metrics.jsonl, selection.json, policy/ and adapter/."""
-    from train.engine.trainer import fit
+    from train.engine.trainer import Observers, fit
 
     tokenizer = load_tokenizer(training.start)
     model, batch_rows, load = policy_to_train(settings, training.start, tokenizer, place.say)
@@ -78,17 +78,18 @@ def train_policy(settings: TrainingSettings, place: Place, training: Training) -
         rows,
         settings.trainer,
         plan,
-        epochs=training.epochs,
+        Observers(
+            label=place.name,
+            callbacks=[
+                *training.callbacks_of(rows),
+                scoreboard,
+                *(training.watch.callbacks if training.watch else ()),
+            ],
+            loggers=loggers,
+            measured_within=steps,
+        ),
         work=place.work,
-        label=place.name,
-        callbacks=[
-            *training.callbacks_of(rows),
-            scoreboard,
-            *(training.watch.callbacks if training.watch else ()),
-        ],
-        loggers=loggers,
         load=load,
-        measured_within=steps,
     )
     summary = {}
     if place.rank == 0:

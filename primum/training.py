@@ -47,7 +47,7 @@ def train_dpo(
     from models.loading.lineage import Lineage  # noqa: PLC0415
     from train.dpo import DpoModule, DpoRows  # noqa: PLC0415
     from train.engine.loggers import JsonLinesLogger  # noqa: PLC0415
-    from train.engine.trainer import batch_plan, fit  # noqa: PLC0415
+    from train.engine.trainer import Observers, batch_plan, fit  # noqa: PLC0415
     from train.reference import ReferencePass  # noqa: PLC0415
 
     tokenizer = load_tokenizer(config)
@@ -65,17 +65,12 @@ def train_dpo(
     )
     module = DpoModule(network, settings, optimisation)
     metrics, work = folder / "metrics.jsonl", folder / "work"
-    fit(
-        module,
-        rows,
-        hardware,
-        plan,
-        epochs=settings.epochs,
-        work=work,
+    observers = Observers(
         label="dpo",
         callbacks=[ReferencePass(rows, hardware, work / "reference")],
         loggers=[JsonLinesLogger(metrics)],
     )
+    fit(module, rows, hardware, plan, observers, work=work)
     export_policy(module.model, tokenizer, folder, Lineage(config, None, "auto"))
     return [row for _, row in read_json_lines(metrics)]
 

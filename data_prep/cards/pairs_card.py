@@ -27,6 +27,15 @@ INTENDED_PAIRS = (
 EXCLUDED_PAIRS = f"Imitating or publishing the rejected side, which may be harmful text. {EXCLUDED}"
 
 
+class Deciders(NamedTuple):
+    """Who wrote the completions of the pairs and said which of two is preferred."""
+
+    policy: str
+    scorers: Iterable[str]
+    raters: int = 0
+    """Experts whose ratings count."""
+
+
 class _People(NamedTuple):
     """What people had to do with the preferences."""
 
@@ -59,13 +68,11 @@ def pairs_card(
     prompts: Sequence[Prompt],
     *,
     dropped: Mapping[str, int],
-    policy: str,
-    scorers: Iterable[str],
+    deciders: Deciders,
     seed: int,
-    raters: int = 0,
 ) -> DataCard:
-    """Of the preference pairs; `prompts` are all that a pair's prompt or answer may come from,
-    `raters` the experts whose ratings count.
+    """Of the preference pairs; `prompts` are all that a pair's prompt or completion may come
+    from.
     """
     sources = []
     for source in config.sources:
@@ -76,14 +83,15 @@ def pairs_card(
     rows = []
     for source in sources:
         rows.append((source.name, licence_of(source, prompts), counts[source.name]))
-    people = _by_experts(raters) if raters else BY_NOBODY
+    people = _by_experts(deciders.raters) if deciders.raters else BY_NOBODY
+    scorers = ", ".join(sorted(set(deciders.scorers)))
     decided = (
-        f"which of two answers is preferred was decided {people.decided}: scored by "
-        f"{', '.join(sorted(set(scorers)))}. Which requests are harmful was decided before that"
+        f"which of two answers is preferred was decided {people.decided}: scored by {scorers}. "
+        "Which requests are harmful was decided before that"
     )
     written = (
-        f"the policy ({policy}) wrote the sampled answers, the sources the others; by origin, "
-        f"{_origins(pairs)}"
+        f"the policy ({deciders.policy}) wrote the sampled answers, the sources the others; by "
+        f"origin, {_origins(pairs)}"
     )
     return DataCard(
         name=f"preference pairs from {source_names(sources)}",

@@ -51,7 +51,6 @@ def generate(
     prompts: list[list[Message]],
     config: GenerationConfig,
     *,
-    starts: list[str] | None = None,
     seeds: list[int] | None = None,
     label: str = "generating",
     synced_ranks: bool = False,
@@ -60,31 +59,35 @@ def generate(
 
     `config.batch_size` of them are written at once; one that ends leaves its place to the next.
 
-    `starts` are first words that the assistant is given and goes on from; texts and token counts
-    are of what it adds. `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in
-    step for a model whose weights are sharded (ZeRO-3). A terminal shows how far it is, under
-    `label`; nothing where that is empty.
+    `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model
+    whose weights are sharded (ZeRO-3). A terminal shows how far it is, under `label`; nothing where
+    that is empty.
     """
-    given = (
-        [tokenizer(text, add_special_tokens=False)["input_ids"] for text in starts]
-        if starts
-        else [[]] * len(prompts)
-    )
-    ids = [
-        [*prompt_ids(tokenizer, prompt), *start]
-        for prompt, start in zip(prompts, given, strict=True)
-    ]
+    ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     ends = stop_ids(tokenizer, model.generation_config)
-    return generate_from(
-        model,
-        tokenizer,
-        ids,
-        config,
-        ends=ends,
-        seeds=seeds,
-        label=label,
-        synced_ranks=synced_ranks,
-    )
+    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
+    return _written(model, tokenizer, ids, asked, label)
+
+
+def go_on(
+    model: Any,
+    tokenizer: Any,
+    prompts: list[list[Message]],
+    starts: list[str],
+    config: GenerationConfig,
+    *,
+    seeds: list[int] | None = None,
+    label: str = "generating",
+) -> list[Generated]:
+    """The same from `starts`, the first words of each completion, which may be empty; texts and
+    token counts are of what the model adds.
+    """
+    ids = []
+    for prompt, start in zip(prompts, starts, strict=True):
+        given = tokenizer(start, add_special_tokens=False)["input_ids"]
+        ids.append([*prompt_ids(tokenizer, prompt), *given])
+    ends = stop_ids(tokenizer, model.generation_config)
+    return generate_from(model, tokenizer, ids, config, ends=ends, seeds=seeds, label=label)
 
 
 def generate_from(
@@ -96,11 +99,24 @@ def generate_from(
     ends: list[int],
     seeds: list[int] | None = None,
     label: str = "generating",
-    synced_ranks: bool = False,
 ) -> list[Generated]:
     """The same from token ids, for a model whose chat template is not one of conversations (a guard
     model). `ends` are the tokens that end what it writes."""
-    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
+    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks=False)
+    return _written(model, tokenizer, ids, asked, label)
+
+
+class _Asked(NamedTuple):
+    config: GenerationConfig
+    ends: list[int]
+    seeds: list[int]
+    synced_ranks: bool
+
+
+def _written(
+    model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked, label: str
+) -> list[Generated]:
+    config, ends = asked.config, asked.ends
     with tqdm(
         total=len(ids),
         desc=label,
@@ -142,13 +158,6 @@ def generate_from(
                 ),
             )
     return [_read(tokenizer, row, ends) for row in written]
-
-
-class _Asked(NamedTuple):
-    config: GenerationConfig
-    ends: list[int]
-    seeds: list[int]
-    synced_ranks: bool
 
 
 def _why_plain(model: Any, ids: list[list[int]], asked: _Asked) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
-from data_prep.cards.pairs_card import pairs_card
+from data_prep.cards.pairs_card import Deciders, pairs_card
 from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
 from data_prep.pairs.endings import ended_alike
@@ -131,10 +131,12 @@ def _write_card(config: RunConfig, place: Place, material: Material, result: Pai
         result.pairs,
         material.prompts,
         dropped=result.dropped,
-        policy=hub_name(config.model.base.path),
-        scorers={score.scorer for score in material.scores},
+        deciders=Deciders(
+            policy=hub_name(config.model.base.path),
+            scorers={score.scorer for score in material.scores},
+            raters=len({rating.rater for rating in material.ratings}),
+        ),
         seed=config.seed,
-        raters=len({rating.rater for rating in material.ratings}),
     )
     built = table("pairs", Pair, LEARNED_FROM)
     write_card(place.path, card, dict.fromkeys(built.files.values(), Pair), config.data.publication)

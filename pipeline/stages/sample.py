@@ -15,7 +15,7 @@ from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.near_duplicates.duplicates import prompt_rows
 from data_prep.splits.split_files import write_splits
 from models.engines.decoding import decoding_record
-from models.engines.generate import generate, rows_at_once, seed_of
+from models.engines.generate import go_on, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
 from pipeline.model_identity import model_files
 from pipeline.policies import HARDWARE, answering, base_config, policy_of
@@ -204,11 +204,11 @@ def _write_missing(config: RunConfig, place: Place, missing: list[Wanted], polic
         with _shard(place, name, place.rank).open("a", encoding="utf-8") as file:
             for block in _blocks(todo, config.sample):
                 seeds = [seed_of(_seed(config), w.prompt_id, w.sample) for w in block]
-                texts = generate(
+                texts = go_on(
                     *policy(),
                     [w.prompt for w in block],
+                    [w.start for w in block],
                     settings,
-                    starts=[w.start for w in block],
                     seeds=seeds,
                     label=f"sample {written}/{len(missing)}",
                 )

@@ -35,7 +35,7 @@ from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 from train.engine.optimisation import Optimisation, OptimiserConfig
-from train.engine.trainer import batch_plan, fit, resumed_step, world
+from train.engine.trainer import Observers, batch_plan, fit, resumed_step, world
 from train.engine.weights import state_of
 from train.kto import KtoModule, KtoRows
 from train.over_refusal_limit import OverRefusalLimit
@@ -230,11 +230,8 @@ def run_case(
         rows,
         config,
         plan,
-        epochs=EPOCHS,
+        Observers(label=case, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)]),
         work=work,
-        label=case,
-        callbacks=callbacks,
-        loggers=[JsonLinesLogger(metrics)],
         load=load,
     )
     if rank == 0:

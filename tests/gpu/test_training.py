@@ -26,7 +26,7 @@ from train.dpo import DpoModule, DpoRows
 from train.engine.hardware import compiles
 from train.engine.loggers import JsonLinesLogger
 from train.engine.optimisation import Optimisation, OptimiserConfig
-from train.engine.trainer import batch_plan, fit
+from train.engine.trainer import Observers, batch_plan, fit
 from train.engine.weights import state_of
 from train.reference import ReferencePass, loads_sharded
 from train.sft import SftModule, SftRows
@@ -143,11 +143,8 @@ def train(
         rows,
         config,
         plan,
-        epochs=2,
+        Observers(label=job, callbacks=callbacks, loggers=[JsonLinesLogger(metrics)]),
         work=work,
-        label=job,
-        callbacks=callbacks,
-        loggers=[JsonLinesLogger(metrics)],
         load=load,
     )
     return Trained(

@@ -8,6 +8,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,20 @@ from train.engine.rows import TrainingRows
 WAIT = timedelta(hours=4)
 """How long ranks wait for one another: rank 0 measures the policy while the others stand at a
 barrier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observers:
+    """What looks on while a module is trained."""
+
+    label: str
+    """Of the line on a terminal that shows how far it is."""
+    callbacks: Sequence[pl.Callback] = ()
+    loggers: Sequence[Any] = ()
+    """Lightning's, for the metrics of each step."""
+    measured_within: Collection[int] = ()
+    """Steps after each epoch's start at which a checkpoint is saved because the policy is measured
+    there: a resumed run must not measure what comes after it."""
 
 
 def world(config: TrainerConfig) -> tuple[int, int]:
@@ -108,25 +123,22 @@ def fit(
     rows: TrainingRows,
     config: TrainerConfig,
     plan: BatchPlan,
+    observers: Observers,
     *,
-    epochs: int,
     work: Path,
-    label: str,
-    callbacks: Sequence[pl.Callback] = (),
-    loggers: Sequence[Any] = (),
     load: Callable[[], Any] | None = None,
-    measured_within: Collection[int] = (),
 ) -> pl.Trainer:
-    """Train, going on from the checkpoint in `work` that rank 0 has settled on, where there is one.
+    """Train for the epochs of the plan, going on from the checkpoint in `work` that rank 0 has
+    settled on, where there is one.
 
-    `load` is for a module whose model has no weights yet. `measured_within` holds steps after each
-    epoch's start at which a checkpoint is saved because the policy is measured there: a resumed run
-    must not measure what comes after it.
+    `load` is for a module whose model has no weights yet.
     """
     rank, _ = world(config)
     clip = module.optimisation.optimiser.gradient_clip_norm
     _quieten()
-    checkpoints = Checkpoints(work / "checkpoints", config.checkpoint_every_steps, measured_within)
+    checkpoints = Checkpoints(
+        work / "checkpoints", config.checkpoint_every_steps, observers.measured_within
+    )
     trainer = pl.Trainer(
         accelerator="gpu" if uses_gpu(config) else "cpu",
         devices=config.devices,
@@ -134,7 +146,7 @@ def fit(
         strategy=_strategy(config, clip, load),
         precision="32-true" if config.strategy == "deepspeed" else precision(config),  # type: ignore[arg-type]
         plugins=_plugins(config),
-        max_epochs=epochs,
+        max_epochs=plan.epochs,
         accumulate_grad_batches=plan.accumulation,
         gradient_clip_val=clip,
         use_distributed_sampler=False,
@@ -143,12 +155,12 @@ def fit(
         enable_model_summary=False,
         log_every_n_steps=1,
         num_sanity_val_steps=0,
-        logger=list(loggers),
+        logger=list(observers.loggers),
         default_root_dir=work,
         callbacks=[
-            *callbacks,
+            *observers.callbacks,
             StepMetrics(),
-            StepProgress(label, epochs * plan.steps_per_epoch),
+            StepProgress(observers.label, plan.epochs * plan.steps_per_epoch),
             checkpoints,
             StopInTime(checkpoints),
         ],

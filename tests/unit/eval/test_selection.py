@@ -10,7 +10,8 @@ import pytest
 from selection_rows import CONFIG, estimate, measured, row
 
 from eval.config import ScoreboardConfig
-from eval.selection import Selection, choose_epoch, rises, selection_of
+from eval.rises import rises
+from eval.selection import Selection, choose_epoch, selection_of
 from measures.estimates import newcombe_interval
 
 

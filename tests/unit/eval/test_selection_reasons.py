@@ -9,7 +9,7 @@ from eval.selection import choose_epoch
 from measures.estimates import compare_rates
 
 
-def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_the_reason_says_so():
+def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():
     selection = choose_epoch(
         [row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)],
         CONFIG,
@@ -18,7 +18,8 @@ def test_where_no_epoch_qualifies_the_one_with_the_least_upper_end_is_kept_and_t
     assert selection.epoch == 3
     assert selection.reason.startswith(
         "no epoch keeps over-refusal within 10 points of the base by the upper ends of 80% "
-        "intervals; this one has the least upper end"
+        "intervals; of those within a standard error of the least upper end this one declines most "
+        "harmful requests (50%)"
     )
     assert "twins: +50 points" in selection.reason
 

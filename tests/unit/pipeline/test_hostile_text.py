@@ -16,7 +16,7 @@ import pytest
 import yaml
 from typed_results import samples_of, typed
 
-from data_prep.cards.pairs_card import pairs_card
+from data_prep.cards.pairs_card import Deciders, pairs_card
 from data_prep.cards.publication import PublicationConfig
 from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from eval.gate_result import GateResult
@@ -238,7 +238,12 @@ def test_cards_of_pairs_and_adapters_take_names_for_words(run: RunConfig) -> Non
         rejected_score=4.0, margin=3.0,
     )  # fmt: skip
     card = pairs_card(
-        run.data, [pair], [prompt], dropped={HOSTILE: 1}, policy=HOSTILE, scorers=[HOSTILE], seed=0
+        run.data,
+        [pair],
+        [prompt],
+        dropped={HOSTILE: 1},
+        deciders=Deciders(HOSTILE, [HOSTILE]),
+        seed=0,
     )
     require_harmless_markdown(card.markdown(), "pairs")
     adapter = adapter_card(Lineage(run.model.base), 4)

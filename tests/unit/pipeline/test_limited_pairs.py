@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.selection import rises
+from eval.rises import rises
 from pipeline.limited_pairs import limit_of, pair_groups
 from records.errors import RecordError
 from records.rows import Pair, Prompt, assistant, user

@@ -179,7 +179,7 @@ def _fit(
     from train.config import TrainerConfig
     from train.engine.checkpoint_files import settle
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
-    from train.engine.trainer import batch_plan, fit, resumed_step
+    from train.engine.trainer import Observers, batch_plan, fit, resumed_step
 
     config = TrainerConfig(
         accelerator="cpu",
@@ -208,5 +208,5 @@ def _fit(
     loggers = [(logger or JsonLinesLogger)(metrics)]
     within = next((callback.steps for callback in callbacks if getattr(callback, "steps", ())), ())
     options = {"callbacks": list(callbacks), "loggers": loggers, "measured_within": within}
-    fit(module, rows, config, plan, epochs=epochs, work=work, label="test", **options)
+    fit(module, rows, config, plan, Observers(label="test", **options), work=work)
     return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()])

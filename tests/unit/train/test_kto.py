@@ -263,7 +263,7 @@ def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_tak
 def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(
     tiny_directory, tokenizer, tmp_path
 ):
-    from train.engine.trainer import batch_plan, fit
+    from train.engine.trainer import Observers, batch_plan, fit
 
     # Mostly what is desirable: its completions become likely after any prompt, so the KL rises
     # above 0.
@@ -290,11 +290,8 @@ def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels
             rows,
             config,
             plan,
-            epochs=4,
+            Observers(label="kto", callbacks=[ReferencePass(rows, config, work)], loggers=[logger]),
             work=work,
-            label="kto",
-            callbacks=[ReferencePass(rows, config, work)],
-            loggers=[logger],
         )
         logged = [json.loads(line) for line in logger.path.read_text().splitlines()]
         # The reference is the policy at step 0.

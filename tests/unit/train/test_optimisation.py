@@ -8,7 +8,7 @@ from models.layout.collation import padded
 from train.config import TrainerConfig
 from train.engine import trainer
 from train.engine.optimisation import Optimisation, OptimiserConfig
-from train.engine.trainer import batch_plan, fit
+from train.engine.trainer import Observers, batch_plan, fit
 from train.sft import SftModule, SftRows
 
 OPTIMISATION = Optimisation(
@@ -44,11 +44,9 @@ def test_a_fit_clips_by_what_its_module_says(
     config = TrainerConfig(accelerator="cpu", precision="32-true", strategy=strategy)
     rows = SftRows(make_rows(4), padded(0))
     plan = batch_plan(rows, config, global_batch_size=2, epochs=1, seed=0)
+    module = SftModule(tiny_model, OPTIMISATION)
     with pytest.raises(Asked):
-        fit(
-            SftModule(tiny_model, OPTIMISATION), rows, config, plan,
-            epochs=1, work=tmp_path, label="sft",
-        )  # fmt: skip
+        fit(module, rows, config, plan, Observers(label="sft"), work=tmp_path)
     assert asked["gradient_clip_val"] == 0.125
     if strategy == "deepspeed":
         assert asked["strategy"].config["gradient_clipping"] == 0.125

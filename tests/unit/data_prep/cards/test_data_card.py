@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.cards.data_card import HEADINGS, DataCard, require_complete
-from data_prep.cards.pairs_card import pairs_card
+from data_prep.cards.pairs_card import Deciders, pairs_card
 from data_prep.cards.prompts_card import REASONS, prompts_card
 from data_prep.cards.source_facts import NOT_STATED, facts_of
 from data_prep.config import (
@@ -358,8 +358,8 @@ def test_the_card_of_pairs_counts_types_sources_origins_and_losses(row: Make) ->
     ]
     shown = pairs_card(
         DataConfig(sources=sources), pairs, demos,
-        dropped={"margin below min_margin": 2, "never": 0}, policy="org/model",
-        scorers=["refusal", "judge", "judge"], seed=7,
+        dropped={"margin below min_margin": 2, "never": 0},
+        deciders=Deciders("org/model", ["refusal", "judge", "judge"]), seed=7,
     )  # fmt: skip
     require_complete(shown)
     assert shown.name == "preference pairs from made"

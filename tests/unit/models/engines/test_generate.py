@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 from models.config import GenerationConfig, ModelConfig
 from models.engines import generate as module
 from models.engines.decoding import decoding_record
-from models.engines.generate import generate
+from models.engines.generate import generate, go_on
 from models.engines.grouped_decoding import NAME, decode_grouped
 from models.engines.sampling import SeededSampling
 from models.tokens import encode, prompt_ids
@@ -66,7 +66,7 @@ def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
     repeated in the text.
     """
     starts = ["No.", "I can't", "", "Because", "Ask"]
-    made = generate(tiny_model, tokenizer, PROMPTS, GREEDY, starts=starts)
+    made = go_on(tiny_model, tokenizer, PROMPTS, starts, GREEDY)
     for prompt, start, answer in zip(PROMPTS, starts, made, strict=True):
         ids = [
             *prompt_ids(tokenizer, prompt),

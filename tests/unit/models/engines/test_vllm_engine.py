@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from models.config import GenerationConfig, ModelConfig, VllmConfig
-from models.engines.generate import generate
+from models.engines.generate import generate, go_on
 from models.engines.vllm_engine import VllmEngine, _environment, vllm_version
 from models.tokens import prompt_ids
 from records.errors import ModelError, ResourceError
@@ -73,14 +73,10 @@ def engine_of(log: Path) -> int:
 def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_their_order(
     started, tokenizer
 ):
-    answers = generate(
-        started,
-        tokenizer,
-        PROMPTS,
-        GenerationConfig(max_new_tokens=100, batch_size=3),
-        starts=["Yes", "", "", "So"],
-    )
-    for prompt, start, answer in zip(PROMPTS, ("Yes", "", "", "So"), answers, strict=True):
+    starts = ["Yes", "", "", "So"]
+    settings = GenerationConfig(max_new_tokens=100, batch_size=3)
+    answers = go_on(started, tokenizer, PROMPTS, starts, settings)
+    for prompt, start, answer in zip(PROMPTS, starts, answers, strict=True):
         ids = [
             *prompt_ids(tokenizer, prompt),
             *tokenizer(start, add_special_tokens=False)["input_ids"],

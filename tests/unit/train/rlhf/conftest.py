@@ -47,7 +47,7 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
         from train.engine.checkpoint_files import settle
         from train.engine.loggers import JsonLinesLogger, forget_metrics_after
         from train.engine.optimisation import Optimisation, OptimiserConfig
-        from train.engine.trainer import fit, resumed_step
+        from train.engine.trainer import Observers, fit, resumed_step
         from train.rlhf.module import RlhfModule
         from train.rlhf.writer import PolicyCopy
 
@@ -86,11 +86,8 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
             rows,
             trainer,
             plan,
-            epochs=config.epochs,
+            Observers(label="test", callbacks=callbacks, loggers=[JsonLinesLogger(metrics)]),
             work=work,
-            label="test",
-            callbacks=callbacks,
-            loggers=[JsonLinesLogger(metrics)],
         )
         return Fitted(module, [json.loads(line) for line in metrics.read_text().splitlines()], work)
 
