@@ -397,7 +397,6 @@ def _is_lightning_module(node: ast.ClassDef) -> bool:
 # Signatures of these rooms name what they take and give; a plain dictionary hides it.
 TYPED_ROOMS = ("records", "measures", "train", "reward")
 UNTYPED: dict[str, int] = {
-    "measures/unpaired.py": 1,
     "records/setting_ranges.py": 1,
     "records/stage_folder.py": 2,
     "train/engine/deepspeed_strategy.py": 1,
