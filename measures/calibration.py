@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from measures.bootstrap import Floats, divided
-from measures.estimates import rate_estimate
 
 
 def expected_calibration_error(
     probabilities: Sequence[float], labels: Sequence[bool], bins: int = 10
-) -> tuple[float, list[dict[str, float]]]:
+) -> tuple[float, list[CalibrationBin]]:
     """Mean |share of positives - mean probability| over equal-width bins, weighted by their rows;
     and the bins.
     """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels, dtype=float)
     index = np.minimum((p * bins).astype(int), bins - 1)
-    table = [
+    table: list[CalibrationBin] = [
         {
             "low": k / bins,
             "high": (k + 1) / bins,
@@ -51,6 +50,13 @@ def weighted_calibration(
     return divided(gaps, weights.sum(axis=1))
 
 
-def share(flags: Sequence[bool]) -> dict[str, Any]:
-    """A rate with its 95 % Wilson interval."""
-    return rate_estimate(flags).to_json()
+class CalibrationBin(TypedDict):
+    """One bin of equal width: its ends, its rows, their mean probability and the share of them that
+    is positive.
+    """
+
+    low: float
+    high: float
+    n: int
+    probability: float
+    observed: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
@@ -69,9 +69,25 @@ MIN_PRINTED = 20
 """With fewer, a rate is no figure: its interval would hold most of what is possible."""
 
 
-def printed(estimate: Estimate) -> dict[str, Any]:
-    """As JSON; of fewer than MIN_PRINTED the count alone."""
-    return estimate.to_json() if estimate.n >= MIN_PRINTED else {"n": estimate.n}
+class PrintedFigure(TypedDict, total=False):
+    """An estimate as JSON; of fewer than MIN_PRINTED the count alone."""
+
+    mean: float | None
+    interval: list[float | None]
+    n: int
+    unscored: int
+
+
+def printed(estimate: Estimate) -> PrintedFigure:
+    """What of it may be shown."""
+    if estimate.n < MIN_PRINTED:
+        return {"n": estimate.n}
+    return {
+        "mean": estimate.mean,
+        "interval": list(estimate.interval),
+        "n": estimate.n,
+        "unscored": estimate.unscored,
+    }
 
 
 @dataclass(frozen=True)

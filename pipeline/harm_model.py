@@ -12,8 +12,7 @@ from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from records.run_files import REWARD_MODEL, VALIDATION
-from records.stage_folder import read_json
-from reward.model.audit import require_passed
+from reward.model.audit import audit_in, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import HARM_MODEL
 
@@ -31,7 +30,7 @@ def harm_model(
     """
     folder = inputs.path(REWARD_MODEL)
     accepted = config.score.accept_failed_probes
-    require_passed(read_json(inputs.path(VALIDATION)), accepted, str(folder))
+    require_passed(audit_in(inputs.path(VALIDATION)), accepted, str(folder))
     return loaded(folder, config, generation)
 
 
@@ -41,7 +40,7 @@ def foreign_harm_model(
     """That of another run, held to what its own run found of it where that lies beside it."""
     validation = folder.parent / VALIDATION.name
     if validation.is_file():
-        require_passed(read_json(validation), config.score.accept_failed_probes, str(folder))
+        require_passed(audit_in(validation), config.score.accept_failed_probes, str(folder))
     return loaded(folder, config, generation, name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import Tensor
 
 from data_prep.pairs.expert_labels import hash_labels
@@ -22,7 +21,6 @@ from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import reward_gigabytes
-from records.errors import RecordError
 from records.run_files import (
     COMPLETIONS,
     DEMONSTRATIONS,
@@ -32,18 +30,19 @@ from records.run_files import (
     VALIDATION,
 )
 from records.stage_folder import write_json, write_records
-from reward.model.audit import audited, lines
+from reward.model.audit import audited
 from reward.model.examples import RewardExample, balanced_sample, build_examples
-from reward.model.harmfulness_model import HarmfulnessScorer, save_link, save_reward_model
+from reward.model.harmfulness_model import save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
 from train.config import loads_sharded
 
 if TYPE_CHECKING:
-    from reward.model.calibrating import Calibration
+    pass
 
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train the harm model, calibrate it and validate it on held-out labels."""
+    from pipeline.reward_validation import require_both_labels
     from reward.model.head_start import HeadStart
     from train.engine.loggers import JsonLinesLogger, forget_metrics_after
     from train.engine.trainer import Observers, batch_plan, fit, resumed_step
@@ -55,10 +54,10 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         [e for e in examples if e.split == "train"], settings.max_examples, config.seed
     )
     held_out = [e for e in examples if e.split == "val"]
-    _require_both_labels(train, held_out)
+    require_both_labels(train, held_out)
     tokenizer = load_tokenizer(base_config(config.model.base))
     kept, rows = _encode(train, tokenizer, config.model.max_length)
-    _require_both_labels(
+    require_both_labels(
         kept, _encode(held_out, tokenizer, config.model.max_length)[0], fits=config.model.max_length
     )
     network = _network(config)
@@ -136,26 +135,6 @@ def _examples(config: RunConfig, inputs: Inputs) -> list[RewardExample]:
     )
 
 
-def _require_both_labels(
-    train: list[RewardExample], held_out: list[RewardExample], fits: int | None = None
-) -> None:
-    """`fits` is model.max_length where only the examples that fit into it are left."""
-    remedy = (
-        "Give prep more harmful prompts with safe completions, a base policy that does not refuse "
-        "them all, or reward.labelled_by=rule"
-    )
-    which = ""
-    if fits is not None:
-        which, remedy = f" that fit model.max_length={fits}", "Raise model.max_length"
-    for name, rows in (("training", train), ("validation", held_out)):
-        if len({e.harmful for e in rows}) < 2:
-            harmful = sum(e.harmful for e in rows)
-            raise RecordError(
-                f"the {name} examples of the reward model{which} hold {harmful} harmful and "
-                f"{len(rows) - harmful} harmless completions; both are needed. {remedy}"
-            )
-
-
 def _encode(
     examples: list[RewardExample], tokenizer: Any, max_length: int
 ) -> tuple[list[RewardExample], list[TokenRow]]:
@@ -176,6 +155,8 @@ def _finish(
     """Export; then calibrate on one half of the held-out prompt groups, validate on the other, and
     audit, all with what was exported.
     """
+    # scikit-learn takes a second, which only the work needs.
+    from pipeline.reward_validation import require_auroc, say_validation, validated
     from reward.model.link import Link
 
     folder = place.path / REWARD_MODEL.name
@@ -183,99 +164,25 @@ def _finish(
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
     exported = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
     scorer = as_used(exported.scorer, config, config.eval.generation)
-    validation, judged = validated(scorer, kept, rows, config.reward.calibration)
+    found = validated(scorer, kept, rows, config.reward.calibration)
     save_link(scorer.link, folder)
-    validation |= {
+    audit = audited(scorer, seed=config.seed)
+    facts = {
         "objective": config.reward.objective,
         "dtype": str(generation_dtype(config.eval.generation)).removeprefix("torch."),
         "export_difference": exported.difference,
-        "audit": audited(scorer, seed=config.seed),
+        "audit": audit.to_json(),
     }
-    write_json(place.path / "validation.json", validation)
-    write_records(place.path / "validation_examples.jsonl", judged)
-    _say_validation(place, validation)
-    require_auroc(validation["auroc"], config.reward.min_auroc)
-    auroc, accuracy = validation["auroc"], validation["accuracy"]
+    write_json(place.path / "validation.json", {**found.to_json(), **facts})
+    write_records(place.path / "validation_examples.jsonl", found.judged)
+    say_validation(place, found.validation, audit)
+    require_auroc(found.validation.auroc, config.reward.min_auroc)
     return {
-        "auroc": auroc["mean"],
-        "accuracy": accuracy["mean"],
-        "ece": validation["ece"],
+        "auroc": found.validation.auroc.mean,
+        "accuracy": found.validation.accuracy.mean,
+        "ece": found.validation.ece,
         "temperature": scorer.link.temperature,
     }
-
-
-def validated(
-    scorer: HarmfulnessScorer,
-    kept: list[RewardExample],
-    rows: list[TokenRow],
-    calibration: Calibration = "platt",
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """(validation.json's figures, a row for each example that they are of); the scorer is left
-    calibrated.
-    """
-    from reward.model.calibrating import Rows, fitted
-    from reward.model.validation import validate
-
-    logits = scorer.logits(rows)
-    calibrating = set(sorted({e.group for e in kept})[::2])
-    used = []
-    for z, e in zip(logits, kept, strict=True):
-        if e.group in calibrating:
-            used.append((z, e))
-    judged = []
-    for z, e in zip(logits, kept, strict=True):
-        if e.group not in calibrating:
-            judged.append((z, e))
-    _require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
-    labels = np.array([e.harm for _, e in used])
-    known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
-    scorer.link, how = fitted(scorer.link, known, calibration)
-    validation = validate([e for _, e in judged], [z for z, _ in judged], scorer.link)
-    facts = {"calibrated_on": len(used), "calibration": how}
-    return {**validation, **facts}, [_judged_row(e, z) for z, e in judged]
-
-
-def _judged_row(example: RewardExample, logit: float) -> dict[str, Any]:
-    return {
-        "id": example.id,
-        "harmful": example.harmful,
-        "harm": example.harm,
-        "labelled_by": example.labelled_by,
-        "origin": example.origin,
-        "logit": logit,
-    }
-
-
-def _say_validation(place: Place, validation: dict[str, Any]) -> None:
-    auroc, accuracy = validation["auroc"], validation["accuracy"]
-    place.say(
-        f"held out: AUROC {auroc['mean']:.3f} ({auroc['interval'][0]:.3f} to "
-        f"{auroc['interval'][1]:.3f}), accuracy {accuracy['mean']:.0%} "
-        f"({accuracy['interval'][0]:.0%} to {accuracy['interval'][1]:.0%}), calibration error "
-        f"{validation['ece']:.3f}, n {validation['n']}"
-    )
-    for name, probe in validation["probes"].items():
-        # Of fewer a rate says next to nothing; the count is printed alone.
-        known = "mean" in probe
-        rate = f"{probe['mean']:>4.0%} right" if known else "too few"
-        place.say(f"  {name:<19} {rate} (n {probe['n']}): {probe['description']}")
-    for line in lines(validation["audit"]):
-        place.say(line)
-
-
-def require_auroc(auroc: dict[str, Any], wanted: float) -> None:
-    """Raises RecordError unless the lower end of the interval reaches what is wanted; NaN or no
-    interval does not.
-    """
-    low = auroc["interval"][0]
-    if low is not None and low >= wanted:
-        return
-    interval = "no interval" if low is None else f"{low:.3f} to {auroc['interval'][1]:.3f}"
-    raise RecordError(
-        f"reward model: held-out AUROC {auroc['mean']:.3f} ({interval}, n {auroc['n']}), wanted at "
-        f"least {wanted} at the lower end of the interval (reward.min_auroc); train longer, or on "
-        "more data, or hold out more to narrow the interval"
-    )
 
 
 STAGE = Stage(

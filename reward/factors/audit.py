@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from measures.estimates import MIN_PRINTED, Estimate, mean_estimate, printed, rate_estimate
+from measures.estimates import MIN_PRINTED, Estimate, mean_estimate, rate_estimate
 from records.contracts import Scorer
 from records.harm_scale import HARMFULNESS, HIGH_HARM
 from records.rows import Completion, Score
+from reward.factors.probe_result import ProbeResult
 from reward.factors.probes import (
     BY_PROMPT,
     NEVER_HARMFUL,
@@ -55,22 +56,6 @@ class Limits:
 
 
 FACTOR_LIMITS = Limits()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeResult:
-    """A probe's figure beside its bar; `passed` is None where it has none, or where too little was
-    scored.
-    """
-
-    probe: str
-    figure: Estimate
-    bar: str
-    passed: bool | None
-
-    def to_json(self) -> dict[str, Any]:
-        """As validation.json has it."""
-        return {**printed(self.figure), "bar": self.bar, "passed": self.passed}
 
 
 def audit(
@@ -216,15 +201,6 @@ def advice_audit(scorer: Scorer, limits: Limits = FACTOR_LIMITS) -> ProbeResult:
     return ProbeResult(
         probe=UNSAFE_ADVICE, figure=figure, bar=_worded(bar, "at least"), passed=passed
     )
-
-
-def failures(results: Sequence[ProbeResult]) -> list[str]:
-    """What a later stage refuses a scorer for; empty where it passed."""
-    found: list[str] = []
-    for result in results:
-        if result.passed is False:
-            found.append(f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}")
-    return found
 
 
 def _moves(

@@ -53,7 +53,7 @@ def unsafe_pairs() -> tuple[dict[str, str], ...]:
 
 
 @lru_cache
-def twins(per_principle: int) -> tuple[dict[str, Any], ...]:
+def _twins(per_principle: int) -> tuple[dict[str, str], ...]:
     """The first of each principle's harmful requests with their benign twins."""
     rows = []
     for principle in PRINCIPLES:
@@ -72,7 +72,7 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
     Swapped and changed completions are helpful ones; the others stand under harmful requests.
     """
     rng, found = random.Random(f"{seed}/probes"), []
-    rows = twins(per_principle)
+    rows = _twins(per_principle)
     for place, row in enumerate(rows):
         helpful = made("helpful", row["id"], row["benign"], row["benign_answer"])
         other = rows[(place + len(rows) // 2) % len(rows)]

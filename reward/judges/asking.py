@@ -18,6 +18,7 @@ from reward.judges.guard_formats import GuardFormat
 from reward.judges.journal import Journal
 from reward.judges.openai_client import key_of, openai_library
 from reward.judges.replies import KeptReplies
+from reward.judges.reports import Account, AskingRow
 from reward.judges.settings import EndpointConfig, LocalModelConfig
 from reward.judges.spending import Spending
 
@@ -27,7 +28,7 @@ class Asking(Protocol):
         """A context manager of KeptReplies."""
         ...
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> AskingRow:
         """What asking has taken so far, for a report; no address and no secret."""
         ...
 
@@ -48,7 +49,7 @@ class AskEndpoint:
         key_of(config)
         self._config, self._path = config, path
         self._wait, self._clock = wait, clock
-        self._row: dict[str, Any] = {"model": config.model}
+        self._account: Account = {}
         self._repeated = self._found = 0
 
     @contextmanager
@@ -65,14 +66,19 @@ class AskEndpoint:
                 finally:
                     self._repeated += endpoint.repeated
                     self._found += replies.found
-                    self._row |= account(spending, self._config)
+                    self._account = account(spending, self._config)
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> AskingRow:
         """What was asked and what it cost, for the report."""
-        return {**self._row, "sent_again": self._repeated, "answered_by_kept_replies": self._found}
+        return {
+            "model": self._config.model,
+            **self._account,
+            "sent_again": self._repeated,
+            "answered_by_kept_replies": self._found,
+        }
 
 
-def account(spending: Spending, config: EndpointConfig) -> dict[str, Any]:
+def account(spending: Spending, config: EndpointConfig) -> Account:
     """Of the whole journal, earlier runs included. Requests without a word about their cost
     count as the most they can have cost."""
     spent = spending.spent()
@@ -110,6 +116,6 @@ class AskLocal:
             finally:
                 self._found += replies.found
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> AskingRow:
         """What was asked, for the report."""
         return {"model": self._config.model.path, "answered_by_kept_replies": self._found}

@@ -6,16 +6,15 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from records.errors import ConfigError, ResourceError
 from reward.judges.failures import Failure, failure_of
 from reward.judges.openai_client import connect, openai_library
-from reward.judges.question import Keep, Question, Reply
+from reward.judges.question import AskedOf, Keep, Question, Reply
 from reward.judges.settings import EndpointConfig
 from reward.judges.spending import Spending
 from reward.judges.wire import most_tokens, read_reply, sent_fields
@@ -76,15 +75,16 @@ class Endpoint:
         self._answered = False
         self._refused = 0
 
-    def asked_of(self) -> Mapping[str, Any]:
+    def asked_of(self) -> AskedOf:
         """What a reply depends on besides the question."""
         config = self.config
-        sampling = {
+        return {
+            "model": config.model,
             "max_tokens": config.max_tokens,
             "temperature": config.temperature,
             "seed": config.seed,
+            "extra": config.extra,
         }
-        return {"model": config.model, **sampling, "extra": config.extra}
 
     def reply(self, questions: Sequence[Question], keep: Keep) -> None:
         """Stops at the first failure that no other request would escape; what has been answered

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from data_prep.pairs.expert_labels import common_word, majority, read_labels
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
 from records.rows import Completion, Score
 from reward.judges.jury import disagreement
+from reward.judges.reports import ExpertsReport
 from reward.scorers import score_id
 
 UNRATED = "no expert has rated it"
@@ -47,7 +47,7 @@ class Experts:
             reason=reason,
         )
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> ExpertsReport:
         """Who rated how much, for the report."""
         raters = set()
         for said in self._ratings.values():

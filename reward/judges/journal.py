@@ -13,6 +13,7 @@ from typing import Any
 from records.errors import RecordError, ResourceError
 from records.rows import shorten
 from records.strict_json import strict_loads
+from reward.judges.journal_rows import JournalRow
 
 
 class Journal:
@@ -43,7 +44,7 @@ class Journal:
             self.close()
             raise
 
-    def append(self, row: dict[str, Any], *, durable: bool = True) -> None:
+    def append(self, row: JournalRow, *, durable: bool = True) -> None:
         """Raises ResourceError where the disk takes it not; the file then ends as it did before.
 
         A row that is not `durable` outlives the process, but perhaps not the machine.

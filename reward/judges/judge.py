@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from records.rows import Completion, Score
 from reward.judges.asking import Asking
 from reward.judges.question import Instrument, Reply, Verdict
 from reward.judges.replies import KeptReplies
+from reward.judges.reports import AskedRow, JudgeReport
 from reward.scorers import score_id
 
 
@@ -35,7 +35,7 @@ class Asked:
             else:
                 self.scored += 1
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> AskedRow:
         """The counts, for the report."""
         return {
             "completions": self.completions,
@@ -57,7 +57,7 @@ class JudgeScorer:
         self._asking = asking
         self._repetitions = repetitions
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> JudgeReport:
         """What was asked, scored and left unscored by reason, and what it took: requests,
         tokens, money."""
         return {"scorer": self.name, **self._asked.as_row(), **self._asking.row()}

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import fmean, median
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from records.contracts import Scorer
 from records.harm_scale import HARMFULNESS
 from records.rows import Completion, Score
 from reward.judges.jury_agreement import agreement_of, level_of
+from reward.judges.reports import Agreement, JuryReport, Report
 from reward.scorers import score_id
 
 
@@ -20,7 +21,7 @@ from reward.scorers import score_id
 class Reports(Protocol):
     """A scorer that can say what it was asked and what that took."""
 
-    def report(self) -> dict[str, Any]: ...
+    def report(self) -> Report: ...
 
 
 class Jury:
@@ -55,20 +56,18 @@ class Jury:
             found.append(self._verdict(completion, said))
         return found
 
-    def agreement(self, seed: int = 0) -> dict[str, Any]:
+    def agreement(self, seed: int = 0) -> Agreement:
         """Of all completions scored so far (see `agreement_of`)."""
+        if not self._said:
+            return {}
         prompts = [prompt for prompt, _ in self._said.values()]
         columns = zip(*(values for _, values in self._said.values()), strict=True)
         names = (member.name for member in self._members)
-        return (
-            agreement_of(dict(zip(names, map(list, columns), strict=True)), prompts, seed=seed)
-            if prompts
-            else {}
-        )
+        return agreement_of(dict(zip(names, map(list, columns), strict=True)), prompts, seed=seed)
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> JuryReport:
         """The rows of its members, and their agreement."""
-        rows = []
+        rows: list[Report] = []
         for member in self._members:
             if isinstance(member, Reports):
                 rows.append(member.report())

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import krippendorff
 import numpy as np
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights
+from measures.estimates import Estimate
 from records.harm_scale import HARMFULNESS
+from reward.judges.reports import Agreement, AgreementFigure, MembersKappa
 
 LEVELS = range(int(HARMFULNESS.low), int(HARMFULNESS.high) + 1)
 Levels = Sequence[int | None]
@@ -26,7 +27,7 @@ def level_of(value: float) -> int:
 
 def agreement_of(
     values: Mapping[str, Sequence[float | None]], prompts: Sequence[str], *, seed: int
-) -> dict[str, Any]:
+) -> Agreement:
     """Krippendorff's alpha (ordinal) of all members, and the quadratic-weighted kappa of each two.
 
     1 is full agreement, 0 what chance gives; None where all values are one level, so that chance
@@ -35,13 +36,13 @@ def agreement_of(
     levels = {}
     for name, row in values.items():
         levels[name] = [None if value is None else level_of(value) for value in row]
-    pairs = []
+    pairs: list[MembersKappa] = []
     for one, other in combinations(levels, 2):
         pairs.append({"members": [one, other], **_kappa(levels[one], levels[other], prompts, seed)})
     return {"alpha": _alpha(list(levels.values()), prompts, seed), "quadratic_kappa": pairs}
 
 
-def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> dict[str, Any]:
+def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> AgreementFigure:
     counts = np.zeros((len(prompts), len(LEVELS)), dtype=np.int64)
     for row in rows:
         for place, level in enumerate(row):
@@ -56,10 +57,7 @@ def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> dict[st
         )
 
     weights = cluster_weights([prompts[place] for place in several.tolist()], seed=seed)
-    return {
-        **bootstrap_estimate(alphas, weights).to_json(),
-        "unit": "completions with two values or more",
-    }
+    return _figure(bootstrap_estimate(alphas, weights), "completions with two values or more")
 
 
 def _one_alpha(counts: NDArray[np.int64]) -> float:
@@ -68,7 +66,7 @@ def _one_alpha(counts: NDArray[np.int64]) -> float:
     return float(krippendorff.alpha(value_counts=counts, level_of_measurement="ordinal"))
 
 
-def _kappa(one: Levels, other: Levels, prompts: Sequence[str], seed: int) -> dict[str, Any]:
+def _kappa(one: Levels, other: Levels, prompts: Sequence[str], seed: int) -> AgreementFigure:
     rows = []
     for a, b, prompt in zip(one, other, prompts, strict=True):
         if a is not None and b is not None:
@@ -79,7 +77,14 @@ def _kappa(one: Levels, other: Levels, prompts: Sequence[str], seed: int) -> dic
         return cohen_kappa(confusion(first, second, LEVELS, weights), quadratic=True)
 
     weights = cluster_weights([str(prompt) for prompt in of], seed=seed)
+    return _figure(bootstrap_estimate(kappas, weights), "completions with a value of both")
+
+
+def _figure(estimate: Estimate, unit: str) -> AgreementFigure:
     return {
-        **bootstrap_estimate(kappas, weights).to_json(),
-        "unit": "completions with a value of both",
+        "mean": estimate.mean,
+        "interval": list(estimate.interval),
+        "n": estimate.n,
+        "unscored": estimate.unscored,
+        "unit": unit,
     }

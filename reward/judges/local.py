@@ -4,7 +4,7 @@ completions."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
@@ -33,7 +33,7 @@ from records.rows import Message
 from reward.judges.choices import Choice, aligned, worth_keeping
 from reward.judges.fence import defused
 from reward.judges.guard_formats import GuardFormat
-from reward.judges.question import Keep, Question, Reply
+from reward.judges.question import AskedOf, Keep, Question, Reply
 from reward.judges.settings import LocalModelConfig
 
 LOCAL_ALTERNATIVES = 20
@@ -53,7 +53,7 @@ class LocalModel:
         self._log = log
         """Takes what vLLM prints."""
 
-    def asked_of(self) -> Mapping[str, Any]:
+    def asked_of(self) -> AskedOf:
         """What a reply depends on besides the question."""
         model, generation = self._config.model, self._generation
         return {

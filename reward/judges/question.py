@@ -11,10 +11,24 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from records.rows import Completion, Message
 from reward.judges.choices import Choice
+
+
+class AskedOf(TypedDict, total=False):
+    """The model and the sampling that a reply depends on; no address and no secret."""
+
+    model: str
+    chat_template: str | None
+    max_tokens: int
+    temperature: float | None
+    top_p: float
+    seed: int | None
+    dtype: str
+    extra: dict[str, Any]
+    """The user's own fields of a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +50,7 @@ class Question:
     """The most that the model's own template adds, such as the policy of a guard model; a budget
     counts them before they are known."""
 
-    def key(self, asked_of: Mapping[str, Any]) -> str:
+    def key(self, asked_of: AskedOf) -> str:
         """A name for the reply that depends on every word sent, and on `asked_of`: the model and
         how it samples."""
         asked = asdict(self)
@@ -85,7 +99,7 @@ class Instrument(Protocol):
 
 
 class Replier(Protocol):
-    def asked_of(self) -> Mapping[str, Any]:
+    def asked_of(self) -> AskedOf:
         """The model and the sampling that a reply depends on; no address and no secret."""
         ...
 

@@ -9,6 +9,7 @@ from typing import Any
 from records.errors import RecordError
 from reward.judges.choices import Choice
 from reward.judges.journal import Journal
+from reward.judges.journal_rows import ReplyRow
 from reward.judges.question import Question, Replier, Reply
 
 
@@ -52,15 +53,17 @@ class KeptReplies:
         return found
 
 
-def _row(key: str, reply: Reply) -> dict[str, Any]:
-    return {
+def _row(key: str, reply: Reply) -> ReplyRow:
+    row: ReplyRow = {
         "reply": key,
         "text": reply.text,
         "cut": reply.cut,
         "input_tokens": reply.input_tokens,
         "output_tokens": reply.output_tokens,
-        **({"choices": list(reply.choices)} if reply.choices else {}),
     }
+    if reply.choices:
+        row["choices"] = list(reply.choices)
+    return row
 
 
 def _reply(row: dict[str, Any], journal: Journal) -> Reply:

@@ -4,10 +4,12 @@ that a cap is never passed."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reward.judges.journal import Journal
+from reward.judges.journal_rows import SentRow, SettledRow
 from reward.judges.settings import BudgetConfig
 
 MILLION = 1_000_000
@@ -56,14 +58,22 @@ class Spending:
                     return None
                 self._changed.wait()
             number = self._requests + 1
-            row = {"sent": number, "input_tokens": input_tokens, "output_tokens": output_tokens}
+            row: SentRow = {
+                "sent": number,
+                "input_tokens": input_tokens,
+                "output_tokens": output_tokens,
+            }
             self._journal.append(row)
             self._take(row)
             return number
 
     def settle(self, number: int, input_tokens: int, output_tokens: int) -> None:
         """The server has said what it took; 0 for a request that it turned down."""
-        row = {"settled": number, "input_tokens": input_tokens, "output_tokens": output_tokens}
+        row: SettledRow = {
+            "settled": number,
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+        }
         with self._changed:
             self._journal.append(row, durable=False)  # lost, it leaves the cost too high
             self._take(row)
@@ -114,7 +124,7 @@ class Spending:
             and (budget.cost is None or cost is None or cost <= budget.cost)
         )
 
-    def _take(self, row: dict[str, Any]) -> None:
+    def _take(self, row: Mapping[str, Any]) -> None:
         if "sent" in row:
             self._requests += 1
             self._unsettled[int(row["sent"])] = int(row["input_tokens"]), int(row["output_tokens"])

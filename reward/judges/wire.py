@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypedDict
 
+from records.rows import Message
 from records.strict_json import strict_loads
 from reward.judges.choices import ALTERNATIVES, Choice, aligned, worth_keeping
 from reward.judges.failures import unreadable
@@ -15,21 +16,38 @@ AROUND_A_MESSAGE = 16
 """Tokens that a chat template writes around a message, at most."""
 
 
-def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
+class SentFields(TypedDict, total=False):
+    """Arguments of OpenAI's client, as far as a judge sets them."""
+
+    model: str
+    prompt: str
+    messages: list[Message]
+    max_tokens: int
+    max_completion_tokens: int
+    logprobs: int | bool
+    top_logprobs: int
+    temperature: float
+    seed: int
+    extra_body: dict[str, Any]
+    """Fields of the user's own, and those of servers that are not OpenAI's."""
+
+
+def sent_fields(question: Question, config: EndpointConfig) -> SentFields:
     """Arguments for the client: a chat, or a text to go on from."""
     body = dict(config.extra)
-    fields: dict[str, Any] = {"model": config.model}
+    fields: SentFields = {"model": config.model}
     if question.text:
-        fields |= {"prompt": question.text, "max_tokens": config.max_tokens}
+        fields["prompt"], fields["max_tokens"] = question.text, config.max_tokens
         if question.watched:
             fields["logprobs"] = ALTERNATIVES
     else:
-        messages = []
+        messages: list[Message] = []
         for message in question.messages:
             messages.append({"role": message["role"], "content": message["content"]})
-        fields |= {"messages": messages, config.token_field: config.max_tokens}
+        fields["messages"] = messages
+        fields[config.token_field] = config.max_tokens
         if question.watched:
-            fields |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
+            fields["logprobs"], fields["top_logprobs"] = True, ALTERNATIVES
         if question.template_variables:
             # What vLLM and its kin call the variables of a chat template.
             body["chat_template_kwargs"] = {
@@ -40,7 +58,9 @@ def sent_fields(question: Question, config: EndpointConfig) -> dict[str, Any]:
         fields["temperature"] = config.temperature
     if config.seed is not None:
         fields["seed"] = config.seed + question.attempt
-    return {**fields, "extra_body": body} if body else fields
+    if body:
+        fields["extra_body"] = body
+    return fields
 
 
 def most_tokens(question: Question) -> int:

@@ -38,8 +38,22 @@ class Rows:
         return Rows(self.logits[places], self.harms[places], names)
 
 
-def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, dict[str, Any]]:
-    """(the calibrated link, what validation.json says of the choice).
+@dataclass(frozen=True)
+class Choice:
+    """What validation.json says of a calibration: the kind, and what each kind loses on groups left
+    out.
+    """
+
+    kind: str
+    held_out_log_loss: dict[str, float | None]
+
+    def to_json(self) -> dict[str, Any]:
+        """As validation.json has it."""
+        return {"kind": self.kind, "held_out_log_loss": self.held_out_log_loss}
+
+
+def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, Choice]:
+    """(the calibrated link, how it was chosen).
 
     Raises ValueError for isotonic regression of a link with several thresholds, for which `chosen`
     has Platt's line alone.
@@ -50,7 +64,7 @@ def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, dict[str, A
     known = {name: loss for name, loss in losses.items() if loss is not None}
     best = min(known, key=lambda name: known[name], default="platt")
     taken = best if kind == "chosen" else kind
-    return KINDS[taken](link, rows), {"kind": taken, "held_out_log_loss": losses}
+    return KINDS[taken](link, rows), Choice(taken, losses)
 
 
 def held_out_loss(link: Link, rows: Rows, kind: str) -> float | None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from measures.bootstrap import drawn_rows, percentile_interval
-from measures.calibration import expected_calibration_error, share
-from measures.estimates import printed, rate_estimate
+from measures.calibration import CalibrationBin, expected_calibration_error
+from measures.estimates import Estimate, printed, rate_estimate
 from reward.model.examples import RewardExample
 from reward.model.link import Link
 
@@ -36,45 +37,66 @@ PROBES = {
 }
 
 
-def validate(
-    examples: Sequence[RewardExample], logits: Sequence[float], link: Link
-) -> dict[str, Any]:
-    """Everything of validation.json that comes from held-out examples; both labels must occur."""
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """Everything of validation.json that comes from held-out examples."""
+
+    n: int
+    harmful: int
+    prompt_groups: int
+    accuracy: Estimate
+    auroc: Estimate
+    """Its interval is of a bootstrap over prompt groups."""
+    ece: float
+    brier: float
+    temperature: float
+    thresholds: list[float]
+    labelled_by: dict[str, int]
+    reliability: list[CalibrationBin]
+    probes: dict[str, Estimate]
+    """The share that is rated right of each origin that occurs."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As validation.json has it; of an origin with few examples the count alone."""
+        probes = {}
+        for name, figure in self.probes.items():
+            probes[name] = {"description": PROBES[name], **printed(figure)}
+        figures = {"accuracy": self.accuracy.to_json(), "auroc": self.auroc.to_json()}
+        return {**vars(self), **figures, "probes": probes}
+
+
+def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: Link) -> Validation:
+    """Both labels must occur."""
     labels = [example.harmful for example in examples]
     probabilities = [link.harm(logit) for logit in logits]
     right = []
     for p, label in zip(probabilities, labels, strict=True):
         right.append((p > 0.5) == label)
     ece, table = expected_calibration_error(probabilities, labels)
-    return {
-        "n": len(labels),
-        "harmful": sum(labels),
-        "prompt_groups": len({example.group for example in examples}),
-        "accuracy": share(right),
-        "auroc": _auroc(examples, probabilities),
-        "ece": ece,
-        "brier": float(brier_score_loss(labels, probabilities)),
-        "temperature": link.temperature,
-        "thresholds": list(link.thresholds),
-        "labelled_by": dict(Counter(example.labelled_by for example in examples)),
-        "reliability": table,
-        "probes": _by_origin(examples, right),
-    }
+    return Validation(
+        n=len(labels),
+        harmful=sum(labels),
+        prompt_groups=len({example.group for example in examples}),
+        accuracy=rate_estimate(right),
+        auroc=_auroc(examples, probabilities),
+        ece=ece,
+        brier=float(brier_score_loss(labels, probabilities)),
+        temperature=link.temperature,
+        thresholds=list(link.thresholds),
+        labelled_by=dict(Counter(example.labelled_by for example in examples)),
+        reliability=table,
+        probes=_by_origin(examples, right),
+    )
 
 
-def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict[str, Any]:
-    """The share that is rated right of each origin that occurs; of few the count alone."""
+def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict[str, Estimate]:
     flags: defaultdict[str, list[bool]] = defaultdict(list)
     for example, ok in zip(examples, right, strict=True):
         flags[example.origin].append(ok)
-    made: dict[str, Any] = {}
-    for name, text in PROBES.items():
-        if name in flags:
-            made[name] = {"description": text, **printed(rate_estimate(flags[name]))}
-    return made
+    return {name: rate_estimate(flags[name]) for name in PROBES if name in flags}
 
 
-def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> dict[str, Any]:
+def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> Estimate:
     """AUROC with a bootstrap over prompt groups: the examples of one prompt are not independent."""
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
@@ -84,9 +106,4 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
         if 0 < labels[rows].sum() < len(rows):
             found.append(roc_auc_score(labels[rows], scores[rows]))
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)
-    return {
-        "mean": float(roc_auc_score(labels, scores)),
-        "interval": [low, high],
-        "n": len(labels),
-        "unscored": 0,
-    }
+    return Estimate(float(roc_auc_score(labels, scores)), low, high, len(labels))

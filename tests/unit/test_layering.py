@@ -5,8 +5,9 @@ may be.
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -32,7 +33,6 @@ MORE_PARAMETERS = {
     "models/engines/grouped_decoding.py: _attention": "transformers' AttentionInterface",
     "models/engines/slots.py: _attention": "transformers' AttentionInterface",
     "eval/report/figures/epochs.py: _line": "not divided yet",
-    "eval/results/build.py: build_results": "not divided yet",
     "models/layout/packed_attention.py: _attention": "transformers' AttentionInterface",
     "primum/measuring.py: measure": "for users, by keyword: a word for each option of the command",
     "primum/training.py: train_dpo": "for users, by keyword: a block of settings each",
@@ -214,6 +214,7 @@ def test_files_and_functions_keep_to_their_budgets():
 
 
 LONG_TESTS = (
+    "tests/unit/test_layering.py",
     "tests/unit/eval/report/test_page.py",
     "tests/unit/eval/suites/test_registry.py",
 )
@@ -291,3 +292,118 @@ def _is_lightning_module(node: ast.ClassDef) -> bool:
     return any(
         ast.unparse(base).endswith(("LightningModule", "TrainedModule")) for base in node.bases
     )
+
+
+# Signatures of these rooms name what they take and give; a plain dictionary hides it.
+TYPED_ROOMS = ("records", "measures", "train", "reward")
+UNTYPED: dict[str, int] = {
+    "records/setting_ranges.py": 1,
+    "records/stage_folder.py": 2,
+    "train/engine/deepspeed_strategy.py": 1,
+    "train/engine/loggers.py": 1,
+    "train/engine/portable.py": 2,
+    "train/engine/wandb_mode.py": 1,
+    "train/over_refusal_limit.py": 3,
+}
+"""Public functions of a file that still take or give dict[str, Any]; the number may only fall."""
+SEAM = (
+    "from_json",
+    "to_json",
+    "read_json_lines",
+    "json_line",
+    "file_line",
+    "json_lines",
+    "write_records",
+)
+"""Where JSON becomes a record and a record becomes JSON."""
+SEAM_FILES = ("records/own_files.py", "records/strict_json.py", "measures/stored.py")
+OF_LIBRARIES = {
+    "on_save_checkpoint": "Lightning's hook",
+    "on_load_checkpoint": "Lightning's hook",
+    "save_checkpoint": "of Lightning's Strategy and CheckpointIO",
+    "load_checkpoint": "of Lightning's Strategy and CheckpointIO",
+    "state_dict": "torch's and Lightning's",
+    "load_state_dict": "torch's and Lightning's",
+}
+"""Methods that a library calls with its own dictionaries, and whose."""
+_PLAIN = re.compile(r"\b(?:dict|Mapping|MutableMapping)\[str, (?:Any|object)\]")
+
+
+def plain_aliases(tree: ast.Module) -> set[str]:
+    """Names that a module gives to a plain dictionary's type, or to what holds one."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and _PLAIN.search(ast.unparse(node.value)):
+            found.update(ast.unparse(target) for target in node.targets)
+    return found
+
+
+def imported_names(tree: ast.Module) -> dict[str, tuple[str, str]]:
+    """By the name here: (module, name there)."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                found[alias.asname or alias.name] = (node.module or "", alias.name)
+    return found
+
+
+def public_functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Functions and methods whose names do not begin with _, and how classes are made."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (
+            not node.name.startswith("_") or node.name == "__init__"
+        ):
+            yield node
+
+
+def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    taken = node.args
+    rest = [one for one in (taken.vararg, taken.kwarg) if one]
+    for one in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs, *rest):
+        if one.annotation:
+            yield ast.unparse(one.annotation)
+    if node.returns:
+        yield ast.unparse(node.returns)
+
+
+def untyped(tree: ast.Module, aliases: Iterable[str]) -> list[str]:
+    """Public functions with a plain dictionary in their signature."""
+    names = "|".join(map(re.escape, sorted(aliases)))
+    plain = re.compile(rf"{_PLAIN.pattern}|\b(?:{names})\b" if names else _PLAIN.pattern)
+    found = []
+    for node in public_functions(tree.body):
+        exempt = node.name in SEAM or node.name in OF_LIBRARIES
+        if not exempt and any(plain.search(annotation) for annotation in annotations(node)):
+            found.append(f"{node.lineno}: {node.name}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    return {relative(path): ast.parse(path.read_text(encoding="utf-8")) for path in sources()}
+
+
+@pytest.mark.parametrize("room", TYPED_ROOMS)
+def test_public_signatures_hold_no_plain_dictionary(trees, room):
+    """A dataclass, a TypedDict or a type of one's own says what is in it."""
+    aliases = {}
+    for file, tree in trees.items():
+        aliases[file.removesuffix(".py").replace("/", ".")] = plain_aliases(tree)
+    counts, found = {}, []
+    for file, tree in trees.items():
+        if not inside(file, room) or file in SEAM_FILES:
+            continue
+        here = plain_aliases(tree)
+        for name, (module, there) in imported_names(tree).items():
+            if there in aliases.get(module, ()):
+                here.add(name)
+        if faults := untyped(tree, here):
+            counts[file] = len(faults)
+            if len(faults) > UNTYPED.get(file, 0):
+                found += [f"{file}:{fault}" for fault in faults]
+    assert not found, "\n".join(found)
+    known = {file: count for file, count in UNTYPED.items() if inside(file, room)}
+    assert counts == known, "UNTYPED holds more than there is; lower its numbers"

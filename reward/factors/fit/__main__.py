@@ -20,6 +20,7 @@ from reward.factors.bundle import Bundle, write_bundle
 from reward.factors.features import FeatureRoom
 from reward.factors.fit.corpora import SOURCES
 from reward.factors.fit.embeddings import KeptEmbeddings
+from reward.factors.fit.figure_tree import to_json
 from reward.factors.fit.figures import KNOWN, measured
 from reward.factors.fit.harm_rows import harm_rule, known_rows
 from reward.factors.fit.left_out import left_out
@@ -93,7 +94,7 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
     shown = dataclasses.replace(bundle, facts={**facts, "unsafe_advice_shown": True})
     figures = measured(data, corpus, tried, FactorModel(shown, embed))
     sha256 = write_bundle(bundle, output)
-    text = json.dumps({"sha256": sha256, **figures}, indent=1, ensure_ascii=False)
+    text = json.dumps({"sha256": sha256, **to_json(figures)}, indent=1, ensure_ascii=False)
     (output / FIGURES).write_text(text + "\n", encoding="utf-8")
     print(text)
 

@@ -78,7 +78,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def own_rows(name: str) -> list[dict[str, Any]]:
+def _own_rows(name: str) -> list[dict[str, Any]]:
     """One of the project's own files."""
     text = files("data_prep").joinpath(f"package_data/{name}.jsonl").read_text(encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]
@@ -127,7 +127,7 @@ def own_twins() -> list[tuple[Row, Row]]:
     """
     pairs = []
     for principle in PRINCIPLES:
-        for row in own_rows(f"principle_{principle}"):
+        for row in _own_rows(f"principle_{principle}"):
             facts: dict[str, Any] = {
                 "source": "primum",
                 "writer": "primum",
@@ -143,7 +143,7 @@ def own_twins() -> list[tuple[Row, Row]]:
 
 def own_questions() -> list[Row]:
     """Questions of patients and clinicians with answers. Label: alarming or calm."""
-    rows = own_rows("questions_patient") + own_rows("questions_clinician")
+    rows = _own_rows("questions_patient") + _own_rows("questions_clinician")
     return [_question(row) for row in rows]
 
 
@@ -161,8 +161,8 @@ def _question(row: dict[str, Any]) -> Row:
 
 def own_benign_prompts() -> list[Row]:
     """Evaluation prompts without completions; all benign."""
-    texts = [row["request"] for row in own_rows("evaluation_requests")] + [
-        row["question"] for row in own_rows("evaluation_questions")
+    texts = [row["request"] for row in _own_rows("evaluation_requests")] + [
+        row["question"] for row in _own_rows("evaluation_questions")
     ]
     found: list[Row] = []
     for text in texts:

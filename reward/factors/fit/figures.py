@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
+from measures.estimates import Estimate
 from measures.ranking import auroc, average_precision, kappa_ceiling, weighted_share
 from reward.factors.fit.corpora import XSTEST_WRITERS, Row
+from reward.factors.fit.figure_tree import Building, Figures
 from reward.factors.fit.harm_rows import asked_rows, harm_columns, known_rows
 from reward.factors.fit.left_out import LeftOut
 from reward.factors.fit.outside import do_not_answer, physicians
@@ -27,7 +28,6 @@ from reward.factors.teacher import COHERENT, COMPLIES
 from reward.refusal.rule import refusal
 
 Floats = NDArray[np.float64]
-Figures = dict[str, Any]
 COVERAGES = (0.95, 0.9, 0.8)
 
 
@@ -57,39 +57,36 @@ def measured(
 
 def ranked(
     values: Floats, positive: NDArray[np.bool_], groups: Sequence[str], *, ceiling: bool = False
-) -> Figures:
+) -> dict[str, Estimate | int]:
     """AUROC and average precision, with the best kappa that any threshold reaches where it is asked
     for.
     """
     weights = cluster_weights(groups)
-    found = {
-        "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
+    found: dict[str, Estimate | int] = {
+        "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights),
         "average_precision": bootstrap_estimate(
             lambda w: average_precision(values, positive, w), weights
-        ).to_json(),
+        ),
         "positives": int(positive.sum()),
     }
     if ceiling:
         found["kappa_ceiling"] = bootstrap_estimate(
             lambda w: kappa_ceiling(values, positive, w), weights
-        ).to_json()
+        )
     return found
 
 
-def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[str]) -> Figures:
+def kappa(truth: Sequence[object], called: Sequence[object], groups: Sequence[str]) -> Estimate:
     """Cohen's kappa with its interval by group."""
     classes = sorted({*truth, *called}, key=str)
-    estimate = bootstrap_estimate(
+    return bootstrap_estimate(
         lambda w: cohen_kappa(confusion(truth, called, classes, w)), cluster_weights(groups)
     )
-    return dict(estimate.to_json())
 
 
-def rate(flags: NDArray[np.bool_], groups: Sequence[str]) -> Figures:
+def rate(flags: NDArray[np.bool_], groups: Sequence[str]) -> Estimate:
     """A share with its interval by group."""
-    return dict(
-        bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups)).to_json()
-    )
+    return bootstrap_estimate(lambda w: weighted_share(flags, w), cluster_weights(groups))
 
 
 def refusal_figures(found: LeftOut) -> Figures:
@@ -104,7 +101,7 @@ def refusal_figures(found: LeftOut) -> Figures:
     parts = {"all": rows} | {
         writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
     }
-    figures: Figures = {}
+    figures: Building = {}
     for name, part in parts.items():
         kept = []
         for place, row in enumerate(rows):
@@ -124,7 +121,7 @@ def refusal_figures(found: LeftOut) -> Figures:
 def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
     truth, groups = [row.label for row in rows], [row.group for row in rows]
     two = [word != "none" for word in truth]
-    found: Figures = {}
+    found: Building = {}
     for name, words in zip(("rule", "classifier", "cascade"), said, strict=True):
         found[name] = kappa(two, [word != "none" for word in words], groups)
     found["cascade_three_classes"] = kappa(truth, said[2], groups)
@@ -141,12 +138,12 @@ def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[
     rows = known_rows(corpus, tried, names)
     line = fit_known_rule(rows)
     harm, asked = line(rows.complies, rows.coherent), asked_rows(corpus)
-    figures: Figures = {}
+    figures: Building = {}
     for source in LABELLED:
         kept = np.array([row.source == source for row in asked])
         groups = [row.group for row in asked if row.source == source]
         truth, chances = rows.harmful[kept], harm[kept]
-        found = ranked(chances, truth, groups, ceiling=True)
+        found: Building = {**ranked(chances, truth, groups, ceiling=True)}
         found["kappa"] = kappa(truth.tolist(), (chances >= 0.5).tolist(), groups)
         found["people"], found["called"] = rate(truth, groups), rate(chances >= 0.5, groups)
         found["mean_chance"] = float(chances.mean())
@@ -158,7 +155,7 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
     rows = corpus.xstest
     truth, request, columns = harm_columns(corpus, tried)
     harm, groups = rule(request, **columns), [row.group for row in rows]
-    found = ranked(harm, truth, groups, ceiling=True)
+    found: Building = {**ranked(harm, truth, groups, ceiling=True)}
     found["kappa"] = kappa(truth.tolist(), (harm >= 0.5).tolist(), groups)
     found["called_harmful"] = rate(harm >= 0.5, groups)
     for name, values in {"request": request, **columns}.items():
@@ -188,7 +185,7 @@ def coherent_figures(found: LeftOut) -> Figures:
     real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
     kinds = np.array([row.label for row in rows])
     kept = np.flatnonzero(tried)
-    figures: Figures = {
+    figures: Building = {
         "all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])
     }
     for kind in sorted(set(kinds[made])):
@@ -215,7 +212,7 @@ def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
     both = []
     for word, rule in zip(words, ruled, strict=True):
         both.append(word if word != "none" else rule)
-    figures: Figures = {"refusal": _refusal_part(rows, [ruled, words, both])}
+    figures: Building = {"refusal": _refusal_part(rows, [ruled, words, both])}
     for name in ("coherent", "complies"):
         found = tried[name]
         places = found.places("readings")
@@ -223,16 +220,19 @@ def reading_figures(tried: Mapping[str, LeftOut]) -> Figures:
             found.target.labels[places] == 1,
             [found.target.rows[place].group for place in places],
         )
-        figures[name] = ranked(found.yes[places], truth, groups)
-        figures[name]["kappa"] = kappa(truth.tolist(), (found.yes[places] >= 0.5).tolist(), groups)
-        figures[name]["read_so"] = rate(truth, groups)
-        figures[name]["called_so"] = rate(found.yes[places] >= 0.5, groups)
+        called = found.yes[places] >= 0.5
+        figures[name] = {
+            **ranked(found.yes[places], truth, groups),
+            "kappa": kappa(truth.tolist(), called.tolist(), groups),
+            "read_so": rate(truth, groups),
+            "called_so": rate(called, groups),
+        }
     return figures
 
 
 def request_figures(found: LeftOut) -> Figures:
     """Harmful against benign requests, a corpus at a time."""
-    figures = {}
+    figures: Building = {}
     for source in ("xstest", "primum"):
         places = found.places(source)
         groups = [found.target.rows[place].group for place in places]
@@ -271,7 +271,7 @@ def principle_figures(found: LeftOut) -> Figures:
     rows = found.target.rows
     places = np.array([place for place, row in enumerate(rows) if row.writer != "msb-llama3"])
     groups = [rows[place].group for place in places]
-    figures: Figures = {}
+    figures: Building = {}
     for name, chances in (("head", found.chances), ("naive_bayes", naive_bayes(found.target))):
         order = np.argsort(-chances[places], axis=1, kind="stable")
         hits = order == found.target.labels[places][:, None]

@@ -17,6 +17,7 @@ from measures.estimates import rate_estimate
 from measures.ranking import auroc, average_precision, kappa_ceiling
 from records.rows import Completion, assistant, user
 from reward.factors.fit.corpora import table
+from reward.factors.fit.figure_tree import Building, Figures
 from reward.factors.model import FactorModel, Factors
 from reward.refusal.rule import refusal
 
@@ -37,7 +38,7 @@ def completion(name: str, prompt: str, text: str, policy: str) -> Completion:
     )
 
 
-def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
+def do_not_answer(data: Path, model: FactorModel) -> Figures:
     """Harm as people labelled it, over all writers, by writer, and among what the rule does not see
     refused.
     """
@@ -52,7 +53,7 @@ def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
     factors = model.factors(rows)
     truth = np.array(harmful)
     kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
-    found = {
+    found: Building = {
         "all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)),
         "not_refused": _harm(rows, factors, truth, kept),
     }
@@ -65,7 +66,7 @@ def do_not_answer(data: Path, model: FactorModel) -> dict[str, Any]:
 
 def _harm(
     rows: Sequence[Completion], factors: Sequence[Factors], truth: np.ndarray, kept: np.ndarray
-) -> dict[str, Any]:
+) -> Figures:
     """An unscored completion counts as not harmful; there are a handful of empty ones."""
     places = np.flatnonzero(kept).tolist()
     values = np.array([factors[place].harm or 0.0 for place in places])
@@ -74,25 +75,21 @@ def _harm(
     weights = cluster_weights([rows[place].prompt_id for place in places])
     called = values >= 0.5
     return {
-        "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights).to_json(),
-        "complies_auroc": bootstrap_estimate(
-            lambda w: auroc(complies, positive, w), weights
-        ).to_json(),
+        "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights),
+        "complies_auroc": bootstrap_estimate(lambda w: auroc(complies, positive, w), weights),
         "average_precision": bootstrap_estimate(
             lambda w: average_precision(values, positive, w), weights
-        ).to_json(),
+        ),
         "kappa": bootstrap_estimate(
             lambda w: cohen_kappa(confusion(positive.tolist(), called.tolist(), [False, True], w)),
             weights,
-        ).to_json(),
-        "kappa_ceiling": bootstrap_estimate(
-            lambda w: kappa_ceiling(values, positive, w), weights
-        ).to_json(),
+        ),
+        "kappa_ceiling": bootstrap_estimate(lambda w: kappa_ceiling(values, positive, w), weights),
         "positives": int(positive.sum()),
     }
 
 
-def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
+def physicians(data: Path, model: FactorModel) -> Figures:
     """K-QA's free-form answers by physicians: how many are called harmful, refused, incoherent or
     unsafe?
     """
@@ -115,4 +112,4 @@ def physicians(data: Path, model: FactorModel) -> dict[str, Any]:
         "refused": [one.refusal != "none" for one in factors],
         "unsafe_advice": [(one.unsafe_advice or 0.0) >= 0.5 for one in factors],
     }
-    return {"kqa_physicians": {name: rate_estimate(said).to_json() for name, said in flags.items()}}
+    return {"kqa_physicians": {name: rate_estimate(said) for name, said in flags.items()}}

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from measures.calibration import (
-    expected_calibration_error,
-    share,
-    weighted_calibration,
-)
+from measures.calibration import expected_calibration_error, weighted_calibration
+from measures.estimates import rate_estimate
 
 
 def test_ece_by_hand():
@@ -29,8 +26,8 @@ def test_ece_of_perfect_and_worst_predictions():
     assert expected_calibration_error([0.0, 1.0], [True, False])[0] == 1.0
 
 
-def test_share_is_a_wilson_interval():
-    got = share([True] * 7 + [False] * 3)
+def test_a_share_has_a_wilson_interval():
+    got = rate_estimate([True] * 7 + [False] * 3).to_json()
     wanted = binomtest(7, 10).proportion_ci(method="wilson")
     assert got == {"mean": 0.7, "interval": [wanted.low, wanted.high], "n": 10, "unscored": 0}
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from sampled_prompts import PRECISE, demonstration, finish
+from typed_results import built
 
 from data_prep.pairs.config import PairsConfig
 from data_prep.splits.split_files import write_splits
 from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
-from eval.results.build import build_results
 from models.config import LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig, SampleConfig
@@ -88,7 +88,7 @@ def released() -> Release:
                 BASE: {"path": config.model.base.path},
                 Policy("dpo", "DPO", "base"): {"path": "dpo/policy"},
             }
-            results = build_results(
+            results = built(
                 rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={},
                 scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
@@ -99,7 +99,7 @@ def released() -> Release:
                 place.path / "scores.jsonl",
                 [score for row in rows for score in row.scores.values()],
             )
-            write_json(place.path / "results.json", results)
+            write_json(place.path / "results.json", results.to_json())
             return {}
 
         def work(_: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:

@@ -9,11 +9,12 @@ import math
 import pytest
 import torch
 
+from measures.estimates import Estimate
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
 from models.tokens import encode
 from pipeline.harm_model import loaded
+from pipeline.reward_validation import require_auroc, validated
 from pipeline.run.config_loading import load_config
-from pipeline.stages.reward import require_auroc, validated
 from records.errors import ConfigError, RecordError
 from records.rows import assistant, user
 from reward.model.examples import RewardExample
@@ -24,17 +25,17 @@ from reward.model.network import new_network
 
 def test_an_auroc_whose_interval_reaches_below_the_limit_is_refused_although_the_point_is_above():
     with pytest.raises(RecordError, match=r"0\.850 \(0\.710 to 0\.950, n 30\).*reward\.min_auroc"):
-        require_auroc({"mean": 0.85, "interval": [0.71, 0.95], "n": 30}, 0.8)
+        require_auroc(Estimate(0.85, 0.71, 0.95, 30), 0.8)
 
 
 @pytest.mark.parametrize("low", [None, math.nan])
 def test_an_auroc_without_an_interval_is_refused(low):
     with pytest.raises(RecordError, match=r"reward\.min_auroc"):
-        require_auroc({"mean": 0.99, "interval": [low, low], "n": 3}, 0.8)
+        require_auroc(Estimate(0.99, low, low, 3), 0.8)
 
 
 def test_an_auroc_above_the_limit_passes():
-    require_auroc({"mean": 0.95, "interval": [0.8, 0.99], "n": 131}, 0.8)
+    require_auroc(Estimate(0.95, 0.8, 0.99, 131), 0.8)
 
 
 @pytest.fixture
@@ -75,15 +76,15 @@ def test_what_is_validated_is_what_later_stages_load(exported):
     folder, examples, rows = exported
     generation = GenerationConfig(dtype="bfloat16")
     scorer = loaded(folder, load_config(None, []), generation)
-    validation, judged = validated(scorer, examples, rows)
+    found = validated(scorer, examples, rows)
     save_link(scorer.link, folder)
     used = HarmfulnessScorer.load(folder, torch.bfloat16)
-    at = {row["id"]: row["logit"] for row in judged}
+    at = {row["id"]: row["logit"] for row in found.judged}
     wanted = [z for z, e in zip(used.logits(rows), examples, strict=True) if e.id in at]
     assert list(at.values()) == pytest.approx(wanted, abs=1e-6)
     assert used.link == scorer.link != Link()
-    assert validation["temperature"] == used.link.temperature
-    assert (validation["n"], validation["calibrated_on"]) == (12, 12)
+    assert found.validation.temperature == used.link.temperature
+    assert (found.validation.n, found.calibrated_on) == (12, 12)
 
 
 def test_an_unknown_probe_is_told_with_the_known_ones():

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from measured_command import SHORT
+from typed_results import as_json
 
 from pipeline import cli
 from pipeline.commands.measure import measure
@@ -13,8 +14,11 @@ from pipeline.measuring import asking
 from pipeline.measuring.prompts import own_prompts, suites_of
 from pipeline.measuring.request import Request
 from records.errors import ArtifactError, GateError, RecordError
+from records.json_record import plain
 from records.rows import Completion, Prompt, assistant, read_records
 from records.stage_folder import read_json, write_records
+
+measure = as_json(measure)
 
 pytestmark = pytest.mark.embedded
 
@@ -59,9 +63,10 @@ def _completion(prompt: Prompt, policy: str, text: str) -> Completion:
 
 def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_path):
     """By the same engine, scorers and statistics, on the same prompts."""
+    from typed_results import built
+
     from eval.endpoint import Endpoint
     from eval.measure import measure as measured_by
-    from eval.results.build import build_results
     from models.config import GenerationConfig, ModelConfig
     from models.engines.generate import generation_dtype
     from models.loading.load import load_language_model
@@ -89,9 +94,9 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
         scorers,
         policy="base",
     )
-    wanted = build_results(
+    wanted = built(
         rows,
-        {BASE: {}},
+        {BASE: {"path": "base"}},
         endpoint=Endpoint("base", "base"),
         confidence=0.95,
         validation={},
@@ -99,7 +104,7 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
         provenance={},
     )
     assert found["policies"]["base"]["suites"] == json.loads(
-        json.dumps(wanted["policies"]["base"]["suites"])
+        json.dumps(plain(wanted.policies["base"].suites))
     )
     assert found["policies"]["base"]["suites"]["harmful"]["harmfulness"] is None
     assert read_json(tmp_path / "out" / "results.json") == json.loads(json.dumps(found))

@@ -7,11 +7,14 @@ import threading
 import pytest
 from judge_server import Act, JudgeServer
 from measured_command import SHORT
+from typed_results import as_json
 
 from pipeline.commands.measure import measure
 from pipeline.measuring.request import Request
 from pipeline.measuring.subjects import subjects_of
 from records.errors import ConfigError, PrimumError
+
+measure = as_json(measure)
 
 pytestmark = pytest.mark.embedded
 

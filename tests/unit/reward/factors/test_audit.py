@@ -14,9 +14,9 @@ from reward.factors.audit import (
     advice_audit,
     audit,
     change_audit,
-    failures,
     harm_audit,
 )
+from reward.factors.probe_result import failures
 from reward.factors.probes import NEVER_HARMFUL, PER_PRINCIPLE, PROBES, advice, cases, unsafe_pairs
 
 

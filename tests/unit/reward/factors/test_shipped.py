@@ -8,9 +8,10 @@ import pytest
 
 from data_prep.sources.builtin import package_rows
 from records.rows import user
-from reward.factors.audit import change_audit, failures, harm_audit
+from reward.factors.audit import change_audit, harm_audit
 from reward.factors.model import shipped_model
 from reward.factors.principle import principles_at_stake
+from reward.factors.probe_result import failures
 from reward.factors.scorers import FactorScorer
 from reward.refusal.cascade import RefusalCascade
 from tests.unit.reward.factors.conftest import completion

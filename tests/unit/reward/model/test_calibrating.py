@@ -37,14 +37,14 @@ def test_isotonic_is_scikit_learns_within_its_edges():
     wanted = oracle.fit(rows.logits, rows.harms).predict([-9.0, -1.0, 1.9, 3.0, 9.0])
     assert [link.harm(z) for z in (-9.0, -1.0, 1.9, 3.0, 9.0)] == pytest.approx(wanted)
     assert link.harmfulness(3.0) == pytest.approx(1 + 4 * link.harm(3.0))
-    assert how["kind"] == "isotonic"
+    assert how.kind == "isotonic"
 
 
 def test_the_one_with_less_loss_on_groups_left_out_is_chosen():
-    assert fitted(Link(), rows_of(steps), "chosen")[1]["kind"] == "isotonic"
+    assert fitted(Link(), rows_of(steps), "chosen")[1].kind == "isotonic"
     chosen, how = fitted(Link(), rows_of(sigmoid, n=150), "chosen")
-    assert (how["kind"], chosen.knots) == ("platt", ())
-    losses = how["held_out_log_loss"]
+    assert (how.kind, chosen.knots) == ("platt", ())
+    losses = how.held_out_log_loss
     assert losses["platt"] < losses["isotonic"]
 
 
@@ -61,8 +61,8 @@ def test_a_group_is_left_out_whole():
 def test_an_ordinal_link_has_platts_line_alone():
     ordinal = Link(thresholds=(-1.5, -0.5, 0.5, 1.5))
     link, how = fitted(ordinal, rows_of(sigmoid, n=60), "chosen")
-    assert (how["kind"], link.knots) == ("platt", ())
-    assert how["held_out_log_loss"]["isotonic"] is None
+    assert (how.kind, link.knots) == ("platt", ())
+    assert how.held_out_log_loss["isotonic"] is None
     with pytest.raises(ValueError, match="wanted one threshold, got 4"):
         fitted(ordinal, rows_of(sigmoid, n=60), "isotonic")
     with pytest.raises(ValueError, match="use platt with ordinal"):

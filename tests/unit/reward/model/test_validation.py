@@ -38,22 +38,22 @@ def held_out():
 def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
     rows, logits = held_out
     found = validate(rows, logits, Link(temperature=1.3))
-    assert found["auroc"]["mean"] == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
-    low, high = found["auroc"]["interval"]
-    assert low < found["auroc"]["mean"] < high
+    assert found.auroc.mean == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
+    low, high = found.auroc.interval
+    assert low < found.auroc.mean < high
 
 
 def test_validation_counts_rows_groups_and_probes(held_out):
     rows, logits = held_out
     found = validate(rows, logits, Link(temperature=1.3))
-    assert (found["n"], found["prompt_groups"], found["harmful"]) == (
+    assert (found.n, found.prompt_groups, found.harmful) == (
         120,
         40,
         sum(r.harmful for r in rows),
     )
-    assert sum(probe["n"] for probe in found["probes"].values()) == 120
+    assert sum(figure.n for figure in found.probes.values()) == 120
     right = [(z > 0) == row.harmful for z, row in zip(logits, rows, strict=True)]
-    assert found["accuracy"]["mean"] == pytest.approx(np.mean(right))
+    assert found.accuracy.mean == pytest.approx(np.mean(right))
 
 
 def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
@@ -62,30 +62,30 @@ def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
         validate(rows, logits, Link(temperature=0.5)),
         validate(rows, logits, Link(temperature=5.0)),
     )
-    assert cold["accuracy"] == hot["accuracy"]
-    assert cold["auroc"]["mean"] == pytest.approx(hot["auroc"]["mean"])
-    assert cold["ece"] != hot["ece"]
+    assert cold.accuracy == hot.accuracy
+    assert cold.auroc.mean == pytest.approx(hot.auroc.mean)
+    assert cold.ece != hot.ece
 
 
 def test_dependent_examples_widen_the_interval(held_out):
     """The same rows counted five times are no more evidence: the bootstrap draws prompt groups."""
     rows, logits = held_out
-    once = validate(rows, logits, Link(temperature=1.0))["auroc"]["interval"]
-    copies = validate(rows * 5, logits * 5, Link(temperature=1.0))["auroc"]["interval"]
+    once = validate(rows, logits, Link(temperature=1.0)).auroc.interval
+    copies = validate(rows * 5, logits * 5, Link(temperature=1.0)).auroc.interval
     assert copies[1] - copies[0] == pytest.approx(once[1] - once[0], rel=0.05)
 
 
 def test_extreme_logits_do_not_overflow(held_out):
     rows, logits = held_out
     with np.errstate(over="raise"):
-        assert validate(rows, [z * 1e4 for z in logits], Link(temperature=0.1))["n"] == 120
+        assert validate(rows, [z * 1e4 for z in logits], Link(temperature=0.1)).n == 120
 
 
 def test_a_probe_of_fewer_than_twenty_is_a_count_and_no_rate(held_out):
     rows, logits = held_out
     rare = [example(200 + i, True, f"h{i}", "policy_refusal") for i in range(19)]
-    found = validate([*rows, *rare], [*logits, *[1.0] * 19], Link())["probes"]
+    found = validate([*rows, *rare], [*logits, *[1.0] * 19], Link()).to_json()["probes"]
     assert set(found["policy_refusal"]) == {"description", "n"}
     assert {"mean", "interval"} & set(found["refuse_then_comply"]) == set()
     many = [example(300 + i, True, f"k{i}", "policy_refusal") for i in range(20)]
-    assert validate(many + rows, [1.0] * 20 + logits, Link())["probes"]["policy_refusal"]["n"] == 20
+    assert validate(many + rows, [1.0] * 20 + logits, Link()).probes["policy_refusal"].n == 20
