@@ -13,7 +13,7 @@ from eval import independent
 from eval.config import AgainstConfig
 from eval.gate_result import GateResult, at_most
 from eval.worse import Cells, Seen
-from measures.estimates import Comparison, compare_rates, compare_scores
+from measures.estimates import Comparison, Estimate, compare_rates, compare_scores
 from measures.unpaired import unpaired_difference
 from records.rows import text_of
 
@@ -104,8 +104,12 @@ def _change(
     pairs = list(_pairs(released, candidate, suite))
     if pairs:
         return _paired(pairs, metric.name, confidence), f"{len(pairs)} prompts, paired"
-    old, new = (_estimate(side.suites[suite], metric.name) or {} for side in (released, candidate))
-    return unpaired_difference(old, new), "unpaired: only figures are known"
+    old, new = (_estimate(side.suites[suite], metric.name) for side in (released, candidate))
+    return unpaired_difference(_known(old), _known(new)), "unpaired: only figures are known"
+
+
+def _known(estimate: Json | None) -> Estimate:
+    return Estimate.from_json({"n": 0, **(estimate or {})})
 
 
 def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, Seen]]:

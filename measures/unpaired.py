@@ -5,28 +5,26 @@ share.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
-from measures.estimates import Comparison
+from measures.estimates import Comparison, Estimate
 
 
-def unpaired_difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Comparison:
-    """after - before of two estimates as results.json holds them, `{mean, interval, n}`.
+def unpaired_difference(before: Estimate, after: Estimate) -> Comparison:
+    """after - before of two estimates.
 
     The interval joins their own by the method of variance estimates recovery (Zou and Donner, Stat.
     Med. 27 (2008) 1693-1702), which for Wilson's is Newcombe's method 10 for independent rates.
     Without the pairs it is wider than need be, never narrower than for prompts on which both do
     alike.
     """
-    test, n = "none, unpaired", min(before.get("n") or 0, after.get("n") or 0)
-    if before.get("mean") is None or after.get("mean") is None:
+    test, n = "none, unpaired", min(before.n, after.n)
+    if before.mean is None or after.mean is None:
         return Comparison(None, None, None, n, None, test)
-    ends = [end for side in (before, after) for end in side.get("interval") or (None, None)]
-    difference = after["mean"] - before["mean"]
-    if any(end is None or not math.isfinite(end) for end in ends):
+    difference = after.mean - before.mean
+    ends = [*before.interval, *after.interval]
+    low_b, high_b, low_a, high_a = (math.nan if end is None else end for end in ends)
+    if not all(map(math.isfinite, (low_b, high_b, low_a, high_a))):
         return Comparison(difference, None, None, n, None, test)
-    low_b, high_b, low_a, high_a = ends
-    below = math.hypot(after["mean"] - low_a, high_b - before["mean"])
-    above = math.hypot(high_a - after["mean"], before["mean"] - low_b)
+    below = math.hypot(after.mean - low_a, high_b - before.mean)
+    above = math.hypot(high_a - after.mean, before.mean - low_b)
     return Comparison(difference, difference - below, difference + above, n, None, test)
