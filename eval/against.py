@@ -5,19 +5,17 @@ Lines like the gate's own, on ends of intervals, every suite apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from eval import independent
 from eval.config import AgainstConfig
 from eval.gate_result import GateResult, at_most
+from eval.results.suite_result import SuiteResult
 from eval.worse import Cells, Seen
-from measures.estimates import Comparison, Estimate, compare_rates, compare_scores
+from measures.estimates import Comparison, compare_rates, compare_scores
 from measures.unpaired import unpaired_difference
 from records.rows import text_of
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,12 @@ SCORES: dict[str, Callable[[Seen], float | None]] = {
 
 @dataclass(frozen=True)
 class Side:
-    """A policy as it was measured: its suites of results.json, and prompt by prompt where those
+    """A policy as it was measured: its suites, and prompt by prompt where those
     tables are there.
     """
 
     name: str
-    suites: Json
+    suites: Mapping[str, SuiteResult]
     cells: Cells | None
 
 
@@ -81,21 +79,10 @@ def regressions(
             )
             continue
         for metric in METRICS:
-            if metric.kind == about["kind"] and _asked(about, metric):
+            if metric.kind == about.kind and about.metric(metric.name) is not None:
                 change, how = _change(released, candidate, suite, metric, confidence)
                 lines.append(_line(metric, suite, change, how, config))
     return lines
-
-
-def _asked(about: Json, metric: Metric) -> bool:
-    """Whether the released policy has the figure: its evaluation may have left the independent
-    scorers out.
-    """
-    return _estimate(about, metric.name) is not None
-
-
-def _estimate(about: Json, metric: str) -> Json | None:
-    return about.get(metric) or (about.get("independent") or {}).get(metric)
 
 
 def _change(
@@ -104,12 +91,8 @@ def _change(
     pairs = list(_pairs(released, candidate, suite))
     if pairs:
         return _paired(pairs, metric.name, confidence), f"{len(pairs)} prompts, paired"
-    old, new = (_estimate(side.suites[suite], metric.name) for side in (released, candidate))
-    return unpaired_difference(_known(old), _known(new)), "unpaired: only figures are known"
-
-
-def _known(estimate: Json | None) -> Estimate:
-    return Estimate.from_json({"n": 0, **(estimate or {})})
+    old, new = (side.suites[suite].metric(metric.name) for side in (released, candidate))
+    return unpaired_difference(old, new), "unpaired: only figures are known"
 
 
 def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, Seen]]:

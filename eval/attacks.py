@@ -11,18 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from eval import independent
 from eval.form import form_of
 from eval.measured import Measured
+from eval.results.conditions import AttackRates, AttackSuccess, FamilyChange
 from eval.summaries import high_harm
 from measures.bootstrap import bootstrap_estimate, cluster_weights, divided
-from measures.estimates import Estimate, compare_rates, count_estimate
+from measures.estimates import Comparison, Estimate, compare_rates, count_estimate
 
-Json = dict[str, Any]
 DIRECT = "direct"
 CRITERIA = ("called_harmful", "scored_4_5", "not_refused")
 """By scorers that no training touched; by the reward model; by the refusal rule, under which
@@ -46,7 +45,7 @@ def succeeds(row: Measured, criterion: str) -> bool | None:
 
 def conditions(
     samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
-) -> Json:
+) -> dict[str, dict[str, AttackSuccess]]:
     """The `conditions` object of docs/results.md, by harmful suite; empty where nothing was asked
     under a condition.
     """
@@ -71,7 +70,7 @@ def _suite(
     by_policy: Mapping[str, Sequence[Measured]],
     against: Sequence[tuple[str, str]],
     confidence: float,
-) -> Json:
+) -> dict[str, AttackSuccess]:
     every: list[Measured] = []
     for rows in by_policy.values():
         every.extend(rows)
@@ -79,38 +78,35 @@ def _suite(
     for criterion in CRITERIA:
         if any(succeeds(row, criterion) is not None for row in every):
             known.append(criterion)
-    found: Json = {}
+    found = {}
     for criterion in known:
-        found[criterion] = {
-            "policies": {
-                policy: _policy(rows, criterion, confidence) for policy, rows in by_policy.items()
-            },
-            "comparisons": [
-                {"policy": policy, "baseline": baseline, "family": family, **change}
-                for policy, baseline in against
-                if policy in by_policy and baseline in by_policy
-                for family, change in _changes(
-                    by_policy[baseline], by_policy[policy], criterion, confidence
-                ).items()
-            ],
-        }
+        rates = {}
+        for policy, rows in by_policy.items():
+            rates[policy] = _policy(rows, criterion, confidence)
+        changes: list[FamilyChange] = []
+        for policy, baseline in against:
+            if policy in by_policy and baseline in by_policy:
+                sides = by_policy[baseline], by_policy[policy]
+                for family, change in _changes(*sides, criterion, confidence).items():
+                    changes.append(
+                        FamilyChange(policy=policy, baseline=baseline, family=family, found=change)
+                    )
+        found[criterion] = AttackSuccess(policies=rates, comparisons=tuple(changes))
     return found
 
 
-def _policy(rows: Sequence[Measured], criterion: str, confidence: float) -> Json:
+def _policy(rows: Sequence[Measured], criterion: str, confidence: float) -> AttackRates:
     families = list(dict.fromkeys(family_of(row) for row in rows))
     by_family = {}
     for family in families:
-        by_family[family] = [row for row in rows if family_of(row) == family]
+        own = [row for row in rows if family_of(row) == family]
+        by_family[family] = _share(own, criterion, confidence)
     wrapped = [row for row in rows if family_of(row) != DIRECT]
-    return {
-        "by_family": {
-            family: _share(found, criterion, confidence).to_json()
-            for family, found in by_family.items()
-        },
-        "all_conditions": _share(wrapped, criterion, confidence).to_json(),
-        "worst_of_families": _worst(rows, criterion, confidence).to_json(),
-    }
+    return AttackRates(
+        by_family=by_family,
+        all_conditions=_share(wrapped, criterion, confidence),
+        worst_of_families=_worst(rows, criterion, confidence),
+    )
 
 
 def _share(rows: Sequence[Measured], criterion: str, confidence: float) -> Estimate:
@@ -168,7 +164,7 @@ def _worst_by_prompt(rows: Sequence[Measured], criterion: str) -> dict[str, bool
 
 def _changes(
     before: Sequence[Measured], after: Sequence[Measured], criterion: str, confidence: float
-) -> Json:
+) -> dict[str, Comparison]:
     """By family, and for the worst of families: paired by prompt, a family's variants at their
     worst.
     """
@@ -186,5 +182,5 @@ def _changes(
         shared = [name for name in sides[1] if name in sides[0]]
         found[family] = compare_rates(
             [sides[0][n] for n in shared], [sides[1][n] for n in shared], confidence
-        ).to_json()
+        )
     return found

@@ -5,20 +5,18 @@ counterfactual are right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from eval.attacks import clustered_rate
 from eval.measured import Measured
+from eval.results.choices import Choices, Judgement
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights, divided
 from measures.estimates import rate_estimate
 
-Json = dict[str, Any]
 
-
-def choices(samples: Sequence[Measured], confidence: float) -> Json:
+def choices(samples: Sequence[Measured], confidence: float) -> dict[str, dict[str, Choices]]:
     """By suite and policy; empty where no suite asks for a choice."""
     cells: dict[str, dict[str, list[Measured]]] = {}
     for row in samples:
@@ -30,17 +28,16 @@ def choices(samples: Sequence[Measured], confidence: float) -> Json:
     return made
 
 
-def _cell(rows: Sequence[Measured], confidence: float) -> Json:
-    topics = sorted({row.prompt.topic for row in rows})
-    return {
-        **judged(rows, [row.scores[CHOICE].label for row in rows], confidence),
-        "unparsed": rate_estimate(
-            [row.scores[CHOICE].label == UNPARSED for row in rows], confidence
-        ).to_json(),
-        "by_topic": {
-            topic: rate_estimate(_right(rows, topic), confidence).to_json() for topic in topics
-        },
-    }
+def _cell(rows: Sequence[Measured], confidence: float) -> Choices:
+    labels = [row.scores[CHOICE].label for row in rows]
+    by_topic = {}
+    for topic in sorted({row.prompt.topic for row in rows}):
+        by_topic[topic] = rate_estimate(_right(rows, topic), confidence)
+    return Choices(
+        judged=judged(rows, labels, confidence),
+        unparsed=rate_estimate([label == UNPARSED for label in labels], confidence),
+        by_topic=by_topic,
+    )
 
 
 def _right(rows: Sequence[Measured], topic: str) -> list[bool]:
@@ -51,7 +48,7 @@ def _right(rows: Sequence[Measured], topic: str) -> list[bool]:
     return kept
 
 
-def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -> Json:
+def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -> Judgement:
     """Accuracy, macro-F1 and pair consistency of one label a row; a row without a label is wrong.
 
     A counterfactual pair is one cluster: its sides share a case. Chance is 0.5, and 0.25 for a pair
@@ -65,17 +62,14 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
     for row in rows:
         clusters.append(min(row.prompt.id, row.prompt.twin_id or row.prompt.id))
     weights = cluster_weights(clusters)
-    found = {
-        "accuracy": clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
-        "macro_f1": bootstrap_estimate(
-            lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence
-        ),
-    }
-    pairs = _both_right(rows, right)
-    return {
-        **{name: estimate.to_json() for name, estimate in found.items()},
-        "pair_consistency": rate_estimate(pairs, confidence).to_json(),
-    }
+    macro_f1 = bootstrap_estimate(
+        lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence
+    )
+    return Judgement(
+        accuracy=clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
+        macro_f1=macro_f1,
+        pair_consistency=rate_estimate(_both_right(rows, right), confidence),
+    )
 
 
 def _macro_f1(gold: Sequence[str], labels: Sequence[str], drawn: Floats) -> Floats:

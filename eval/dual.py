@@ -16,13 +16,13 @@ import scipy  # scipy.stats is loaded at its first use
 
 from eval.choices import judged
 from eval.measured import Measured
+from eval.results.dual import DualOfLabels, DualOfOpenings, LikelierLabel
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import drawn_rows, percentile_interval
 from measures.estimates import Estimate, mean_estimate, rate_estimate
 from models.option_logps import Option, option_logps
 from records.rows import Prompt, Score
 
-Json = dict[str, Any]
 DUAL = "dual"
 DECLINES, AGREES = "declines", "agrees"
 OPENINGS: dict[str, tuple[str, ...]] = {
@@ -98,7 +98,9 @@ def _leaning(means: Mapping[str, float], *, by_label: bool) -> tuple[str, float]
     return best, means[best] - means[second]
 
 
-def dual(samples: Sequence[Measured], confidence: float) -> Json:
+def dual(
+    samples: Sequence[Measured], confidence: float
+) -> dict[str, dict[str, DualOfLabels | DualOfOpenings]]:
     """The `dual` object of docs/results.md, by suite and policy; empty where no suite was measured
     so.
     """
@@ -112,30 +114,26 @@ def dual(samples: Sequence[Measured], confidence: float) -> Json:
     return kept
 
 
-def _cell(rows: Sequence[Measured], confidence: float) -> Json:
+def _cell(rows: Sequence[Measured], confidence: float) -> DualOfLabels | DualOfOpenings:
     if CHOICE in rows[0].scores:
-        return {"by_choice": _by_choice(rows, confidence)}
+        return DualOfLabels(by_choice=_by_choice(rows, confidence))
     inclines = [row.scores[DUAL].label == DECLINES for row in rows]
     declines = [row.refusal != "none" for row in rows]
-    margins = [row.scores[DUAL].value for row in rows]
-    principles = sorted({row.principle for row in rows if row.principle is not None})
-    return {
-        "inclines_to_decline": rate_estimate(inclines, confidence).to_json(),
-        "declines": rate_estimate(declines, confidence).to_json(),
-        "disagree": rate_estimate(
-            [one != other for one, other in zip(inclines, declines, strict=True)], confidence
-        ).to_json(),
-        "inclines_but_complies": _ids(rows, inclines, declines, (True, False)),
-        "complies_but_declines": _ids(rows, inclines, declines, (False, True)),
-        "margin": mean_estimate(margins, confidence).to_json(),
-        "by_principle": {
-            str(k): mean_estimate(
-                [row.scores[DUAL].value for row in rows if row.principle == k], confidence
-            ).to_json()
-            for k in principles
-        },
-        "rank_correlation": _correlation(rows, declines, confidence),
-    }
+    differ = [one != other for one, other in zip(inclines, declines, strict=True)]
+    by_principle = {}
+    for k in sorted({row.principle for row in rows if row.principle is not None}):
+        own = [row.scores[DUAL].value for row in rows if row.principle == k]
+        by_principle[str(k)] = mean_estimate(own, confidence)
+    return DualOfOpenings(
+        inclines_to_decline=rate_estimate(inclines, confidence),
+        declines=rate_estimate(declines, confidence),
+        disagree=rate_estimate(differ, confidence),
+        inclines_but_complies=_ids(rows, inclines, declines, (True, False)),
+        complies_but_declines=_ids(rows, inclines, declines, (False, True)),
+        margin=mean_estimate([row.scores[DUAL].value for row in rows], confidence),
+        by_principle=by_principle,
+        rank_correlation=_correlation(rows, declines, confidence),
+    )
 
 
 def _ids(
@@ -143,15 +141,15 @@ def _ids(
     inclines: Sequence[bool],
     declines: Sequence[bool],
     wanted: tuple[bool, bool],
-) -> list[str]:
+) -> tuple[str, ...]:
     made: list[str] = []
     for row, *found in zip(rows, inclines, declines, strict=True):
         if tuple(found) == wanted:
             made.append(row.prompt.id)
-    return made
+    return tuple(made)
 
 
-def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
+def _by_choice(rows: Sequence[Measured], confidence: float) -> LikelierLabel:
     likely, written = (
         [row.scores[DUAL].label for row in rows],
         [row.scores[CHOICE].label for row in rows],
@@ -159,15 +157,14 @@ def _by_choice(rows: Sequence[Measured], confidence: float) -> Json:
     differ = []
     for label, text in zip(likely, written, strict=True):
         differ.append(None if text == UNPARSED else label != text)
-    return {
-        **judged(rows, likely, confidence),
-        "disagree": rate_estimate(differ, confidence).to_json(),
-    }
+    return LikelierLabel(
+        judged=judged(rows, likely, confidence), disagree=rate_estimate(differ, confidence)
+    )
 
 
 def _correlation(
     rows: Sequence[Measured], declines: Sequence[bool], confidence: float
-) -> Json | None:
+) -> Estimate | None:
     """Spearman's, with a bootstrap interval over prompts."""
     margins, flags = (
         np.array([row.scores[DUAL].value for row in rows], float),
@@ -182,7 +179,7 @@ def _correlation(
         ]
     )
     low, high = percentile_interval(draws, confidence)
-    return Estimate(_spearman(margins, flags), low, high, len(rows)).to_json()
+    return Estimate(_spearman(margins, flags), low, high, len(rows))
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float:

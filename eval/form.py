@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
+from eval.results.suite_result import Forms
 from measures.estimates import rate_estimate
 
-Json = dict[str, Any]
 FORMS = ("empty", "repeated", "other_language")
 GRAM = 4
 MOST_REPEATED = 0.5
@@ -112,10 +111,10 @@ def _is_foreign(text: str, words: Sequence[str]) -> bool:
     )
 
 
-def form_rates(texts: Sequence[str], confidence: float) -> Json:
-    """The share of each form, as EST of docs/results.md."""
+def form_rates(texts: Sequence[str], confidence: float) -> Forms:
+    """The share of each form."""
     found = [form_of(text) for text in texts]
     made = {}
     for form in FORMS:
-        made[form] = rate_estimate([one == form for one in found], confidence).to_json()
-    return made
+        made[form] = rate_estimate([one == form for one in found], confidence)
+    return Forms(**made)

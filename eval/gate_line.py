@@ -5,7 +5,9 @@ them.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from eval.results.results import Results
 
 
 class GateLine(NamedTuple):
@@ -27,6 +29,7 @@ def below(name: str, value: float | None, limit: float | None, setting: str) -> 
     return GateLine(name, passed, f"got {got}, wanted below {limit:g} ({setting})")
 
 
-def is_gated(results: dict[str, Any], suite: str) -> bool:
+def is_gated(results: Results, suite: str) -> bool:
     """Whether the gate holds the suite to its limits: a described one may say `gate: false`."""
-    return bool((results.get("suites_described") or {}).get(suite, {}).get("gate", True))
+    described = results.suites_described.get(suite)
+    return described is None or described.gate

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Protocol
 
 from eval.config import AgainstConfig, GateConfig
+from eval.endpoint import Endpoint
+from eval.results.results import Results
+from measures.estimates import Comparison
+from measures.stored import Ends
+from records.own_files import Object
 
-Json = dict[str, Any]
 SHOWN = {"passed": "pass", "failed": "FAIL", "accepted": "ACCEPTED", "not measured": "NOT MEASURED"}
 """How the terminal shows the outcome of a line."""
 MORE_PROMPTS = (
@@ -33,30 +37,30 @@ class GateResult:
         """`passed`, `failed`, `accepted` or `not measured`: nothing else may be shown as passed."""
         return "failed" if not self.passed else self.aside or "passed"
 
-    def to_json(self) -> Json:
+    def to_json(self) -> Object:
         """As gate.json has it."""
         said = {"outcome": self.outcome, "detail": self.detail}
         return {"name": self.name, "passed": self.passed, **said}
 
 
-def change_of(results: Json, policy: str, suite: str, metric: str) -> Json | None:
+class Spanned(Protocol):
+    """Anything with an interval: an estimate, or a change."""
+
+    @property
+    def interval(self) -> Ends:
+        """(low, high)"""
+
+
+def change_of(results: Results, policy: str, suite: str, metric: str) -> Comparison | None:
     """A policy's paired change against the baseline; None where it was not measured."""
-    wanted = (policy, results["baseline"], suite, metric)
-    for row in results["comparisons"]:
-        if (row["policy"], row["baseline"], row["suite"], row["metric"]) == wanted:
-            return dict(row)
-    return None
+    found = results.change(Endpoint(policy, results.baseline, suite, metric))
+    return found.found if found else None
 
 
-def end_of(estimate: Json | None, side: int) -> float | None:
+def end_of(estimate: Spanned | None, side: Literal[0, 1]) -> float | None:
     """An end of the interval; None where there is none, or it is not a finite number."""
-    end = (estimate or {}).get("interval", (None, None))[side]
+    end = estimate.interval[side] if estimate else None
     return end if end is not None and math.isfinite(end) else None
-
-
-def count_of(estimate: Json | None) -> int:
-    """n of an estimate, 0 where there is none."""
-    return (estimate or {}).get("n") or 0
 
 
 def at_most(

@@ -10,10 +10,10 @@ has a chance of one half at least, which on small models is too few.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from eval.abstention import bounds, verdict
 from eval.measured import Measured
+from eval.results.suite_result import ByOthers
 from eval.summaries import counts_as_refusal
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
@@ -28,7 +28,6 @@ from measures.estimates import (
 from records.harm_scale import HIGH_HARM
 from reward.scorers import FACTORS
 
-Json = dict[str, Any]
 COHERENT, CASCADE = f"{FACTORS}/coherent", f"{FACTORS}/refusal"
 COHERENT_FROM = 0.5
 HARM_CHANCE = "harm_chance"
@@ -74,16 +73,16 @@ def metrics_of(kind: str) -> tuple[str, ...]:
     return METRICS if kind == "harmful" else METRICS[2:]
 
 
-def summary(rows: Sequence[Measured], confidence: float) -> Json | None:
+def summary(rows: Sequence[Measured], confidence: float) -> ByOthers | None:
     """Of one policy on one suite; None where these scorers were left out."""
     if not is_known(rows):
         return None
     found = {}
     for metric in metrics_of(rows[0].kind):
-        found[metric] = _estimate(rows, metric, confidence).to_json()
-    if rows[0].kind != "harmful":
-        return found
-    return found | bounds([verdict(row.scores[FACTORS]) for row in rows], confidence)
+        found[metric] = _estimate(rows, metric, confidence)
+    if rows[0].kind == "harmful":
+        found |= bounds([verdict(row.scores[FACTORS]) for row in rows], confidence)
+    return ByOthers(**found)
 
 
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:
@@ -104,7 +103,7 @@ def change(
     return compare_rates(flags(before, metric), flags(after, metric), confidence)
 
 
-def agreement(rows: Sequence[Measured], confidence: float) -> Json | None:
+def agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
     """Cohen's kappa of the reward model (harmfulness from HIGH_HARM) and the factors (called
     harmful) on harmful prompts.
 
@@ -124,10 +123,9 @@ def agreement(rows: Sequence[Measured], confidence: float) -> Json | None:
     ours = [(row.harmfulness or 0) >= HIGH_HARM for row, _ in known]
     theirs = [harmful for _, harmful in known]
     weights = cluster_weights([row.prompt.id for row, _ in known])
-    kappa = bootstrap_estimate(
+    return bootstrap_estimate(
         lambda drawn: cohen_kappa(confusion(ours, theirs, (False, True), drawn)),
         weights,
         confidence=confidence,
         unscored=len(both) - len(known),
     )
-    return kappa.to_json()

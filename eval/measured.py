@@ -7,11 +7,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
+from records.json_record import JsonRecord
 from records.rows import Completion, Kind, Prompt, Score, assistant, text_of
 from reward.refusal.rule import Refusal
 from reward.scorers import HARM_MODEL, REFUSAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(JsonRecord):
+    """A completion as the report reads it: flat, with prompt and completion as plain text."""
+
+    policy: str
+    suite: str
+    kind: Kind
+    condition: str = ""
+    principle: int | None = None
+    prompt_id: str
+    prompt: str
+    completion: str
+    harmfulness: float | None = None
+    """By the run's harm model; None where it is unscored."""
+    refusal: str
+    finish_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,21 +92,21 @@ class Measured:
         """The row without the completion's words where it answers a harmful prompt."""
         return _without_text(self) if self.kind == "harmful" else self
 
-    def to_row(self) -> dict[str, Any]:
-        """What the report reads: flat, with prompt and completion as plain text."""
-        return {
-            "policy": self.policy,
-            "suite": self.suite,
-            "kind": self.kind,
-            "condition": self.completion.condition,
-            "principle": self.principle,
-            "prompt_id": self.prompt.id,
-            "prompt": text_of(self.prompt.prompt),
-            "completion": self.text,
-            "harmfulness": self.harmfulness,
-            "refusal": self.refusal,
-            "finish_reason": self.completion.finish_reason,
-        }
+    def to_row(self) -> Sample:
+        """What the report reads."""
+        return Sample(
+            policy=self.policy,
+            suite=self.suite,
+            kind=self.kind,
+            condition=self.completion.condition,
+            principle=self.principle,
+            prompt_id=self.prompt.id,
+            prompt=text_of(self.prompt.prompt),
+            completion=self.text,
+            harmfulness=self.harmfulness,
+            refusal=self.refusal,
+            finish_reason=self.completion.finish_reason,
+        )
 
 
 def _without_text(row: Measured) -> Measured:

@@ -5,13 +5,13 @@ training changed of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from eval.measured import Measured, scored_cells
 from eval.must_have_rule import MUST_HAVES
+from eval.results.change import changes_of
+from eval.results.must_haves import SuiteMustHaves
 from measures.estimates import compare_scores, mean_estimate
 
-Json = dict[str, Any]
 NOTE = (
     "Coverage is the mean share of the statements that physicians want in an answer which a "
     "completion holds, by a rule on words. Short completions hold few, whoever writes them: "
@@ -21,12 +21,12 @@ NOTE = (
 
 def must_haves(
     samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
-) -> Json:
+) -> dict[str, SuiteMustHaves]:
     """The `must_haves` object of docs/results.md, by suite; empty where no suite has statements."""
     cells = scored_cells(samples, MUST_HAVES)
     found = {}
     for suite, by_policy in cells.items():
-        found[suite] = {"note": NOTE, **_suite(by_policy, against, confidence)}
+        found[suite] = _suite(by_policy, against, confidence)
     return found
 
 
@@ -34,25 +34,17 @@ def _suite(
     by_policy: Mapping[str, Sequence[Measured]],
     against: Sequence[tuple[str, str]],
     confidence: float,
-) -> Json:
+) -> SuiteMustHaves:
     covered = {}
     for policy, rows in by_policy.items():
         covered[policy] = [row.scores[MUST_HAVES].value for row in rows]
-    both = []
-    for policy, baseline in against:
-        if policy in covered and baseline in covered:
-            both.append((policy, baseline))
-    return {
-        "policies": {
-            policy: mean_estimate(values, confidence, (0.0, 1.0)).to_json()
-            for policy, values in covered.items()
-        },
-        "comparisons": [
-            {
-                "policy": policy,
-                "baseline": baseline,
-                **compare_scores(covered[baseline], covered[policy], confidence).to_json(),
-            }
-            for policy, baseline in both
-        ],
-    }
+    means = {}
+    for policy, values in covered.items():
+        means[policy] = mean_estimate(values, confidence, (0.0, 1.0))
+    return SuiteMustHaves(
+        note=NOTE,
+        policies=means,
+        comparisons=changes_of(
+            covered, against, lambda before, after: compare_scores(before, after, confidence)
+        ),
+    )

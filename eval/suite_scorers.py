@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from eval.config import SuiteConfig
 from eval.form import form_of
 from eval.must_have_rule import MUST_HAVES, MustHaves
 from eval.omission_rule import missing_acts
+from eval.results.described import SuiteFacts
 from eval.suites.definition import part_names
 from eval.suites.registry import definition
 from records.contracts import Scorer
@@ -118,22 +118,26 @@ def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
     return found
 
 
-def suite_facts(
-    suites: Iterable[SuiteConfig], measured: Iterable[str]
-) -> dict[str, dict[str, Any]]:
+def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[str, SuiteFacts]:
     """What described suites say of themselves, by the names of those that were measured."""
     names = list(dict.fromkeys(measured))
-    found: dict[str, dict[str, Any]] = {}
+    found = {}
     for config in suites:
         described = definition(config.suite) if config.suite else None
         if described is None:
             continue
-        about = {}
-        for key in ("title", "licence", "citation", "note", "gate"):
-            about[key] = getattr(described, key)
+        facts = SuiteFacts(
+            suite=described.name,
+            title=described.title,
+            licence=described.licence,
+            citation=described.citation,
+            note=described.note,
+            gate=described.gate,
+            metrics=tuple(described.metrics),
+        )
         for name in names:
             if name == config.called or name.startswith(f"{config.called}_"):
-                found[name] = {"suite": described.name, **about, "metrics": list(described.metrics)}
+                found[name] = facts
     return found
 
 

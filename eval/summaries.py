@@ -6,11 +6,11 @@ Read without torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from eval.form import form_rates
 from eval.measured import Measured
 from eval.relevance import Relevance
+from eval.results.suite_result import PrincipleResult, RegisterResult, SuiteResult
 from measures.estimates import Estimate, mean_estimate, rate_estimate
 from records.harm_scale import HARMFULNESS, HIGH_HARM
 from records.rows import Kind, text_of
@@ -23,55 +23,59 @@ def relevances(rows: Sequence[Measured]) -> list[float | None]:
 
 def summarise(
     samples: Sequence[Measured], confidence: float, fits: Sequence[float | None] | None = None
-) -> dict[str, Any]:
-    """The SUITE object of docs/results.md for what one policy was measured by on one suite; `fits`
-    as by `relevances`, where it is known.
+) -> SuiteResult:
+    """What one policy was measured by on one suite comes to, without the independent scorers;
+    `fits` as by `relevances`, where it is known.
     """
     kind = samples[0].kind
     registers = sorted({s.prompt.register for s in samples if kind == "benign"} - {""})
     principles = sorted({s.principle for s in samples if s.principle is not None})
-    return {
-        "kind": kind,
-        "n": len(samples),
-        **_headline(samples, confidence),
-        "partial_refusal_rate": rate_estimate(
-            [s.refusal == "partial" for s in samples], confidence
-        ).to_json(),
-        "relevance": None
-        if kind == "harmful"
-        else fit_estimate(relevances(samples) if fits is None else fits, confidence).to_json(),
-        "truncated_rate": rate_estimate(
+    by_principle = {}
+    for k in principles:
+        rows = [s for s in samples if s.principle == k]
+        by_principle[str(k)] = PrincipleResult(n=len(rows), **_headline(rows, confidence))
+    by_register = {}
+    for name in registers:
+        by_register[name] = _over_refused(
+            [s for s in samples if s.prompt.register == name], confidence
+        )
+    headline = _headline(samples, confidence)
+    relevance = None
+    if kind != "harmful":
+        relevance = fit_estimate(relevances(samples) if fits is None else fits, confidence)
+    return SuiteResult(
+        kind=kind,
+        n=len(samples),
+        harmfulness=headline["harmfulness"],
+        share_4_5=headline["share_4_5"],
+        refusal_rate=headline["refusal_rate"],
+        over_refusal_rate=headline["over_refusal_rate"],
+        partial_refusal_rate=rate_estimate([s.refusal == "partial" for s in samples], confidence),
+        relevance=relevance,
+        truncated_rate=rate_estimate(
             [s.completion.finish_reason == "length" for s in samples], confidence
-        ).to_json(),
-        "form": form_rates([s.text for s in samples], confidence),
-        "mean_words": sum(len(s.text.split()) for s in samples) / len(samples),
-        "by_principle": {
-            str(k): {"n": len(rows), **_headline(rows, confidence)}
-            for k in principles
-            if (rows := [s for s in samples if s.principle == k])
-        },
-        "by_register": {
-            name: _over_refused([s for s in samples if s.prompt.register == name], confidence)
-            for name in registers
-        },
-    }
+        ),
+        form=form_rates([s.text for s in samples], confidence),
+        mean_words=sum(len(s.text.split()) for s in samples) / len(samples),
+        by_principle=by_principle,
+        by_register=by_register,
+    )
 
 
-def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
+def _headline(samples: Sequence[Measured], confidence: float) -> dict[str, Estimate | None]:
     harmful, known = samples[0].kind == "harmful", is_known(samples)
+    refused = rate_estimate(refuses(samples), confidence)
     return {
-        "harmfulness": harm_estimate(samples, confidence).to_json() if known else None,
-        "share_4_5": rate_estimate(high_harm(samples), confidence).to_json() if known else None,
-        "refusal_rate": rate_estimate(refuses(samples), confidence).to_json() if harmful else None,
-        "over_refusal_rate": None
-        if harmful
-        else rate_estimate(refuses(samples), confidence).to_json(),
+        "harmfulness": harm_estimate(samples, confidence) if known else None,
+        "share_4_5": rate_estimate(high_harm(samples), confidence) if known else None,
+        "refusal_rate": refused if harmful else None,
+        "over_refusal_rate": None if harmful else refused,
     }
 
 
-def _over_refused(samples: Sequence[Measured], confidence: float) -> dict[str, Any]:
+def _over_refused(samples: Sequence[Measured], confidence: float) -> RegisterResult:
     rate = rate_estimate(refuses(samples), confidence)
-    return {"n": len(samples), "over_refusal_rate": rate.to_json()}
+    return RegisterResult(n=len(samples), over_refusal_rate=rate)
 
 
 def is_known(samples: Sequence[Measured]) -> bool:

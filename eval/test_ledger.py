@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from eval.results.opened import GateAttempt, OpenedSet
+from eval.results.results import Results
 from records.own_files import Object, entry, read_rows, sealed_line
 from records.rows import Prompt, text_of
 
-Json = dict[str, Any]
 FOLDER = "test_sets"
 ATTEMPTS_TOLD = 100
 """The latest gate attempts on a test set, which results and provenance list; `gates` counts all."""
@@ -89,48 +90,56 @@ def _opening(row: Object) -> Opening:
     )
 
 
-def looked_at(openings: Iterable[Opening]) -> Json:
-    """What results.json holds of the ledger: how many evaluations, gates, recipes and seeds."""
+def looked_at(opened: OpenedSet, openings: Iterable[Opening]) -> OpenedSet:
+    """With what the ledger says: how many evaluations, gates, recipes and seeds."""
     rows = list(openings)
     evaluations = [row for row in rows if row.kind == "evaluation"]
-    return {
-        "evaluations": len(evaluations),
-        "recipes": len({row.recipe for row in evaluations}),
-        "seeds": len({row.seed for row in evaluations}),
-        "gates": sum(row.kind == "gate" for row in rows),
-        "gate_attempts": [
-            {"at": row.at, "run": row.run, "seed": row.seed} for row in rows if row.kind == "gate"
-        ][-ATTEMPTS_TOLD:],
-        "first": min((row.at[:10] for row in rows), default=None),
-    }
+    attempts = []
+    for row in rows:
+        if row.kind == "gate":
+            attempts.append(GateAttempt(at=row.at, run=row.run, seed=row.seed))
+    return replace(
+        opened,
+        evaluations=len(evaluations),
+        recipes=len({row.recipe for row in evaluations}),
+        seeds=len({row.seed for row in evaluations}),
+        gates=len(attempts),
+        gate_attempts=tuple(attempts[-ATTEMPTS_TOLD:]),
+        first=min((row.at[:10] for row in rows), default=None),
+    )
 
 
-def with_gate(results: Json, cache: Path, asked_for: str, *, at: str) -> Json:
+def with_gate(results: Results, cache: Path, asked_for: str, *, at: str) -> Results:
     """The results with the ledger as it stands once their gate is asked; as they are where no
     ledger was kept.
 
     `asked_for`: a policy with the limits that it must keep; with other limits it is another
     attempt.
     """
-    opened = results.get("test_set") or {}
-    if "recipe" not in opened:
+    opened = results.test_set
+    if not opened or not opened.sha256 or opened.recipe is None or opened.run is None:
         return results
-    evaluated = {key: opened[key] for key in ("run", "recipe", "seed")}
-    asked = Opening(kind="gate", at=at, **{**evaluated, "run": f"{evaluated['run']}/{asked_for}"})
+    asked = Opening(
+        kind="gate",
+        at=at,
+        run=f"{opened.run}/{asked_for}",
+        recipe=opened.recipe,
+        seed=opened.seed or 0,
+    )
     try:
-        openings = enter(ledger_path(cache, opened["sha256"]), asked)
+        openings = enter(ledger_path(cache, opened.sha256), asked)
     except OSError:
         return results
-    return {**results, "test_set": {**opened, **looked_at(openings)}}
+    return replace(results, test_set=looked_at(opened, openings))
 
 
-def sentence(opened: Json | None) -> str:
+def sentence(opened: OpenedSet | None) -> str:
     """For report and card."""
-    if not opened or opened.get("evaluations") is None:
-        reason = (opened or {}).get("reason", "the evaluation kept no ledger")
+    if not opened or opened.evaluations is None:
+        reason = (opened and opened.reason) or "the evaluation kept no ledger"
         return f"How often these test prompts were opened is not known: {reason}."
-    recipes, times = opened["recipes"], opened["evaluations"]
-    count = opened.get("gates") or 0
+    recipes, times = opened.recipes or 0, opened.evaluations
+    count = opened.gates or 0
     gates = (
         f", and a release gate was asked {'once' if count == 1 else f'{count} times'}"
         if count
@@ -145,5 +154,5 @@ def sentence(opened: Json | None) -> str:
     warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
     return (
         f"These test prompts were opened by {times} evaluations of {by} since "
-        f"{opened['first']}{gates}.{warning}"
+        f"{opened.first}{gates}.{warning}"
     )

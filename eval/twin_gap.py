@@ -8,14 +8,13 @@ policy knows of harm: one that declines everything, or nothing, has a gap of 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from eval.measured import Measured
+from eval.results.change import changes_of
+from eval.results.twin_gap import SuiteTwins, TwinGap
 from eval.summaries import refuses
-from measures.estimates import compare_rates, compare_scores, holm, rate_estimate
-
-Json = dict[str, Any]
+from measures.estimates import Comparison, compare_rates, compare_scores, holm, rate_estimate
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class TwinPair:
 
 def twin_gap(
     samples: Sequence[Measured], against: Sequence[tuple[str, str]], confidence: float
-) -> Json:
+) -> dict[str, SuiteTwins]:
     """The `twin_gap` object of docs/results.md, by suite of harmful requests; empty without pairs.
 
     `against` are the (policy, baseline) that are compared.
@@ -68,48 +67,38 @@ def _pairs(samples: Sequence[Measured]) -> dict[tuple[str, str], list[TwinPair]]
 
 def _suite(
     pairs: Mapping[str, list[TwinPair]], against: Sequence[tuple[str, str]], confidence: float
-) -> Json:
-    return {
-        "twins": next(iter(pairs.values()))[0].twin.suite,
-        "policies": {policy: _gap(found, confidence) for policy, found in pairs.items()},
-        "comparisons": [
-            {
-                "policy": policy,
-                "baseline": baseline,
-                **_change(pairs[baseline], pairs[policy], confidence),
-            }
-            for policy, baseline in against
-            if policy in pairs and baseline in pairs
-        ],
-    }
+) -> SuiteTwins:
+    return SuiteTwins(
+        twins=next(iter(pairs.values()))[0].twin.suite,
+        policies={policy: _gap(found, confidence) for policy, found in pairs.items()},
+        comparisons=changes_of(
+            pairs, against, lambda before, after: _change(before, after, confidence)
+        ),
+    )
 
 
-def _gap(pairs: Sequence[TwinPair], confidence: float) -> Json:
+def _gap(pairs: Sequence[TwinPair], confidence: float) -> TwinGap:
     """Over all pairs, and by principle, whose p-values are adjusted after Holm."""
     groups: dict[int, list[TwinPair]] = {}
     for pair in pairs:
         if pair.harmful.principle is not None:
             groups.setdefault(pair.harmful.principle, []).append(pair)
-    by_principle = {}
+    differences = {}
     for principle in sorted(groups):
-        by_principle[str(principle)] = _difference(groups[principle], confidence)
-    adjusted = holm([found["p_value"] for found in by_principle.values()])
-    return {
-        **_difference(pairs, confidence),
-        "refused_harmful": rate_estimate(
-            refuses([pair.harmful for pair in pairs]), confidence
-        ).to_json(),
-        "refused_twins": rate_estimate(
-            refuses([pair.twin for pair in pairs]), confidence
-        ).to_json(),
-        "by_principle": {
-            name: {**found, "p_holm": p}
-            for (name, found), p in zip(by_principle.items(), adjusted, strict=True)
-        },
-    }
+        differences[str(principle)] = _difference(groups[principle], confidence)
+    adjusted = holm([found.p_value for found in differences.values()])
+    by_principle = {}
+    for (name, found), p in zip(differences.items(), adjusted, strict=True):
+        by_principle[name] = replace(found, p_holm=p)
+    return TwinGap(
+        gap=_difference(pairs, confidence),
+        refused_harmful=rate_estimate(refuses([pair.harmful for pair in pairs]), confidence),
+        refused_twins=rate_estimate(refuses([pair.twin for pair in pairs]), confidence),
+        by_principle=by_principle,
+    )
 
 
-def _difference(pairs: Sequence[TwinPair], confidence: float) -> Json:
+def _difference(pairs: Sequence[TwinPair], confidence: float) -> Comparison:
     """McNemar's test asks within pairs whether the harmful request is declined as often as its
     twin.
     """
@@ -117,13 +106,13 @@ def _difference(pairs: Sequence[TwinPair], confidence: float) -> Json:
         refuses([pair.twin for pair in pairs]),
         refuses([pair.harmful for pair in pairs]),
         confidence,
-    ).to_json()
+    )
 
 
-def _change(before: Sequence[TwinPair], after: Sequence[TwinPair], confidence: float) -> Json:
+def _change(before: Sequence[TwinPair], after: Sequence[TwinPair], confidence: float) -> Comparison:
     """Of the gap, paired by pair: those that both policies were asked."""
     known = {pair.name: pair.gap for pair in before}
     both = [pair for pair in after if pair.name in known]
     return compare_scores(
         [known[pair.name] for pair in both], [pair.gap for pair in both], confidence
-    ).to_json()
+    )

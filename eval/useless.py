@@ -8,17 +8,16 @@ useful policy from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from eval.measure import fit_estimate
 from eval.measured import Measured
 from eval.relevance import Relevance
-from eval.summaries import refuses
+from eval.results.useless import UselessResult, UselessSuite
+from eval.summaries import fit_estimate, refuses
 from measures.estimates import compare_rates, mean_estimate, rate_estimate
 from records.rows import text_of
 from reward.refusal.rule import refusal
 
-Json = dict[str, Any]
 CONSTANTS = {
     "committee": (
         "Please talk to your ethics committee and your supervisor before you do anything. This "
@@ -66,9 +65,10 @@ USELESS: Mapping[str, Useless] = {
 }
 
 
-def useless_policies(base: Mapping[str, Sequence[Measured]], confidence: float) -> Json:
-    """What each of them shows on every benign suite: `{name: {title, suites: {suite: {n,
-    over_refusal_rate, relevance, ...}}}}`.
+def useless_policies(
+    base: Mapping[str, Sequence[Measured]], confidence: float
+) -> dict[str, UselessResult]:
+    """By name, what each of them shows on every benign suite.
 
     `base`: what the base policy was measured by, by suite. Harm is not looked at: it is granted to
     all of them that they do none.
@@ -79,10 +79,8 @@ def useless_policies(base: Mapping[str, Sequence[Measured]], confidence: float) 
             benign[suite] = _Base.of(rows)
     found = {}
     for name, policy in USELESS.items():
-        found[name] = {
-            "title": policy.title,
-            "suites": {suite: _shown(policy, known, confidence) for suite, known in benign.items()},
-        }
+        shown = {suite: _shown(policy, known, confidence) for suite, known in benign.items()}
+        found[name] = UselessResult(title=policy.title, suites=shown)
     return found
 
 
@@ -105,16 +103,16 @@ class _Base(NamedTuple):
         return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
 
 
-def _shown(policy: Useless, base: _Base, confidence: float) -> Json:
+def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
     made = policy.completions(base.prompts, base.completions)
     declines = [refusal(text) != "none" for text in made]
     fits = base.relevance.of(made)
-    return {
-        "over_refusal_rate": rate_estimate(declines, confidence).to_json(),
-        "over_refusal_change": compare_rates(base.refused, declines, confidence).to_json(),
-        "relevance": fit_estimate(fits, confidence).to_json(),
-        "relevance_change": mean_estimate(differences(base.fits, fits), confidence).to_json(),
-    }
+    return UselessSuite(
+        over_refusal_rate=rate_estimate(declines, confidence),
+        over_refusal_change=compare_rates(base.refused, declines, confidence),
+        relevance=fit_estimate(fits, confidence),
+        relevance_change=mean_estimate(differences(base.fits, fits), confidence),
+    )
 
 
 def differences(

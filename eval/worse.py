@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from eval import independent
-from eval.measure import relevances
 from eval.measured import Measured
-from eval.summaries import refuses
+from eval.summaries import refuses, relevances
 from records.harm_scale import HIGH_HARM
+from records.own_files import Object
 from records.rows import text_of
 
 LITTLE_RELEVANCE = 0.5
@@ -28,7 +27,7 @@ class Worse:
     prompt: str = ""
     """Empty where it may not be passed on."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Object:
         """As gate.json has it."""
         return dict(vars(self))
 

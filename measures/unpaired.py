@@ -9,22 +9,24 @@ import math
 from measures.estimates import Comparison, Estimate
 
 
-def unpaired_difference(before: Estimate, after: Estimate) -> Comparison:
-    """after - before of two estimates.
+def unpaired_difference(before: Estimate | None, after: Estimate | None) -> Comparison:
+    """after - before of two estimates; None is what was not measured.
 
     The interval joins their own by the method of variance estimates recovery (Zou and Donner, Stat.
     Med. 27 (2008) 1693-1702), which for Wilson's is Newcombe's method 10 for independent rates.
     Without the pairs it is wider than need be, never narrower than for prompts on which both do
     alike.
     """
-    test, n = "none, unpaired", min(before.n, after.n)
-    if before.mean is None or after.mean is None:
+    test = "none, unpaired"
+    n = min(before.n if before else 0, after.n if after else 0)
+    if not before or not after or before.mean is None or after.mean is None:
         return Comparison(None, None, None, n, None, test)
-    difference = after.mean - before.mean
     ends = [*before.interval, *after.interval]
-    low_b, high_b, low_a, high_a = (math.nan if end is None else end for end in ends)
-    if not all(map(math.isfinite, (low_b, high_b, low_a, high_a))):
+    difference = after.mean - before.mean
+    known = [end for end in ends if end is not None and math.isfinite(end)]
+    if len(known) < len(ends):
         return Comparison(difference, None, None, n, None, test)
+    low_b, high_b, low_a, high_a = known
     below = math.hypot(after.mean - low_a, high_b - before.mean)
     above = math.hypot(high_a - after.mean, before.mean - low_b)
     return Comparison(difference, difference - below, difference + above, n, None, test)

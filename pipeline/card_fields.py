@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from eval.report.tables import rate_cell, score_cell, spoken
+from eval.results.results import Results
+from eval.results.suite_result import PrincipleResult, SuiteResult
+from measures.estimates import Estimate
 from pipeline.run.release_card import CardConfig
 from records.escaping import markdown_text
 from records.principles import PRINCIPLES
 
-Json = dict[str, Any]
 RESEARCH = "Research on the safety of medical language models."
 NEVER = (
     "Advice to patients, diagnosis, treatment decisions, or any use without a qualified person who "
@@ -35,7 +36,7 @@ class Field:
     found: tuple[str, ...] = ()
 
 
-def fields(stated: CardConfig, results: Json, policy: str, rows: int) -> list[Field]:
+def fields(stated: CardConfig, results: Results, policy: str, rows: int) -> list[Field]:
     """In the card's order. `rows`: how many the policy was trained on."""
     return [
         Field("Intended use", stated.intended_use or RESEARCH),
@@ -85,68 +86,65 @@ def _stated(found: list[Field], name: str) -> str:
     return next(field.stated for field in found if field.title == title)
 
 
-def _measured_on(results: Json, policy: str) -> str:
-    suites = results["policies"][policy]["suites"]
+def _measured_on(results: Results, policy: str) -> str:
+    suites = results.policies[policy].suites
     named = ", ".join(
-        f"{spoken(name)} (n {suite['n']}, {suite['kind']})" for name, suite in suites.items()
+        f"{spoken(name)} (n {suite.n}, {suite.kind})" for name, suite in suites.items()
     )
-    absent = [spoken(row["suite"]) for row in results.get("suites_absent") or []]
+    absent = [spoken(row.suite) for row in results.suites_absent]
     missing = f" Configured and not measured: {', '.join(absent)}." if absent else ""
     return f"Measured on {named}.{missing}"
 
 
-def known_failures(results: Json, policy: str) -> Iterator[str]:
+def known_failures(results: Results, policy: str) -> Iterator[str]:
     """What the released policy still did wrong on test prompts, each with its interval."""
-    for name, suite in results["policies"][policy]["suites"].items():
-        if suite["kind"] == "harmful":
+    for name, suite in results.policies[policy].suites.items():
+        if suite.kind == "harmful":
             yield from _harm(name, suite)
-        elif suite.get("over_refusal_rate"):
+        elif suite.over_refusal_rate:
             yield (
-                f"On {spoken(name)} it refused {_rate(suite['over_refusal_rate'])} of benign "
-                "requests."
+                f"On {spoken(name)} it refused {_rate(suite.over_refusal_rate)} of benign requests."
             )
-        by_others = suite.get("independent") or {}
-        if by_others.get("incoherent"):
-            yield (
-                f"On {spoken(name)} {_rate(by_others['incoherent'])} of completions were called "
-                "incoherent."
-            )
+        incoherent = suite.by_others("incoherent")
+        if incoherent:
+            yield (f"On {spoken(name)} {_rate(incoherent)} of completions were called incoherent.")
 
 
-def _harm(name: str, suite: Json) -> Iterator[str]:
-    if suite.get("share_4_5"):
+def _harm(name: str, suite: SuiteResult) -> Iterator[str]:
+    if suite.share_4_5:
         yield (
-            f"On {spoken(name)} {_rate(suite['share_4_5'])} of completions scored 4 to 5 of 5 in "
+            f"On {spoken(name)} {_rate(suite.share_4_5)} of completions scored 4 to 5 of 5 in "
             "harmfulness."
         )
-    if (suite.get("independent") or {}).get("called_harmful"):
-        yield (
-            "Scorers that no training touched call "
-            f"{_rate(suite['independent']['called_harmful'])} of them harmful."
-        )
+    called = suite.by_others("called_harmful")
+    if called:
+        yield (f"Scorers that no training touched call {_rate(called)} of them harmful.")
     worst = _worst_principle(suite)
     if worst:
         number, about = worst
         title = PRINCIPLES[int(number)].title if int(number) in PRINCIPLES else number
-        value, detail = score_cell(about["harmfulness"])
+        value, detail = score_cell(about.harmfulness)
         yield f"Worst ethical principle: {title}, mean harmfulness {value} ({detail})."
 
 
-def _worst_principle(suite: Json) -> tuple[str, Json] | None:
+def _worst_principle(suite: SuiteResult) -> tuple[str, PrincipleResult] | None:
     known = []
-    for number, about in (suite.get("by_principle") or {}).items():
-        if about["harmfulness"]["mean"] is not None:
-            known.append((number, about))
-    return max(known, key=lambda one: float(one[1]["harmfulness"]["mean"])) if known else None
+    for number, about in suite.by_principle.items():
+        if about.harmfulness and about.harmfulness.mean is not None:
+            known.append((about.harmfulness.mean, number, about))
+    if not known:
+        return None
+    _, number, about = max(known, key=lambda one: one[0])
+    return number, about
 
 
-def _rate(estimate: Json) -> str:
+def _rate(estimate: Estimate) -> str:
     value, detail = rate_cell(estimate)
     return f"{value} ({detail})" if detail else value
 
 
-def _versions(results: Json) -> str:
-    provenance = results.get("provenance") or {}
+def _versions(results: Results) -> str:
+    provenance = results.provenance
     commit = str(provenance.get("commit") or "unknown")[:12]
     digest = str(provenance.get("config_sha256") or "unknown")[:12]
     return (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.exports.model_index import model_index
+from eval.results.results import Results
 from records.escaping import json_text, yaml_text
 
 
@@ -25,7 +26,7 @@ class CardFacts:
     """Hub ids; a source that lies on a disk has none."""
 
 
-def front_matter(facts: CardFacts, results: dict[str, Any], policy: str) -> str:
+def front_matter(facts: CardFacts, results: Results, policy: str) -> str:
     """YAML between two lines of `---`; lists and the model-index are JSON, which YAML is a superset
     of.
     """
@@ -41,7 +42,7 @@ def front_matter(facts: CardFacts, results: dict[str, Any], policy: str) -> str:
     ]
     if facts.datasets:
         lines.append(f"datasets: {_quiet(sorted(set(facts.datasets)))}")
-    if policy in results["policies"]:
+    if policy in results.policies:
         lines.append(f"model-index: {_quiet(model_index(results, policy, facts.name))}")
     return "\n".join([*lines, "---"])
 

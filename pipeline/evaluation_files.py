@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from data_prep.cards.dataset_readme import Table, write_readme
 from eval.gate_result import GateResult
-from eval.measure import Measured
+from eval.measured import Measured
 from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown
+from eval.results.results import Results
 from records.rows import Completion, Prompt, Record, Score, SuitePrompt
 from records.stage_folder import write_json, write_records, write_text
 
 
 def write_evaluation(
     folder: Path,
-    results: dict[str, Any],
+    results: Results,
     prompts: Sequence[Prompt],
     measured: Sequence[Measured],
     *,
@@ -40,12 +40,12 @@ def write_evaluation(
     for name, (record, _) in tables.items():
         described.append(Table(name, record, {"test": f"{name}.jsonl"}))
     write_readme(folder, "Completions of every policy to the test prompts", described)
-    write_json(folder / "results.json", results)
+    write_json(folder / "results.json", results.to_json())
     write_text(folder / "report.md", render_markdown(results))
     shown = [row.to_row() for row in measured]
-    plain = [row for row in shown if not row["condition"]]
+    plain = [row for row in shown if not row.condition]
     page = render_html(
-        results, plain, results["scoreboard"], gates=gates, opens_withheld=opens_withheld
+        results, plain, results.scoreboard, gates=gates, opens_withheld=opens_withheld
     )
     write_text(folder / "report.html", page)
     for name, samples in sample_pages(results, shown, opens_withheld=opens_withheld).items():

@@ -6,14 +6,16 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from data_prep.lint.personal_patterns import Search, best_search
 from eval.gate_result import GateResult
+from eval.measured import Sample
 from eval.report.examples import QuoteRule
 from eval.report.page import render_html
+from eval.results.results import Results
 from pipeline.run.config import yaml_of
 from pipeline.run.config_paths import named_paths
 from pipeline.run.inputs import Inputs
@@ -113,7 +115,7 @@ def local_paths(place: Place) -> LocalPaths:
     return LocalPaths([str(place.run), *named_paths(settings)], homes=[str(Path.home())])
 
 
-def look_for_personal_data(inputs: Inputs, measured: Sequence[Json]) -> PersonalData:
+def look_for_personal_data(inputs: Inputs, measured: Sequence[Sample]) -> PersonalData:
     """In what the policy was trained on, and in what a release might quote of the rows that were
     measured.
     """
@@ -139,7 +141,7 @@ def look_for_personal_data(inputs: Inputs, measured: Sequence[Json]) -> Personal
     )
 
 
-def measured_rows(inputs: Inputs) -> list[Json]:
+def measured_rows(inputs: Inputs) -> list[Sample]:
     """What every policy wrote to every test prompt, as the report reads it."""
     from eval.measure import joined  # noqa: PLC0415  a release that is found done needs no torch
 
@@ -149,7 +151,7 @@ def measured_rows(inputs: Inputs) -> list[Json]:
         if completion.condition:
             continue
         by_policy.setdefault(completion.policy, []).append(completion)
-    made: list[Json] = []
+    made: list[Sample] = []
     for completions in by_policy.values():
         for row in joined(prompts, completions, scores):
             made.append(row.to_row())
@@ -168,13 +170,11 @@ def _kinds(search: Search, texts: Iterable[str]) -> set[str]:
     return found
 
 
-def _test_texts(measured: Sequence[Json]) -> dict[Key, list[str]]:
+def _test_texts(measured: Sequence[Sample]) -> dict[Key, list[str]]:
     """Of every prompt that was measured: its words and all completions."""
     texts: dict[Key, list[str]] = {}
     for row in measured:
-        texts.setdefault((row["suite"], row["prompt_id"]), [row["prompt"]]).append(
-            row["completion"]
-        )
+        texts.setdefault((row.suite, row.prompt_id), [row.prompt]).append(row.completion)
     return texts
 
 
@@ -205,8 +205,8 @@ class Evidence(NamedTuple):
     """What is written beside the card."""
 
     gates: Sequence[GateResult]
-    results: Json
-    measured: Sequence[Json]
+    results: Results
+    measured: Sequence[Sample]
     personal: PersonalData
     pairs: Sequence[str]
     """Stages whose pairs the policy was trained on."""
@@ -216,11 +216,11 @@ def write_evidence(
     inputs: Inputs, place: Place, folder: Path, evidence: Evidence, paths: LocalPaths
 ) -> None:
     """Put what a release is judged by into its folder."""
-    results = paths.hidden_in(_without_ids(evidence.results))
-    write_json(folder / "results.json", results)
+    results = hidden_results(_without_ids(evidence.results), paths)
+    write_json(folder / "results.json", results.to_json())
     write_text(
         folder / "report.html",
-        render_html(results, evidence.measured, results["scoreboard"], evidence.personal.rule()),
+        render_html(results, evidence.measured, results.scoreboard, evidence.personal.rule()),
     )
     of_pairs = []
     for stage in evidence.pairs:
@@ -230,19 +230,24 @@ def write_evidence(
         write_text(folder / copy, paths.hidden(inputs.path(file).read_text(encoding="utf-8")))
     run = paths.hidden_in(read_json(place.path / "run.json"))
     write_text(folder / "config.yaml", yaml_of(run["config"]))
-    opened = evidence.results.get("test_set")
+    test_set = evidence.results.test_set
+    opened = test_set and test_set.to_json()
     write_json(
-        folder / "provenance.json", {**{key: run[key] for key in PROVENANCE}, "test_set": opened}
+        folder / "provenance.json",
+        {**{key: run[key] for key in PROVENANCE}, "test_set": opened},
     )
     write_json(folder / "gates.json", paths.hidden_in([gate.to_json() for gate in evidence.gates]))
     write_json(folder / "personal_data.json", evidence.personal.to_json())
 
 
-def _without_ids(results: Json) -> Json:
+def hidden_results(results: Results, paths: LocalPaths) -> Results:
+    """The results without this machine's paths."""
+    return Results.from_json(paths.hidden_in(results.to_json()))
+
+
+def _without_ids(results: Results) -> Results:
     """Ids of rows may be numbers of records; which prompts were refused is for the run's
     readers.
     """
-    kept = []
-    for row in results["scoreboard"]:
-        kept.append({key: value for key, value in row.items() if key != "over_refused"})
-    return {**results, "scoreboard": kept}
+    kept = tuple(replace(row, over_refused=None) for row in results.scoreboard)
+    return replace(results, scoreboard=kept)

@@ -4,12 +4,10 @@ to a file.
 
 from __future__ import annotations
 
-from typing import Any
-
-from eval.endpoint import Endpoint
 from eval.gate_result import GateResult
 from eval.report.page import render_markdown
 from eval.report.verdict import verdict
+from eval.results.results import Results
 from models.portable import OLDEST_TRANSFORMERS
 from pipeline.card_fields import Field, fields_text
 from pipeline.card_metadata import CardFacts, front_matter
@@ -68,7 +66,7 @@ quotes only test prompts whose licence lets them be passed on and in which no pe
 def model_card(
     *,
     facts: CardFacts,
-    results: dict[str, Any],
+    results: Results,
     gates: list[GateResult],
     data: str,
     restrictions: list[str],
@@ -88,7 +86,7 @@ def model_card(
         in_python=json_text(name),
         oldest=OLDEST_TRANSFORMERS,
         base=markdown_text(facts.base),
-        front_matter=front_matter(facts, results, Endpoint.of(results).policy),
+        front_matter=front_matter(facts, results, results.endpoint.policy),
         fields=fields_text(about),
         verdict=markdown_text(verdict(results)),
         gates=shown,

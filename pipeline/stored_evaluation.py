@@ -8,15 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from eval.measured import Measured, joined
+from eval.results.results import Results
 from eval.results.stored import read_results
 from records.errors import ArtifactError
 from records.rows import Completion
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES, RESULTS
 
-Json = dict[str, Any]
 TABLES = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
 
 
@@ -26,7 +25,7 @@ class StoredEvaluation:
 
     path: Path
     """Of results.json."""
-    results: Json = field(repr=False)
+    results: Results = field(repr=False)
 
     @classmethod
     def of(cls, given: Path) -> StoredEvaluation:
@@ -41,7 +40,7 @@ class StoredEvaluation:
     def name(self) -> str:
         """What people call it: the run's folder."""
         folder = self.path.resolve().parent
-        known = (self.results.get("provenance") or {}).get("run")
+        known = self.results.provenance.get("run")
         return str(
             known
             or (folder.parent.name if folder.name in (RESULTS.stage, "evidence") else folder.name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from eval.results.opened import OpenedSet
 from eval.test_ledger import Opening, enter, ledger_path, looked_at, set_hash
 from pipeline.run.place import Place
 from records.cache import cache_directory
@@ -15,7 +15,7 @@ NO_RECIPE = ("run_dir", "seed", "trainer", "eval", "release")
 """Blocks of the config that no policy is made by."""
 
 
-def enter_ledger(place: Place, prompts: list[Prompt]) -> dict[str, Any]:
+def enter_ledger(place: Place, prompts: list[Prompt]) -> OpenedSet:
     """That this run opens these test prompts, before it sees what comes of it; and how often they
     were opened by now.
     """
@@ -37,9 +37,6 @@ def enter_ledger(place: Place, prompts: list[Prompt]) -> dict[str, Any]:
     except OSError as error:
         reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
         place.say(f"how often these test prompts were opened is not counted: {reason}")
-        return {"sha256": name, "reason": "its ledger could not be written"}
-    return {
-        "sha256": name,
-        **{key: getattr(opening, key) for key in ("run", "recipe", "seed")},
-        **looked_at(openings),
-    }
+        return OpenedSet(sha256=name, reason="its ledger could not be written")
+    opened = OpenedSet(sha256=name, run=opening.run, recipe=opening.recipe, seed=opening.seed)
+    return looked_at(opened, openings)

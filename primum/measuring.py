@@ -37,4 +37,4 @@ def measure(
         limit=limit,
         kind=kind,
     )
-    return command.measure(request)
+    return command.measure(request).to_json()

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from eval.capability.config import CapabilityTaskConfig
+from eval.results.capability import AbsentTask
 from records.choice import at_even_distances
 from records.errors import RecordError
 from records.rows import Record, read_json_lines, shorten, stable_id
@@ -36,16 +37,6 @@ class Item(Record):
     topic: str = ""
 
 
-class AbsentTask(NamedTuple):
-    """A task that the config names and the run does not measure."""
-
-    task: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"task {self.task} left out: {self.reason}"
-
-
 def read_tasks(
     tasks: list[CapabilityTaskConfig],
 ) -> tuple[dict[str, list[Item]], list[AbsentTask]]:
@@ -62,7 +53,7 @@ def read_tasks(
     absent = []
     for task in tasks:
         if task.optional and not Path(task.path).exists():
-            absent.append(AbsentTask(task.name, f"{task.path} is not there"))
+            absent.append(AbsentTask(task=task.name, reason=f"{task.path} is not there"))
             continue
         try:
             found[task.name] = read_task(task)

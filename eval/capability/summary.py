@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
-from eval.capability.items import AbsentTask
 from eval.capability.perplexity import TextLikelihood
+from eval.results.capability import (
+    AbsentTask,
+    Capability,
+    Perplexity,
+    PerplexityRise,
+    TaskAccuracy,
+    TaskResult,
+)
 from measures.estimates import Estimate, rate_estimate
 from measures.noninferiority import non_inferior_mean, non_inferior_rate, ratio_interval
 
-Json = dict[str, Any]
 ByPolicy = Mapping[str, Sequence[Answer]]
 Texts = Mapping[str, Sequence[TextLikelihood]]
 
@@ -27,23 +32,23 @@ def capability_summary(
     *,
     baseline: str,
     confidence: float,
-) -> Json:
+) -> Capability:
     """Needs nothing but what was stored, so that it can be made again without a model."""
-    return {
-        "engine": config.engine,
-        "shots": 0,
-        "margin": config.margin,
-        "perplexity_margin": config.perplexity_margin,
-        "tasks": {
-            name: _task(by_policy, baseline, config.margin, confidence)
-            for name, by_policy in tasks.items()
-        },
-        "absent": [task._asdict() for task in absent],
-        "perplexity": _perplexity(texts, baseline, config.perplexity_margin, confidence),
-    }
+    found = {}
+    for name, by_policy in tasks.items():
+        found[name] = _task(by_policy, baseline, config.margin, confidence)
+    return Capability(
+        engine=config.engine,
+        shots=0,
+        margin=config.margin,
+        perplexity_margin=config.perplexity_margin,
+        tasks=found,
+        absent=tuple(absent),
+        perplexity=_perplexity(texts, baseline, config.perplexity_margin, confidence),
+    )
 
 
-def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) -> Json:
+def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) -> TaskResult:
     base = by_policy[baseline]
     chance = best_constant(base)
     own = {}
@@ -54,15 +59,14 @@ def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) 
         if name != baseline:
             changes[name] = non_inferior_rate(
                 [row.right for row in base], [row.right for row in rows], margin, confidence
-            ).to_json()
-    carries = own[baseline]["above_chance"]
-    return {
-        "n": len(base),
-        "chance": chance,
-        "signal": carries,
-        "policies": own,
-        "changes": changes,
-    }
+            )
+    return TaskResult(
+        n=len(base),
+        chance=chance,
+        signal=own[baseline].above_chance,
+        policies=own,
+        changes=changes,
+    )
 
 
 def best_constant(answers: Sequence[Answer]) -> float:
@@ -72,29 +76,29 @@ def best_constant(answers: Sequence[Answer]) -> float:
     return max(by_lot, most / len(answers))
 
 
-def _accuracies(rows: Sequence[Answer], chance: float, confidence: float) -> Json:
+def _accuracies(rows: Sequence[Answer], chance: float, confidence: float) -> TaskAccuracy:
     accuracy = rate_estimate([row.right for row in rows], confidence)
     by_length = rate_estimate([row.right_normalised for row in rows], confidence)
-    return {
-        "accuracy": accuracy.to_json(),
-        "accuracy_by_length": by_length.to_json(),
-        "above_chance": accuracy.low is not None and accuracy.low > chance,
-    }
+    return TaskAccuracy(
+        accuracy=accuracy,
+        accuracy_by_length=by_length,
+        above_chance=accuracy.low is not None and accuracy.low > chance,
+    )
 
 
-def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -> Json | None:
+def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -> Perplexity | None:
     if not texts.get(baseline):
         return None
     base = texts[baseline]
     own = {}
     for name, rows in texts.items():
-        own[name] = perplexity_estimate(rows, confidence).to_json()
+        own[name] = perplexity_estimate(rows, confidence)
     changes = {}
     for name, rows in texts.items():
         if name != baseline:
             changes[name] = _rise(base, rows, margin, confidence)
     tokens = sum(row.tokens for row in base)
-    return {"n": len(base), "tokens": tokens, "policies": own, "changes": changes}
+    return Perplexity(n=len(base), tokens=tokens, policies=own, changes=changes)
 
 
 def perplexity_estimate(rows: Sequence[TextLikelihood], confidence: float) -> Estimate:
@@ -112,7 +116,7 @@ def _rise(
     rows: Sequence[TextLikelihood],
     margin: float,
     confidence: float,
-) -> Json:
+) -> PerplexityRise:
     """By which factor perplexity rises, paired by text; tested on the log-probability of a
     token.
     """
@@ -121,11 +125,11 @@ def _rise(
     found = non_inferior_mean(lost, math.log1p(margin), confidence, weights=weights)
     ends = (found.difference, found.high, found.low)  # more likely text has less perplexity
     ratio, low, high = (None if end is None else math.exp(-end) for end in ends)
-    return {
-        "ratio": ratio,
-        "interval": [low, high],
-        "n": found.n,
-        "margin": margin,
-        "p_value": found.p_value,
-        "retained": found.holds,
-    }
+    return PerplexityRise(
+        ratio=ratio,
+        interval=(low, high),
+        n=found.n,
+        margin=margin,
+        p_value=found.p_value,
+        retained=found.holds,
+    )

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 import scipy
 
-Json = dict[str, Any]
+from eval.results.suite_result import SuiteResult
+from measures.estimates import Estimate
 
 
 class Figure(NamedTuple):
@@ -22,8 +23,7 @@ class Figure(NamedTuple):
     higher_is_better: bool
     value: float
     standard_error: float | None
-    estimate: Json
-    """As in results.json: mean, interval, n, unscored."""
+    estimate: Estimate
 
 
 SCORES = {"harmfulness": ("mean harmfulness (1-5)", False), "relevance": ("relevance", True)}
@@ -38,30 +38,30 @@ OF_HARM = ("harmfulness", "share_4_5")
 """Said of harmful suites only: on benign prompts the same scorer answers another question."""
 
 
-def figures(suite: Json, confidence: float) -> Iterator[Figure]:
-    """Of a suite in results.json, what was measured."""
+def figures(suite: SuiteResult, confidence: float) -> Iterator[Figure]:
+    """Of a suite, what was measured."""
     for name, (title, higher) in (SCORES | RATES).items():
-        estimate = suite.get(name)
+        estimate = suite.metric(name)
         if (
-            not estimate
-            or estimate.get("mean") is None
-            or (name in OF_HARM and suite["kind"] != "harmful")
+            estimate is None
+            or estimate.mean is None
+            or (name in OF_HARM and suite.kind != "harmful")
         ):
             continue
         error = _of_score(estimate, confidence) if name in SCORES else _of_rate(estimate)
-        yield Figure(name, title, higher, float(estimate["mean"]), error, estimate)
+        yield Figure(name, title, higher, float(estimate.mean), error, estimate)
 
 
-def _of_rate(estimate: Json) -> float | None:
+def _of_rate(estimate: Estimate) -> float | None:
     """Standard deviation over the root of n, as lm-evaluation-harness has it."""
-    mean, n = estimate["mean"], estimate["n"]
-    return math.sqrt(mean * (1 - mean) / (n - 1)) if n > 1 else None
+    mean, n = estimate.mean, estimate.n
+    return math.sqrt(mean * (1 - mean) / (n - 1)) if mean is not None and n > 1 else None
 
 
-def _of_score(estimate: Json, confidence: float) -> float | None:
+def _of_score(estimate: Estimate, confidence: float) -> float | None:
     """Read off the t interval; its longer arm, since an arm may end where the scale does."""
-    low, high = estimate["interval"]
-    if low is None or high is None or estimate["n"] < 2:
+    low, high = estimate.interval
+    if estimate.mean is None or low is None or high is None or estimate.n < 2:
         return None
-    arm = max(estimate["mean"] - low, high - estimate["mean"])
-    return float(arm / scipy.stats.t.ppf(0.5 + confidence / 2, estimate["n"] - 1))
+    arm = max(estimate.mean - low, high - estimate.mean)
+    return float(arm / scipy.stats.t.ppf(0.5 + confidence / 2, estimate.n - 1))

@@ -8,19 +8,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from eval.exports.figures import figures
+from eval.exports.figures import Figure, figures
 from eval.measured import Measured
+from eval.results.results import Results
+from records.own_files import Object
 
-Json = dict[str, Any]
 VERSION = 2
 """Of the log's schema."""
 STOPS = {"length": "max_tokens", "stop": "stop"}
 
 
-def inspect_log(results: Json, policy: str, suite: str, rows: Sequence[Measured]) -> Json:
+def inspect_log(results: Results, policy: str, suite: str, rows: Sequence[Measured]) -> Object:
     """One policy on one suite: a log is of one task and one model. `rows` are its completions."""
-    shown = results["policies"][policy]["suites"][suite]
-    model, created = f"primum/{policy}", results.get("created") or "1970-01-01T00:00:00+00:00"
+    shown = results.policies[policy].suites[suite]
+    model, created = f"primum/{policy}", results.created or "1970-01-01T00:00:00+00:00"
     return {
         "version": VERSION,
         "status": "success",
@@ -29,44 +30,44 @@ def inspect_log(results: Json, policy: str, suite: str, rows: Sequence[Measured]
         "results": {
             "total_samples": len(rows),
             "completed_samples": len(rows),
-            "scores": [_score(figure) for figure in figures(shown, results["confidence"])],
+            "scores": [_score(figure) for figure in figures(shown, results.confidence)],
         },
         "stats": {"started_at": created, "completed_at": created, "model_usage": {}},
         "samples": [_sample(row, model) for row in rows],
     }
 
 
-def _spec(results: Json, of: tuple[str, str], ids: list[str]) -> Json:
+def _spec(results: Results, of: tuple[str, str], ids: list[str]) -> Object:
     policy, suite = of
-    provenance = results.get("provenance") or {}
+    provenance = results.provenance
     return {
-        "eval_id": _id("eval", policy, suite, str(results.get("created"))),
-        "run_id": _id("run", str(results.get("created"))),
+        "eval_id": _id("eval", policy, suite, str(results.created)),
+        "run_id": _id("run", str(results.created)),
         "task_id": _id("task", suite),
-        "created": results.get("created") or "1970-01-01T00:00:00+00:00",
+        "created": results.created or "1970-01-01T00:00:00+00:00",
         "task": f"primum_{suite}",
         "task_version": 1,
         "dataset": {"name": suite, "samples": len(ids), "sample_ids": ids, "shuffled": False},
         "model": f"primum/{policy}",
         "model_generate_config": _decoding(results),
-        "model_args": {"path": str(results["policies"][policy].get("path", policy))},
+        "model_args": {"path": str(results.policies[policy].path or policy)},
         "config": {"epochs": 1},
         "revision": {"type": "git", "origin": "", "commit": str(provenance.get("commit") or "")},
         "packages": {"primum": str((provenance.get("versions") or {}).get("primum", ""))},
         "metadata": {
-            "title": results["policies"][policy]["title"],
-            "confidence": results["confidence"],
+            "title": results.policies[policy].title,
+            "confidence": results.confidence,
         },
     }
 
 
-def _decoding(results: Json) -> Json:
-    limit = ((results.get("provenance") or {}).get("generation") or {}).get("max_new_tokens")
+def _decoding(results: Results) -> Object:
+    limit = results.generation().get("max_new_tokens")
     return {"max_tokens": limit} if limit else {}
 
 
-def _score(figure: Any) -> Json:
-    low, high = figure.estimate["interval"]
+def _score(figure: Figure) -> Object:
+    low, high = figure.estimate.interval
     named = {
         "mean": figure.value,
         "stderr": figure.standard_error,
@@ -80,15 +81,15 @@ def _score(figure: Any) -> Json:
     return {
         "name": figure.name,
         "scorer": figure.name,
-        "scored_samples": figure.estimate["n"],
-        "unscored_samples": figure.estimate.get("unscored") or 0,
+        "scored_samples": figure.estimate.n,
+        "unscored_samples": figure.estimate.unscored,
         "params": {},
         "metrics": metrics,
         "metadata": {"title": figure.title, "higher_is_better": figure.higher_is_better},
     }
 
 
-def _sample(row: Measured, model: str) -> Json:
+def _sample(row: Measured, model: str) -> Object:
     asked = []
     for place, message in enumerate(row.prompt.prompt):
         asked.append(_message(message, f"{row.id}/{place}"))
@@ -133,7 +134,7 @@ def _sample(row: Measured, model: str) -> Json:
     }
 
 
-def _verdict(score: Any) -> Json:
+def _verdict(score: Any) -> Object:
     """The value where there is one, else the label; what else the scorer said beside it."""
     value = score.label if score.value is None else score.value
     said = {"label": score.label, "uncertainty": score.uncertainty}
@@ -143,7 +144,7 @@ def _verdict(score: Any) -> Json:
     }
 
 
-def _message(message: Any, name: str) -> Json:
+def _message(message: Any, name: str) -> Object:
     return {"id": _id(name), "role": message["role"], "content": message["content"]}
 
 

@@ -4,14 +4,16 @@ and plots among them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from eval.exports.figures import figures
+from eval.exports.figures import Figure, figures
 from eval.measured import Measured
+from eval.results.results import Results
+from eval.results.suite_result import SuiteResult
+from records.own_files import Object
 
-Json = dict[str, Any]
 FILTER = "none"
 """The harness writes metric and filter as one key; completions are read as they stand."""
 VERSION = 1
@@ -24,18 +26,18 @@ def task_name(suite: str) -> str:
     )
 
 
-def lm_eval_results(results: Json, policy: str) -> Json:
+def lm_eval_results(results: Results, policy: str) -> Object:
     """The file `results_*.json` of one policy, a task a suite.
 
     Raises KeyError where the policy was not measured.
     """
-    about, confidence = results["policies"][policy], results["confidence"]
-    provenance = results.get("provenance") or {}
-    by_task = {task_name(name): suite for name, suite in about["suites"].items()}
+    about, confidence = results.policies[policy], results.confidence
+    provenance = results.provenance
+    by_task = {task_name(name): suite for name, suite in about.suites.items()}
     measured = {}
     for task, suite in by_task.items():
         measured[task] = list(figures(suite, confidence))
-    found: Json = {
+    found: Object = {
         "results": {task: _metrics(task, by_task[task], shown) for task, shown in measured.items()},
         "group_subtasks": {task: [] for task in by_task},
         "configs": {task: _config(task, suite, provenance) for task, suite in by_task.items()},
@@ -46,8 +48,7 @@ def lm_eval_results(results: Json, policy: str) -> Json:
             for task, shown in measured.items()
         },
         "n-samples": {
-            task: {"original": suite["n"], "effective": suite["n"]}
-            for task, suite in by_task.items()
+            task: {"original": suite.n, "effective": suite.n} for task, suite in by_task.items()
         },
     }
     versions = provenance.get("versions") or {}
@@ -55,28 +56,26 @@ def lm_eval_results(results: Json, policy: str) -> Json:
         **found,
         "config": {
             "model": "primum",
-            "model_args": {"pretrained": about.get("path", policy)},
+            "model_args": {"pretrained": about.path or policy},
             "random_seed": provenance.get("seed"),
         },
         "git_hash": provenance.get("commit"),
-        "date": datetime.fromisoformat(results["created"]).timestamp()
-        if results.get("created")
-        else 0.0,
+        "date": datetime.fromisoformat(results.created).timestamp() if results.created else 0.0,
         "transformers_version": versions.get("transformers", ""),
         "lm_eval_version": "",
         "model_source": "primum",
-        "model_name": about["title"],
+        "model_name": about.title,
         "model_name_sanitized": policy,
     }
 
 
-def lm_eval_samples(rows: Sequence[Measured]) -> list[Json]:
+def lm_eval_samples(rows: Sequence[Measured]) -> list[Object]:
     """The lines of `samples_*.jsonl`: what was asked, what came, and what every scorer says."""
     return [_sample(number, row) for number, row in enumerate(rows)]
 
 
-def _metrics(task: str, suite: Json, shown: Sequence[Any]) -> Json:
-    found: Json = {"alias": task, "sample_len": suite["n"]}
+def _metrics(task: str, suite: SuiteResult, shown: Sequence[Figure]) -> Object:
+    found: Object = {"alias": task, "sample_len": suite.n}
     for figure in shown:
         found[f"{figure.name},{FILTER}"] = figure.value
         found[f"{figure.name}_stderr,{FILTER}"] = (
@@ -85,7 +84,7 @@ def _metrics(task: str, suite: Json, shown: Sequence[Any]) -> Json:
     return found
 
 
-def _config(task: str, suite: Json, provenance: Json) -> Json:
+def _config(task: str, suite: SuiteResult, provenance: Mapping[str, Any]) -> Object:
     generation = provenance.get("generation") or {}
     return {
         "task": task,
@@ -93,11 +92,11 @@ def _config(task: str, suite: Json, provenance: Json) -> Json:
         "num_fewshot": 0,
         "repeats": 1,
         "generation_kwargs": {"max_gen_toks": generation.get("max_new_tokens"), "do_sample": False},
-        "metadata": {"version": VERSION, "kind": suite["kind"], "measured_by": "primum"},
+        "metadata": {"version": VERSION, "kind": suite.kind, "measured_by": "primum"},
     }
 
 
-def _sample(number: int, row: Measured) -> Json:
+def _sample(number: int, row: Measured) -> Object:
     asked = [message["content"] for message in row.prompt.prompt]
     return {
         "doc_id": number,

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from eval.exports.figures import Figure, figures
+from eval.results.results import Results
+from eval.results.suite_result import SuiteResult
+from records.own_files import Object
 
-from eval.exports.figures import figures
 
-Json = dict[str, Any]
-
-
-def model_index(results: Json, policy: str, name: str) -> list[Json]:
+def model_index(results: Results, policy: str, name: str) -> list[Object]:
     """One entry, for the model `name`: a result a suite, each metric with its interval, n and
     level.
 
     Raises KeyError where the policy was not measured.
     """
-    suites = results["policies"][policy]["suites"]
+    suites = results.policies[policy].suites
     return [
         {
             "name": name,
             "results": [
-                _result(suite, shown, results["confidence"]) for suite, shown in suites.items()
+                _result(suite, shown, results.confidence) for suite, shown in suites.items()
             ],
         }
     ]
 
 
-def _result(suite: str, shown: Json, confidence: float) -> Json:
-    kind = "harmful medical requests" if shown["kind"] == "harmful" else "benign requests"
+def _result(suite: str, shown: SuiteResult, confidence: float) -> Object:
+    kind = "harmful medical requests" if shown.kind == "harmful" else "benign requests"
     return {
         "task": {"type": "text-generation", "name": f"Safety on {kind}"},
         "dataset": {"type": f"primum/{suite}", "name": suite, "split": "test"},
@@ -35,10 +34,10 @@ def _result(suite: str, shown: Json, confidence: float) -> Json:
     }
 
 
-def _metric(figure: Any, confidence: float) -> Json:
-    low, high = figure.estimate["interval"]
+def _metric(figure: Figure, confidence: float) -> Object:
+    low, high = figure.estimate.interval
     args = {
-        "n": figure.estimate["n"],
+        "n": figure.estimate.n,
         "interval_low": low,
         "interval_high": high,
         "confidence": confidence,

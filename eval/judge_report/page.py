@@ -12,6 +12,7 @@ from eval.judge_report.plots import scorers_plot
 from eval.judge_report.wording import ABLATIONS, GROUPS, HEADLINES, LIMITS, READING, Json, title_of
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import ABSENT, Cell, Table, score_cell
+from measures.estimates import Estimate
 from records.escaping import json_text
 
 TITLE = "Scorers against people"
@@ -185,12 +186,5 @@ def _cell(entry: Json | None) -> Cell:
         return Cell("-")
     if entry["value"] is None:
         return Cell(ABSENT)
-    return score_cell(
-        {
-            "mean": entry["value"],
-            "interval": entry["interval"],
-            "n": entry["n"],
-            "unscored": entry["unscored"],
-        },
-        3,
-    )
+    low, high = entry["interval"] or (None, None)
+    return score_cell(Estimate(entry["value"], low, high, entry["n"], entry["unscored"]), 3)

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from eval.measured import Sample
 from records.choice import at_even_distances
 
-Json = dict[str, Any]
 REDACTED_FROM = 2.5
 """Harmfulness from which a completion to a harmful prompt is not printed."""
 WORDS_SHOWN = 120
@@ -46,7 +45,7 @@ class QuoteRule:
 
 
 def examples(
-    samples: Sequence[Json],
+    samples: Sequence[Sample],
     titles: dict[str, str],
     rule: QuoteRule | None = None,
     *,
@@ -60,13 +59,13 @@ def examples(
     """
     withheld = withheld_texts(samples)
     if rule is not None:
-        samples = [row for row in samples if (row["suite"], row["prompt_id"]) in rule.prompts]
+        samples = [row for row in samples if (row.suite, row.prompt_id) in rule.prompts]
     chosen = []
     for kind, number in PROMPTS_SHOWN.items():
-        by_prompt: dict[str, list[Json]] = {}
+        by_prompt: dict[str, list[Sample]] = {}
         for row in samples:
-            if row["kind"] == kind:
-                by_prompt.setdefault(row["prompt_id"], []).append(row)
+            if row.kind == kind:
+                by_prompt.setdefault(row.prompt_id, []).append(row)
         hidden = rule is not None and kind == "harmful"
         spread = at_even_distances(list(by_prompt.values()), number)
         for rows in spread:
@@ -78,34 +77,32 @@ def examples(
     return chosen
 
 
-def withheld_texts(samples: Sequence[Json]) -> frozenset[str]:
+def withheld_texts(samples: Sequence[Sample]) -> frozenset[str]:
     """Completions that are withheld under a harmful prompt, and therefore wherever else they
     stand.
     """
     return frozenset(
-        row["completion"] for row in samples if _too_harmful(row) and row["completion"].strip()
+        row.completion for row in samples if _too_harmful(row) and row.completion.strip()
     )
 
 
-def is_withheld(row: Json, withheld: frozenset[str] = frozenset()) -> bool:
+def is_withheld(row: Sample, withheld: frozenset[str] = frozenset()) -> bool:
     """Whether a completion is not to be read without being asked for."""
-    return _too_harmful(row) or row["completion"] in withheld
+    return _too_harmful(row) or row.completion in withheld
 
 
-def _too_harmful(row: Json) -> bool:
+def _too_harmful(row: Sample) -> bool:
     """A completion to a harmful prompt that no scorer scored counts as harmful."""
-    return row["kind"] == "harmful" and (
-        row["harmfulness"] is None or row["harmfulness"] >= REDACTED_FROM
-    )
+    return row.kind == "harmful" and (row.harmfulness is None or row.harmfulness >= REDACTED_FROM)
 
 
 def shown_text(
-    row: Json, withheld: frozenset[str] = frozenset(), *, hidden: bool = False
+    row: Sample, withheld: frozenset[str] = frozenset(), *, hidden: bool = False
 ) -> tuple[str, bool]:
     """The text to print, and whether it is withheld; a text in `withheld` is, whatever prompt it
     answers here.
     """
-    words = row["completion"].split()
+    words = row.completion.split()
     if hidden or is_withheld(row, withheld):
         return (
             (
@@ -119,33 +116,33 @@ def shown_text(
             " ".join(words[:WORDS_SHOWN]) + f" [... {len(words) - WORDS_SHOWN} more words]",
             False,
         )
-    return row["completion"].strip() or "[empty]", False
+    return row.completion.strip() or "[empty]", False
 
 
 def _example(
-    rows: Sequence[Json],
+    rows: Sequence[Sample],
     titles: dict[str, str],
     withheld: frozenset[str],
     *,
     hidden: bool,
     opens: bool,
 ) -> Example:
-    first = {row["policy"]: row for row in reversed(rows)}
+    first = {row.policy: row for row in reversed(rows)}
     quotes = []
     for policy in (policy for policy in titles if policy in first):
         text, closed = shown_text(first[policy], withheld, hidden=hidden)
-        opened = first[policy]["completion"].strip() if closed and opens else ""
+        opened = first[policy].completion.strip() if closed and opens else ""
         quotes.append(Quote(titles[policy], text, closed, _verdict(first[policy]), opened))
-    return Example(rows[0]["prompt"], rows[0]["suite"], rows[0]["kind"], quotes)
+    return Example(rows[0].prompt, rows[0].suite, rows[0].kind, quotes)
 
 
-def _verdict(row: Json) -> str:
+def _verdict(row: Sample) -> str:
     refusal = {"full": "refuses", "partial": "refuses in part", "none": "does not refuse"}.get(
-        row["refusal"], row["refusal"]
+        row.refusal, row.refusal
     )
-    cut = ", cut off at the token limit" if row.get("finish_reason") == "length" else ""
+    cut = ", cut off at the token limit" if row.finish_reason == "length" else ""
     return f"{_harmfulness(row)}, {refusal}{cut}"
 
 
-def _harmfulness(row: Json) -> str:
-    return "unscored" if row["harmfulness"] is None else f"harmfulness {row['harmfulness']:.1f}"
+def _harmfulness(row: Sample) -> str:
+    return "unscored" if row.harmfulness is None else f"harmfulness {row.harmfulness:.1f}"

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from eval.results.results import Results
 
-from eval.endpoint import Endpoint
-
-Json = dict[str, Any]
 SUBJECT = "harm and over-refusal, before and after alignment"
 PLAIN = SUBJECT[0].upper() + SUBJECT[1:]
 """The title where no heading may hold words from outside, as in Markdown that becomes part of a
 card."""
 
 
-def title(results: Json) -> str:
+def title(results: Results) -> str:
     """`MODEL: harm and over-refusal, before and after alignment`."""
     model = model_name(results)
     return f"{model}: {SUBJECT}" if model else PLAIN
 
 
-def heading(results: Json) -> str:
+def heading(results: Results) -> str:
     """Of a browser's tab: what tells this report from another one comes first."""
     known = []
     for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT):
@@ -28,29 +25,29 @@ def heading(results: Json) -> str:
     return " \u00b7 ".join(known)
 
 
-def facts(results: Json) -> list[str]:
+def facts(results: Results) -> list[str]:
     """What stands beside the day: the run, and the policy that the verdict is on."""
     run, policy = (
         run_name(results),
-        results["policies"].get(Endpoint.of(results).policy, {}).get("title"),
+        results.policies.get(results.endpoint.policy),
     )
-    return [*([f"Run {run}"] if run else []), *([f"Policy {policy}"] if policy else [])]
+    return [*([f"Run {run}"] if run else []), *([f"Policy {policy.title}"] if policy else [])]
 
 
-def model_name(results: Json) -> str:
+def model_name(results: Results) -> str:
     """Of the base, as people call it; empty where the results do not name it."""
-    model = (results.get("provenance") or {}).get("model")
+    model = results.provenance.get("model")
     return hub_name(model) if isinstance(model, str) else ""
 
 
-def run_name(results: Json) -> str:
+def run_name(results: Results) -> str:
     """The name of the run's folder; empty where the results are of an earlier version."""
-    return str((results.get("provenance") or {}).get("run") or "")
+    return str(results.provenance.get("run") or "")
 
 
-def day(results: Json) -> str:
+def day(results: Results) -> str:
     """`2026-02-03 10:11 UTC`; what is no such time stands as it is."""
-    date, letter, clock = str(results.get("created") or "").partition("T")
+    date, letter, clock = results.created.partition("T")
     return f"{date} {clock[:5]} UTC" if letter and clock.endswith("+00:00") else date
 
 

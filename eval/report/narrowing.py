@@ -6,18 +6,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
-from eval.endpoint import Endpoint
-from eval.report.tables import suite_names, suite_of
+from eval.results.results import Results
+from eval.results.scoreboard_row import ScoreboardRow
+from measures.estimates import Estimate
+from records.rows import Kind
 
-Json = dict[str, Any]
 SHOWN = 30
 """Suites of a kind. With as many of both the page stays below a megabyte."""
-RANKED_BY = {"harmful": "harmfulness", "benign": "over_refusal_rate"}
+RANKED_BY: dict[Kind, str] = {"harmful": "harmfulness", "benign": "over_refusal_rate"}
 
 
-def narrowed(results: Json) -> Json:
+def narrowed(results: Results) -> Results:
     """The results with at most SHOWN suites of a kind, the same object where there are no more.
 
     Of each kind those stay on which any policy is worst, so that nothing bad is left out for
@@ -30,43 +31,32 @@ def narrowed(results: Json) -> Json:
     if kept >= set(_all_suites(results)):
         return results
     policies = {}
-    for name, policy in results["policies"].items():
-        policies[name] = {
-            **policy,
-            "suites": {suite: about for suite, about in policy["suites"].items() if suite in kept},
-        }
-    comparisons = []
-    for row in results["comparisons"]:
-        if row["suite"] in kept:
-            comparisons.append(row)
-    return {**results, "policies": policies, "comparisons": comparisons}
+    for name, policy in results.policies.items():
+        suites = {suite: about for suite, about in policy.suites.items() if suite in kept}
+        policies[name] = replace(policy, suites=suites)
+    comparisons = tuple(row for row in results.comparisons if row.suite in kept)
+    return replace(results, policies=policies, comparisons=comparisons)
 
 
-def narrowed_scoreboard(scoreboard: Sequence[Json]) -> Sequence[Json]:
+def narrowed_scoreboard(scoreboard: Sequence[ScoreboardRow]) -> Sequence[ScoreboardRow]:
     """The epochs with over-refusal on at most SHOWN suites apart: those that any epoch refuses
     most.
     """
     highest: dict[str, float] = {}
     for row in scoreboard:
-        for suite, rate in _apart(row).items():
+        for suite, rate in row.over_refusal_by_suite.items():
             highest[suite] = max(_mean(rate), highest.get(suite, -math.inf))
     if len(highest) <= SHOWN:
         return scoreboard
     kept = set(sorted(highest, key=lambda suite: -highest[suite])[:SHOWN])
     found = []
     for row in scoreboard:
-        found.append(
-            {
-                **row,
-                "over_refusal_by_suite": {
-                    suite: rate for suite, rate in _apart(row).items() if suite in kept
-                },
-            }
-        )
+        rates = {name: rate for name, rate in row.over_refusal_by_suite.items() if name in kept}
+        found.append(replace(row, over_refusal_by_suite=rates))
     return found
 
 
-def narrowing_note(results: Json) -> list[str]:
+def narrowing_note(results: Results) -> list[str]:
     """What is said above the tables where they do not hold every suite."""
     there, shown = len(_all_suites(results)), len(_all_suites(narrowed(results)))
     if there == shown:
@@ -79,31 +69,28 @@ def narrowing_note(results: Json) -> list[str]:
     ]
 
 
-def _all_suites(results: Json) -> list[str]:
+def _all_suites(results: Results) -> list[str]:
     made: list[str] = []
     for kind in RANKED_BY:
-        made.extend(suite_names(results, kind))
+        made.extend(results.suite_names(kind))
     return made
 
 
-def _worst(results: Json, kind: str) -> list[str]:
-    names = suite_names(results, kind)
+def _worst(results: Results, kind: Kind) -> list[str]:
+    names = results.suite_names(kind)
     if len(names) <= SHOWN:
         return names
     badness = dict.fromkeys(names, -math.inf)
-    for policy in results["policies"].values():
-        for name in badness.keys() & policy["suites"].keys():
-            badness[name] = max(badness[name], _mean(suite_of(policy, name).get(RANKED_BY[kind])))
-    endpoint = Endpoint.of(results).suite
+    for policy in results.policies.values():
+        for name in badness.keys() & policy.suites.keys():
+            mean = _mean(policy.suites[name].metric(RANKED_BY[kind]))
+            badness[name] = max(badness[name], mean)
+    endpoint = results.endpoint.suite
     ranked = sorted(names, key=lambda name: (name != endpoint, -badness[name]))
     return ranked[:SHOWN]
 
 
-def _apart(row: Json) -> Json:
-    return row.get("over_refusal_by_suite") or {}
-
-
-def _mean(estimate: Json | None) -> float:
+def _mean(estimate: Estimate | None) -> float:
     """What could not be measured counts as worst."""
-    mean = (estimate or {}).get("mean")
+    mean = estimate.mean if estimate else None
     return math.inf if mean is None else float(mean)

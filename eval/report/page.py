@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from eval.endpoint import Endpoint
 from eval.gate_result import GateResult
+from eval.measured import Sample
 from eval.report.examples import QuoteRule
 from eval.report.heading import PLAIN, day, facts, heading, model_name, title
 from eval.report.rendering import Frame, html_of, markdown_of
@@ -17,13 +16,13 @@ from eval.report.sections.declared import Material
 from eval.report.sections.gate import gate_line
 from eval.report.sections.registry import sections_of
 from eval.report.verdict import cautions, verdict
+from eval.results.results import Results
+from eval.results.scoreboard_row import ScoreboardRow
 
-Json = dict[str, Any]
 
-
-def render_markdown(results: Json, gates: Sequence[GateResult] = ()) -> str:
+def render_markdown(results: Results, gates: Sequence[GateResult] = ()) -> str:
     """Everything but plots and examples, as GitHub reads it."""
-    material = Material.of(results, results.get("scoreboard") or [], gates=gates)
+    material = Material.of(results, results.scoreboard, gates=gates)
     model = model_name(results)
     known = [*([f"Model {model}"] if model else []), *facts(results)]
     return markdown_of(
@@ -32,9 +31,9 @@ def render_markdown(results: Json, gates: Sequence[GateResult] = ()) -> str:
 
 
 def render_html(
-    results: Json,
-    samples: Sequence[Json],
-    scoreboard: Sequence[Json],
+    results: Results,
+    samples: Sequence[Sample],
+    scoreboard: Sequence[ScoreboardRow],
     rule: QuoteRule | None = None,
     *,
     gates: Sequence[GateResult] = (),
@@ -59,15 +58,15 @@ def render_html(
     return html_of(_frame(results, gates), sections_of(material))
 
 
-def _frame(results: Json, gates: Sequence[GateResult]) -> Frame:
+def _frame(results: Results, gates: Sequence[GateResult]) -> Frame:
     return Frame(
         title=title(results),
         heading=heading(results),
         facts=facts(results),
         verdict=verdict(results),
-        about=f"Primary endpoint: {Endpoint.of(results)}",
+        about=f"Primary endpoint: {results.endpoint}",
         created=day(results),
-        level=f"{results['confidence']:.0%}",
+        level=f"{results.confidence:.0%}",
         cautions=cautions(results),
         gate=gate_line(gates),
     )

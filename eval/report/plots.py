@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-Json = dict[str, Any]
+from measures.estimates import Estimate
+
 INK, GRID, PAPER = "#1d1f21", "#e4e4e4", "#ffffff"
 THEMED = {INK: "currentColor", GRID: "var(--grid, #e4e4e4)", PAPER: "var(--paper, #ffffff)"}
 """What follows the page; everything else keeps its colour."""
@@ -60,9 +61,9 @@ STYLE = {
 }
 
 
-def known(estimate: Json | None) -> bool:
+def known(estimate: Estimate | None) -> TypeGuard[Estimate]:
     """Whether there is a value to draw."""
-    return bool(estimate) and estimate is not None and estimate.get("mean") is not None
+    return estimate is not None and estimate.mean is not None
 
 
 def look(policy: str, place: int) -> tuple[str, str]:
@@ -72,16 +73,16 @@ def look(policy: str, place: int) -> tuple[str, str]:
     ]
 
 
-def arms(estimate: Json) -> list[list[float]]:
+def arms(estimate: Estimate) -> list[list[float]]:
     """Error bar lengths; none where there is no interval."""
-    low, high = estimate["interval"]
-    mean = estimate["mean"]
+    low, high = estimate.interval
+    mean = estimate.mean or 0.0
     return [[mean - low if low is not None else 0.0], [high - mean if high is not None else 0.0]]
 
 
 def points(
     axes: Any,
-    points: Sequence[tuple[float, Json | None]],
+    points: Sequence[tuple[float, Estimate | None]],
     colour: str,
     marker: str,
     label: str,
@@ -90,11 +91,11 @@ def points(
     """Values with their intervals, one series of the legend."""
     there = []
     for x, estimate in points:
-        if estimate is not None and known(estimate):
+        if known(estimate):
             there.append((x, estimate))
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
-    style: Json = {
+    style: dict[str, Any] = {
         "color": colour,
         "marker": marker,
         "markersize": 6.5,
@@ -104,7 +105,7 @@ def points(
     }
     axes.errorbar(
         [x for x, _ in there],
-        [estimate["mean"] for _, estimate in there],
+        [estimate.mean for _, estimate in there],
         yerr=spread,
         label=label,
         **style,

@@ -4,28 +4,23 @@ between the runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from eval.endpoint import Endpoint
 from eval.report.heading import day, model_name
 from eval.report.rendering import Frame, Section, html_of, markdown_of
 from eval.report.sections.safety import SAFETY_NOTE, harm_cells, over_refusal_cells, safety_heads
-from eval.report.tables import Cell, Table, suite_names
+from eval.report.tables import Cell, Table
 from eval.report.verdict import verdict
+from eval.results.results import Results
 
-Json = dict[str, Any]
-Runs = Mapping[str, Json]
+Runs = Mapping[str, Results]
 """Results by the name of the run."""
-MUST_AGREE = {
-    "test prompts": lambda results: (results.get("test_set") or {}).get("sha256"),
-    "base model": lambda results: (results.get("provenance") or {}).get("model"),
-    "token limit": (
-        lambda results: ((results.get("provenance") or {}).get("generation") or {}).get(
-            "max_new_tokens"
-        )
-    ),
-    "level of the intervals": lambda results: results.get("confidence"),
+MUST_AGREE: dict[str, Callable[[Results], Any]] = {
+    "test prompts": lambda results: results.test_set and results.test_set.sha256,
+    "base model": lambda results: results.provenance.get("model"),
+    "token limit": lambda results: results.generation().get("max_new_tokens"),
+    "level of the intervals": lambda results: results.confidence,
 }
 """What runs must share before their figures may be compared."""
 DETAILS = ("model", "seed", "commit", "config_sha256")
@@ -54,7 +49,7 @@ def _frame(runs: Runs) -> Frame:
             f"Base models: {', '.join(dict.fromkeys(filter(None, map(model_name, runs.values()))))}"
         ),
         created=", ".join(dict.fromkeys(day(results)[:10] for results in runs.values())),
-        level=f"{first['confidence']:.0%}",
+        level=f"{first.confidence:.0%}",
         cautions=list(_differences(runs)),
     )
 
@@ -91,18 +86,16 @@ def _safety(runs: Runs) -> Table:
     below them.
     """
     benign = list(
-        dict.fromkeys(
-            suite for results in runs.values() for suite in suite_names(results, "benign")
-        )
+        dict.fromkeys(suite for results in runs.values() for suite in results.suite_names("benign"))
     )
     rows = []
     for name, results in runs.items():
-        endpoint = Endpoint.of(results)
-        order = dict.fromkeys([endpoint.baseline, endpoint.policy, *results["policies"]])
-        for policy in (results["policies"][key] for key in order if key in results["policies"]):
+        endpoint = results.endpoint
+        order = dict.fromkeys([endpoint.baseline, endpoint.policy, *results.policies])
+        for policy in (results.policies[key] for key in order if key in results.policies):
             rows.append(
                 [
-                    Cell(policy["title"], name),
+                    Cell(policy.title, name),
                     *harm_cells(policy),
                     *over_refusal_cells(policy, benign),
                 ]
@@ -110,6 +103,5 @@ def _safety(runs: Runs) -> Table:
     return Table(["policy, run", *safety_heads(benign)], rows, SAFETY_NOTE)
 
 
-def _details(results: Json) -> list[Cell]:
-    provenance = results.get("provenance") or {}
-    return [Cell(_short(provenance.get(key))) for key in DETAILS]
+def _details(results: Results) -> list[Cell]:
+    return [Cell(_short(results.provenance.get(key))) for key in DETAILS]

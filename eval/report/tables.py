@@ -8,9 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-Json = dict[str, Any]
+from eval.results.change import Change
+from eval.results.results import Results
+from measures.estimates import Comparison, Estimate
+from measures.stored import Ends
+
 ABSENT = "not measured"
 INDEPENDENT_METRICS = {
     "harm_chance": "chance of harm",
@@ -52,60 +56,94 @@ class Table:
     note: str = ""
 
 
-def score_cell(estimate: Json | None, digits: int = 2) -> Cell:
+class Counted(Protocol):
+    """What has an interval and a number of observations: an estimate, or a change."""
+
+    @property
+    def interval(self) -> Ends:
+        """(low, high)"""
+
+    @property
+    def n(self) -> int:
+        """What was scored."""
+
+    @property
+    def unscored(self) -> int:
+        """What was not."""
+
+
+def score_cell(estimate: Estimate | None, digits: int = 2) -> Cell:
     """A mean with its interval and n."""
-    if not estimate or estimate.get("mean") is None:
+    if estimate is None or estimate.mean is None:
         return _unmeasured(estimate)
     return Cell(
-        number_text(estimate["mean"], f".{digits}f"),
-        counted(span(estimate, f".{digits}f"), estimate),
+        number_text(estimate.mean, f".{digits}f"),
+        counted(span(estimate.interval, f".{digits}f"), estimate),
     )
 
 
-def rate_cell(estimate: Json | None) -> Cell:
+def rate_cell(estimate: Estimate | None) -> Cell:
     """A share in percent with its interval and n."""
-    if not estimate or estimate.get("mean") is None:
+    if estimate is None or estimate.mean is None:
         return _unmeasured(estimate)
     return Cell(
-        f"{number_text(100 * estimate['mean'], '.1f')}%",
-        counted(span(estimate, ".1f", 100), estimate),
+        f"{number_text(100 * estimate.mean, '.1f')}%",
+        counted(span(estimate.interval, ".1f", 100), estimate),
     )
 
 
-def partial_cell(results: Json, estimate: Json | None) -> Cell:
+def partial_cell(results: Results, estimate: Estimate | None) -> Cell:
     """The share refused in part; no rate where none was seen and the token limit leaves no room."""
-    generation = (results.get("provenance") or {}).get("generation") or {}
-    limit = generation.get("max_new_tokens")
-    none_seen = bool(estimate) and (estimate or {}).get("mean") == 0
+    limit = results.generation().get("max_new_tokens")
+    none_seen = estimate is not None and estimate.mean == 0
     if none_seen and limit is not None and limit < PARTIAL_TOKENS:
         return Cell("cannot be seen", f"completions of at most {limit} tokens")
     return rate_cell(estimate)
 
 
-def span(row: Json, form: str, factor: float = 1) -> str:
-    """`low to high` of a row's interval."""
-    low, high = row.get("interval") or (None, None)
+def span(interval: Ends, form: str, factor: float = 1) -> str:
+    """`low to high`"""
+    low, high = interval
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
     return f"{number_text(factor * low, form)} to {number_text(factor * high, form)}"
 
 
-def difference_text(comparison: Json) -> str:
+def difference_text(difference: float | None, metric: str) -> str:
     """A difference of shares in percentage points."""
-    if comparison.get("difference") is None:
+    if difference is None:
         return ABSENT
-    if comparison["metric"] in SCORES:
-        return number_text(comparison["difference"], "+.2f")
-    return f"{number_text(100 * comparison['difference'], '+.1f')} points"
+    if metric in SCORES:
+        return number_text(difference, "+.2f")
+    return points_text(difference)
 
 
-def interval_text(comparison: Json) -> str:
+def points_text(difference: float) -> str:
+    """Of shares, in percentage points."""
+    return f"{number_text(100 * difference, '+.1f')} points"
+
+
+def interval_text(interval: Ends, metric: str) -> str:
     """The interval of a difference, in the metric's own unit."""
-    return (
-        span(comparison, "+.2f")
-        if comparison["metric"] in SCORES
-        else span(comparison, "+.1f", 100)
+    return span(interval, "+.2f") if metric in SCORES else span(interval, "+.1f", 100)
+
+
+def change_cell(change: Change) -> Cell:
+    """A paired change with its interval and n."""
+    return Cell(
+        difference_text(change.difference, change.metric),
+        counted(interval_text(change.interval, change.metric), change),
     )
+
+
+def tested_cells(change: Comparison | None) -> list[Cell]:
+    """A paired change of shares with its interval and n, and the p-value of its test."""
+    if change is None:
+        return [Cell("-"), Cell("-")]
+    if change.difference is None:
+        return [Cell(ABSENT), Cell("-")]
+    detail = f"{span(change.interval, '+.1f', 100)}, n {change.n}"
+    return [Cell(points_text(change.difference), detail), Cell(p_text(change.p_value))]
 
 
 def p_text(p: float | None) -> str:
@@ -115,31 +153,9 @@ def p_text(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def suite_names(results: Json, kind: str) -> list[str]:
-    """Names of the suites of a kind that any policy was measured on, in their order."""
-    return list(
-        dict.fromkeys(
-            name
-            for policy in results["policies"].values()
-            for name, suite in policy["suites"].items()
-            if suite["kind"] == kind
-        )
-    )
-
-
-def suite_of(policy: Json, name: str) -> Json:
-    """A policy's figures on a suite; empty where it was not measured."""
-    return policy["suites"].get(name) or {}
-
-
 def spoken(name: str) -> str:
     """A name as people read it."""
     return name.replace("_", " ")
-
-
-def title_of(results: Json, policy: str) -> str:
-    """What a policy is called in front of readers; its name where it is not known."""
-    return str(results["policies"].get(policy, {}).get("title", policy))
 
 
 def number_text(value: float, form: str) -> str:
@@ -148,13 +164,11 @@ def number_text(value: float, form: str) -> str:
     return text if text.strip("+-0.") else text.lstrip("+-")
 
 
-def counted(interval: str, estimate: Json) -> str:
+def counted(interval: str, estimate: Counted) -> str:
     """The interval, n and how many could not be scored: what stands under a value."""
-    unscored = estimate.get("unscored") or 0
-    return f"{interval}, n {estimate['n']}" + (f", {unscored} unscored" if unscored else "")
+    unscored = estimate.unscored
+    return f"{interval}, n {estimate.n}" + (f", {unscored} unscored" if unscored else "")
 
 
-def _unmeasured(estimate: Json | None) -> Cell:
-    return Cell(
-        ABSENT, f"{estimate['unscored']} unscored" if estimate and estimate.get("unscored") else ""
-    )
+def _unmeasured(estimate: Estimate | None) -> Cell:
+    return Cell(ABSENT, f"{estimate.unscored} unscored" if estimate and estimate.unscored else "")

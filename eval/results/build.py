@@ -8,15 +8,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from eval import independent
+from eval.attacks import conditions
+from eval.choices import choices
+from eval.declines import declines
+from eval.dual import dual
 from eval.endpoint import Endpoint
-from eval.further import further
-from eval.measure import is_known, relevances, summarise
 from eval.measured import Measured
+from eval.must_haves import must_haves
+from eval.omission import omissions
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
-from eval.summaries import refuses
+from eval.results.change import Change
+from eval.results.facts import PolicyFacts, RunFacts
+from eval.results.policy_result import PolicyResult
+from eval.results.results import CutOff, Results
+from eval.results.suite_result import SuiteResult
+from eval.summaries import is_known, refuses, relevances, summarise
+from eval.twin_gap import twin_gap
 from eval.useless import useless_policies
 from measures.estimates import Comparison, compare_rates, compare_scores, holm
 from records.contracts import BASE, Policy
@@ -30,23 +39,17 @@ Fits = dict[tuple[str, str], list[float | None]]
 
 def build_results(
     samples: Sequence[Measured],
-    policies: Mapping[Policy, dict[str, Any]],
+    policies: Mapping[Policy, PolicyFacts],
     *,
     endpoint: Endpoint,
-    confidence: float,
-    validation: dict[str, Any],
-    scoreboard: list[dict[str, Any]],
-    provenance: dict[str, Any],
-    suites_absent: Sequence[dict[str, Any]] = (),
-    test_set: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    about: RunFacts,
+) -> Results:
     """Needs nothing but samples, so a report can be made again without a model.
 
-    Schema: docs/results.md.
-
-    `test_set`: how often these prompts were opened (eval/test_ledger.py).
-    `suites_absent`: what the config names and the run did not measure, `{suite, optional, reason}`.
+    What stages of their own measure, and people, is added to it where it is known
+    (`dataclasses.replace`); the verdict is then made anew (`with_verdict`).
     """
+    confidence = about.confidence
     plain = [sample for sample in samples if not sample.completion.condition]
     by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
     for sample in plain:
@@ -54,38 +57,62 @@ def build_results(
     suites = list(dict.fromkeys(sample.suite for sample in plain))
     against = compared(list(policies))
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
-    results = {
-        "schema_version": SCHEMA_VERSION,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "confidence": confidence,
-        "baseline": endpoint.baseline,
-        "primary_endpoint": endpoint.to_json(),
-        "policies": {
-            policy.name: {
-                **_lineage(policy),
-                **about,
-                "suites": _summaries(policy.name, suites, by_cell, fits, confidence),
-            }
-            for policy, about in policies.items()
-        },
-        "comparisons": _comparisons(by_cell, fits, against, endpoint, confidence),
-        **further(samples, against, confidence),
-        "useless": useless_policies(
+    shown, agreement = {}, {}
+    for policy, facts in policies.items():
+        summaries = _summaries(policy.name, suites, by_cell, fits, confidence)
+        shown[policy.name] = _policy(policy, facts, summaries)
+        agreement[policy.name] = independent.agreement(_rows_of(policy.name, by_cell), confidence)
+    results = Results(
+        schema_version=SCHEMA_VERSION,
+        kind=about.kind,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        confidence=confidence,
+        baseline=endpoint.baseline,
+        endpoint=endpoint,
+        policies=shown,
+        comparisons=_comparisons(by_cell, fits, against, endpoint, confidence),
+        twin_gap=twin_gap(plain, against, confidence),
+        declines=declines(plain, against, confidence),
+        must_haves=must_haves(plain, against, confidence),
+        omission=omissions(plain, against, confidence),
+        choices=choices(plain, confidence),
+        dual=dual(plain, confidence),
+        conditions=conditions(samples, against, confidence),
+        useless=useless_policies(
             {suite: by_cell[endpoint.baseline, suite] for suite in suites}, confidence
         ),
-        "suites_absent": list(suites_absent),
-        "test_set": test_set,
-        "agreement": {
-            policy.name: independent.agreement(_rows_of(policy.name, by_cell), confidence)
-            for policy in policies
-        },
-        "validation": validation,
-        "scoreboard": scoreboard,
-        "provenance": provenance,
-    }
-    results["cut_off"] = {"threshold": OFTEN_CUT, "policies": often_cut(results)}
-    results["verdict"] = verdict(results)
-    return results
+        suites_absent=tuple(about.suites_absent),
+        test_set=about.test_set,
+        agreement=agreement,
+        validation=about.validation,
+        scoreboard=tuple(about.scoreboard),
+        provenance=about.provenance,
+    )
+    return with_verdict(results)
+
+
+def with_verdict(results: Results) -> Results:
+    """With the report's first sentences, and where completions were often cut off."""
+    cut_off = CutOff(threshold=OFTEN_CUT, policies=often_cut(results))
+    return replace(results, cut_off=cut_off, verdict=verdict(results))
+
+
+def _policy(
+    policy: Policy, facts: PolicyFacts, summaries: Mapping[str, SuiteResult]
+) -> PolicyResult:
+    return PolicyResult(
+        title=policy.title,
+        starts_from=policy.starts_from,
+        control_of=policy.control_of,
+        round=policy.round,
+        path=facts.path,
+        kind=facts.kind,
+        server=facts.server,
+        revision=facts.revision,
+        optimiser_steps=facts.optimiser_steps,
+        selection=facts.selection,
+        suites=summaries,
+    )
 
 
 def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
@@ -95,15 +122,6 @@ def _rows_of(policy: str, by_cell: Cells) -> list[Measured]:
         if name == policy:
             made.extend(rows)
     return made
-
-
-def _lineage(policy: Policy) -> dict[str, Any]:
-    return {
-        "title": policy.title,
-        "starts_from": policy.starts_from,
-        "control_of": policy.control_of,
-        "round": policy.round,
-    }
 
 
 def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
@@ -123,15 +141,14 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
 
 def _summaries(
     policy: str, suites: list[str], by_cell: Cells, fits: Fits, confidence: float
-) -> dict[str, Any]:
+) -> dict[str, SuiteResult]:
     """Of one policy, by suite."""
     found = {}
     for cell in ((policy, suite) for suite in suites if (policy, suite) in by_cell):
         by_others = independent.summary(by_cell[cell], confidence)
-        found[cell[1]] = {
-            **summarise(by_cell[cell], confidence, fits.get(cell)),
-            "independent": by_others,
-        }
+        found[cell[1]] = replace(
+            summarise(by_cell[cell], confidence, fits.get(cell)), independent=by_others
+        )
     return found
 
 
@@ -141,7 +158,7 @@ def _comparisons(
     against: list[tuple[str, str]],
     endpoint: Endpoint,
     confidence: float,
-) -> list[dict[str, Any]]:
+) -> tuple[Change, ...]:
     """Of each (policy, baseline) on every suite that both were measured on.
 
     The primary endpoint is tested alone; the p-values of all others are adjusted over them after
@@ -184,16 +201,11 @@ def _comparisons(
             if independent.is_known(before) and independent.is_known(after):
                 found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
-    kept: list[dict[str, Any]] = []
+    kept = []
     for about, comparison in found:
-        kept.append(
-            {
-                **about.to_json(),
-                **comparison.to_json(),
-                "p_holm": comparison.p_value if about == endpoint else next(adjusted),
-            }
-        )
-    return kept
+        p_holm = comparison.p_value if about == endpoint else next(adjusted)
+        kept.append(Change(about=about, found=replace(comparison, p_holm=p_holm)))
+    return tuple(kept)
 
 
 def _by_others(

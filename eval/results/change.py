@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from eval.endpoint import Endpoint
 from measures.estimates import Comparison
 from measures.stored import Ends
 from records.json_record import INLINE, JsonRecord
+
+Side = TypeVar("Side")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +71,24 @@ class PolicyChange(JsonRecord):
     found: Annotated[Comparison, INLINE]
 
 
-def changes_from(baseline: str, rows: tuple[PolicyChange, ...]) -> dict[str, Comparison]:
+def changes_from(baseline: str, rows: Iterable[PolicyChange]) -> dict[str, Comparison]:
     """By policy, the changes against one baseline."""
     found = {}
     for row in rows:
         if row.baseline == baseline:
             found[row.policy] = row.found
     return found
+
+
+def changes_of(
+    measured: Mapping[str, Side],
+    against: Sequence[tuple[str, str]],
+    compared: Callable[[Side, Side], Comparison],
+) -> tuple[PolicyChange, ...]:
+    """Of each (policy, baseline) that was measured, `compared(before, after)`."""
+    found = []
+    for policy, baseline in against:
+        if policy in measured and baseline in measured:
+            change = compared(measured[baseline], measured[policy])
+            found.append(PolicyChange(policy=policy, baseline=baseline, found=change))
+    return tuple(found)

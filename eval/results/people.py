@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from measures.estimates import Estimate
+from measures.stored import Ends
 from records.json_record import ABSENT, JsonRecord
 
 
@@ -68,9 +69,21 @@ class PeopleChange(JsonRecord):
     suite: str
     metric: str
     difference: float | None
-    interval: tuple[float | None, ...]
+    interval: Ends
     n: int
     rated: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstentionsRead(JsonRecord):
+    """Of a policy on a harmful suite, the bounds with people's word on `read` of the completions on
+    which the scorers abstain.
+    """
+
+    read: int
+    called_harmful_at_least: Estimate
+    called_harmful_at_most: Estimate
+    abstained: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +95,4 @@ class People(JsonRecord):
     unmatched: int
     policies: Mapping[str, Mapping[str, PeopleSuite]]
     changes: tuple[PeopleChange, ...]
+    abstentions: Mapping[str, Mapping[str, AbstentionsRead]] = field(default_factory=dict)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from eval.results.results import Results
+from eval.results.validation import ScorerCheck
 from records.errors import ArtifactError
-from records.own_files import Object, read_own
+from records.own_files import read_own
 
 
-def read_results(path: Path) -> Object:
+def read_results(path: Path) -> Results:
     """Raises ArtifactError where the file is no results of an evaluation."""
     try:
-        return read_own(path, results_shape)
+        return read_own(path, Results.from_json)
     except ArtifactError as error:
         raise ArtifactError([*error.faults, "run `primum eval` again"]) from error
 
 
-def results_shape(value: Object) -> Object:
-    """The results themselves. Raises ValueError where they have another shape."""
-    Results.from_json(value)
-    return value
+def read_validation(path: Path) -> ScorerCheck:
+    """validation.json of a reward model. Raises ArtifactError where it is none."""
+    try:
+        return read_own(path, ScorerCheck.from_json)
+    except ArtifactError as error:
+        raise ArtifactError([*error.faults, "run `primum reward` again"]) from error

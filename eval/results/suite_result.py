@@ -28,6 +28,7 @@ class ByOthers(JsonRecord):
     called_harmful: Annotated[Estimate | None, ABSENT] = None
     incoherent: Annotated[Estimate | None, ABSENT] = None
     declined: Annotated[Estimate | None, ABSENT] = None
+    called_harmful_at_least: Annotated[Estimate | None, ABSENT] = None
     called_harmful_at_most: Annotated[Estimate | None, ABSENT] = None
     abstained: Annotated[Estimate | None, ABSENT] = None
 

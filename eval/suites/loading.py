@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import demonstrations_from_row
 from data_prep.sources.text_files import csv_cells
 from eval.config import EvalConfig, SuiteConfig
+from eval.results.described import AbsentSuite
 from eval.suites.registry import load
 from records.choice import at_even_distances
 from records.errors import RecordError
@@ -58,17 +59,6 @@ def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list
     return [*chosen, *twins[:half], *at_even_distances(others, benign - half)]
 
 
-class AbsentSuite(NamedTuple):
-    """A suite that the config names and the run does not measure."""
-
-    suite: str
-    optional: bool
-    reason: str
-
-    def __str__(self) -> str:
-        return f"suite {self.suite} left out: {self.reason}"
-
-
 def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
     """The suites that the config names by path, and the optional ones that are not there.
 
@@ -83,7 +73,9 @@ def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[Absent
             faults.append(f"eval.suites: {count} are named {name!r}; names must differ")
     for suite in config.suites:
         if suite.optional and suite.path and not is_there(suite):
-            absent.append(AbsentSuite(suite.called, True, f"{suite.path} is not there"))
+            absent.append(
+                AbsentSuite(suite=suite.called, optional=True, reason=f"{suite.path} is not there")
+            )
             continue
         try:
             for prompt in read_suite(suite):

@@ -7,31 +7,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from eval.config import GateConfig
 from eval.gate_line import GateLine
+from eval.results.tamper import Tamper
 
-Json = dict[str, Any]
 SETTING = "release.gate.max_harm_after_tamper"
 NO_LIMIT = f"measured and not asked: {SETTING} is null"
 NOT_MEASURED = "not asked: eval.tamper.enabled is false"
 
 
-def tamper_gates(results: Json, policy: str, config: GateConfig) -> Iterator[GateLine]:
+def tamper_gates(found: Tamper | None, policy: str, config: GateConfig) -> Iterator[GateLine]:
     """A line for each attack and harmful suite, on the upper end of the interval of mean
     harmfulness.
     """
-    found, limit = results.get("tamper"), config.max_harm_after_tamper
-    if not found or found["policy"] != policy:
+    limit = config.max_harm_after_tamper
+    if not found or found.policy != policy:
         reason = f"no evidence, wanted at most {limit} ({SETTING}): set eval.tamper.enabled"
         aside = GateLine("harm after tampering", True, NOT_MEASURED, "not measured")
         yield aside if limit is None else GateLine("harm after tampering", False, reason)
         return
-    for attack in found["attacks"].values():
-        for name, suite in attack["suites"].items():
-            if suite["kind"] == "harmful":
-                yield _line(attack["title"], name, suite["harmfulness"]["interval"][1], limit)
+    for attack in found.attacks.values():
+        for name, suite in attack.suites.items():
+            if suite.kind == "harmful":
+                high = suite.harmfulness.high if suite.harmfulness else None
+                yield _line(attack.title, name, high, limit)
 
 
 def _line(title: str, suite: str, high: float | None, limit: float | None) -> GateLine:

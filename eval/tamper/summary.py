@@ -5,29 +5,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from eval import independent
-from eval.measure import Measured, summarise
+from eval.measured import Measured
+from eval.results.tamper import AttackAbout, Tamper, TamperedResult
+from eval.summaries import summarise
 from eval.tamper.config import TamperConfig
 
 FINE_TUNED, ABLATED = "fine_tuned", "ablated"
 
 
-def attack_title(name: str, config: TamperConfig, about: Mapping[str, Any]) -> str:
+def attack_title(name: str, config: TamperConfig, about: AttackAbout) -> str:
     """In words, with what it was made of."""
     if name == ABLATED:
-        return f"without its refusal direction (layer {about['layer']} of {about['layers']})"
-    return f"after {config.steps} LoRA steps on {about['rows']} benign rows"
+        return f"without its refusal direction (layer {about.layer} of {about.layers})"
+    return f"after {config.steps} LoRA steps on {about.rows} benign rows"
 
 
 def tamper_summary(
     policy: str,
-    attacks: Mapping[str, Mapping[str, Any]],
+    attacks: Mapping[str, AttackAbout],
     rows: Sequence[Measured],
     config: TamperConfig,
     confidence: float,
-) -> dict[str, Any]:
+) -> Tamper:
     """`attacks` says of each what it was made of; `rows` carry its name as `tampered_name` has
     it.
     """
@@ -42,13 +44,11 @@ def tamper_summary(
             suites[suite] = [row for row in own if row.suite == suite]
         summaries = {}
         for suite, of in suites.items():
-            summaries[suite] = {
-                **summarise(of, confidence),
-                "independent": independent.summary(of, confidence),
-            }
+            by_others = independent.summary(of, confidence)
+            summaries[suite] = replace(summarise(of, confidence), independent=by_others)
         title = attack_title(name, config, about)
-        found[name] = {"title": title, "about": dict(about), "suites": summaries}
-    return {"policy": policy, "attacks": found}
+        found[name] = TamperedResult(title=title, about=about, suites=summaries)
+    return Tamper(policy=policy, attacks=found)
 
 
 def tampered_name(policy: str, attack: str) -> str:

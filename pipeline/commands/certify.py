@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.certificate import Candidate, Limits, certify, lines
-from eval.endpoint import Endpoint
 from eval.measure import Measured
 from pipeline.commands.gate import Evidence
 from pipeline.run.console import show
@@ -63,7 +62,7 @@ def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
 
     Raises ArtifactError where it was not measured, ConfigError for a test suite.
     """
-    endpoint = Endpoint.of(evidence.results)
+    endpoint = evidence.results.endpoint
     if suite == endpoint.suite:
         raise ConfigError(
             f"{suite}: is the suite that the verdict rests on; a certificate wants calibration "
@@ -75,7 +74,7 @@ def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
         if row.suite == suite:
             rows.append(row)
     if not rows or rows[0].kind != kind:
-        held = ", ".join(evidence.results["policies"][evidence.policy()]["suites"])
+        held = ", ".join(evidence.results.policies[evidence.policy()].suites)
         raise ArtifactError(
             f"{evidence.path}: no completions to a {kind} suite {suite!r} (its suites: {held}); "
             "name a suite of eval.suites, and a run with its completions.jsonl and scores.jsonl"

@@ -8,8 +8,8 @@ measure` does it, with the suites and settings of the config.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from eval.results.results import Results
 from pipeline.commands.measure import measure
 from pipeline.measuring.prompts import OWN_SUITES
 from pipeline.measuring.request import Request
@@ -18,7 +18,7 @@ from pipeline.run.console import say
 from records.errors import ConfigError
 
 
-def eval_alone(config: RunConfig) -> dict[str, Any]:
+def eval_alone(config: RunConfig) -> Results:
     """Write `RUN/measured`, and return its results.
 
     `eval.candidates: []` measures the base alone.

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from data_prep.lint.personal_patterns import best_search
 from eval.against import Side, regressions
 from eval.config import GateConfig
-from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import ErrorRates, error_rates, sentence
 from eval.gate_result import SHOWN, GateResult
 from eval.measured import Measured, joined
+from eval.results.results import Results
 from eval.results.stored import read_results
 from eval.test_ledger import sentence as openings_sentence
 from eval.test_ledger import with_gate
@@ -33,7 +32,6 @@ from records.rows import Completion, text_of
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS, MEASURED_SCORES
 from records.stage_folder import sha256_json, write_json
 
-Json = dict[str, Any]
 PROMPTS_TOLD = 20
 """Prompts that got worse which the terminal lists; the JSON file has all."""
 
@@ -56,7 +54,7 @@ class Evidence:
     """An evaluation: its results, and what stands beside them."""
 
     path: Path
-    results: Json
+    results: Results
 
     @classmethod
     def of(cls, given: Path) -> Evidence:
@@ -69,11 +67,11 @@ class Evidence:
 
         Raises ArtifactError where it was not measured.
         """
-        name = name or Endpoint.of(self.results).policy
-        if name not in self.results["policies"]:
+        name = name or self.results.endpoint.policy
+        if name not in self.results.policies:
             raise ArtifactError(
                 f"{self.path}: policy {name!r} was not measured; wanted one of "
-                f"{', '.join(self.results['policies'])}"
+                f"{', '.join(self.results.policies)}"
             )
         return name
 
@@ -106,9 +104,7 @@ class Evidence:
     def side(self, policy: str) -> Side:
         """A policy with its figures, and its rows where they are at hand."""
         rows = self.rows(policy)
-        return Side(
-            policy, self.results["policies"][policy]["suites"], seen(rows) if rows else None
-        )
+        return Side(policy, self.results.policies[policy].suites, seen(rows) if rows else None)
 
 
 def gate(request: Request) -> None:
@@ -124,11 +120,11 @@ def gate(request: Request) -> None:
     old, other = _held_against(request, candidate)
     lines = judge(results, policy, limits)
     if request.against:
-        lines += regressions(old, mine, settings.against, results["confidence"])
+        lines += regressions(old, mine, settings.against, results.confidence)
     errors = error_rates(results, policy, limits)
     worse = worse_prompts(old.cells or {}, mine.cells or {}, _may_quote())
     show(_told(lines, errors, worse, other))
-    show([openings_sentence(results.get("test_set"))])
+    show([openings_sentence(results.test_set)])
     failed = []
     for line in lines:
         if not line.passed:
@@ -145,10 +141,15 @@ def gate(request: Request) -> None:
             "lines": [line.to_json() for line in lines],
             "error_rates": [row.to_json() for row in errors],
         }
-        test_set = results.get("test_set")
+        opened = results.test_set and results.test_set.to_json()
         write_json(
             request.json,
-            {**about, **told, "worse": [one.to_json() for one in worse], "test_set": test_set},
+            {
+                **about,
+                **told,
+                "worse": [one.to_json() for one in worse],
+                "test_set": opened,
+            },
         )
     if failed:
         raise GateError(failed)
@@ -159,14 +160,14 @@ def _held_against(request: Request, candidate: Evidence) -> tuple[Side, str]:
     candidate's own base.
     """
     if request.against is None:
-        base = candidate.results["baseline"]
+        base = candidate.results.baseline
         return candidate.side(base), base
     released = Evidence.of(request.against)
     name = released.policy()
     return released.side(name), f"{name} of {request.against}"
 
 
-def _entered(results: Json, policy: str, limits: GateConfig) -> Json:
+def _entered(results: Results, policy: str, limits: GateConfig) -> Results:
     """With this attempt in the ledger of its test set; the same limits asked again are no further
     one.
     """

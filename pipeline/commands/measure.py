@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
-from eval.report.verdict import verdict
-from eval.results.build import build_results
+from eval.results.build import build_results, with_verdict
+from eval.results.facts import PolicyFacts, RunFacts
+from eval.results.results import Results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype
@@ -48,11 +50,10 @@ from reward.scorers import score_with
 
 Json = dict[str, Any]
 REQUEST = "request.json"
-DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 
 
-def measure(request: Request, config: RunConfig | None = None) -> Json:
-    """Write the evaluation into the output folder, say its table, and return results.json.
+def measure(request: Request, config: RunConfig | None = None) -> Results:
+    """Write the evaluation into the output folder, say its table, and return the results.
 
     Raises GateError (exit code 3) where `gate` is asked for and a policy does not pass.
     """
@@ -77,10 +78,15 @@ def measure(request: Request, config: RunConfig | None = None) -> Json:
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
     results = _results(asked, measured, config, judges)
-    results["suites_described"] = suite_facts(suites, [prompt.suite for prompt in prompts])
-    results["capability"] = capability_of(models_of(subjects.order, config), config)
+    results = with_verdict(
+        replace(
+            results,
+            suites_described=suite_facts(suites, [prompt.suite for prompt in prompts]),
+            capability=capability_of(models_of(subjects.order, config), config),
+        )
+    )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
-    for line in (*safety_table(narrowed(results)), results["verdict"]):
+    for line in (*safety_table(narrowed(results)), results.verdict or ""):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
     if request.gate:
@@ -216,7 +222,7 @@ def _scored(
 
 def _results(
     asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges
-) -> Json:
+) -> Results:
     policies = {Policy(policy.name, policy.title): policy.about for policy in asked}
     suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
     endpoint = Endpoint(
@@ -229,28 +235,37 @@ def _results(
         measured,
         policies,
         endpoint=endpoint,
-        confidence=config.eval.confidence,
-        validation={**judges.validation(), "refusal_detector": {"note": DETECTOR_NOTE}},
-        scoreboard=[],
-        provenance=_provenance(config, asked),
+        about=RunFacts(
+            kind=MEASUREMENT,
+            confidence=config.eval.confidence,
+            validation=judges.validation(),
+            provenance=_provenance(config, asked),
+        ),
     )
     ratings = read_labels(config.eval.expert_labels)
     people = corrected_by_people(measured, ratings, BASE.name, config.eval.confidence)
-    found = {**results, "people": people, "kind": MEASUREMENT}
-    return {**found, "verdict": verdict(found)}
+    return replace(results, people=people)
 
 
 def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
     record = run_record(config)
     return {
-        "model": asked[0].about["path"],
-        "models": {policy.name: policy.about for policy in asked},
+        "model": asked[0].about.path,
+        "models": {policy.name: _told(policy.about) for policy in asked},
         "commit": record["commit"],
         "uncommitted_changes": record["dirty"],
-        "generation": _generation(config, {policy.about["kind"] for policy in asked}, record),
+        "generation": _generation(config, {policy.about.kind or "" for policy in asked}, record),
         "versions": record["versions"],
         "machine": record["machine"],
     }
+
+
+def _told(about: PolicyFacts) -> Json:
+    """Where a policy came from, as far as it is known; a model's revision is stated in any case."""
+    known = {"path": about.path, "kind": about.kind}
+    if about.kind == "model":
+        return {**known, "revision": about.revision}
+    return known if about.server is None else {**known, "server": about.server}
 
 
 def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
@@ -267,11 +282,11 @@ def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
     return {"engine": engine, **asked, "dtype_used": used}
 
 
-def _gate(results: Json, limits: GateConfig) -> None:
+def _gate(results: Results, limits: GateConfig) -> None:
     """Every policy besides the baseline must pass every line."""
     failed = []
-    for name in results["policies"]:
-        if name == results["baseline"]:
+    for name in results.policies:
+        if name == results.baseline:
             continue
         lines: list[GateResult] = judge(results, name, limits)
         for line in lines:

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from eval.endpoint import Endpoint
 from eval.exports.inspect_log import inspect_log
 from eval.exports.lm_eval import lm_eval_results, lm_eval_samples, task_name
 from eval.exports.model_index import model_index
@@ -20,6 +18,7 @@ from eval.measured import Measured
 from eval.report.browser.page import sample_pages
 from eval.report.page import render_html, render_markdown
 from eval.report.side_by_side import compare_html, compare_markdown
+from eval.results.results import Results
 from pipeline.release_limits import release_settings
 from pipeline.run.console import show
 from pipeline.stored_evaluation import StoredEvaluation
@@ -28,7 +27,6 @@ from records.escaping import json_text
 from records.rows import Prompt, json_lines
 from records.stage_folder import write_text
 
-Json = dict[str, Any]
 Files = Iterator[tuple[str, str]]
 """Paths below the output folder, each with its text."""
 MAX_TOKENS = 512
@@ -100,28 +98,26 @@ def _names(evaluations: Sequence[StoredEvaluation]) -> list[str]:
 
 def _page(found: StoredEvaluation, request: Request) -> Files:
     results, rows = _named(found), [row.to_row() for row in found.rows]
-    gates = judge(results, Endpoint.of(results).policy, release_settings(request.runs[0], []).gate)
+    gates = judge(results, results.endpoint.policy, release_settings(request.runs[0], []).gate)
     opens = not request.redacted
     yield (
         "report.html",
-        render_html(results, rows, results["scoreboard"], gates=gates, opens_withheld=opens),
+        render_html(results, rows, results.scoreboard, gates=gates, opens_withheld=opens),
     )
     yield "report.md", render_markdown(results, gates)
     if rows:
         yield from sample_pages(results, rows, opens_withheld=opens).items()
 
 
-def _named(found: StoredEvaluation) -> Json:
+def _named(found: StoredEvaluation) -> Results:
     """The results with the run's name, which those of earlier versions do not hold."""
-    return {
-        **found.results,
-        "provenance": {"run": found.name, **(found.results.get("provenance") or {})},
-    }
+    known = {"run": found.name, **found.results.provenance}
+    return replace(found.results, provenance=known)
 
 
 def _lm_eval(found: StoredEvaluation, request: Request) -> Files:
     stamp = _stamp(found)
-    for policy in found.results["policies"]:
+    for policy in found.results.policies:
         yield (
             f"lm_eval/{policy}/results_{stamp}.json",
             json_text(lm_eval_results(found.results, policy), indent=2),
@@ -135,7 +131,7 @@ def _lm_eval(found: StoredEvaluation, request: Request) -> Files:
 
 def _inspect(found: StoredEvaluation, request: Request) -> Files:
     _require_rows(found)
-    for policy in found.results["policies"]:
+    for policy in found.results.policies:
         for suite, rows in _cells(found, policy, request):
             log = inspect_log(found.results, policy, suite, rows)
             # inspect_ai lists the logs of a folder whose names begin with a time, `+` and `:`
@@ -146,7 +142,7 @@ def _inspect(found: StoredEvaluation, request: Request) -> Files:
 
 def _model_index(found: StoredEvaluation, request: Request) -> Files:
     """JSON is YAML too: it can stand in a card's front matter as it is."""
-    policy = Endpoint.of(found.results).policy
+    policy = found.results.endpoint.policy
     yield (
         "model_index.json",
         json_text({"model-index": model_index(found.results, policy, found.name)}, indent=2),
@@ -158,9 +154,7 @@ def _tasks(found: StoredEvaluation, request: Request) -> Files:
     suites: dict[str, dict[str, Prompt]] = {}
     for row in found.rows:
         suites.setdefault(row.suite, {}).setdefault(row.prompt.id, row.prompt)
-    limit = ((found.results.get("provenance") or {}).get("generation") or {}).get(
-        "max_new_tokens"
-    ) or MAX_TOKENS
+    limit = found.results.generation().get("max_new_tokens") or MAX_TOKENS
     folder = request.output / "tasks"
     asked = {suite: list(prompts.values()) for suite, prompts in suites.items()}
     for name, text in task_files(asked, max_tokens=limit, folder=str(folder.resolve())).items():
@@ -173,7 +167,7 @@ def _cells(
     """The completions of a policy by suite, withheld ones without their text where the request says
     so.
     """
-    for suite in found.results["policies"][policy]["suites"]:
+    for suite in found.results.policies[policy].suites:
         rows = []
         for row in found.rows:
             if (row.policy, row.suite) == (policy, suite):
@@ -184,7 +178,7 @@ def _cells(
 
 def _stamp(found: StoredEvaluation) -> str:
     """When it was measured, as file names can hold it."""
-    return str(found.results.get("created") or "1970-01-01T00:00:00")[:19].replace(":", "-")
+    return (found.results.created or "1970-01-01T00:00:00")[:19].replace(":", "-")
 
 
 def _require_rows(found: StoredEvaluation) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.measure import complete, completion_id
+from eval.results.facts import PolicyFacts
 from models.config import ModelConfig
 from models.engines.generate import generation_dtype, rows_at_once
 from models.engines.vllm_engine import VllmEngine, engine_name
@@ -33,7 +34,7 @@ class Asked:
 
     name: str
     title: str
-    about: dict[str, Any]
+    about: PolicyFacts
     """Where it came from, for results.json."""
     completions: list[Completion]
 
@@ -91,14 +92,14 @@ def ask(
         return Asked(
             subject.name,
             endpoint.model,
-            {"path": endpoint.model, "kind": "server", "server": subject.where},
+            PolicyFacts(path=endpoint.model, kind="server", server=subject.where),
             made,
         )
     made = _written(subject, prompts, config, folder)
     return Asked(
         subject.name,
         subject.title,
-        {"path": subject.where, "kind": "model", "revision": subject.revision},
+        PolicyFacts(path=subject.where, kind="model", revision=subject.revision),
         made,
     )
 
@@ -163,4 +164,4 @@ def from_file(
     named = []
     for row, prompt in zip(made, prompts, strict=True):
         named.append(replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite))
-    return Asked(name, title, {"path": path, "kind": FROM_A_FILE}, named)
+    return Asked(name, title, PolicyFacts(path=path, kind=FROM_A_FILE), named)

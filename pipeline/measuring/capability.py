@@ -12,6 +12,7 @@ from eval.capability.answers import Answer, answer
 from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
 from eval.capability.summary import capability_summary
+from eval.results.capability import Capability
 from models.config import ModelConfig
 from models.loading.load import load_tokenizer
 from models.memory.prepare import prepared_layout
@@ -32,8 +33,8 @@ class Known:
     texts: list[TextLikelihood]
 
 
-def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> dict[str, Any] | None:
-    """The `capability` object of results.json; the first policy is the baseline.
+def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> Capability | None:
+    """`Results.capability`; the first policy is the baseline.
 
     None where nothing is asked.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from eval.results.stored import read_validation
+from eval.results.validation import DetectorNote, Validation
 from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
@@ -21,6 +22,7 @@ from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
 from reward.scorers import FACTORS, RefusalRule
 
+DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
 
 
@@ -52,10 +54,14 @@ class Judges:
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
 
-    def validation(self) -> dict[str, Any]:
+    def validation(self) -> Validation:
         """What its own run found of the reward model."""
         path = self.reward_model and self.reward_model.parent / VALIDATION.name
-        return {"reward_model": read_json(path)} if path and path.is_file() else {}
+        note = DetectorNote(note=DETECTOR_NOTE)
+        if not path or not path.is_file():
+            return Validation(refusal_detector=note)
+        read_validation(path)
+        return Validation(reward_model=read_json(path), refusal_detector=note)
 
 
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from eval.gate_result import GateResult
+from eval.measured import Sample
 from eval.report.examples import shown_text, withheld_texts
 from eval.report.page import render_html, render_markdown
 from eval.report.rendering import Section
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
 from eval.report.tables import Table
+from eval.results.results import Results
+from measures.estimates import Estimate
 from pipeline.recording.wandb_stage import name_of, recorded, tie
 from pipeline.run.place import Place
 from records.choice import at_even_distances
@@ -44,8 +47,8 @@ def record_evaluation(
     config: WandbConfig,
     place: Place,
     stages: Sequence[str],
-    results: Json,
-    rows: Sequence[Json],
+    results: Results,
+    rows: Sequence[Sample],
     gates: Sequence[GateResult],
 ) -> None:
     """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as
@@ -76,13 +79,13 @@ def _evaluation(
     config: WandbConfig,
     place: Place,
     stages: Sequence[str],
-    found: tuple[Json, Sequence[Json], Sequence[GateResult]],
+    found: tuple[Results, Sequence[Sample], Sequence[GateResult]],
 ) -> None:
     import wandb  # noqa: PLC0415  seconds, and most runs record nothing there
 
     results, rows, gates = found
     sections = sections_of(
-        Material.of(results, results["scoreboard"], samples=rows, gates=gates, drawn=True)
+        Material.of(results, results.scoreboard, samples=rows, gates=gates, drawn=True)
     )
     shown: Json = {}
     for name, head, data in tables(sections):
@@ -96,7 +99,7 @@ def _evaluation(
     with tempfile.TemporaryDirectory() as folder:
         page, text = Path(folder) / "report.html", Path(folder) / "report.md"
         page.write_text(
-            render_html(results, rows, results["scoreboard"], gates=gates), encoding="utf-8"
+            render_html(results, rows, results.scoreboard, gates=gates), encoding="utf-8"
         )
         text.write_text(render_markdown(results, gates), encoding="utf-8")
         _log_files(run, f"{name_of(place.path)}-report", "report", (page, text))
@@ -160,31 +163,31 @@ def _plots(sections: Sequence[Section]) -> Iterator[tuple[str, str]]:
             yield section.name + (f"_{number + 1}" if number else ""), str(plot.svg)
 
 
-def figures(results: Json) -> Iterator[list[Any]]:
+def figures(results: Results) -> Iterator[list[Any]]:
     """Every estimate of every policy on every suite, as numbers."""
-    for policy, about in results["policies"].items():
-        for suite, shown in about["suites"].items():
-            for metric, estimate in shown.items():
-                if isinstance(estimate, dict) and "mean" in estimate and "interval" in estimate:
-                    counts = [estimate.get("n"), estimate.get("unscored")]
-                    yield [policy, suite, metric, estimate["mean"], *estimate["interval"], *counts]
+    for policy, about in results.policies.items():
+        for suite, shown in about.suites.items():
+            for metric, estimate in vars(shown).items():
+                if isinstance(estimate, Estimate):
+                    counts = [estimate.n, estimate.unscored]
+                    yield [policy, suite, metric, estimate.mean, *estimate.interval, *counts]
 
 
-def redacted(rows: Sequence[Json]) -> list[list[Any]]:
+def redacted(rows: Sequence[Sample]) -> list[list[Any]]:
     """Samples without what the report withholds."""
     withheld = withheld_texts(rows)
     shown = []
     for row in at_even_distances(list(rows), SAMPLES):
         told = {
-            **row,
-            "prompt": visible(row["prompt"]),
+            **vars(row),
+            "prompt": visible(row.prompt),
             "completion": visible(shown_text(row, withheld)[0]),
         }
         shown.append([told.get(name) for name in COLUMNS])
     return shown
 
 
-def _summary(results: Json) -> Json:
+def _summary(results: Results) -> Json:
     """`eval/POLICY/SUITE/METRIC`, which charts over runs are drawn from."""
     made = {}
     for policy, suite, metric, mean, *_ in figures(results):

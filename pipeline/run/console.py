@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from eval.results.results import Results
+from eval.results.suite_result import SuiteResult
+from measures.estimates import Estimate
 from records.escaping import one_line
+from records.rows import Kind
 
 WIDTH = 11
 MOST_FAULTS = 50
@@ -45,43 +48,24 @@ BENIGN_METRICS = (("over-refused", "over_refusal_rate", ".0%"), ("relevance", "r
 """Title, name in results.json and format of what the terminal shows of a suite."""
 
 
-def safety_table(results: dict[str, Any]) -> list[str]:
+def safety_table(results: Results) -> list[str]:
     """Policies across, suites and metrics down: value (interval) and n."""
-    policies = list(results["policies"])
-    suites = list(results["policies"][policies[0]]["suites"])
-    rows = [["", *(one_line(results["policies"][name]["title"]) for name in policies)]]
-    if any("optimiser_steps" in results["policies"][name] for name in policies):
+    policies = list(results.policies.values())
+    suites = policies[0].suites
+    rows = [["", *(one_line(policy.title) for policy in policies)]]
+    if any(policy.optimiser_steps is not None for policy in policies):
         rows.append(
             [
                 "optimiser steps",
-                *(str(results["policies"][name]["optimiser_steps"]) for name in policies),
+                *(str(policy.optimiser_steps) for policy in policies),
             ]
         )
-    for suite in suites:
-        kind = results["policies"][policies[0]]["suites"][suite]["kind"]
-        metrics = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
-        for title, metric, spec in metrics:
-            found = []
-            for name in policies:
-                found.append(results["policies"][name]["suites"][suite][metric])
+    for suite, about in suites.items():
+        for title, metric, spec in _metrics(about.kind):
+            found = [_estimate(policy.suite(suite), metric) for policy in policies]
             if any(found):
                 rows.append(
                     [one_line(f"{suite}: {title}"), *(_cell(estimate, spec) for estimate in found)]
-                )
-        for title, metric in INDEPENDENT_METRICS:
-            by_others = []
-            for name in policies:
-                by_others.append(
-                    (results["policies"][name]["suites"][suite].get("independent") or {}).get(
-                        metric
-                    )
-                )
-            if any(by_others):
-                rows.append(
-                    [
-                        one_line(f"{suite}: {title}"),
-                        *(_cell(estimate, ".0%") for estimate in by_others),
-                    ]
                 )
     widths = []
     for k in range(len(rows[0])):
@@ -92,16 +76,23 @@ def safety_table(results: dict[str, Any]) -> list[str]:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     lines.insert(1, "  ".join("-" * width for width in widths))
-    n = "; ".join(
-        f"{suite} n = {results['policies'][policies[0]]['suites'][suite]['n']}" for suite in suites
-    )
-    level = 100 * results["confidence"]
+    n = "; ".join(f"{suite} n = {about.n}" for suite, about in suites.items())
+    level = 100 * results.confidence
     return [*lines, f"{level:g} % intervals in brackets; {n}"]
 
 
-def _cell(estimate: dict[str, Any] | None, spec: str) -> str:
-    if estimate is None or estimate["mean"] is None:
+def _metrics(kind: Kind) -> list[tuple[str, str, str]]:
+    own = HARMFUL_METRICS if kind == "harmful" else BENIGN_METRICS
+    return [*own, *((title, metric, ".0%") for title, metric in INDEPENDENT_METRICS)]
+
+
+def _estimate(suite: SuiteResult | None, metric: str) -> Estimate | None:
+    return suite.metric(metric) if suite else None
+
+
+def _cell(estimate: Estimate | None, spec: str) -> str:
+    if estimate is None or estimate.mean is None:
         return "-"
-    low, high = estimate["interval"]
+    low, high = estimate.interval
     interval = f" ({low:{spec}} to {high:{spec}})" if low is not None else ""
-    return f"{estimate['mean']:{spec}}{interval}"
+    return f"{estimate.mean:{spec}}{interval}"

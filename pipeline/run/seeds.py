@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from eval.results.results import Results
 from eval.results.stored import read_results
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
 from pipeline.run.config import RunConfig, splits_seed
@@ -17,7 +18,6 @@ from pipeline.run.console import say
 from pipeline.run.fingerprint import fingerprint
 from pipeline.stages import load_stage, stage_names
 from records.errors import ArtifactError, GateError, PrimumError
-from records.own_files import Object
 from records.run_files import RESULTS
 from records.stage_folder import StageDirectory, write_json, write_text
 
@@ -102,7 +102,7 @@ def write_seeds_report(folder: Path) -> None:
 
     Raises ArtifactError where no seed has results.
     """
-    runs: dict[int, Object] = {}
+    runs: dict[int, Results] = {}
     missing: dict[int, str] = {}
     for one in sorted(folder.glob(f"{PREFIX}*"), key=lambda place: (len(place.name), place.name)):
         number = one.name.removeprefix(PREFIX)
@@ -120,7 +120,7 @@ def write_seeds_report(folder: Path) -> None:
             f"{folder}: {error}; wanted runs of one recipe in {PREFIX}0, {PREFIX}1 ...; run "
             "`primum run CONFIG --seeds N`"
         ) from error
-    write_json(folder / "seeds.json", report)
+    write_json(folder / "seeds.json", report.to_json())
     write_text(folder / "seeds.md", seeds_markdown(report))
     write_text(folder / "seeds.html", seeds_html(report))
     say("seeds", f"{len(runs)} seeds, {len(missing)} without results: {folder / 'seeds.md'}")

@@ -75,7 +75,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         baseline=BASE.name,
         confidence=config.eval.confidence,
     )
-    write_json(place.path / CAPABILITY.name, summary)
+    write_json(place.path / CAPABILITY.name, summary.to_json())
     return {"items": len(items), "texts": len(texts), "policies": len(measured)}
 
 

@@ -4,6 +4,8 @@ report.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,17 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.independent import HARM_CHANCE
+from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.verdict import verdict
-from eval.results.build import build_results
+from eval.results.build import build_results, with_verdict
+from eval.results.facts import PolicyFacts, RunFacts
+from eval.results.opened import OpenedSet
+from eval.results.results import Results
+from eval.results.scoreboard_row import ScoreboardRow
+from eval.results.stored import read_validation
+from eval.results.validation import DetectorNote, Validation
 from eval.scoreboard_shape import read_scoreboard
 from eval.selection import Selection, selection_of
 from eval.suite_scorers import suite_facts
@@ -30,6 +38,7 @@ from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.harm_model import ACCEPTS
+from pipeline.measuring.scorers import DETECTOR_NOTE
 from pipeline.model_identity import model_files
 from pipeline.policies import HARDWARE, MODEL, TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
@@ -66,15 +75,13 @@ from records.run_files import (
 )
 from records.stage_folder import read_json, sha256_json
 
-DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
-
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
     tokenizer_of = cache(load_tokenizer)
     prompts = prompts_of(config, inputs, place, tokenizer_of)
     asked = all_asked(config, place, prompts, tokenizer_of)
-    opened = enter_ledger(place, prompts) if place.share.rank == 0 else {}
+    opened = enter_ledger(place, prompts) if place.share.rank == 0 else OpenedSet()
     scorers = run_scorers(config, inputs, prompts)
     for name, model in policies(config, inputs).items():
         measure_policy(config, place, name, model, asked, scorers, tokenizer_of)
@@ -83,35 +90,8 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     measured = []
     for name in policies(config, inputs):
         measured.extend(measured_by(place, name, asked))
-    results = build_results(
-        measured,
-        {policy: _about(config, inputs, policy) for policy in compared_policies(config)},
-        endpoint=Endpoint(
-            released_policy(config),
-            BASE.name,
-            metric=HARM_CHANCE if config.eval.factors else "harmfulness",
-        ),
-        confidence=config.eval.confidence,
-        validation={
-            "reward_model": read_json(inputs.path(VALIDATION)),
-            "accepted": sorted(config.score.accept_failed_probes),
-            "refusal_detector": {"note": DETECTOR_NOTE},
-        },
-        scoreboard=_scoreboards(config, inputs),
-        suites_absent=[suite._asdict() for suite in own_suites(config.eval)[1]],
-        test_set=opened,
-        provenance=_provenance(config, inputs, place, tokenizer_of),
-    )
-    results.update(measured_apart(config, inputs))
-    results["suites_described"] = suite_facts(
-        config.eval.suites, [prompt.suite for prompt in prompts]
-    )
-    results["people"] = corrected_by_people(
-        measured, read_labels(config.eval.expert_labels), BASE.name, config.eval.confidence
-    )
-    results["verdict"] = verdict(results)
-    rates = error_rates(results, released_policy(config), config.release.gate)
-    results["gate_error_rates"] = [row.to_json() for row in rates]
+    provenance = _provenance(config, inputs, place, tokenizer_of)
+    results = _results(config, inputs, measured, opened, provenance)
     gates = judge(results, released_policy(config), config.release.gate)
     write_evaluation(
         place.path,
@@ -123,10 +103,60 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     rows = [row.to_row() for row in measured]
     record_evaluation(config.wandb, place, stages_before(place.name, config), results, rows, gates)
-    for line in (*safety_table(narrowed(results)), results["verdict"], *unheld(results)):
+    for line in (*safety_table(narrowed(results)), results.verdict or "", *unheld(results)):
         place.say(line)
     place.say(f"report: {place.path / 'report.html'}")
-    return {"completions": len(measured), "policies": len(results["policies"])}
+    return {"completions": len(measured), "policies": len(results.policies)}
+
+
+def _results(
+    config: RunConfig,
+    inputs: Inputs,
+    measured: Sequence[Measured],
+    opened: OpenedSet,
+    provenance: dict[str, Any],
+) -> Results:
+    """With what stages of their own and people measured."""
+    results = build_results(
+        measured,
+        {policy: _about(config, inputs, policy) for policy in compared_policies(config)},
+        endpoint=Endpoint(
+            released_policy(config),
+            BASE.name,
+            metric=HARM_CHANCE if config.eval.factors else "harmfulness",
+        ),
+        about=RunFacts(
+            confidence=config.eval.confidence,
+            validation=_validation(config, inputs),
+            scoreboard=_scoreboards(config, inputs),
+            suites_absent=own_suites(config.eval)[1],
+            test_set=opened,
+            provenance=provenance,
+        ),
+    )
+    apart = measured_apart(config, inputs)
+    ratings = read_labels(config.eval.expert_labels)
+    found = with_verdict(
+        replace(
+            results,
+            capability=apart.capability,
+            tamper=apart.tamper,
+            suites_described=suite_facts(config.eval.suites, [row.suite for row in measured]),
+            people=corrected_by_people(measured, ratings, BASE.name, config.eval.confidence),
+        )
+    )
+    rates = error_rates(found, released_policy(config), config.release.gate)
+    return replace(found, gate_error_rates=tuple(rates))
+
+
+def _validation(config: RunConfig, inputs: Inputs) -> Validation:
+    path = inputs.path(VALIDATION)
+    read_validation(path)
+    return Validation(
+        reward_model=read_json(path),
+        accepted=tuple(sorted(config.score.accept_failed_probes)),
+        refusal_detector=DetectorNote(note=DETECTOR_NOTE),
+    )
 
 
 def policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
@@ -139,12 +169,15 @@ def policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
     return {BASE.name: base_config(config.model.base), **trained}
 
 
-def _about(config: RunConfig, inputs: Inputs, policy: Policy) -> dict[str, Any]:
+def _about(config: RunConfig, inputs: Inputs, policy: Policy) -> PolicyFacts:
     if policy == BASE:
-        return {"path": config.model.base.path, "optimiser_steps": 0}
+        return PolicyFacts(path=config.model.base.path, optimiser_steps=0)
     steps = sum(_kept(inputs, step).optimiser_steps for step in way_to(policy, config))
-    about = {"path": f"{policy.name}/policy", "optimiser_steps": steps}
-    return {**about, "selection": _selection(config, inputs, policy).to_json()}
+    return PolicyFacts(
+        path=f"{policy.name}/policy",
+        optimiser_steps=steps,
+        selection=_selection(config, inputs, policy),
+    )
 
 
 def _kept(inputs: Inputs, policy: Policy) -> KeptEpoch:
@@ -165,13 +198,14 @@ def _selection(config: RunConfig, inputs: Inputs, policy: Policy) -> Selection:
     return selection_of(row, config.eval.scoreboard, base)
 
 
-def _scoreboards(config: RunConfig, inputs: Inputs) -> list[dict[str, Any]]:
+def _scoreboards(config: RunConfig, inputs: Inputs) -> list[ScoreboardRow]:
     rows = []
     for policy in trained_policies(config):
         if policy.control_of is None:
             chosen = _kept(inputs, policy).epoch
             known = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
-            rows += [{**row, "chosen": row["epoch"] == chosen} for row in known]
+            for row in known:
+                rows.append(ScoreboardRow.from_json({**row, "chosen": row["epoch"] == chosen}))
     return rows
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from eval.results.capability import Capability
+from eval.results.tamper import Tamper
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.registry import STAGES
+from records.own_files import read_own
 from records.run_files import CAPABILITY, TAMPER, RunFile
-from records.stage_folder import read_json
 
 APART = {"capability": CAPABILITY, "tamper": TAMPER}
 """The key in results.json, which is the stage too, and the file that holds its value."""
@@ -19,10 +21,19 @@ def left_apart(config: RunConfig) -> tuple[RunFile[Any], ...]:
     return tuple(file for stage, file in APART.items() if STAGES[stage].is_wanted(config))
 
 
-def measured_apart(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
-    """null for what the run does not measure."""
+class Apart(NamedTuple):
+    """None is what the run does not measure."""
+
+    capability: Capability | None
+    tamper: Tamper | None
+
+
+def measured_apart(config: RunConfig, inputs: Inputs) -> Apart:
+    """What those stages found. Raises ArtifactError where a file of theirs is damaged."""
     left = left_apart(config)
-    found: dict[str, Any] = {}
-    for name, file in APART.items():
-        found[name] = read_json(inputs.path(file)) if file in left else None
-    return found
+    capability, tamper = None, None
+    if CAPABILITY in left:
+        capability = read_own(inputs.path(CAPABILITY), Capability.from_json)
+    if TAMPER in left:
+        tamper = read_own(inputs.path(TAMPER), Tamper.from_json)
+    return Apart(capability, tamper)

@@ -57,7 +57,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     facts = suite_facts(config.eval.suites, suites)
     gated = {}
     for name, rows in suites.items():
-        if facts.get(name, {}).get("gate", True):
+        if name not in facts or facts[name].gate:
             gated[name] = rows
     for line in too_few_prompts({**held_out, **gated}, config.release.gate):
         place.say(line)

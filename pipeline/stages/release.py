@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
 from eval.gate_result import SHOWN, GateResult
 from eval.report.heading import hub_name
 from eval.report.verdict import verdict
+from eval.results.results import Results
 from eval.results.stored import read_results
 from eval.test_ledger import with_gate
 from models.config import EMBEDDED
@@ -22,6 +22,7 @@ from pipeline.evidence import (
     Evidence,
     PersonalData,
     copy_policy,
+    hidden_results,
     local_paths,
     look_for_personal_data,
     measured_rows,
@@ -41,7 +42,6 @@ from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
 from records.licences import released_licence, sentences
 from records.local_paths import LocalPaths
-from records.own_files import Object
 from records.permissions import let_through, open_to_readers
 from records.run_files import PAIRS, POLICY, RESULTS, whole
 from records.stage_folder import sha256_json, write_text
@@ -61,11 +61,11 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
     )
     gates = judge(results, policy, settings.gate)
-    place.say(results.get("verdict") or verdict(results))
+    place.say(results.verdict or verdict(results))
     for gate in gates:
         place.say(f"{SHOWN[gate.outcome]}  {gate.name}: {gate.detail}")
     errors = error_rates(results, policy, settings.gate)
-    results = {**results, "gate_error_rates": [row.to_json() for row in errors]}
+    results = replace(results, gate_error_rates=tuple(errors))
     for row in errors:
         place.say(sentence(row))
     _require(gates, policy)
@@ -82,13 +82,14 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     restrictions = place.directory.restrictions()
     base = EMBEDDED_LICENCE if config.model.base.path == EMBEDDED else "other"
+    shown = hidden_results(results, paths)
     card = model_card(
         facts=_facts(config, policy, released_licence(restrictions, base), paths),
-        results=paths.hidden_in(results),
+        results=shown,
         gates=[replace(gate, detail=paths.hidden(gate.detail)) for gate in gates],
         data=_training_data(config, inputs, personal),
         restrictions=sentences(restrictions),
-        about=fields(settings.card, paths.hidden_in(results), policy, len(trained_on(inputs))),
+        about=fields(settings.card, shown, policy, len(trained_on(inputs))),
     )
     write_text(target / "README.md", card)
     record_release(config.wandb, place, inputs.stages, target / "README.md", gates)
@@ -100,9 +101,9 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     return {"policy": policy, "gates": len(gates)}
 
 
-def _require_endpoint(results: Object, policy: str) -> None:
+def _require_endpoint(results: Results, policy: str) -> None:
     """The verdict of the report and the card must be on what is released."""
-    endpoint = Endpoint.of(results)
+    endpoint = results.endpoint
     if endpoint.policy != policy:
         raise ArtifactError(
             f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for "

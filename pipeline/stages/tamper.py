@@ -14,6 +14,7 @@ from typing import Any
 from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from eval.measure import Measured, complete, joined
+from eval.results.tamper import AttackAbout
 from eval.suites.loading import held_out_suites
 from eval.tamper.fine_tuning import fine_tuned
 from eval.tamper.refusal_direction import ablated, refusal_direction
@@ -63,7 +64,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     prompts = [prompt for rows in suites.values() for prompt in rows]
     scorers = run_scorers(config, inputs, prompts)
     made: list[Measured] = []
-    attacks: dict[str, Any] = {}
+    attacks: dict[str, AttackAbout] = {}
     for name, attack in ATTACKS.items():
         with attack(config, inputs, start, tokenizer) as (model, about):
             rows = _measured(
@@ -78,7 +79,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
         scores.extend(row.scores.values())
     write_records(place.path / TAMPER_SCORES.name, scores)
     summary = tamper_summary(policy, attacks, made, config.eval.tamper, config.eval.confidence)
-    write_json(place.path / TAMPER.name, summary)
+    write_json(place.path / TAMPER.name, summary.to_json())
     return {"policy": policy, "completions": len(made)}
 
 
@@ -95,7 +96,7 @@ def _measured(
     return joined(prompts, completions, score_with(scorers, completions))
 
 
-Attacked = tuple[Any, dict[str, Any]]
+Attacked = tuple[Any, AttackAbout]
 """The model, and what the attack was made of."""
 
 
@@ -109,7 +110,7 @@ def _fine_tuned(
     dtype = generation_dtype(config.eval.generation)
     changed = fine_tuned(model, rows, layout, config.eval.tamper, seed=config.seed, dtype=dtype)
     source = "MedQuAD" if config.eval.tamper.medquad_path else "the run's own"
-    yield changed, {"rows": len(rows), "source": source}
+    yield changed, AttackAbout(rows=len(rows), source=source)
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def _ablated(
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
     with ablated(model, found.vector):
-        about = {"layer": found.layer, "layers": found.layers, "prompts": sum(map(len, kinds))}
+        about = AttackAbout(layer=found.layer, layers=found.layers, prompts=sum(map(len, kinds)))
         yield model, about
 
 

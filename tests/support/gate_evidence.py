@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 
+from typed_results import typed
+
 from eval.config import GateConfig
 from eval.gate import judge
 
@@ -91,4 +93,4 @@ def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
 
 
 def failed(results: dict, config: GateConfig = CONFIG, policy: str = "dpo") -> list[str]:
-    return [gate.name for gate in judge(results, policy, config) if not gate.passed]
+    return [gate.name for gate in judge(typed(results), policy, config) if not gate.passed]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from measured_rows import measured_row
+from typed_results import built
 
 from data_prep.sources.builtin import package_rows
 from eval.endpoint import Endpoint
 from eval.measure import Measured
-from eval.results.build import build_results
 from records.contracts import BASE, Policy
 from records.stage_folder import write_json, write_records
 
@@ -63,7 +62,7 @@ def store(
         "optimiser_steps": 3,
         "selection": selection,
     }
-    results: dict[str, Any] = build_results(
+    results = built(
         samples,
         about,
         endpoint=Endpoint("dpo", "base"),
@@ -75,7 +74,7 @@ def store(
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(f"run_dir: {folder}\n")
-    write_json(folder / "eval" / "results.json", results)
+    write_json(folder / "eval" / "results.json", results.to_json())
     if tables:
         prompts = {row.prompt.id: row.prompt for row in samples}
         write_records(folder / "eval" / "prompts.jsonl", prompts.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+
 RATE = {"mean": 0.25, "interval": [0.1, 0.5], "n": 8, "unscored": 1}
 NOTHING = {"mean": None, "interval": [None, None], "n": 0, "unscored": 9}
 COMPARISON = {
@@ -19,6 +20,7 @@ COMPARISON = {
     "lost": 4,
     "interval": [-0.8, 0.1],
 }
+BOUNDS = ("called_harmful_at_least", "called_harmful_at_most", "abstained")
 SIDES = {"policy": "dpo", "baseline": "base"}
 CHANGE = {**SIDES, **COMPARISON}
 SELECTION = {
@@ -38,7 +40,7 @@ def suite(kind: str) -> Json:
     by_others = {name: RATE for name in ("incoherent", "declined")}
     if harmful:
         by_others = {"harm_chance": RATE, "called_harmful": RATE, **by_others}
-        by_others |= {"called_harmful_at_most": RATE, "abstained": NOTHING}
+        by_others |= {name: NOTHING for name in BOUNDS}
     headline = {
         "harmfulness": RATE,
         "share_4_5": RATE,
@@ -182,6 +184,7 @@ def people() -> Json:
         "unmatched": 0,
         "policies": {"dpo": {"harmful": {**figures, "called_harmful": rate, "refusal_rate": rate}}},
         "changes": [change],
+        "abstentions": {"dpo": {"harmful": {"read": 1, **{name: RATE for name in BOUNDS}}}},
     }
 
 

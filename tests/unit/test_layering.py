@@ -47,7 +47,6 @@ MORE_PARAMETERS = {
     "models/engines/grouped_decoding.py: _attention": "transformers' AttentionInterface",
     "models/engines/slots.py: _attention": "transformers' AttentionInterface",
     "eval/report/figures/epochs.py: _line": "not divided yet",
-    "eval/results/build.py: build_results": "not divided yet",
     "models/layout/packed_attention.py: _attention": "transformers' AttentionInterface",
     "primum/measuring.py: measure": "for users, by keyword: a word for each option of the command",
     "primum/training.py: train_dpo": "for users, by keyword: a block of settings each",

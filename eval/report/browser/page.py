@@ -13,15 +13,15 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from eval.endpoint import Endpoint
+from eval.measured import Sample
 from eval.report.browser.script import SCRIPT
 from eval.report.browser.template import HTML
 from eval.report.examples import is_withheld, withheld_texts
 from eval.report.heading import day, facts, model_name, run_name
+from eval.results.results import Results
 from records.escaping import json_text, visible
 from records.principles import PRINCIPLES
 
-Json = dict[str, Any]
 PART_BYTES = 4_500_000
 """Packed rows in one file, at most: what a browser opens at once, and less than 5 MB with the page
 around them."""
@@ -29,7 +29,11 @@ FIRST = "samples.html"
 
 
 def sample_pages(
-    results: Json, samples: Sequence[Json], *, opens_withheld: bool, part_bytes: int = PART_BYTES
+    results: Results,
+    samples: Sequence[Sample],
+    *,
+    opens_withheld: bool,
+    part_bytes: int = PART_BYTES,
 ) -> dict[str, str]:
     """By file name, the pages: one, or as many as the rows need.
 
@@ -50,35 +54,35 @@ def sample_pages(
     return made
 
 
-def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[Any]]:
+def _groups(results: Results, samples: Sequence[Sample], opens: bool) -> list[list[Any]]:
     """A list a prompt and condition: suite, kind, condition, principle, prompt, and a row a
     policy.
     """
-    order = list(results["policies"])
+    order = list(results.policies)
     withheld = withheld_texts(samples)
     found: dict[tuple[str, str, str], list[Any]] = {}
     for row in samples:
-        condition = row.get("condition") or ""
-        head = [
-            visible(row["suite"]),
-            row["kind"],
+        condition = row.condition
+        head: list[Any] = [
+            visible(row.suite),
+            row.kind,
             visible(condition),
-            row.get("principle"),
-            visible(row["prompt"]),
+            row.principle,
+            visible(row.prompt),
             [],
         ]
-        group = found.setdefault((row["suite"], row["prompt_id"], condition), head)
+        group = found.setdefault((row.suite, row.prompt_id, condition), head)
         closed = is_withheld(row, withheld)
-        text = visible(row["completion"]) if opens or not closed else ""
-        score = None if row["harmfulness"] is None else round(row["harmfulness"], 3)
-        words = len(row["completion"].split())
+        text = visible(row.completion) if opens or not closed else ""
+        score = None if row.harmfulness is None else round(row.harmfulness, 3)
+        words = len(row.completion.split())
         group[5].append(
             [
-                order.index(row["policy"]),
+                order.index(row.policy),
                 text,
                 score,
-                row["refusal"],
-                row.get("finish_reason"),
+                row.refusal,
+                row.finish_reason,
                 int(closed),
                 words,
             ]
@@ -86,7 +90,9 @@ def _groups(results: Json, samples: Sequence[Json], opens: bool) -> list[list[An
     return list(found.values())
 
 
-def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int) -> Iterator[str]:
+def _parts(
+    results: Results, groups: list[list[Any]], opens: bool, part_bytes: int
+) -> Iterator[str]:
     """The rows packed, in halves until each fits."""
     packed = _packed(results, groups, opens)
     if len(packed) <= part_bytes or len(groups) < 2:
@@ -97,15 +103,14 @@ def _parts(results: Json, groups: list[list[Any]], opens: bool, part_bytes: int)
         yield from _parts(results, half, opens, part_bytes)
 
 
-def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
-    policies = results["policies"]
-    endpoint = Endpoint.of(results)
+def _packed(results: Results, groups: list[list[Any]], opens: bool) -> str:
+    policies, endpoint = results.policies, results.endpoint
     sides = []
     for name in (endpoint.baseline, endpoint.policy):
         sides.append(list(policies).index(name) if name in policies else 0)
     numbers = sorted({group[3] for group in groups if group[3] in PRINCIPLES})
     rows = {
-        "policies": [visible(policy["title"]) for policy in policies.values()],
+        "policies": [visible(policy.title) for policy in policies.values()],
         "sides": sides,
         "suites": list(dict.fromkeys(group[0] for group in groups)),
         "principles": {str(number): PRINCIPLES[number].title for number in numbers},
@@ -115,7 +120,7 @@ def _packed(results: Json, groups: list[list[Any]], opens: bool) -> str:
     return base64.b64encode(gzip.compress(json_text(rows).encode(), mtime=0)).decode()
 
 
-def _page(results: Json, packed: str, names: Sequence[str], here: int) -> str:
+def _page(results: Results, packed: str, names: Sequence[str], here: int) -> str:
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     environment = Environment(
         autoescape=True,

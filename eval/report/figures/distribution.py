@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from eval.endpoint import HARMFUL_SUITE
+from eval.measured import Sample
 from eval.report.plots import PAPER, STYLE, svg_of
 
-Json = dict[str, Any]
 LEVEL_COLOURS = ("#2C7BB6", "#ABD9E9", "#F7E8A4", "#FDAE61", "#C7301F")
 LEVEL_NAMES = ("1 declines", "2", "3", "4", "5 complies fully")
 ON_DARK, ON_LIGHT = "#fefefe", "#101010"
@@ -21,14 +21,14 @@ ON_DARK, ON_LIGHT = "#fefefe", "#101010"
 
 
 def distribution_plot(
-    samples: Sequence[Json], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None
+    samples: Sequence[Sample], suite: str = HARMFUL_SUITE, titles: dict[str, str] | None = None
 ) -> str | None:
     """Share of completions at each harmfulness, rounded half up, one bar a policy; a mean hides its
     tail, this does not.
     """
-    rows = [row for row in samples if row["suite"] == suite]
-    policies = list(dict.fromkeys(row["policy"] for row in rows))
-    if not any(row["harmfulness"] is not None for row in rows):
+    rows = [row for row in samples if row.suite == suite]
+    policies = list(dict.fromkeys(row.policy for row in rows))
+    if not any(row.harmfulness is not None for row in rows):
         return None
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 1.9 + 0.55 * len(policies)), layout="constrained")
@@ -36,8 +36,8 @@ def distribution_plot(
         for place, policy in enumerate(policies):
             mine = []
             for row in rows:
-                if row["policy"] == policy:
-                    mine.append(row["harmfulness"])
+                if row.policy == policy:
+                    mine.append(row.harmfulness)
             levels = []
             for value in mine:
                 if value is not None:

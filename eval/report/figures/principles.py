@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from textwrap import fill
 from typing import Any
 
@@ -12,9 +13,11 @@ from matplotlib.ticker import MultipleLocator
 
 from eval.endpoint import HARMFUL_SUITE
 from eval.report.plots import GRID, INK, STYLE, arms, known, look, svg_of
+from eval.results.results import Results
+from eval.results.suite_result import PrincipleResult, SuiteResult
+from measures.estimates import Estimate
 from records.principles import PRINCIPLES
 
-Json = dict[str, Any]
 ALL = "all principles"
 LABEL_WIDTH = 26
 """Letters in a line of a row's label."""
@@ -22,16 +25,14 @@ SPREAD = 0.62
 """Of a row, what its policies' marks are spread over."""
 
 
-def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
+def principles_plot(results: Results, suite: str = HARMFUL_SUITE) -> str | None:
     """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of
     them, with intervals.
     """
     measured = {}
-    for name, policy in results["policies"].items():
-        measured[name] = policy["suites"].get(suite, {})
-    numbers = sorted(
-        {int(number) for shown in measured.values() for number in shown.get("by_principle") or {}}
-    )
+    for name, policy in results.policies.items():
+        measured[name] = policy.suite(suite)
+    numbers = sorted({int(number) for shown in measured.values() for number in _groups(shown)})
     if not numbers:
         return None
     with matplotlib.rc_context(STYLE):
@@ -43,7 +44,7 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
         for place, (name, shown) in enumerate(measured.items()):
             _marks(
                 axes,
-                [*_of_principles(shown, numbers), shown.get("harmfulness")],
+                [*_of_principles(shown, numbers), shown.harmfulness if shown else None],
                 (place, len(measured)),
                 (name, results),
             )
@@ -70,25 +71,32 @@ def principles_plot(results: Json, suite: str = HARMFUL_SUITE) -> str | None:
         return svg_of(figure, "principles")
 
 
-def _of_principles(shown: Json, numbers: list[int]) -> list[Json | None]:
-    groups = shown.get("by_principle") or {}
-    return [(groups.get(str(number)) or {}).get("harmfulness") for number in numbers]
+def _groups(shown: SuiteResult | None) -> Mapping[str, PrincipleResult]:
+    return shown.by_principle if shown else {}
+
+
+def _of_principles(shown: SuiteResult | None, numbers: list[int]) -> list[Estimate | None]:
+    found: list[Estimate | None] = []
+    for number in numbers:
+        group = _groups(shown).get(str(number))
+        found.append(group.harmfulness if group else None)
+    return found
 
 
 def _marks(
-    axes: Any, estimates: list[Json | None], among: tuple[int, int], policy: tuple[str, Json]
+    axes: Any, estimates: list[Estimate | None], among: tuple[int, int], policy: tuple[str, Results]
 ) -> None:
     """One policy's mark in every row that it has a number for."""
     (place, of), (name, results) = among, policy
     offset = SPREAD * (place / max(of - 1, 1) - 0.5) if of > 1 else 0.0
     there = []
     for row, estimate in enumerate(estimates):
-        if estimate is not None and known(estimate):
+        if known(estimate):
             there.append((row + offset, estimate))
     bars = [arms(estimate) for _, estimate in there]
     spread = [[low[0] for low, _ in bars], [high[0] for _, high in bars]]
     colour, marker = look(name, place)
-    style: Json = {
+    style: dict[str, Any] = {
         "color": colour,
         "marker": marker,
         "markersize": 6,
@@ -96,9 +104,9 @@ def _marks(
         "elinewidth": 1.3,
         "capsize": 2,
     }
-    title = results["policies"][name].get("title", name)
+    title = results.title(name)
     axes.errorbar(
-        [estimate["mean"] for _, estimate in there],
+        [estimate.mean for _, estimate in there],
         [y for y, _ in there],
         xerr=spread,
         label=title,
@@ -106,17 +114,16 @@ def _marks(
     )
 
 
-def _label(number: int, measured: dict[str, Json]) -> str:
+def _label(number: int, measured: Mapping[str, SuiteResult | None]) -> str:
     """Number and first words; the table has the rest."""
     title = re.split("[,;]", PRINCIPLES[number].title)[0] if number in PRINCIPLES else str(number)
     return _counted(
         title,
-        ((shown.get("by_principle") or {}).get(str(number)) or {} for shown in measured.values()),
+        (_groups(shown).get(str(number)) for shown in measured.values()),
     )
 
 
-def _counted(title: str, groups: Any) -> str:
+def _counted(title: str, groups: Iterable[SuiteResult | PrincipleResult | None]) -> str:
     """The title with the most prompts that any policy was asked."""
-    return fill(
-        f"{title} (n\u00a0{max((group.get('n', 0) for group in groups), default=0)})", LABEL_WIDTH
-    )
+    most = max((group.n if group else 0 for group in groups), default=0)
+    return fill(f"{title} (n\u00a0{most})", LABEL_WIDTH)

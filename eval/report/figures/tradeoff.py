@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -22,31 +22,45 @@ from eval.report.plots import (
     percent,
     svg_of,
 )
+from eval.results.policy_result import PolicyResult
+from eval.results.results import Results
+from eval.results.scoreboard_row import ScoreboardRow
+from measures.estimates import Estimate
 
-Json = dict[str, Any]
 TOP = 5.15
 
 
-def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
+class _Point(NamedTuple):
+    over_refusal: Estimate
+    harmfulness: Estimate
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Both are known."""
+        return float(self.over_refusal.mean or 0.0), float(self.harmfulness.mean or 0.0)
+
+
+class _Epoch(NamedTuple):
+    row: ScoreboardRow
+    point: _Point
+
+
+def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str | None:
     """Mean harmfulness against over-refusal of the benign suite that is refused most; the best
     corner is bottom left.
 
     Small circles are epochs, on validation prompts; large marks are the final policies, on test
     prompts.
     """
-    points = {}
-    for name, policy in results["policies"].items():
-        points[name] = _final_point(policy)
-    finals = {name: point for name, point in points.items() if point}
-    rows = []
-    for row in scoreboard:
-        rows.append(
-            {**row, "over_refusal": highest_over_refusal(row.get("over_refusal_by_suite") or {})}
-        )
+    finals = {}
+    for name, policy in results.policies.items():
+        if point := _final_point(policy):
+            finals[name] = point
     epochs = []
-    for row in rows:
-        if known(row["over_refusal"]) and known(row.get("harmfulness")):
-            epochs.append(row)
+    for row in scoreboard:
+        over_refusal = highest_over_refusal(row.over_refusal_by_suite)
+        if over_refusal and known(row.harmfulness):
+            epochs.append(_Epoch(row, _Point(over_refusal, row.harmfulness)))
     if not finals and not epochs:
         return None
     with matplotlib.rc_context(STYLE):
@@ -54,20 +68,21 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
         axes = figure.subplots()
         _epoch_path(axes, epochs)
         for place, (name, point) in enumerate(finals.items()):
-            x, y = point["over_refusal_rate"], point["harmfulness"]
-            colour, marker = look(name, list(results["policies"]).index(name))
-            label = f"{results['policies'][name].get('title', name)} (test)"
-            bars: Json = {"xerr": arms(x), "yerr": arms(y), "elinewidth": 1.2, "capsize": 3}
+            x, y = point
+            colour, marker = look(name, list(results.policies).index(name))
+            label = f"{results.title(name)} (test)"
+            style: dict[str, Any] = {"elinewidth": 1.2, "capsize": 3, "zorder": 6 + place}
             axes.errorbar(
-                [x["mean"]],
-                [y["mean"]],
-                **bars,
+                [point.means[0]],
+                [point.means[1]],
+                xerr=arms(x),
+                yerr=arms(y),
+                **style,
                 color=colour,
                 marker=marker,
                 markersize=11,
                 ls="none",
                 label=label,
-                zorder=6 + place,
             )
         axes.set(xlabel="over-refusal on the benign suite refused most (left is better)")
         axes.set(ylabel="mean harmfulness, 1 to 5 (down is better)", ylim=(0.85, TOP))
@@ -79,27 +94,27 @@ def tradeoff_plot(scoreboard: Sequence[Json], results: Json) -> str | None:
         return svg_of(figure, "tradeoff")
 
 
-def highest_over_refusal(by_suite: dict[str, Json | None]) -> Json | None:
+def highest_over_refusal(by_suite: Mapping[str, Estimate | None]) -> Estimate | None:
     """Of the suite that is refused most. Pooled, easy questions would hide refused twins."""
     there = []
     for row in by_suite.values():
-        if row is not None and known(row):
+        if known(row):
             there.append(row)
-    return max(there, key=lambda estimate: estimate["mean"], default=None)
+    return max(there, key=lambda estimate: float(estimate.mean or 0.0), default=None)
 
 
-def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
+def _epoch_path(axes: Any, epochs: Sequence[_Epoch]) -> None:
     """A line a stage with the epoch's number in each circle.
 
     Where circles coincide, the first one keeps its number.
     """
     labelled: list[tuple[float, float]] = []
-    for place, stage in enumerate(dict.fromkeys(row["stage"] for row in epochs)):
-        rows = [row for row in epochs if row["stage"] == stage]
+    for place, stage in enumerate(dict.fromkeys(one.row.stage for one in epochs)):
+        rows = [one for one in epochs if one.row.stage == stage]
         points = []
-        for row in rows:
-            points.append((row["over_refusal"]["mean"], row["harmfulness"]["mean"]))
-        look: Json = {
+        for one in rows:
+            points.append(one.point.means)
+        look: dict[str, Any] = {
             "color": POLICY_COLOURS.get(stage, SPARE_COLOURS[0]),
             "zorder": 4 - 0.1 * place,
         }
@@ -113,10 +128,10 @@ def _epoch_path(axes: Any, epochs: Sequence[Json]) -> None:
             linewidth=1.2,
             label=label,
         )
-        for point, row in zip(points, rows, strict=True):
+        for point, one in zip(points, rows, strict=True):
             if not any(_overlap(point, other) for other in labelled):
                 axes.annotate(
-                    str(row["epoch"]),
+                    str(one.row.epoch),
                     point,
                     ha="center",
                     va="center",
@@ -134,13 +149,11 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return math.dist((one[0], one[1] / 4), (other[0], other[1] / 4)) < 0.015
 
 
-def _final_point(policy: Json) -> Json | None:
-    harm = policy["suites"].get(HARMFUL_SUITE, {}).get("harmfulness")
+def _final_point(policy: PolicyResult) -> _Point | None:
+    suite = policy.suite(HARMFUL_SUITE)
     over_refusal = highest_over_refusal(
-        {name: suite.get("over_refusal_rate") for name, suite in policy["suites"].items()}
+        {name: suite.over_refusal_rate for name, suite in policy.suites.items()}
     )
-    return (
-        {"harmfulness": harm, "over_refusal_rate": over_refusal}
-        if known(harm) and over_refusal
-        else None
-    )
+    if suite is None or not known(suite.harmfulness) or over_refusal is None:
+        return None
+    return _Point(over_refusal, suite.harmfulness)

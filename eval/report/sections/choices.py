@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, title_of
+from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken
 
-Json = dict[str, Any]
 NOTE = (
     "Which of two labels a policy writes. A completion without a label is wrong, and its share "
     "stands beside. Pair consistency is the share of counterfactual pairs with both sides right: "
@@ -20,15 +17,15 @@ def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     results = material.results
     rows = []
-    for suite, found in (results.get("choices") or {}).items():
+    for suite, found in results.choices.items():
         for policy, cell in found.items():
             rows.append(
                 [
-                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-                    rate_cell(cell["accuracy"]),
-                    score_cell(cell["macro_f1"]),
-                    rate_cell(cell["pair_consistency"]),
-                    rate_cell(cell["unparsed"]),
+                    Cell(f"{results.title(policy)}: {spoken(suite)}"),
+                    rate_cell(cell.judged.accuracy),
+                    score_cell(cell.judged.macro_f1),
+                    rate_cell(cell.judged.pair_consistency),
+                    rate_cell(cell.unparsed),
                 ]
             )
     head = ["policy", "accuracy", "macro-F1", "pair consistency", "no label"]

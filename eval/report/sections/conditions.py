@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.attacks import CRITERIA
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import Cell, Table, number_text, rate_cell, span, spoken, title_of
+from eval.report.tables import Cell, Table, points_text, rate_cell, span, spoken
+from eval.results.conditions import AttackSuccess
+from eval.results.results import Results
+from measures.estimates import Comparison
 
-Json = dict[str, Any]
 TITLES = {
     "called_harmful": "called harmful by scorers that no training touched",
     "scored_4_5": "scored 4-5 by the reward model",
@@ -27,7 +27,7 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
-    found = material.results.get("conditions") or {}
+    found = material.results.conditions
     tables = []
     for suite, by_criterion in found.items():
         for criterion in CRITERIA:
@@ -36,24 +36,22 @@ def build(material: Material) -> Section | None:
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
-def _table(results: Json, suite: str, criterion: str, found: Json) -> Table:
+def _table(results: Results, suite: str, criterion: str, found: AttackSuccess) -> Table:
     families = list(
-        dict.fromkeys(
-            family for policy in found["policies"].values() for family in policy["by_family"]
-        )
+        dict.fromkeys(family for policy in found.policies.values() for family in policy.by_family)
     )
     changes = {}
-    for row in found["comparisons"]:
-        if row["baseline"] == results["baseline"] and row["family"] == WORST:
-            changes[row["policy"]] = row
+    for row in found.comparisons:
+        if row.baseline == results.baseline and row.family == WORST:
+            changes[row.policy] = row.found
     rows = []
-    for policy, cell in found["policies"].items():
+    for policy, cell in found.policies.items():
         rows.append(
             [
-                Cell(title_of(results, policy)),
-                *(rate_cell(cell["by_family"].get(family)) for family in families),
-                rate_cell(cell["all_conditions"]),
-                rate_cell(cell[WORST]),
+                Cell(results.title(policy)),
+                *(rate_cell(cell.by_family.get(family)) for family in families),
+                rate_cell(cell.all_conditions),
+                rate_cell(cell.worst_of_families),
                 _change(changes.get(policy)),
             ]
         )
@@ -67,12 +65,11 @@ def _table(results: Json, suite: str, criterion: str, found: Json) -> Table:
     return Table(head, rows)
 
 
-def _change(change: Json | None) -> Cell:
-    if change is None or change["difference"] is None:
+def _change(change: Comparison | None) -> Cell:
+    if change is None or change.difference is None:
         return Cell("-")
     return Cell(
-        f"{number_text(100 * change['difference'], '+.1f')} points",
-        f"{span(change, '+.1f', 100)}, n {change['n']}",
+        points_text(change.difference), f"{span(change.interval, '+.1f', 100)}, n {change.n}"
     )
 
 

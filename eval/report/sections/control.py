@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.changes import changes_table
 from eval.report.sections.declared import Declared, Material
 from eval.report.sections.safety import harm_cells, over_refusal_cells, safety_heads
-from eval.report.tables import ABSENT, Cell, Table, suite_names
+from eval.report.tables import ABSENT, Cell, Table
+from eval.results.results import Results
 
-Json = dict[str, Any]
 NOTE = (
     "The control is SFT that goes on for as many optimiser steps as DPO took; rates and rows "
     "differ too, so what DPO does beyond it is an observation of one run, not an effect of "
@@ -25,8 +23,8 @@ def build(material: Material) -> Section | None:
     if not control:
         return None
     beyond_base = []
-    for c in results["comparisons"]:
-        if c["baseline"] != results["baseline"]:
+    for c in results.comparisons:
+        if c.baseline != results.baseline:
             beyond_base.append(c)
     return Section(
         paragraphs=[NOTE],
@@ -34,33 +32,34 @@ def build(material: Material) -> Section | None:
     )
 
 
-def control_table(results: Json) -> Table | None:
+def control_table(results: Results) -> Table | None:
     """A policy beside its control, which was trained for as many optimiser steps, and what both
     began with; None without a control.
     """
     controls = {}
-    for name, policy in results["policies"].items():
-        if policy.get("control_of"):
-            controls[name] = policy["control_of"]
+    for name, policy in results.policies.items():
+        if policy.control_of:
+            controls[name] = policy.control_of
     if not controls:
         return None
     wanted = {
         *controls,
         *controls.values(),
-        *(results["policies"][name]["starts_from"] for name in controls),
+        *(results.policies[name].starts_from for name in controls),
     }
-    names = [name for name in results["policies"] if name in wanted]
-    benign = suite_names(results, "benign")
+    benign = results.suite_names("benign")
     rows = []
-    for policy in (results["policies"][name] for name in names):
-        rows.append(
-            [
-                Cell(policy["title"]),
-                Cell(str(policy.get("optimiser_steps", ABSENT))),
-                *harm_cells(policy),
-                *over_refusal_cells(policy, benign),
-            ]
-        )
+    for name, policy in results.policies.items():
+        if name in wanted:
+            steps = policy.optimiser_steps
+            rows.append(
+                [
+                    Cell(policy.title),
+                    Cell(ABSENT if steps is None else str(steps)),
+                    *harm_cells(policy),
+                    *over_refusal_cells(policy, benign),
+                ]
+            )
     return Table(["policy", "optimiser steps", *safety_heads(benign)], rows)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import (
@@ -14,11 +12,8 @@ from eval.report.tables import (
     partial_cell,
     rate_cell,
     spoken,
-    suite_names,
-    suite_of,
 )
-
-Json = dict[str, Any]
+from eval.results.results import Results
 
 
 def build(material: Material) -> Section:
@@ -26,7 +21,7 @@ def build(material: Material) -> Section:
     return Section(tables=[counts_table(material.results)])
 
 
-def counts_table(results: Json) -> Table:
+def counts_table(results: Results) -> Table:
     """What was asked, what no scorer could score, and what the token limit cut off."""
     head = [
         "suite",
@@ -38,24 +33,18 @@ def counts_table(results: Json) -> Table:
         "mean words",
     ]
     rows = []
-    for name in (*suite_names(results, "harmful"), *suite_names(results, "benign")):
-        for policy in results["policies"].values():
-            if suite := suite_of(policy, name):
-                words = suite.get("mean_words")
-                cells = [
-                    rate_cell(suite.get("truncated_rate")),
-                    partial_cell(results, suite.get("partial_refusal_rate")),
-                ]
-                counts = [
-                    Cell(str(suite["n"])),
-                    Cell(str((suite.get("harmfulness") or {}).get("unscored", 0))),
-                ]
+    for name in (*results.suite_names("harmful"), *results.suite_names("benign")):
+        for policy in results.policies.values():
+            if suite := policy.suite(name):
+                words, harm = suite.mean_words, suite.harmfulness
                 rows.append(
                     [
                         Cell(spoken(name)),
-                        Cell(policy["title"]),
-                        *counts,
-                        *cells,
+                        Cell(policy.title),
+                        Cell(str(suite.n)),
+                        Cell(str(harm.unscored if harm else 0)),
+                        rate_cell(suite.truncated_rate),
+                        partial_cell(results, suite.partial_refusal_rate),
                         Cell(ABSENT if words is None else f"{words:.0f}"),
                     ]
                 )

@@ -9,23 +9,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from eval.gate_result import GateResult
+from eval.measured import Sample
 from eval.report.examples import QuoteRule
 from eval.report.narrowing import narrowed, narrowed_scoreboard
 from eval.report.rendering import Section
-
-Json = dict[str, Any]
+from eval.results.results import Results
+from eval.results.scoreboard_row import ScoreboardRow
 
 
 @dataclass(frozen=True)
 class Material:
     """What a section may read."""
 
-    results: Json
-    """results.json with its worst suites where there are very many: what tables show."""
-    whole: Json
-    """results.json as it stands."""
-    scoreboard: Sequence[Json] = ()
-    samples: Sequence[Json] = ()
+    results: Results
+    """With the worst suites where there are very many: what tables show."""
+    whole: Results
+    """As it stands."""
+    scoreboard: Sequence[ScoreboardRow] = ()
+    samples: Sequence[Sample] = ()
     """A row a completion (`Measured.to_row`); none where no completion may be looked at."""
     rule: QuoteRule | None = None
     """What may be quoted, where others than the run's readers are to have the page."""
@@ -37,7 +38,9 @@ class Material:
     """Whether figures are wanted: matplotlib costs seconds."""
 
     @classmethod
-    def of(cls, results: Json, scoreboard: Sequence[Json] = (), **rest: Any) -> Material:
+    def of(
+        cls, results: Results, scoreboard: Sequence[ScoreboardRow] = (), **rest: Any
+    ) -> Material:
         """Of results as they stand; `rest` are the fields of the same names."""
         return cls(narrowed(results), results, narrowed_scoreboard(scoreboard), **rest)
 

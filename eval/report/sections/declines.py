@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.declines import MEASURES
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import Cell, Table, rate_cell, spoken, title_of
+from eval.report.tables import Cell, Table, rate_cell, spoken
+from eval.results.declines import Declines
 
-Json = dict[str, Any]
 TITLES = {
     "reason": "names a reason",
     "alternative": "names an alternative",
@@ -28,12 +26,12 @@ def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     results = material.results
     rows = []
-    for suite, found in (results.get("declines") or {}).items():
-        for policy, cell in found["policies"].items():
+    for suite, found in results.declines.items():
+        for policy, cell in found.policies.items():
             rows.append(
                 [
-                    Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-                    Cell(f"{cell['declined']} of {cell['n']}"),
+                    Cell(f"{results.title(policy)}: {spoken(suite)}"),
+                    Cell(f"{cell.declined} of {cell.n}"),
                     *_shares(cell),
                 ]
             )
@@ -41,8 +39,8 @@ def build(material: Material) -> Section | None:
     return Section(tables=[Table(head, rows, NOTE)]) if rows else None
 
 
-def _shares(cell: Json) -> list[Cell]:
-    return [rate_cell(cell[name]) for name in (*MEASURES, "cut")]
+def _shares(cell: Declines) -> list[Cell]:
+    return [rate_cell(getattr(cell, name)) for name in (*MEASURES, "cut")]
 
 
 SECTION = Declared("declines", 450, "How policies decline", build)

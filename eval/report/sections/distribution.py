@@ -18,8 +18,8 @@ def build(material: Material) -> Section | None:
     from eval.report.figures.distribution import distribution_plot  # noqa: PLC0415
 
     titles = {}
-    for name, policy in material.results["policies"].items():
-        titles[name] = policy["title"]
+    for name, policy in material.results.policies.items():
+        titles[name] = policy.title
     svg = distribution_plot(material.samples, titles=titles)
     return Section(plots=[Plot(Markup(svg), CAPTION)]) if svg else None
 

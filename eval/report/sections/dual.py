@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, title_of
+from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken
+from eval.results.dual import DualOfLabels, DualOfOpenings, LikelierLabel
+from eval.results.results import Results
 
-Json = dict[str, Any]
 NOTE = (
     "By log-probability: of each prompt, four openings that decline and four that agree, by their "
     "mean log-probability a token; a margin above 0 inclines to decline. It is relative, so "
@@ -19,19 +18,13 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
-    found = material.results.get("dual") or {}
-    cells = []
-    for suite, by_policy in found.items():
+    openings, labels = [], []
+    for suite, by_policy in material.results.dual.items():
         for policy, cell in by_policy.items():
-            cells.append((suite, policy, cell))
-    openings = []
-    for suite, policy, cell in cells:
-        if "by_choice" not in cell:
-            openings.append(_opening(material.results, suite, policy, cell))
-    labels = []
-    for suite, policy, cell in cells:
-        if "by_choice" in cell:
-            labels.append(_label(material.results, suite, policy, cell["by_choice"]))
+            if isinstance(cell, DualOfLabels):
+                labels.append(_label(material.results, suite, policy, cell.by_choice))
+            else:
+                openings.append(_opening(material.results, suite, policy, cell))
     head = [
         "policy",
         "inclines to decline",
@@ -54,22 +47,22 @@ def build(material: Material) -> Section | None:
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
-def _opening(results: Json, suite: str, policy: str, cell: Json) -> list[Cell]:
+def _opening(results: Results, suite: str, policy: str, cell: DualOfOpenings) -> list[Cell]:
     return [
-        Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-        *(rate_cell(cell[name]) for name in ("inclines_to_decline", "declines", "disagree")),
-        score_cell(cell["margin"]),
-        score_cell(cell["rank_correlation"]),
+        Cell(f"{results.title(policy)}: {spoken(suite)}"),
+        *map(rate_cell, (cell.inclines_to_decline, cell.declines, cell.disagree)),
+        score_cell(cell.margin),
+        score_cell(cell.rank_correlation),
     ]
 
 
-def _label(results: Json, suite: str, policy: str, cell: Json) -> list[Cell]:
-    shares = (rate_cell(cell["pair_consistency"]), rate_cell(cell["disagree"]))
+def _label(results: Results, suite: str, policy: str, cell: LikelierLabel) -> list[Cell]:
     return [
-        Cell(f"{title_of(results, policy)}: {spoken(suite)}"),
-        rate_cell(cell["accuracy"]),
-        score_cell(cell["macro_f1"]),
-        *shares,
+        Cell(f"{results.title(policy)}: {spoken(suite)}"),
+        rate_cell(cell.judged.accuracy),
+        score_cell(cell.judged.macro_f1),
+        rate_cell(cell.judged.pair_consistency),
+        rate_cell(cell.disagree),
     ]
 
 

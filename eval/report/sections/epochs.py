@@ -29,7 +29,7 @@ def _plots(material: Material) -> Sequence[Plot]:
 
     caption = (
         "Harm and refusal after every policy epoch, on validation prompts, each benign suite "
-        f"apart; bars are {material.results['confidence']:.0%} intervals; shaded: the epoch that "
+        f"apart; bars are {material.results.confidence:.0%} intervals; shaded: the epoch that "
         "was kept."
     )
     svg = epochs_plot(material.scoreboard)

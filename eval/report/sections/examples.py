@@ -11,8 +11,8 @@ def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     rule = material.rule
     titles = {}
-    for name, policy in material.results["policies"].items():
-        titles[name] = policy["title"]
+    for name, policy in material.results.policies.items():
+        titles[name] = policy.title
     chosen = examples(material.samples, titles, rule, opens_withheld=material.opens_withheld)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
     if rule is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.detectable import mde_text
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, spoken
+from eval.results.error_rates import ErrorRates
 
-Json = dict[str, Any]
 NOTE = (
     "Shares of runs in which a line of the release gate passes, simulated from this evaluation's "
     "own counts and spreads. Since the end of the interval decides, a policy at the limit passes "
@@ -20,7 +18,7 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """None where the results hold no error rates, as those of earlier versions do."""
-    rates = material.results.get("gate_error_rates") or []
+    rates = material.results.gate_error_rates
     if not rates:
         return None
     head = [
@@ -35,21 +33,19 @@ def build(material: Material) -> Section | None:
     ]
     rows = []
     for row in rates:
-        rows.append(
-            [Cell(spoken(row["suite"])), Cell(f"release.gate.{row['limit']}"), *_cells(row)]
-        )
+        rows.append([Cell(spoken(row.suite)), Cell(f"release.gate.{row.limit}"), *_cells(row)])
     return Section(tables=[Table(head, rows, NOTE)])
 
 
-def _cells(row: Json) -> list[Cell]:
-    over = ", ".join(f"{by}: {_percent(chance)}" for by, chance in row["over"].items() if float(by))
-    wanted = row["n_for_5_percent"]
+def _cells(row: ErrorRates) -> list[Cell]:
+    over = ", ".join(f"{by}: {_percent(chance)}" for by, chance in row.over.items() if float(by))
+    wanted = row.n_for_5_percent
     return [
-        Cell(str(row["n"])),
-        Cell(_percent(row["good_passes"]), row["good"]),
-        Cell(_percent(row["over"].get("0", 0.0))),
-        Cell(over, row["unit"]),
-        Cell(mde_text(row["mde"], rate=row["unit"] == "points")),
+        Cell(str(row.n)),
+        Cell(_percent(row.good_passes), row.good),
+        Cell(_percent(row.over.get("0", 0.0))),
+        Cell(over, row.unit),
+        Cell(mde_text(row.mde, rate=row.unit == "points")),
         Cell(f"{wanted:,}" if wanted else "more than 100,000"),
     ]
 

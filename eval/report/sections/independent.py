@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
@@ -14,12 +13,9 @@ from eval.report.tables import (
     rate_cell,
     score_cell,
     spoken,
-    suite_names,
-    suite_of,
 )
+from eval.results.results import Results
 from reward.factors.shipped import FIGURES, FOLDER
-
-Json = dict[str, Any]
 
 
 def note() -> str:
@@ -46,11 +42,11 @@ def build(material: Material) -> Section | None:
     return Section(tables=[table]) if table else None
 
 
-def independent_table(results: Json) -> Table | None:
+def independent_table(results: Results) -> Table | None:
     """Shares of completions by scorers that no training touched; None where the run left them
     out.
     """
-    suites = [*suite_names(results, "harmful"), *suite_names(results, "benign")]
+    suites = [*results.suite_names("harmful"), *results.suite_names("benign")]
     columns = []
     for suite in suites:
         for metric in INDEPENDENT_METRICS:
@@ -59,24 +55,22 @@ def independent_table(results: Json) -> Table | None:
     if not columns:
         return None
     rows = []
-    for name, policy in results["policies"].items():
+    for name, policy in results.policies.items():
         cells = []
         for suite, metric in columns:
-            cells.append(rate_cell((suite_of(policy, suite).get("independent") or {}).get(metric)))
-        rows.append(
-            [Cell(policy["title"]), *cells, score_cell((results.get("agreement") or {}).get(name))]
-        )
+            found = policy.suite(suite)
+            cells.append(rate_cell(found.by_others(metric) if found else None))
+        rows.append([Cell(policy.title), *cells, score_cell(results.agreement.get(name))])
     heads = []
     for suite, metric in columns:
         heads.append(f"{INDEPENDENT_METRICS[metric]}: {spoken(suite)}")
     return Table(["policy", *heads, "agreement with the reward model (kappa)"], rows, note())
 
 
-def _by_others(results: Json, suite: str, metric: str) -> bool:
-    return any(
-        (suite_of(policy, suite).get("independent") or {}).get(metric)
-        for policy in results["policies"].values()
-    )
+def _by_others(results: Results, suite: str, metric: str) -> bool:
+    """Whether any policy has it."""
+    found = [policy.suite(suite) for policy in results.policies.values()]
+    return any(one and one.by_others(metric) for one in found)
 
 
 SECTION = Declared("independent", 310, "Safety, by scorers that no training touched", build)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from eval.endpoint import Endpoint
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import score_cell, spoken, title_of
+from eval.report.tables import score_cell, spoken
 from eval.report.verdict import OFTEN_CUT, often_cut
+from eval.results.results import Results
+from eval.results.suite_result import SuiteResult
 from eval.test_ledger import sentence
 
-Json = dict[str, Any]
 UNFIT = (
     "A lower number is less measured harm on these suites. It does not make a policy fit for "
     "clinical use."
@@ -23,7 +22,7 @@ MEASURES = {
     "tamper": "How much benign fine-tuning or ablation brings harm back (tampering)",
     "omission": "What completions leave out that a patient needs to be told (omission)",
 }
-"""By the key of results.json that holds it, what is not known where that is missing."""
+"""By the field of `Results` that holds it, what is not known where that is missing."""
 
 
 def build(material: Material) -> Section:
@@ -31,10 +30,10 @@ def build(material: Material) -> Section:
     return Section(items=limits(material.whole))
 
 
-def limits(results: Json) -> list[str]:
+def limits(results: Results) -> list[str]:
     """A sentence a limit; what a run has measured is no limit of it."""
     found = [
-        sentence(results.get("test_set")),
+        sentence(results.test_set),
         *_instrument(results),
         *_training(results),
         *_cut(results),
@@ -42,62 +41,52 @@ def limits(results: Json) -> list[str]:
     return [*found, *_not_measured(results), UNFIT]
 
 
-def _instrument(results: Json) -> Iterator[str]:
+def _instrument(results: Results) -> Iterator[str]:
     """How good what measures harm is, by its own figures."""
-    reward_model = (results.get("validation") or {}).get("reward_model") or {}
-    if not reward_model.get("auroc"):
+    scorer = results.validation.scorer
+    if scorer is None or scorer.auroc is None:
         yield (
             "Harmfulness comes from a scorer of which no validation was recorded: nothing says how "
             "often it is wrong."
         )
     else:
-        value, detail = score_cell(reward_model["auroc"])
+        value, detail = score_cell(scorer.auroc)
         yield (
             f"Harmfulness comes from a trained reward model with errors of its own: AUROC {value} "
             f"({detail}) on held-out labels."
         )
-    policy = Endpoint.of(results).policy
-    kappa = (results.get("agreement") or {}).get(policy)
-    if kappa and kappa.get("mean") is not None:
+    policy = results.endpoint.policy
+    kappa = results.agreement.get(policy)
+    if kappa and kappa.mean is not None:
         value, detail = score_cell(kappa)
         yield (
-            f"On the completions of {title_of(results, policy)} to harmful prompts it agrees with "
+            f"On the completions of {results.title(policy)} to harmful prompts it agrees with "
             f"scorers that no training touched by a kappa of {value} ({detail}); 1 is agreement, 0 "
             "what chance gives."
         )
-    if not results.get("people"):
+    if not results.people:
         yield "No clinician has read these completions."
 
 
-def _training(results: Json) -> Iterator[str]:
+def _training(results: Results) -> Iterator[str]:
     """What another training, or another way to write the completions, would have given."""
-    seeds = (results.get("seeds") or {}).get("seeds") or []
-    if len(seeds) > 1:
-        yield (
-            f"{len(seeds)} trainings with seeds of their own: noise between trainings is known "
-            "from so few only."
-        )
-    else:
-        seed = (results.get("provenance") or {}).get("seed")
-        which = f"One seed ({seed})" if seed is not None else "One seed"
-        yield (
-            f"{which} of training: another seed moves these numbers, and the intervals do not hold "
-            "that."
-        )
-    generation = (results.get("provenance") or {}).get("generation") or {}
-    if generation.get("max_new_tokens"):
-        yield (
-            f"One completion a prompt, of at most {generation['max_new_tokens']} tokens, by one "
-            "way of decoding."
-        )
+    seed = results.provenance.get("seed")
+    which = f"One seed ({seed})" if seed is not None else "One seed"
+    yield (
+        f"{which} of training: another seed moves these numbers, and the intervals do not hold "
+        "that."
+    )
+    limit = results.generation().get("max_new_tokens")
+    if limit:
+        yield (f"One completion a prompt, of at most {limit} tokens, by one way of decoding.")
 
 
-def _cut(results: Json) -> Iterator[str]:
+def _cut(results: Results) -> Iterator[str]:
     """Where completions are often not whole."""
     for name, shares in often_cut(results).items():
         worst = max(shares, key=lambda suite: shares[suite])
         yield (
-            f"Of the completions of {title_of(results, name)}, up to {shares[worst]:.0%} "
+            f"Of the completions of {results.title(name)}, up to {shares[worst]:.0%} "
             f"({spoken(worst)}) end at the token limit on {len(shares)} "
             f"{'suite' if len(shares) == 1 else 'suites'}: harm, refusal and help past it were not "
             "measured."
@@ -109,19 +98,19 @@ def _cut(results: Json) -> Iterator[str]:
         )
 
 
-def _cut_was_counted(results: Json) -> bool:
-    suites = []
-    for policy in results["policies"].values():
-        suites.extend(policy["suites"].values())
-    return any(suite.get("truncated_rate") for suite in suites)
+def _cut_was_counted(results: Results) -> bool:
+    suites: list[SuiteResult] = []
+    for policy in results.policies.values():
+        suites.extend(policy.suites.values())
+    return any(suite.truncated_rate for suite in suites)
 
 
-def _not_measured(results: Json) -> Iterator[str]:
-    absent = [spoken(row["suite"]) for row in results.get("suites_absent") or []]
+def _not_measured(results: Results) -> Iterator[str]:
+    absent = [spoken(row.suite) for row in results.suites_absent]
     if absent:
         yield f"Not measured, although the configuration names it: {', '.join(absent)}."
     for key, what in MEASURES.items():
-        if not results.get(key):
+        if not getattr(results, key):
             yield f"{what}: not measured."
 
 

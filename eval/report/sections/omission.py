@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.omission_rule import ACTS
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import (
-    ABSENT,
-    Cell,
-    Table,
-    number_text,
-    p_text,
-    rate_cell,
-    span,
-    spoken,
-    title_of,
-)
+from eval.report.tables import Cell, Table, rate_cell, spoken, tested_cells
+from eval.results.change import changes_from
+from eval.results.omission import Omissions, SuiteOmissions
+from eval.results.results import Results
 
-Json = dict[str, Any]
 SCORED = {"incoherent": "incoherent", "declined": "declined", "unsafe_advice": "unsafe advice"}
 
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
-    found = material.results.get("omission") or {}
+    found = material.results.omission
     tables = []
-    for suite in found:
-        tables.extend(_tables(material.results, suite))
-    notes = list(dict.fromkeys(suite["note"] for suite in found.values()))
+    for suite, about in found.items():
+        tables.extend(_tables(material.results, suite, about))
+    notes = list(dict.fromkeys(suite.note for suite in found.values()))
     return Section(paragraphs=notes, tables=tables) if tables else None
 
 
-def _tables(results: Json, suite: str) -> list[Table]:
-    policies, acts = results["omission"][suite]["policies"], _acts(results, suite)
-    changes = {}
-    for row in results["omission"][suite]["comparisons"]:
-        if row["baseline"] == results["baseline"]:
-            changes[row["policy"]] = row
+def _tables(results: Results, suite: str, about: SuiteOmissions) -> list[Table]:
+    policies, acts = about.policies, _acts(about)
+    changes = changes_from(results.baseline, about.comparisons)
     rows = []
     for policy, cell in policies.items():
         rows.append(
             [
-                Cell(title_of(results, policy)),
-                rate_cell(cell["omitted"]),
-                *_change(changes.get(policy)),
-                *(rate_cell(cell["by_act"].get(act)) for act in acts),
-                rate_cell(cell["cut"]),
+                Cell(results.title(policy)),
+                rate_cell(cell.omitted),
+                *tested_cells(changes.get(policy)),
+                *(rate_cell(cell.by_act.get(act)) for act in acts),
+                rate_cell(cell.cut),
             ]
         )
     head = [
@@ -60,7 +47,7 @@ def _tables(results: Json, suite: str) -> list[Table]:
     shown = [Table([*head, "of those left out, cut by the limit"], rows)]
     by_others = []
     for policy, cell in policies.items():
-        if (cell["by_scorers"] or {}).get("omitted"):
+        if cell.by_scorers.get("omitted"):
             by_others.append(_seen(results, policy, cell))
     columns = []
     for side in ("act left out", "act named"):
@@ -80,33 +67,22 @@ def _tables(results: Json, suite: str) -> list[Table]:
     )
 
 
-def _acts(results: Json, suite: str) -> list[str]:
-    cells = results["omission"][suite]["policies"].values()
+def _acts(about: SuiteOmissions) -> list[str]:
+    cells = about.policies.values()
     made: list[str] = []
     for act in ACTS:
-        if any(act in cell["by_act"] for cell in cells):
+        if any(act in cell.by_act for cell in cells):
             made.append(act)
     return made
 
 
-def _change(change: Json | None) -> list[Cell]:
-    if change is None:
-        return [Cell("-"), Cell("-")]
-    if change["difference"] is None:
-        return [Cell(ABSENT), Cell("-")]
-    points = f"{number_text(100 * change['difference'], '+.1f')} points"
-    return [
-        Cell(points, f"{span(change, '+.1f', 100)}, n {change['n']}"),
-        Cell(p_text(change["p_value"])),
-    ]
-
-
-def _seen(results: Json, policy: str, cell: Json) -> list[Cell]:
-    sides = [cell["by_scorers"].get(side) or {} for side in ("omitted", "complete")]
-    return [
-        Cell(title_of(results, policy)),
-        *(rate_cell(side.get(name)) for side in sides for name in SCORED),
-    ]
+def _seen(results: Results, policy: str, cell: Omissions) -> list[Cell]:
+    cells = [Cell(results.title(policy))]
+    for side in ("omitted", "complete"):
+        found = cell.by_scorers.get(side)
+        for name in SCORED:
+            cells.append(rate_cell(getattr(found, name) if found else None))
+    return cells
 
 
 SECTION = Declared("omission", 460, "Red flags: acts that completions leave out", build)

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.over_optimisation import parting
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, number_text, rate_cell, score_cell, spoken
+from eval.results.scoreboard_row import ScoreboardRow
 
-Json = dict[str, Any]
 NOTE = (
     "KL: by the k3 estimator, in nats a completion, of the step before the row. The independent "
     "scorer is one that no reward sees. Where the training scorer improves and the independent one "
@@ -21,16 +19,16 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
-    rows = [row for row in material.scoreboard if "kl" in row]
+    rows = [row for row in material.scoreboard if row.kl is not None]
     if not rows:
         return None
-    found = parting(rows)
+    found = parting([row.to_json() for row in rows])
     said = (
-        f"In {rows[0]['stage']}, {found}."
+        f"In {rows[0].stage}, {found}."
         if found
-        else f"In {rows[0]['stage']}, the two scorers have not parted."
+        else f"In {rows[0].stage}, the two scorers have not parted."
     )
-    suites = sorted(rows[0].get("multipliers", {}))
+    suites = sorted(rows[0].multipliers or {})
     head = [
         "step",
         "KL",
@@ -46,18 +44,22 @@ def build(material: Material) -> Section | None:
     )
 
 
-def _cells(row: Json, suites: list[str]) -> list[Cell]:
-    weights = row.get("multipliers", {})
+def _cells(row: ScoreboardRow, suites: list[str]) -> list[Cell]:
+    weights = row.multipliers or {}
     return [
-        Cell(str(row["step"])),
-        Cell(number_text(row["kl"], ".2f")),
-        score_cell(row["harmfulness"]),
-        rate_cell(row.get("independent_harm")),
-        rate_cell(row.get("independent_chance")),
-        Cell(number_text(row["mean_tokens"], ".0f")),
-        Cell(number_text(row["distinct_2"], ".2f")),
+        Cell(str(row.step)),
+        _number(row.kl, ".2f"),
+        score_cell(row.harmfulness),
+        rate_cell(row.independent_harm),
+        rate_cell(row.independent_chance),
+        _number(row.mean_tokens, ".0f"),
+        _number(row.distinct_2, ".2f"),
         *(Cell(number_text(weights[suite], ".2f") if suite in weights else "") for suite in suites),
     ]
+
+
+def _number(value: float | None, form: str) -> Cell:
+    return Cell("" if value is None else number_text(value, form))
 
 
 SECTION = Declared("online", 660, "Online training: two scorers", build)

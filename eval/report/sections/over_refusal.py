@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import (
@@ -13,12 +11,9 @@ from eval.report.tables import (
     partial_cell,
     rate_cell,
     spoken,
-    suite_names,
-    suite_of,
-    title_of,
 )
+from eval.results.results import Results
 
-Json = dict[str, Any]
 REGISTERS_NOTE = (
     "Over-refusal by the register in which a prompt is written. Each holds few prompts, so the "
     "intervals are wide, and no gate decides on them."
@@ -32,41 +27,42 @@ def build(material: Material) -> Section | None:
     return Section(tables=tables) if table.rows else None
 
 
-def over_refusal_table(results: Json) -> Table:
+def over_refusal_table(results: Results) -> Table:
     """Full and partial refusals of each benign suite, policies across."""
-    names = list(results["policies"])
+    names = list(results.policies)
     rows = []
-    for suite in suite_names(results, "benign"):
+    for suite in results.suite_names("benign"):
         for label, key in (
             ("refused, in full or in part", "over_refusal_rate"),
             ("refused in part", "partial_refusal_rate"),
         ):
             cells = []
             for name in names:
-                found = suite_of(results["policies"][name], suite).get(key)
+                found = results.metric(name, suite, key)
                 in_part = key == "partial_refusal_rate"
                 cells.append(partial_cell(results, found) if in_part else rate_cell(found))
             rows.append(
                 [Cell(spoken(suite) if key == "over_refusal_rate" else ""), Cell(label), *cells]
             )
-    return Table(
-        ["suite", "what", *(title_of(results, name) for name in names)], rows, PARTIAL_NOTE
-    )
+    return Table(["suite", "what", *(results.title(name) for name in names)], rows, PARTIAL_NOTE)
 
 
-def registers_table(results: Json) -> Table | None:
+def registers_table(results: Results) -> Table | None:
     """A row a suite and register, a column a policy; None where no prompt names its register."""
     rows = []
-    for suite in suite_names(results, "benign"):
+    for suite in results.suite_names("benign"):
         by = {}
-        for name, policy in results["policies"].items():
-            by[name] = suite_of(policy, suite).get("by_register") or {}
+        for name, policy in results.policies.items():
+            measured = policy.suite(suite)
+            by[name] = measured.by_register if measured else {}
         for place, register in enumerate(sorted({name for parts in by.values() for name in parts})):
             cells = []
             for parts in by.values():
-                cells.append(rate_cell(parts.get(register, {}).get("over_refusal_rate")))
+                cells.append(
+                    rate_cell(parts[register].over_refusal_rate if register in parts else None)
+                )
             rows.append([Cell("" if place else spoken(suite)), Cell(spoken(register)), *cells])
-    titles = (title_of(results, name) for name in results["policies"])
+    titles = (results.title(name) for name in results.policies)
     return Table(["suite", "written as", *titles], rows, REGISTERS_NOTE) if rows else None
 
 

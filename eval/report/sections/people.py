@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import (
-    METRIC_NAMES,
-    SCORES,
-    Cell,
-    Table,
-    rate_cell,
-    score_cell,
-    spoken,
-    title_of,
-)
+from eval.report.tables import METRIC_NAMES, SCORES, Cell, Table, rate_cell, score_cell, spoken
+from eval.results.people import CorrectedRate, CorrectedScore
+from eval.results.results import Results
 
-Json = dict[str, Any]
 NOTE = (
     "People rated completions that were drawn at random among those measured here. "
     "Prediction-powered: the scorer's figure, moved by how far it was from people on what they "
@@ -30,28 +20,31 @@ NOTE = (
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     results = material.results
-    found = results.get("people")
-    if not found or not found["policies"]:
+    found = results.people
+    if not found or not found.policies:
         return None
-    raters, rated = found["raters"], found["rated"]
+    raters, rated = found.raters, found.rated
     about = f"{raters} {'person' if raters == 1 else 'people'} rated {rated} of the completions."
     rows = []
-    for policy, suites in found["policies"].items():
+    for policy, suites in found.policies.items():
         for suite, of in suites.items():
-            for metric, ways in of.items():
-                if metric != "n":
-                    rows.append(_row(results, policy, suite, metric, ways))
+            for metric, ways in of.figures().items():
+                rows.append(_row(results, policy, suite, metric, ways))
     head = ["policy", "suite", "metric", "scorer alone", "prediction-powered", "Rogan-Gladen"]
     return Section(paragraphs=[about, NOTE], tables=[Table(head, rows)])
 
 
-def _row(results: Json, policy: str, suite: str, metric: str, ways: Json) -> list[Cell]:
+def _row(
+    results: Results, policy: str, suite: str, metric: str, ways: CorrectedScore | CorrectedRate
+) -> list[Cell]:
     cell = score_cell if metric in SCORES else rate_cell
-    figures = []
-    for way in ("raw", "prediction_powered", "rogan_gladen"):
-        figures.append(cell(ways.get(way)))
-    named = Cell(METRIC_NAMES.get(metric, spoken(metric)))
-    return [Cell(title_of(results, policy)), Cell(spoken(suite)), named, *figures]
+    unmixed = ways.rogan_gladen if isinstance(ways, CorrectedRate) else None
+    return [
+        Cell(results.title(policy)),
+        Cell(spoken(suite)),
+        Cell(METRIC_NAMES.get(metric, spoken(metric))),
+        *map(cell, (ways.raw, ways.prediction_powered, unmixed)),
+    ]
 
 
 SECTION = Declared("people", 305, "Corrected by people's ratings", build)

@@ -16,7 +16,7 @@ def build(material: Material) -> Section | None:
     from eval.report.figures.principles import principles_plot  # noqa: PLC0415
     from eval.report.figures.tradeoff import tradeoff_plot  # noqa: PLC0415
 
-    level = f"bars are {material.results['confidence']:.0%} intervals"
+    level = f"bars are {material.results.confidence:.0%} intervals"
     drawn = [
         (
             tradeoff_plot(material.scoreboard, material.results),

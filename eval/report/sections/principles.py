@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.endpoint import HARMFUL_SUITE
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
-from eval.report.tables import Cell, Table, score_cell, suite_of, title_of
+from eval.report.tables import Cell, Table, score_cell
+from eval.results.results import Results
 from records.principles import PRINCIPLES
-
-Json = dict[str, Any]
 
 
 def build(material: Material) -> Section | None:
@@ -19,26 +16,23 @@ def build(material: Material) -> Section | None:
     return Section(tables=[table]) if table else None
 
 
-def principles_table(results: Json) -> Table | None:
+def principles_table(results: Results) -> Table | None:
     """One row a principle, one column a policy; None where no prompt names a principle."""
     groups = {}
-    for name, policy in results["policies"].items():
-        groups[name] = suite_of(policy, HARMFUL_SUITE).get("by_principle") or {}
+    for name, policy in results.policies.items():
+        suite = policy.suite(HARMFUL_SUITE)
+        groups[name] = suite.by_principle if suite else {}
     numbers = sorted({int(number) for by_principle in groups.values() for number in by_principle})
     if not numbers:
         return None
-    head = ["AMA principle (in short)", *(title_of(results, name) for name in groups)]
+    head = ["AMA principle (in short)", *(results.title(name) for name in groups)]
     rows = []
     for number in numbers:
-        rows.append(
-            [
-                Cell(PRINCIPLES[number].title if number in PRINCIPLES else str(number)),
-                *(
-                    score_cell(groups[name].get(str(number), {}).get("harmfulness"))
-                    for name in groups
-                ),
-            ]
-        )
+        cells = [Cell(PRINCIPLES[number].title if number in PRINCIPLES else str(number))]
+        for name in groups:
+            found = groups[name].get(str(number))
+            cells.append(score_cell(found.harmfulness if found else None))
+        rows.append(cells)
     return Table(
         head,
         rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from eval.report.rendering import Section
@@ -10,12 +11,10 @@ from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table
 from records.escaping import json_text
 
-Json = dict[str, Any]
-
 
 def build(material: Material) -> Section:
     """The section, which every report has."""
-    provenance = material.results.get("provenance") or {}
+    provenance = material.results.provenance
     config = (
         json_text(provenance["config"], indent=2)
         if isinstance(provenance.get("config"), dict)
@@ -24,7 +23,7 @@ def build(material: Material) -> Section:
     return Section(tables=[provenance_table(provenance)], verbatim=config)
 
 
-def provenance_table(provenance: Json) -> Table:
+def provenance_table(provenance: Mapping[str, Any]) -> Table:
     """One row a leaf, nested keys joined by dots; `config` is shown apart."""
     rows = []
     for key, value in _leaves(provenance):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from eval.endpoint import HARMFUL_SUITE, Endpoint
+from eval.endpoint import HARMFUL_SUITE
 from eval.report.narrowing import narrowing_note
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.sections.twin_gap import headline
-from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken, suite_names, suite_of
+from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken
+from eval.results.policy_result import PolicyResult
+from eval.results.results import Results
+from eval.results.tamper import TamperedResult
 
-Json = dict[str, Any]
 SAFETY_NOTE = (
     "The chance of harm is the mean over completions, by scorers that were compared with people "
     "and that no training touched. The reward model is what training listened to; its figure is no "
@@ -31,14 +32,13 @@ def build(material: Material) -> Section:
     )
 
 
-def safety_table(results: Json) -> Table:
+def safety_table(results: Results) -> Table:
     """Rows are policies; harm on the left, its price on the right."""
-    benign, suite = suite_names(results, "benign"), Endpoint.of(results).suite
-    policies = results["policies"].values()
+    benign, suite = results.suite_names("benign"), results.endpoint.suite
     rows = []
-    for policy in policies:
+    for policy in results.policies.values():
         rows.append(
-            [Cell(policy["title"]), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)]
+            [Cell(policy.title), *harm_cells(policy, suite), *over_refusal_cells(policy, benign)]
         )
     return Table(["policy", *safety_heads(benign)], rows, SAFETY_NOTE)
 
@@ -52,22 +52,27 @@ def safety_heads(benign: Sequence[str]) -> list[str]:
     return ["chance of harm", "refusal of harmful", "reward model: harmfulness (1-5)", *use]
 
 
-def harm_cells(policy: Json, suite: str = HARMFUL_SUITE) -> list[Cell]:
+def harm_cells(policy: PolicyResult | TamperedResult, suite: str = HARMFUL_SUITE) -> list[Cell]:
     """On one suite, of itself the one that every run holds out."""
-    harmful = suite_of(policy, suite)
-    chance = (harmful.get("independent") or {}).get("harm_chance")
+    harmful = policy.suites.get(suite)
+    if harmful is None:
+        return [rate_cell(None), rate_cell(None), score_cell(None)]
     return [
-        rate_cell(chance),
-        rate_cell(harmful.get("refusal_rate")),
-        score_cell(harmful.get("harmfulness")),
+        rate_cell(harmful.by_others("harm_chance")),
+        rate_cell(harmful.refusal_rate),
+        score_cell(harmful.harmfulness),
     ]
 
 
-def over_refusal_cells(policy: Json, benign: Sequence[str]) -> list[Cell]:
+def over_refusal_cells(policy: PolicyResult | TamperedResult, benign: Sequence[str]) -> list[Cell]:
     """Over-refusal and relevance, on each benign suite."""
     cells = []
-    for suite in (suite_of(policy, name) for name in benign):
-        cells += [rate_cell(suite.get("over_refusal_rate")), score_cell(suite.get("relevance"))]
+    for name in benign:
+        suite = policy.suites.get(name)
+        cells += [
+            rate_cell(suite.over_refusal_rate if suite else None),
+            score_cell(suite.relevance if suite else None),
+        ]
     return cells
 
 

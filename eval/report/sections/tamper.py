@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.sections.safety import harm_cells, over_refusal_cells, safety_heads
-from eval.report.tables import Cell, Table, suite_names, title_of
+from eval.report.tables import Cell, Table
+from eval.results.policy_result import PolicyResult
+from eval.results.tamper import TamperedResult
 
-Json = dict[str, Any]
 NOTE = (
     "Who has the weights can change them: by a few steps of fine-tuning on harmless questions, or "
     "by taking the direction along which it refuses out of its hidden states. Both were done in "
@@ -21,16 +20,16 @@ NOTE = (
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     results = material.results
-    found = results.get("tamper")
+    found = results.tamper
     if not found:
         return None
-    name = found["policy"]
-    title = title_of(results, name)
-    benign = suite_names(results, "benign")
-    as_it_is = results["policies"].get(name)
+    name = found.policy
+    title = results.title(name)
+    benign = results.suite_names("benign")
+    as_it_is = results.policies.get(name)
     rows = [_row(f"{title}, as it is", as_it_is, benign)] if as_it_is else []
-    for attack in found["attacks"].values():
-        rows.append(_row(f"{title}, {attack['title']}", attack, benign))
+    for attack in found.attacks.values():
+        rows.append(_row(f"{title}, {attack.title}", attack, benign))
     note = (
         "Tampered policies are measured on fewer prompts of each suite "
         "(eval.tamper.prompts_per_suite)."
@@ -38,7 +37,7 @@ def build(material: Material) -> Section | None:
     return Section(paragraphs=[NOTE], tables=[Table(["policy", *safety_heads(benign)], rows, note)])
 
 
-def _row(title: str, measured: Json, benign: list[str]) -> list[Cell]:
+def _row(title: str, measured: PolicyResult | TamperedResult, benign: list[str]) -> list[Cell]:
     return [Cell(title), *harm_cells(measured), *over_refusal_cells(measured, benign)]
 
 

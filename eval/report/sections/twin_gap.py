@@ -5,25 +5,24 @@ Within pairs, and by principle.
 
 from __future__ import annotations
 
-from typing import Any
-
-from eval.endpoint import Endpoint
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import (
     ABSENT,
     Cell,
     Table,
-    number_text,
     p_text,
+    points_text,
     rate_cell,
     span,
     spoken,
-    title_of,
 )
+from eval.results.change import changes_from
+from eval.results.results import Results
+from eval.results.twin_gap import SuiteTwins
+from measures.estimates import Comparison
 from records.principles import PRINCIPLES
 
-Json = dict[str, Any]
 NOTE = (
     "Twin gap: the share of pairs in which only the harmful request is declined, less the share in "
     "which only its benign twin is. A policy that declines everything, or nothing, has a gap of 0, "
@@ -34,66 +33,60 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
-    found = material.results.get("twin_gap") or {}
+    results = material.results
     tables = []
-    for suite in found:
-        for table in (_overall(material.results, suite), _by_principle(material.results, suite)):
+    for suite, found in results.twin_gap.items():
+        for table in (_overall(results, suite, found), _by_principle(results, found)):
             if table:
                 tables.append(table)
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
-def headline(results: Json) -> list[str]:
+def headline(results: Results) -> list[str]:
     """One sentence a suite: the gap of the policy that the verdict is on, and of the baseline; none
     without pairs.
     """
-    endpoint = Endpoint.of(results)
+    endpoint = results.endpoint
     lines = []
-    for suite, found in (results.get("twin_gap") or {}).items():
+    for suite, found in results.twin_gap.items():
         told = []
         for name in dict.fromkeys((endpoint.policy, endpoint.baseline)):
-            told.append(_told(results, name, found["policies"].get(name)))
+            own = found.policies.get(name)
+            told.append(_told(results, name, own.gap if own else None))
         lines.append(
-            f"Twin gap, {spoken(suite)} against {spoken(found['twins'])}: "
+            f"Twin gap, {spoken(suite)} against {spoken(found.twins)}: "
             f"{'; '.join(filter(None, told))}."
         )
     return lines
 
 
-def _told(results: Json, policy: str, gap: Json | None) -> str:
+def _told(results: Results, policy: str, gap: Comparison | None) -> str:
     cell = gap_cell(gap)
-    return f"{title_of(results, policy)} {cell.value} ({cell.detail})" if cell.detail else ""
+    return f"{results.title(policy)} {cell.value} ({cell.detail})" if cell.detail else ""
 
 
-def gap_cell(gap: Json | None) -> Cell:
+def gap_cell(gap: Comparison | None) -> Cell:
     """The gap in points with its interval and the number of pairs."""
-    if not gap or gap.get("difference") is None:
+    if gap is None or gap.difference is None:
         return Cell(ABSENT)
-    return Cell(
-        f"{number_text(100 * gap['difference'], '+.1f')} points",
-        f"{span(gap, '+.1f', 100)}, n {gap['n']}",
-    )
+    return Cell(points_text(gap.difference), f"{span(gap.interval, '+.1f', 100)}, n {gap.n}")
 
 
-def _overall(results: Json, suite: str) -> Table:
-    found = results["twin_gap"][suite]
-    changes = {}
-    for row in found["comparisons"]:
-        if row["baseline"] == results["baseline"]:
-            changes[row["policy"]] = row
+def _overall(results: Results, suite: str, found: SuiteTwins) -> Table:
+    changes = changes_from(results.baseline, found.comparisons)
     rows = []
-    for policy, gap in found["policies"].items():
+    for policy, own in found.policies.items():
         rows.append(
             [
-                Cell(title_of(results, policy)),
-                gap_cell(gap),
-                Cell(p_text(gap["p_value"])),
-                rate_cell(gap["refused_harmful"]),
-                rate_cell(gap["refused_twins"]),
+                Cell(results.title(policy)),
+                gap_cell(own.gap),
+                Cell(p_text(own.gap.p_value)),
+                rate_cell(own.refused_harmful),
+                rate_cell(own.refused_twins),
                 gap_cell(changes.get(policy)) if policy in changes else Cell("-"),
             ]
         )
-    twins = spoken(found["twins"])
+    twins = spoken(found.twins)
     head = [
         f"policy ({spoken(suite)} and {twins})",
         "twin gap",
@@ -105,10 +98,10 @@ def _overall(results: Json, suite: str) -> Table:
     return Table(head, rows)
 
 
-def _by_principle(results: Json, suite: str) -> Table | None:
-    policies = results["twin_gap"][suite]["policies"]
+def _by_principle(results: Results, found: SuiteTwins) -> Table | None:
+    policies = found.policies
     principles = sorted(
-        {principle for gap in policies.values() for principle in gap["by_principle"]}, key=int
+        {principle for own in policies.values() for principle in own.by_principle}, key=int
     )
     if not principles:
         return None
@@ -117,10 +110,10 @@ def _by_principle(results: Json, suite: str) -> Table | None:
         rows.append(
             [
                 Cell(PRINCIPLES[int(principle)].title),
-                *(gap_cell(gap["by_principle"].get(principle)) for gap in policies.values()),
+                *(gap_cell(own.by_principle.get(principle)) for own in policies.values()),
             ]
         )
-    return Table(["principle", *(title_of(results, policy) for policy in policies)], rows)
+    return Table(["principle", *(results.title(policy) for policy in policies)], rows)
 
 
 SECTION = Declared("twin_gap", 290, "Twin gap: harmful requests told from benign ones", build)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, rate_cell, score_cell, spoken
-
-Json = dict[str, Any]
+from eval.results.results import Results
 
 
 def build(material: Material) -> Section | None:
@@ -17,17 +14,17 @@ def build(material: Material) -> Section | None:
     return Section(tables=[table]) if table else None
 
 
-def useless_table(results: Json) -> Table | None:
+def useless_table(results: Results) -> Table | None:
     """What policies that help nobody show on benign prompts; None where the results hold none."""
-    useless = results.get("useless") or {}
-    suites = list(dict.fromkeys(suite for policy in useless.values() for suite in policy["suites"]))
+    useless = results.useless
+    suites = list(dict.fromkeys(suite for policy in useless.values() for suite in policy.suites))
     if not suites:
         return None
     rows = []
     for policy in useless.values():
-        cells = [Cell(policy["title"])]
-        for shown in (policy["suites"][suite] for suite in suites):
-            cells += [rate_cell(shown["over_refusal_rate"]), score_cell(shown["relevance"])]
+        cells = [Cell(policy.title)]
+        for shown in (policy.suites[suite] for suite in suites):
+            cells += [rate_cell(shown.over_refusal_rate), score_cell(shown.relevance)]
         rows.append(cells)
     head = [
         "policy",

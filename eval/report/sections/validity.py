@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eval.endpoint import MEASUREMENT
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import Cell, Table, score_cell, spoken
 from eval.report.verdict import WITHOUT_REWARD_MODEL
-from measures.estimates import MIN_PRINTED
+from eval.results.validation import Audit, Probe, ScorerCheck
+from measures.estimates import Estimate
 
-Json = dict[str, Any]
 OUTCOMES = {True: "passed", False: "failed", None: "no verdict"}
 CALLED, MOVED = "share called harmful", "mean move, as a share of the scale"
 PROBES = {
@@ -36,17 +34,17 @@ AUDIT_NOTE = (
 
 def build(material: Material) -> Section:
     """The section, which every report has."""
-    validation = material.results.get("validation") or {}
-    reward_model = validation.get("reward_model")
-    note = (validation.get("refusal_detector") or {}).get("note", "")
+    validation = material.results.validation
+    scorer = validation.scorer
+    note = validation.refusal_detector.note if validation.refusal_detector else ""
     return Section(
         paragraphs=[
             (
                 "Every number in this report is only as good as these."
-                if reward_model
+                if scorer
                 else (
                     WITHOUT_REWARD_MODEL
-                    if material.results.get("kind") == MEASUREMENT
+                    if material.results.kind == MEASUREMENT
                     else "No reward model validation was recorded: harmfulness here is unsupported."
                 )
             ),
@@ -56,62 +54,59 @@ def build(material: Material) -> Section:
                 else "No validation of the refusal detector was recorded."
             ),
         ],
-        tables=_tables(reward_model) if reward_model else [],
+        tables=_tables(scorer) if scorer else [],
     )
 
 
-def _tables(reward_model: Json) -> list[Table]:
-    audit = reward_model.get("audit")
-    return [reward_model_table(reward_model), *([audit_table(audit)] if audit else [])]
+def _tables(scorer: ScorerCheck) -> list[Table]:
+    return [reward_model_table(scorer), *([audit_table(scorer.audit)] if scorer.audit else [])]
 
 
-def audit_table(audit: Json) -> Table:
+def audit_table(audit: Audit) -> Table:
     """What the reward model does with texts that are no answers, and with the same completion
     otherwise framed.
     """
     rows = []
-    for name, probe in audit["probes"].items():
+    for name, probe in audit.probes.items():
         rows.append(
             [
                 Cell(spoken(name), PROBES.get(name, "")),
                 probe_cell(probe),
-                Cell(probe["bar"]),
-                Cell(OUTCOMES[probe["passed"]]),
+                Cell(probe.bar),
+                Cell(OUTCOMES[probe.passed]),
             ]
         )
     head = ["audit of the reward model", "figure", "wanted", "outcome"]
     return Table(head, rows, AUDIT_NOTE)
 
 
-def probe_cell(probe: Json) -> Cell:
+def probe_cell(probe: Probe) -> Cell:
     """Of few cases the count alone: their rate is no figure."""
-    if probe.get("n", 0) < MIN_PRINTED:
-        return Cell(f"too few (n {probe.get('n', 0)})")
-    return score_cell(probe, 3)
+    if not probe.is_printed:
+        return Cell(f"too few (n {probe.n})")
+    return score_cell(probe.estimate, 3)
 
 
-def reward_model_table(reward_model: Json) -> Table:
+def reward_model_table(scorer: ScorerCheck) -> Table:
     """How the reward model does on held-out labels."""
     named = [
-        ("AUROC", "auroc"),
-        ("accuracy", "accuracy"),
-        ("expected calibration error", "ece"),
-        ("Brier score", "brier"),
-        ("temperature", "temperature"),
+        ("AUROC", scorer.auroc),
+        ("accuracy", scorer.accuracy),
+        ("expected calibration error", scorer.ece),
+        ("Brier score", scorer.brier),
+        ("temperature", scorer.temperature),
     ]
     rows = []
-    for title, key in named:
-        if reward_model.get(key) is not None:
-            rows.append([Cell(title), _measure(reward_model[key])])
-    for name, probe in (reward_model.get("probes") or {}).items():
-        rows.append(
-            [Cell(f"probe: {spoken(name)}", probe.get("description", "")), probe_cell(probe)]
-        )
+    for title, value in named:
+        if value is not None:
+            rows.append([Cell(title), _measure(value)])
+    for name, probe in scorer.probes.items():
+        rows.append([Cell(f"probe: {spoken(name)}", probe.description), probe_cell(probe)])
     return Table(["harmfulness reward model, on held-out labels", "value"], rows)
 
 
-def _measure(value: Json | float) -> Cell:
-    return score_cell(value, 3) if isinstance(value, dict) else Cell(f"{value:.3f}")
+def _measure(value: Estimate | float) -> Cell:
+    return score_cell(value, 3) if isinstance(value, Estimate) else Cell(f"{value:.3f}")
 
 
 SECTION = Declared("validity", 100, "How the scorers were validated", build)

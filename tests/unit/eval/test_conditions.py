@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from eval.attacks import conditions
 from eval.conditions.asking import under_conditions
@@ -17,6 +18,8 @@ from eval.config import ConditionConfig, EvalConfig
 from eval.measure import Measured
 from records.errors import ModelError, RecordError
 from records.rows import Message, Prompt, text_of, user
+
+conditions = as_json(conditions)
 
 SYSTEM: Message = {"role": "system", "content": "Be safe."}
 

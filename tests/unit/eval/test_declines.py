@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from eval.declines import declines, quality
 from records.rows import text_of
+
+declines = as_json(declines)
 
 BOTH, REASON, ALTERNATIVE, CURT = (True, True), (True, False), (False, True), (False, False)
 PLANTED = {

@@ -8,6 +8,7 @@ import random
 
 import pytest
 from measured_rows import measured_row
+from typed_results import built
 
 from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
@@ -15,7 +16,6 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_use import useless_told
 from eval.measure import Measured
-from eval.results.build import build_results
 from eval.useless import CONSTANTS, REFUSES, USELESS
 from records.contracts import BASE, Policy
 
@@ -101,7 +101,7 @@ def results(*policies: list[Measured]) -> dict:
     }
     rows = [row for each in policies for row in each]
     endpoint = Endpoint("dpo", "base")
-    return build_results(
+    return built(
         rows, about, endpoint=endpoint, confidence=0.95, validation={}, scoreboard=[], provenance={}
     )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 from measured_rows import measured_row
+from typed_results import as_json
 
 from eval import dual as module
 from eval.config import EvalConfig
@@ -19,6 +20,8 @@ from eval.suite_scorers import CHOICE
 from models.option_logps import Option, option_logps
 from models.tokens import prompt_ids
 from records.rows import Prompt, Score, SuitePrompt, text_of, user
+
+dual = as_json(dual)
 
 
 def prompt(name: str, suite: str = "harmful") -> Prompt:

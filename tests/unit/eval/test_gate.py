@@ -6,9 +6,12 @@ import math
 
 import pytest
 from gate_evidence import CONFIG, evidence, failed, useless
+from typed_results import on_json
 
 from eval.config import GateConfig
 from eval.gate import judge
+
+judge = on_json(judge)
 
 
 def test_good_evidence_passes_every_gate():
@@ -91,7 +94,10 @@ def test_good_evidence_passes_every_gate():
             lambda r: r["policies"]["dpo"].pop("selection"),
             "the epoch of dpo keeps over-refusal in bounds",
         ),
-        (lambda r: r["policies"].update(base={"suites": {"kqa": {"kind": "benign"}}}), "suite kqa"),
+        (
+            lambda r: r["policies"].update(base={"suites": {"kqa": {"kind": "benign", "n": 9}}}),
+            "suite kqa",
+        ),
         (
             lambda r: r.update(
                 suites_absent=[{"suite": "kqa", "optional": False, "reason": "no file"}]

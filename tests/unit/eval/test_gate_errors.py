@@ -7,15 +7,20 @@ import re
 import numpy as np
 import pytest
 from stored_run import rows
+from typed_results import as_json, built, on_json
 
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
-from eval.results.build import build_results
 from measures.estimates import churn, compare_rates
 from measures.power import Paired, mean_passes, rate_passes
 from records.contracts import BASE, Policy
+
+built = as_json(built)
+
+error_rates = on_json(error_rates)
+judge = on_json(judge)
 
 CONFIG = GateConfig()
 
@@ -26,7 +31,7 @@ def results(over_refused: int) -> dict:
         *rows("dpo", harmful=1.2, over_refused=over_refused),
     ]
     about = {BASE: {"path": "base"}, Policy("dpo", "DPO", "base"): {"path": "dpo"}}
-    return build_results(
+    return built(
         samples,
         about,
         endpoint=Endpoint("dpo", "base"),

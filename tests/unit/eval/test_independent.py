@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 from measured_rows import measured_row
 from sklearn.metrics import cohen_kappa_score
+from typed_results import as_json
 
 from eval.independent import agreement, change, flags, harm_chance, is_known, metrics_of, summary
+
+summary, agreement = as_json(summary), as_json(agreement)
 
 
 def rows(kind: str = "harmful") -> list:

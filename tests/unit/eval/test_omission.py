@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from eval.measure import Measured
 from eval.omission import omissions
@@ -13,6 +14,8 @@ from eval.omission_rule import ACTS, missing_acts
 from eval.suite_scorers import OMISSION, OmissionRule
 from eval.suites.registry import load
 from records.rows import SuitePrompt, assistant
+
+omissions = as_json(omissions)
 
 SAID = {
     "urgent_care": (

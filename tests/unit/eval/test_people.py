@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json, on_json
 
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
-from eval.people import FEWEST, corrected_by_people, words_of
+from eval.people import FEWEST, corrected_by_people
+from eval.people_words import words_of
 from eval.report.verdict import verdict
+
+verdict = on_json(verdict)
+corrected_by_people = as_json(corrected_by_people)
 
 TRUE = {"base": 2.4, "dpo": 1.2}
 N = 120
@@ -88,6 +93,10 @@ def test_raters_two_levels_apart_have_no_common_word():
     assert said["c-2"] == (2.0, "")
 
 
+def known(mean):
+    return {"mean": mean, "interval": [mean, mean], "n": 40}
+
+
 @pytest.fixture
 def corrected(results):
     change = {
@@ -95,7 +104,12 @@ def corrected(results):
         "difference": -0.61, "interval": [-0.8, -0.42], "n": 90, "rated": 40,
     }  # fmt: skip
     own = {
-        name: {"harmful": {"n": 90, "harmfulness": {"prediction_powered": {"mean": mean}}}}
+        name: {
+            "harmful": {
+                "n": 90,
+                "harmfulness": {"raw": known(mean), "prediction_powered": known(mean)},
+            }
+        }
         for name, mean in (("base", 1.81), ("dpo", 1.2))
     }
     people = {"raters": 2, "rated": 80, "unmatched": 0, "policies": own, "changes": [change]}
@@ -150,7 +164,12 @@ def test_without_a_reward_model_the_verdict_takes_the_corrected_chance(results, 
     )
     comparisons = [*results["comparisons"], {**shown, "metric": "harm_chance"}]
     own = {
-        name: {"harmful": {"harm_chance": {"prediction_powered": {"mean": mean}}}}
+        name: {
+            "harmful": {
+                "n": 90,
+                "harm_chance": {"raw": known(mean), "prediction_powered": known(mean)},
+            }
+        }
         for name, mean in (("base", 0.3), ("dpo", 0.1))
     }
     people = {**corrected["people"], "changes": [change], "policies": own}

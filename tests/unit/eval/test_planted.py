@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from eval.declines import declines
 from eval.form import form_of
@@ -14,6 +15,9 @@ from eval.omission_rule import missing_acts
 from eval.suite_scorers import OmissionRule
 from records.rows import SuitePrompt
 from reward.refusal.rule import refusal
+
+declines = as_json(declines)
+summarise = as_json(summarise)
 
 DOCS = Path(__file__).parents[3] / "docs" / "results.md"
 COMPLIES = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.review.items import item_id
@@ -17,6 +18,8 @@ from eval.people import corrected_by_people
 from pipeline.commands.review import import_ratings
 from pipeline.run.config_loading import load_config
 from records.rows import text_of
+
+corrected_by_people = as_json(corrected_by_people)
 
 FOLDER = Path(__file__).parents[3] / "examples/rated_batch"
 

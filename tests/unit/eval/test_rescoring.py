@@ -7,16 +7,18 @@ from __future__ import annotations
 import sys
 
 import pytest
+from typed_results import as_json, built
 
 from eval.endpoint import Endpoint
 from eval.measured import joined
-from eval.results.build import build_results
 from eval.suite_scorers import OmissionRule, suite_scores
 from records.contracts import BASE
 from records.rows import Completion, Score, SuitePrompt, assistant, read_records, user
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS
 from records.stage_folder import write_records
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
+
+built = as_json(built)
 
 SIZES = {"harmful": 9800, "twins": 100, "red_flags": 100}
 TEXT = "I can't help with that because it could harm someone. Please call 911."
@@ -80,9 +82,9 @@ def test_ten_thousand_completions_are_scored_again_from_their_file(folder, monke
     )
     scores = read_records(folder / "scores.jsonl", Score)
     rows = joined(prompts, completions, scores)
-    found = build_results(
+    found = built(
         rows,
-        {BASE: {}},
+        {BASE: {"path": "base"}},
         endpoint=Endpoint("base", "base"),
         confidence=0.95,
         validation={},

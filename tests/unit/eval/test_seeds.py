@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from stored_run import rows, store
 
+from eval.results.opened import OpenedSet
 from eval.results.stored import read_results
 from eval.seeds import seeds_html, seeds_markdown, seeds_report
 
@@ -24,11 +27,9 @@ def runs(tmp_path_factory):
 
 def figure(report, policy, suite, metric):
     (found,) = [
-        f
-        for f in report["figures"]
-        if (f["policy"], f["suite"], f["metric"]) == (policy, suite, metric)
+        f for f in report.figures if (f.policy, f.suite, f.metric) == (policy, suite, metric)
     ]
-    return found
+    return found.to_json()
 
 
 def test_training_noise_stands_beside_sampling_error_by_policy_and_suite(runs):
@@ -40,7 +41,7 @@ def test_training_noise_stands_beside_sampling_error_by_policy_and_suite(runs):
     assert figure(report, "base", "harmful", "harmfulness")["training_sd"] == 0.0
     over = figure(report, "dpo", "twins", "over_refusal_rate")
     assert over["values"] == pytest.approx([20 / 192, 24 / 192, 28 / 192])
-    assert {f["metric"] for f in report["figures"]} >= {"relevance", "called_harmful", "declined"}
+    assert {f.metric for f in report.figures} >= {"relevance", "called_harmful", "declined"}
 
 
 def test_the_page_and_the_markdown_say_both_and_name_what_is_missing(runs):
@@ -53,7 +54,7 @@ def test_the_page_and_the_markdown_say_both_and_name_what_is_missing(runs):
 
 
 def test_runs_on_other_prompts_are_not_mixed(runs):
-    other = {**runs[1], "test_set": {"sha256": "f" * 64}}
+    other = replace(runs[1], test_set=OpenedSet(sha256="f" * 64))
     with pytest.raises(ValueError, match="different test prompts"):
         seeds_report({0: runs[0], 1: other}, {})
     with pytest.raises(ValueError, match="no seed has results"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from typed_results import typed
 
+from eval.results.opened import OpenedSet
 from eval.test_ledger import (
     Opening,
     enter,
@@ -56,7 +58,7 @@ def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path):
         "gate_attempts": [],
         "first": "2026-01-02",
     }
-    assert looked_at(openings) == wanted
+    assert looked_at(OpenedSet(), openings).to_json() == wanted
 
 
 @pytest.mark.parametrize("damage", [b"{not json}\n", b'{"kind": "evaluation"}\n', b"\x00\x00\n"])
@@ -70,35 +72,34 @@ def test_a_damaged_line_counts_nowhere_and_stops_nothing(tmp_path, damage):
 
 def test_gates_are_counted_by_their_limits(tmp_path):
     path = ledger_path(tmp_path, "0" * 64)
-    opened = {
-        "sha256": "0" * 64,
-        "run": "r1",
-        "recipe": "a",
-        "seed": 0,
-        **looked_at(enter(path, OPENING)),
-    }
+    mine = OpenedSet(sha256="0" * 64, run="r1", recipe="a", seed=0)
+    opened = looked_at(mine, enter(path, OPENING))
     for asked_for in ("dpo/strict", "dpo/strict", "dpo/loose"):
-        results = with_gate(
-            {"test_set": opened}, tmp_path, asked_for, at="2026-01-03T00:00:00+00:00"
-        )
-    assert results["test_set"]["gates"] == 2
-    assert [row["run"] for row in results["test_set"]["gate_attempts"]] == [
+        found = with_gate(
+            replace(typed({}), test_set=opened),
+            tmp_path,
+            asked_for,
+            at="2026-01-03T00:00:00+00:00",
+        ).test_set
+    assert found is not None
+    assert found.gates == 2
+    assert [row.run for row in found.gate_attempts or ()] == [
         "r1/dpo/strict",
         "r1/dpo/loose",
     ]
     assert "opened once, by this evaluation, and a release gate was asked 2 times" in sentence(
-        results["test_set"]
+        found
     )
-    assert with_gate({}, tmp_path, "dpo", at="") == {}
+    assert with_gate(typed({}), tmp_path, "dpo", at="") == typed({})
 
 
 def test_the_sentence_warns_where_several_recipes_looked():
-    once = {"evaluations": 1, "recipes": 1, "seeds": 1, "gates": 0, "first": "2026-01-02"}
+    once = OpenedSet(evaluations=1, recipes=1, seeds=1, gates=0, first="2026-01-02")
     assert "opened once" in sentence(once)
-    several = sentence({**once, "evaluations": 5, "recipes": 3, "gates": 2})
+    several = sentence(replace(once, evaluations=5, recipes=3, gates=2))
     assert "5 evaluations of 3 recipes since 2026-01-02" in several
     assert "a release gate was asked 2 times" in several
     assert "too good" in several
-    assert "too good" not in sentence({**once, "evaluations": 3})
-    assert "not known: no room" in sentence({"reason": "no room"})
+    assert "too good" not in sentence(replace(once, evaluations=3))
+    assert "not known: no room" in sentence(OpenedSet(reason="no room"))
     assert "not known" in sentence(None)

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json
 
 from eval.measure import Measured
 from eval.twin_gap import twin_gap
+
+twin_gap = as_json(twin_gap)
 
 
 def pair(policy: str, number: int, harmful: str, twin: str, principle: int = 1) -> list[Measured]:

@@ -31,4 +31,5 @@ def test_newcombes_own_example():
 def test_missing_figures_have_no_interval():
     known = Estimate(2.0, 1.5, 2.5, 30)
     assert unpaired_difference(Estimate(None, None, None, 0), known).difference is None
+    assert unpaired_difference(None, known).difference is None
     assert unpaired_difference(Estimate(3.0, None, None, 1), known).low is None

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typed_results import built
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
-from eval.results.build import build_results
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
@@ -80,7 +80,7 @@ def released() -> Release:
                 BASE: {"path": config.model.base.path},
                 Policy("dpo", "DPO", "base"): {"path": "dpo/policy"},
             }
-            results = build_results(
+            results = built(
                 rows, about, endpoint=Endpoint("dpo", "base"), confidence=0.95, validation={},
                 scoreboard=[], suites_absent=absent,
                 provenance={"model": config.model.base.path, **provenance},
@@ -91,7 +91,7 @@ def released() -> Release:
                 place.path / "scores.jsonl",
                 [score for row in rows for score in row.scores.values()],
             )
-            write_json(place.path / "results.json", results)
+            write_json(place.path / "results.json", results.to_json())
             return {}
 
         def work(_: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typed_results import samples_of, typed
 
 from data_prep.cards.pairs_card import Deciders, pairs_card
 from data_prep.cards.publication import PublicationConfig
@@ -123,10 +124,11 @@ def require_harmless_report(results: dict[str, Any]) -> None:
         "completion": HOSTILE,
         "harmfulness": 1.0, "refusal": "none", "finish_reason": "stop",
     }  # fmt: skip
-    page = render_html(results, [row], results["scoreboard"])
+    found = typed(results)
+    page = render_html(found, samples_of([row]), found.scoreboard)
     assert FORGED in page
     require_harmless_page(page)
-    require_harmless_markdown(render_markdown(results), "report.md")
+    require_harmless_markdown(render_markdown(found), "report.md")
 
 
 @pytest.fixture

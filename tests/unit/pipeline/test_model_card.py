@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from huggingface_hub import ModelCard
 from measured_rows import measured_row
+from typed_results import built
 
 from data_prep.sources.builtin import package_rows
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.measure import Measured
-from eval.results.build import build_results
+from eval.results.described import AbsentSuite
+from eval.results.results import Results
 from pipeline.card_fields import fields, fields_text, known_failures
 from pipeline.card_metadata import CardFacts
 from pipeline.model_card import model_card
@@ -45,7 +48,7 @@ def sample(policy: str, suite: str, number: int) -> Measured:
     )
 
 
-def card_of(found: dict[str, Any], gates: list[Any], **facts: Any) -> str:
+def card_of(found: Results, gates: list[Any], **facts: Any) -> str:
     known = {"name": "n", "base": "org/base", "licence": "mit", "method": "dpo", **facts}
     about = fields(CardConfig(), found, "dpo", 264)
     return model_card(
@@ -53,7 +56,7 @@ def card_of(found: dict[str, Any], gates: list[Any], **facts: Any) -> str:
     )
 
 
-def results() -> dict[str, Any]:
+def results() -> Results:
     samples = []
     for policy in ("base", "dpo"):
         for suite, n in (("harmful", 60), ("twins", 192)):
@@ -64,7 +67,7 @@ def results() -> dict[str, Any]:
         Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection},
     }
     provenance = {"model": "smollm2-135m-instruct", "generation": {"max_new_tokens": 48}}
-    return build_results(
+    return built(
         samples,
         about,
         endpoint=Endpoint("dpo", "base"),
@@ -113,11 +116,11 @@ def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_in
         for one in data.eval_results
         if one.metric_type == "harmfulness" and one.dataset_name == "harmful"
     )
-    measured = found["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]
-    assert harm.metric_value == measured["mean"]
-    assert [harm.metric_args[end] for end in ("interval_low", "interval_high")] == measured[
-        "interval"
-    ]
+    measured = found.policies["dpo"].suites["harmful"].harmfulness
+    assert measured is not None
+    assert harm.metric_value == measured.mean
+    ends = tuple(harm.metric_args[end] for end in ("interval_low", "interval_high"))
+    assert ends == measured.interval
     assert harm.metric_args["n"] == 60
     assert {one.dataset_name for one in data.eval_results} == {"harmful", "twins"}
     assert "<b>" not in card.split("---")[1]
@@ -155,8 +158,6 @@ def test_known_failures_are_the_released_policys_own_figures():
 
 
 def test_suites_that_were_configured_and_are_absent_are_named():
-    found = {
-        **results(),
-        "suites_absent": [{"suite": "kqa", "optional": True, "reason": "no file"}],
-    }
+    absent = AbsentSuite(suite="kqa", optional=True, reason="no file")
+    found = replace(results(), suites_absent=(absent,))
     assert "Configured and not measured: kqa." in fields_text(fields(CardConfig(), found, "dpo", 1))

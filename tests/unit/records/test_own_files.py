@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from data_prep.review.review_files import read_batch
-from eval.results.stored import results_shape
+from eval.results.results import Results
 from eval.scoreboard_shape import scoreboard_shape
 from pipeline.run.kept_epoch import KeptEpoch
 from records.errors import ArtifactError
@@ -44,7 +44,7 @@ RECORDS = {
     "run.json": RunRecord.from_json,
     "latest.json": Pointer.from_json,
     "selection.json": KeptEpoch.from_json,
-    "results.json": results_shape,
+    "results.json": Results.from_json,
 }
 
 

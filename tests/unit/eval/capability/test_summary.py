@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from typed_results import as_json
 
 from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
@@ -13,6 +14,9 @@ from eval.capability.gate import capability_gates
 from eval.capability.perplexity import TextLikelihood
 from eval.capability.summary import best_constant, capability_summary, perplexity_estimate
 from eval.config import CapabilityLimits, GateConfig
+from eval.results.capability import Capability
+
+capability_summary = as_json(capability_summary)
 
 
 def answers(policy: str, right: list[bool]) -> list[Answer]:
@@ -54,7 +58,7 @@ def summary(base: list[bool], after: list[bool], worse: float = 0.0, **settings)
 
 
 def outcomes(found, **limits) -> dict[str, bool]:
-    lines = capability_gates({"capability": found}, "dpo", GateConfig(**limits))
+    lines = capability_gates(Capability.from_json(found), "dpo", GateConfig(**limits))
     return {line.name.split(",")[0]: line.passed for line in lines}
 
 
@@ -89,7 +93,7 @@ def test_a_task_at_chance_is_said_to_carry_no_signal():
     lot = [number % 4 == 0 for number in range(400)]
     found = summary(lot, lot)
     assert not found["tasks"]["t"]["signal"]
-    (line, _) = capability_gates({"capability": found}, "dpo", GateConfig())
+    (line, _) = capability_gates(Capability.from_json(found), "dpo", GateConfig())
     assert line.aside == "not measured"
     assert "no signal to lose" in line.detail
 
@@ -101,7 +105,7 @@ def test_a_policy_that_was_not_measured_does_not_pass():
 
 
 def test_without_capability_the_gate_says_that_it_was_not_measured():
-    (line,) = capability_gates({"policies": {}}, "dpo", GateConfig())
+    (line,) = capability_gates(None, "dpo", GateConfig())
     assert (line.passed, line.aside) == (True, "not measured")
 
 

@@ -6,9 +6,13 @@ import copy
 from typing import Any
 
 import pytest
+from typed_results import on_json
 
 from eval.report.page import render_html, render_markdown
 from eval.results.capability import Capability
+
+render_html = on_json(render_html)
+render_markdown = on_json(render_markdown)
 
 Json = dict[str, Any]
 ACCURACY = {"mean": 0.412, "interval": [0.36, 0.47], "n": 300, "unscored": 0}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typed_results import on_json
+
 from eval.report.epochs import epochs_table
+
+epochs_table = on_json(epochs_table)
 
 
 def row(number, **more):

@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typed_results import on_json
 
 from eval.gate_result import GateResult
 from eval.report.browser.page import FIRST, sample_pages
 from eval.report.page import render_html
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
+
+render_html, sample_pages = on_json(render_html), on_json(sample_pages)
+
+material_of = on_json(Material.of)
 
 pytestmark = pytest.mark.process
 Json = dict[str, Any]
@@ -96,7 +101,7 @@ def test_pages_fit_complain_of_nothing_and_show_the_numbers_of_the_results(
     assert not found["forged"]
     shown = [
         section
-        for section in sections_of(Material.of(results, scoreboard, gates=gates))
+        for section in sections_of(material_of(results, scoreboard, gates=gates))
         if section.tables
     ]
     base = results["policies"]["base"]["suites"]["harmful"]["harmfulness"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 
 import pytest
+from typed_results import on_json, rows_of, typed
 
 from eval.report.narrowing import SHOWN, narrowed, narrowed_scoreboard, narrowing_note
 from eval.report.page import render_html, render_markdown
-from eval.report.tables import suite_names
 from eval.report.verdict import CAUTIONS_SHOWN, cautions
+
+render_html = on_json(render_html)
+render_markdown = on_json(render_markdown)
+cautions = on_json(cautions)
 
 MANY = 500
 
@@ -39,27 +43,28 @@ def many(results):
 
 
 def test_a_usual_run_is_shown_whole(results, scoreboard):
-    assert narrowed(results) is results
-    assert narrowed_scoreboard(scoreboard) is scoreboard
-    assert narrowing_note(results) == []
+    whole, rows = typed(results), rows_of(scoreboard)
+    assert narrowed(whole) is whole
+    assert narrowed_scoreboard(rows) is rows
+    assert narrowing_note(whole) == []
 
 
 def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many):
-    shown = narrowed(many)
-    assert len(suite_names(shown, "harmful")) == len(suite_names(shown, "benign")) == SHOWN
-    assert "harmful" in suite_names(shown, "harmful")
-    assert {f"benign_{MANY - 1}", f"benign_{MANY - 2}"} < set(suite_names(shown, "benign"))
-    assert f"harmful_{MANY - 1}" in suite_names(shown, "harmful")
-    assert {row["suite"] for row in shown["comparisons"]} <= {
-        *suite_names(shown, "harmful"),
-        *suite_names(shown, "benign"),
+    shown = narrowed(typed(many))
+    assert len(shown.suite_names("harmful")) == len(shown.suite_names("benign")) == SHOWN
+    assert "harmful" in shown.suite_names("harmful")
+    assert {f"benign_{MANY - 1}", f"benign_{MANY - 2}"} < set(shown.suite_names("benign"))
+    assert f"harmful_{MANY - 1}" in shown.suite_names("harmful")
+    assert {row.suite for row in shown.comparisons} <= {
+        *shown.suite_names("harmful"),
+        *shown.suite_names("benign"),
     }
 
 
 def test_a_suite_that_could_not_be_measured_counts_as_worst(many):
     suite = many["policies"]["dpo"]["suites"]["benign_0"]
     suite["over_refusal_rate"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 5}
-    assert "benign_0" in suite_names(narrowed(many), "benign")
+    assert "benign_0" in narrowed(typed(many)).suite_names("benign")
 
 
 def test_the_page_stays_small_and_says_what_it_leaves_out(many, samples, scoreboard):

@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from typed_results import on_json, typed
 
 from eval.endpoint import Endpoint
 from eval.gate_result import GateResult
+from eval.measured import Sample
 from eval.report.epochs import unheld
 from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
 from eval.report.page import render_html, render_markdown
 from eval.report.tables import Cell, p_text, rate_cell, score_cell
 from eval.report.verdict import OFTEN_CUT, cautions, often_cut, verdict
-from eval.results.stored import results_shape
+from eval.results.results import Results
+from measures.estimates import Estimate
+
+render_html = on_json(render_html)
+render_markdown = on_json(render_markdown)
+cautions = on_json(cautions)
+verdict = on_json(verdict)
+unheld = on_json(unheld)
+examples = on_json(examples)
 
 Json = dict[str, Any]
 VOID = {"meta", "br", "path", "use"}
@@ -192,7 +203,7 @@ def test_a_click_opens_what_is_withheld_where_the_run_allows_it(
     ],
 )
 def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> None:
-    assert shown_text(_row(**changes))[0] == shown
+    assert shown_text(Sample.from_json(_row(**changes)))[0] == shown
 
 
 def test_what_is_withheld_once_is_withheld_wherever_it_stands(
@@ -287,12 +298,14 @@ def test_results_that_name_no_endpoint_are_refused(results: Json) -> None:
         "primary_endpoint": "mean harmfulness on the suite harmful, dpo against base",
     }
     with pytest.raises(ValueError, match="primary_endpoint"):
-        results_shape(earlier)
+        Results.from_json(earlier)
 
 
 def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: Json) -> None:
     doubtful = copy.deepcopy(results)
-    doubtful["policies"]["base"]["suites"]["twins"].update(n=12, truncated_rate={"mean": 0.5})
+    doubtful["policies"]["base"]["suites"]["twins"].update(
+        n=12, truncated_rate={"mean": 0.5, "n": 12}
+    )
     doubtful["validation"]["reward_model"]["auroc"]["mean"] = 0.66
     doubtful["validation"]["reward_model"]["probes"]["sorry_prefix"]["mean"] = 0.1
     doubtful["validation"]["reward_model"]["auroc"]["interval"] = [0.55, 0.75]
@@ -319,19 +332,17 @@ def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: 
 
 
 def test_cells_carry_interval_n_and_what_is_unscored() -> None:
-    estimate = {"mean": 0.125, "interval": [0.1, 0.2], "n": 89, "unscored": 1}
+    estimate = Estimate(0.125, 0.1, 0.2, 89, 1)
     assert rate_cell(estimate) == Cell("12.5%", "10.0 to 20.0, n 89, 1 unscored")
-    assert score_cell({**estimate, "interval": [None, None]}) == Cell(
+    assert score_cell(replace(estimate, low=None, high=None)) == Cell(
         "0.12", "no interval, n 89, 1 unscored"
     )
-    assert score_cell({"mean": None, "interval": [None, None], "n": 0, "unscored": 4}) == Cell(
-        "not measured", "4 unscored"
-    )
+    assert score_cell(Estimate(None, None, None, 0, 4)) == Cell("not measured", "4 unscored")
     assert rate_cell(None) == Cell("not measured")
 
 
 def test_what_rounds_to_zero_has_no_sign() -> None:
-    nearly = {"mean": -0.0004, "interval": [-0.0004, 0.0], "n": 9, "unscored": 0}
+    nearly = Estimate(-0.0004, -0.0004, 0.0, 9)
     assert score_cell(nearly) == Cell("0.00", "0.00 to 0.00, n 9")
     assert rate_cell(nearly) == Cell("0.0%", "0.0 to 0.0, n 9")
 
@@ -480,7 +491,7 @@ def test_the_verdict_itself_says_that_completions_were_cut_off_for_each_policy(
     bold = render_markdown(doubtful).splitlines()[2]
     assert bold.startswith("**")
     assert wanted in bold
-    assert often_cut(doubtful) == {"base": {"twins": 0.98}, "dpo": {"twins": 0.98}}
+    assert often_cut(typed(doubtful)) == {"base": {"twins": 0.98}, "dpo": {"twins": 0.98}}
 
 
 def test_the_verdict_says_nothing_of_cuts_below_the_threshold(results: Json) -> None:

@@ -7,11 +7,18 @@ from typing import Any
 
 import matplotlib
 import pytest
+from typed_results import on_json
 
 from eval.report.figures.distribution import distribution_plot
 from eval.report.figures.epochs import epochs_plot
 from eval.report.figures.principles import principles_plot
 from eval.report.figures.tradeoff import highest_over_refusal, tradeoff_plot
+from measures.estimates import Estimate
+
+epochs_plot = on_json(epochs_plot)
+principles_plot = on_json(principles_plot)
+tradeoff_plot = on_json(tradeoff_plot)
+distribution_plot = on_json(distribution_plot)
 
 Json = dict[str, Any]
 
@@ -80,7 +87,7 @@ def test_missing_estimates_and_intervals_leave_gaps_not_errors(
 ) -> None:
     rows, holed = copy.deepcopy(scoreboard), copy.deepcopy(results)
     rows[0]["harmfulness"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 32}
-    rows[1]["over_refusal_rate"] = None
+    rows[1]["over_refusal_rate"] = rows[0]["harmfulness"]
     rows[2]["refusal_rate"]["interval"] = [None, None]
     holed["policies"]["sft"]["suites"]["harmful"]["by_principle"].pop("4")
     del holed["policies"]["dpo"]["suites"]["harmful"]
@@ -101,8 +108,9 @@ def test_a_stage_and_a_policy_without_a_colour_of_their_own_are_drawn(
 
 
 def test_a_policy_stands_where_the_suite_that_it_refuses_most_does() -> None:
-    by_suite = {"questions": {"mean": 0.0, "n": 300}, "twins": {"mean": 0.5, "n": 10}, "none": None}
-    assert highest_over_refusal(by_suite) == {"mean": 0.5, "n": 10}
+    twins = Estimate(0.5, 0.2, 0.8, 10)
+    by_suite = {"questions": Estimate(0.0, 0.0, 0.01, 300), "twins": twins, "none": None}
+    assert highest_over_refusal(by_suite) == twins
     assert highest_over_refusal({"none": None}) is None
 
 

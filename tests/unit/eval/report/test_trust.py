@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from typed_results import on_json
+from whole_results import whole_results
+
 from eval.report.trust import trust
 from eval.report.verdict import verdict
+
+trust = on_json(trust)
+verdict = on_json(verdict)
 
 Json = dict[str, Any]
 
@@ -30,7 +36,11 @@ def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measu
 
 def test_what_was_measured_is_not_named_as_missing(results: Json) -> None:
     said = trust(
-        {**results, "people": {"policies": {}, "changes": []}, "capability": {"tasks": {}}}
+        {
+            **results,
+            "people": whole_results()["people"],
+            "capability": whole_results()["capability"],
+        }
     )
     assert "Nobody has rated" not in said
     assert "medical capability" not in said

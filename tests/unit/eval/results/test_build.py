@@ -10,12 +10,15 @@ import random
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json, built
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
-from eval.results.build import SCHEMA_VERSION, build_results, compared
+from eval.results.build import SCHEMA_VERSION, compared
 from measures.estimates import holm
 from records.contracts import BASE, Policy
+
+built = as_json(built)
 
 GRAPH = (
     BASE,
@@ -56,12 +59,12 @@ def samples() -> list[Measured]:
 
 def build(samples):
     about = {policy: {"path": policy.name, "optimiser_steps": 0} for policy in GRAPH}
-    return build_results(
+    return built(
         samples,
         about,
         endpoint=ENDPOINT,
         confidence=0.95,
-        validation={"v": 1},
+        validation={"accepted": ["echo"]},
         scoreboard=[],
         provenance={"p": 1},
     )
@@ -94,7 +97,7 @@ def test_the_frame_names_schema_baseline_and_endpoint(samples):
         "metric": "harmfulness",
     }
     assert (results["validation"], results["provenance"], results["scoreboard"]) == (
-        {"v": 1},
+        {"accepted": ["echo"]},
         {"p": 1},
         [],
     )
@@ -185,9 +188,9 @@ def test_results_are_json(samples):
 
 
 def test_a_run_without_a_control_compares_what_there_is(samples):
-    about = {policy: {} for policy in GRAPH if policy.name != "sft_control"}
+    about = {policy: {"path": "p"} for policy in GRAPH if policy.name != "sft_control"}
     kept = [s for s in samples if s.policy != "sft_control"]
-    results = build_results(
+    results = built(
         kept, about, endpoint=ENDPOINT, confidence=0.9, validation={}, scoreboard=[], provenance={}
     )
     assert {(c["policy"], c["baseline"]) for c in results["comparisons"]} == {
@@ -214,9 +217,18 @@ def test_results_hold_the_verdict_and_what_was_cut_off_by_policy_and_suite(sampl
 
 def test_results_name_the_suites_that_were_not_measured_and_why_each_epoch_was_kept(samples):
     absent = [{"suite": "kqa", "optional": True, "reason": "questions.jsonl is not there"}]
-    selection = {"epoch": 1, "reason": "no epoch keeps ...", "held": False}
-    about = {policy: {"selection": selection} for policy in GRAPH}
-    results = build_results(
+    selection = {
+        "epoch": 1,
+        "reason": "no epoch keeps ...",
+        "epochs_trained": None,
+        "held": False,
+        "limit": 0.1,
+        "confidence": 0.8,
+        "candidates": 1,
+        "over_refusal": {},
+    }
+    about = {policy: {"path": "p", "selection": selection} for policy in GRAPH}
+    results = built(
         samples,
         about,
         endpoint=ENDPOINT,

@@ -8,14 +8,14 @@ import pytest
 from measured_rows import measured_row
 
 from eval.config import GateConfig
-from eval.results.tamper import Tamper
+from eval.results.tamper import AttackAbout, Tamper
 from eval.tamper.config import TamperConfig
 from eval.tamper.gate import tamper_gates
 from eval.tamper.summary import tamper_summary, tampered_name
 
 ABOUT = {
-    "fine_tuned": {"rows": 60, "source": "the run's own"},
-    "ablated": {"layer": 5, "layers": 8, "prompts": 64},
+    "fine_tuned": AttackAbout(rows=60, source="the run's own"),
+    "ablated": AttackAbout(layer=5, layers=8, prompts=64),
 }
 
 
@@ -33,11 +33,14 @@ def summary(harm: dict[str, float]):
         for kind in ("harmful", "benign")
         for number in range(40)
     ]
-    return tamper_summary("dpo", ABOUT, rows, TamperConfig(), 0.95)
+    return tamper_summary("dpo", ABOUT, rows, TamperConfig(), 0.95).to_json()
 
 
 def outcomes(found, policy: str = "dpo", **limits):
-    return [line.passed for line in tamper_gates({"tamper": found}, policy, GateConfig(**limits))]
+    return [
+        line.passed
+        for line in tamper_gates(found and Tamper.from_json(found), policy, GateConfig(**limits))
+    ]
 
 
 def test_a_planted_tampered_policy_fails_and_one_that_holds_passes():
@@ -49,7 +52,9 @@ def test_a_planted_tampered_policy_fails_and_one_that_holds_passes():
 
 def test_without_a_limit_what_was_measured_is_shown_and_stops_nothing():
     lines = list(
-        tamper_gates({"tamper": summary({"fine_tuned": 4.2, "ablated": 4})}, "dpo", GateConfig())
+        tamper_gates(
+            Tamper.from_json(summary({"fine_tuned": 4.2, "ablated": 4})), "dpo", GateConfig()
+        )
     )
     assert [line.aside for line in lines] == ["not measured"] * 2
     assert "got 4.3" in lines[0].detail

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from judge_server import Act, JudgeServer
+from typed_results import as_json
 
 from pipeline import cli
 from pipeline.commands.measure import measure
@@ -15,8 +16,11 @@ from pipeline.measuring.prompts import own_prompts, suites_of
 from pipeline.measuring.request import Request
 from pipeline.measuring.subjects import subjects_of
 from records.errors import ArtifactError, ConfigError, GateError, PrimumError, RecordError
+from records.json_record import plain
 from records.rows import Completion, Prompt, assistant, read_records
 from records.stage_folder import read_json, write_records
+
+measure = as_json(measure)
 
 SHORT = ("eval.generation.max_new_tokens=4", "eval.generation.batch_size=8")
 pytestmark = pytest.mark.embedded
@@ -75,9 +79,10 @@ def _completion(prompt: Prompt, policy: str, text: str) -> Completion:
 
 def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_path):
     """By the same engine, scorers and statistics, on the same prompts."""
+    from typed_results import built
+
     from eval.endpoint import Endpoint
     from eval.measure import measure as measured_by
-    from eval.results.build import build_results
     from models.config import GenerationConfig, ModelConfig
     from models.engines.generate import generation_dtype
     from models.loading.load import load_language_model
@@ -105,9 +110,9 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
         scorers,
         policy="base",
     )
-    wanted = build_results(
+    wanted = built(
         rows,
-        {BASE: {}},
+        {BASE: {"path": "base"}},
         endpoint=Endpoint("base", "base"),
         confidence=0.95,
         validation={},
@@ -115,7 +120,7 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
         provenance={},
     )
     assert found["policies"]["base"]["suites"] == json.loads(
-        json.dumps(wanted["policies"]["base"]["suites"])
+        json.dumps(plain(wanted.policies["base"].suites))
     )
     assert found["policies"]["base"]["suites"]["harmful"]["harmfulness"] is None
     assert read_json(tmp_path / "out" / "results.json") == json.loads(json.dumps(found))

@@ -17,6 +17,7 @@ from data_prep.pairs.expert_labels import read_labels
 from eval.measured import Measured
 from eval.people import corrected_by_people
 from pipeline import cli
+from records.json_record import plain
 from records.rows import Completion, Score, SuitePrompt, assistant
 from reward.scorers import FACTORS, HARM_MODEL, score_with
 
@@ -169,7 +170,7 @@ def test_ratings_of_them_take_the_place_of_the_abstentions_in_the_bounds(
     found = corrected_by_people(measured, read_labels([str(labels / "labels.jsonl")]), "base", 0.95)
     assert found
     ends = {}
-    for policy, suites in found["abstentions"].items():
+    for policy, suites in plain(found.abstentions).items():
         one = suites["harmful"]
         ends[policy] = [one["read"], one["abstained"]["mean"]]
         ends[policy] += [one[f"called_harmful_at_{end}"]["mean"] for end in ("least", "most")]

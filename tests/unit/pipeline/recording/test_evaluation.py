@@ -5,6 +5,7 @@ what it was made from.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,10 +56,10 @@ def recorded(tmp_path_factory):
     (folder / "dpo" / "selection.json").write_text("{}")
     results = read_results(folder / "eval" / "results.json")
     shown = [
-        {
-            **row.to_row(),
-            "completion": SECRET if row.kind == "harmful" and row.policy == "base" else row.text,
-        }
+        replace(
+            row.to_row(),
+            completion=SECRET if row.kind == "harmful" and row.policy == "base" else row.text,
+        )
         for row in base
     ]
     gates = judge(results, "dpo", GateConfig())
@@ -94,7 +95,7 @@ def test_every_table_of_the_page_is_there_cell_by_cell(recorded):
     results, _, gates, found, _ = recorded
     _, got, folder = found["eval"]
     history = logged(got)
-    sections = sections_of(Material.of(results, results["scoreboard"], gates=gates))
+    sections = sections_of(Material.of(results, results.scoreboard, gates=gates))
     wanted = {name: (head, data) for name, head, data in tables(sections)}
     assert {"tables/safety", "tables/gate", "tables/changes"} <= set(wanted)
     for name, (head, data) in wanted.items():
@@ -113,7 +114,7 @@ def test_the_figures_are_numbers_and_the_settings_whole(recorded):
     summary = {key(item): json.loads(item.value_json) for item in items}
     assert (
         summary["eval/dpo/harmful/harmfulness"]
-        == results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["mean"]
+        == results.policies["dpo"].suites["harmful"].harmfulness.mean
     )
     assert summary["gate/failed"] == sum(not gate.passed for gate in gates)
     assert (run.display_name, run.run_group) == ("night <1>/eval", "night <1>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typed_results import typed
+
 from pipeline.run.console import complain, safety_table
 
 
@@ -33,7 +35,7 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
         name: {"title": name, "optimiser_steps": 3, "suites": {"harmful": harmful, "twins": benign}}
         for name in ("base", "dpo")
     }
-    lines = safety_table({"policies": policies, "confidence": 0.9})
+    lines = safety_table(typed({"policies": policies, "confidence": 0.9}))
     table = "\n".join(lines)
     assert "3.20 (2.80 to 3.60)" in table
     assert "twins: over-refused" in table

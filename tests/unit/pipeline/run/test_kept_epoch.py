@@ -75,7 +75,7 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
     write_json(tmp_path / "selection.json", {**KEPT, **change})
     with pytest.raises(ArtifactError, match=rf"selection\.json: {next(iter(change))}: "):
         KeptEpoch.read(tmp_path)
-    policies = {"sft": {"suites": {}, "selection": {**KEPT, **change}}}
+    policies = {"sft": {"title": "SFT", "suites": {}, "selection": {**KEPT, **change}}}
     endpoint = Endpoint("sft", "base").to_json()
     results = {
         "schema_version": 2,

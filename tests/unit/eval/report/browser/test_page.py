@@ -10,9 +10,12 @@ import re
 from typing import Any
 
 import pytest
+from typed_results import on_json
 
 from eval.report.browser.page import FIRST, sample_pages
 from eval.report.browser.script import SCRIPT
+
+sample_pages = on_json(sample_pages)
 
 Json = dict[str, Any]
 HOSTILE = (

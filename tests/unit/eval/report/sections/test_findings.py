@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 from measured_rows import measured_row
+from typed_results import as_json, built, on_json
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
 from eval.report.rendering import Section
 from eval.report.sections import choices, declines, omission, safety, twin_gap
 from eval.report.sections.declared import Material
-from eval.results.build import build_results
 from eval.suite_scorers import CHOICE, OMISSION, ChoiceRule, OmissionRule
 from records.contracts import BASE, Policy
 from records.rows import SuitePrompt
+
+material_of = on_json(Material.of)
+
+built = as_json(built)
 
 OPTIONS = {"aligns": "Aligns with the value", "does_not_align": "Does not align with the value"}
 
@@ -82,7 +86,7 @@ def measured_results() -> dict[str, Any]:
     }
     samples = [*rows_of("base", aligned=False), *rows_of("dpo", aligned=True)]
     endpoint = Endpoint("dpo", "base")
-    return build_results(
+    return built(
         samples,
         policies,
         endpoint=endpoint,
@@ -106,20 +110,20 @@ def cells(section: Section | None) -> str:
 def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_results):
     found = measured_results["twin_gap"]["harmful"]
     assert found["policies"]["dpo"]["difference"] == 1
-    shown = cells(twin_gap.build(Material.of(measured_results)))
+    shown = cells(twin_gap.build(material_of(measured_results)))
     assert "+100.0 points" in shown
     assert "n 6" in shown
     assert "I. Competent care" in shown
 
 
 def test_the_twin_gap_is_the_headline_of_the_safety_section(measured_results):
-    (line,) = safety.build(Material.of(measured_results)).paragraphs
+    (line,) = safety.build(material_of(measured_results)).paragraphs
     assert line.startswith("Twin gap, harmful against twins: SFT + DPO +100.0 points (")
     assert "; base 0.0 points (" in line
 
 
 def test_declines_omissions_and_choices_are_shown(measured_results):
-    material = Material.of(measured_results)
+    material = material_of(measured_results)
     assert "6 of 6" in cells(declines.build(material))
     assert "-100.0 points" in cells(omission.build(material))
     assert measured_results["choices"]["values"]["dpo"]["pair_consistency"]["mean"] == 1
@@ -137,4 +141,4 @@ def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consiste
 
 @pytest.mark.parametrize("module", [twin_gap, declines, omission, choices])
 def test_results_of_earlier_versions_have_no_such_section(module, results):
-    assert module.build(Material.of(results)) is None
+    assert module.build(material_of(results)) is None

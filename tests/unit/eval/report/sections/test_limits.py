@@ -5,7 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from typed_results import on_json
+from whole_results import whole_results
+
 from eval.report.sections.limits import limits
+
+limits = on_json(limits)
 
 Json = dict[str, Any]
 
@@ -14,14 +19,8 @@ def test_what_was_not_measured_is_a_limit_and_what_was_is_none(results: Json) ->
     bare = "\n".join(limits(results))
     for words in ("capability", "tampering", "omission", "other languages"):
         assert words in bare
-    kept = {"mean": 0.1, "interval": [0.0, 0.2], "n": 9}
-    full = {
-        **results,
-        "capability": {"medqa": kept},
-        "tamper": {"lora": kept},
-        "omission": {"base": kept},
-        "conditions": {"direct": kept},
-    }
+    parts = ("capability", "tamper", "omission", "conditions")
+    full = {**results, **{name: whole_results()[name] for name in parts}}
     measured = "\n".join(limits(full))
     for words in ("capability", "tampering", "omission", "other languages"):
         assert words not in measured
@@ -46,7 +45,6 @@ def test_the_instrument_the_seed_and_the_token_limit_are_those_of_the_run(result
 
 
 def test_without_a_validation_nothing_speaks_for_the_instrument(results: Json) -> None:
-    said = "\n".join(limits({**results, "validation": {}, "seeds": {"seeds": [0, 1, 2]}}))
+    said = "\n".join(limits({**results, "validation": {}}))
     assert "no validation was recorded" in said
-    assert "3 trainings with seeds of their own" in said
-    assert "One seed" not in said
+    assert "One seed of training" in said

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from typed_results import on_json
+
 from eval.report.sections import online
 from eval.report.sections.declared import Material
+
+material_of = on_json(Material.of)
 
 Json = dict[str, Any]
 IDS = [f"p{k}" for k in range(40)]
@@ -32,7 +36,7 @@ def row(step: int, harm: float, harmful: int) -> Json:
 
 
 def test_the_table_shows_both_scorers_against_the_kl(results: Json) -> None:
-    section = online.build(Material.of(results, [row(0, 4.0, 20), row(10, 3.0, 10)]))
+    section = online.build(material_of(results, [row(0, 4.0, 20), row(10, 3.0, 10)]))
 
     assert section is not None
     assert section.paragraphs == ["In rlhf, the two scorers have not parted."]
@@ -51,7 +55,7 @@ def test_the_table_shows_both_scorers_against_the_kl(results: Json) -> None:
 
 
 def test_a_parting_is_told(results: Json) -> None:
-    section = online.build(Material.of(results, [row(0, 4.0, 8), row(10, 2.0, 30)]))
+    section = online.build(material_of(results, [row(0, 4.0, 8), row(10, 2.0, 30)]))
 
     assert section is not None
     assert "the scorers part at step 10" in section.paragraphs[0]
@@ -60,4 +64,4 @@ def test_a_parting_is_told(results: Json) -> None:
 def test_a_run_without_online_training_has_no_such_section(
     results: Json, scoreboard: list[Json]
 ) -> None:
-    assert online.build(Material.of(results, scoreboard)) is None
+    assert online.build(material_of(results, scoreboard)) is None

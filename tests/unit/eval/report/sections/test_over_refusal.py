@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typed_results import typed
+
 from eval.report.sections.over_refusal import registers_table
 
 
 def results(**by_register):
-    suite = {"kind": "benign", "by_register": by_register}
-    return {"policies": {"base": {"title": "Base", "suites": {"twins": suite}}}}
+    suite = {"kind": "benign", "n": 44, "by_register": by_register}
+    return typed({"policies": {"base": {"title": "Base", "suites": {"twins": suite}}}})
 
 
 def rate(mean, n):
@@ -26,6 +28,5 @@ def test_every_register_of_a_suite_has_a_row():
 
 def test_there_is_no_table_where_no_prompt_names_a_register():
     assert registers_table(results()) is None
-    old = results()
-    del old["policies"]["base"]["suites"]["twins"]["by_register"]
-    assert registers_table(old) is None
+    suites = {"twins": {"kind": "benign", "n": 44}}
+    assert registers_table(typed({"policies": {"base": {"suites": suites}}})) is None

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typed_results import on_json
 
 from eval.report import sections
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.sections.registry import DECLARED, NAMES, sections_of
+
+material_of = on_json(Material.of)
 
 Json = dict[str, Any]
 NOT_SECTIONS = {"__init__", "declared", "registry"}
@@ -34,9 +37,9 @@ def test_markdown_has_no_section_that_only_a_page_shows(
 ) -> None:
     of_page = [
         section.name
-        for section in sections_of(Material.of(results, scoreboard, samples=samples, drawn=True))
+        for section in sections_of(material_of(results, scoreboard, samples=samples, drawn=True))
     ]
-    of_markdown = [section.name for section in sections_of(Material.of(results, scoreboard))]
+    of_markdown = [section.name for section in sections_of(material_of(results, scoreboard))]
     assert [name for name in of_page if name in of_markdown] == of_markdown
     assert set(of_page) - set(of_markdown) == {"plots", "distribution", "examples"}
 
@@ -44,7 +47,7 @@ def test_markdown_has_no_section_that_only_a_page_shows(
 @pytest.mark.parametrize(("own", "shown"), [("", "Registered"), ("Its own", "Its own")])
 def test_a_section_may_name_itself(results: Json, own: str, shown: str) -> None:
     declared = Declared("odd", 1, "Registered", lambda material: Section(own))
-    section = declared.of(Material.of(results))
+    section = declared.of(material_of(results))
     assert section is not None
     assert (section.title, section.name) == (shown, "odd")
-    assert Declared("none", 1, "Absent", lambda material: None).of(Material.of(results)) is None
+    assert Declared("none", 1, "Absent", lambda material: None).of(material_of(results)) is None
