@@ -10,14 +10,5 @@ SIZES = {"harm": 6, "questions": 2, "twins": 5}
 
 
 def limit_above(base, config=LIMITED, sizes=SIZES):
-    """Held by points against what the base refuses of each suite."""
-
-    def rises(row):
-        means = {
-            suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()
-        }
-        return {
-            suite: None if mean is None else mean - base[suite] for suite, mean in means.items()
-        }
-
-    return OverRefusalLimit(sizes, base, rises, config)
+    """That holds every suite of the base."""
+    return OverRefusalLimit(sizes, base, config)

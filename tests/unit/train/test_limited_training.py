@@ -11,6 +11,7 @@ from over_refusal_limits import limit_above
 
 from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
 from models.adapters.trained import trainable_state
+from pipeline.limited_pairs import FollowedLimit
 from train.config import DpoConfig
 from train.engine.candidates import candidate_steps
 from train.engine.checkpoint_files import latest_checkpoint
@@ -58,13 +59,18 @@ class MeasuredWeights(Scoreboard):
         return {"stage": "dpo", "epoch": epoch, "step": step, **apart, **estimates}
 
 
+def _twins(row):
+    """The base refuses none."""
+    return {"twins": row["over_refusal_by_suite"]["twins"]["mean"]}
+
+
 def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
     limit = limit_above(
         {"twins": 0.0},
         DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
         {"harm": 8, "twins": 8},
     )
-    board = MeasuredWeights(work, limit, dies_at)
+    board = MeasuredWeights(work, FollowedLimit(limit, _twins), dies_at)
     groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
     options = {
         "pairs": 16,

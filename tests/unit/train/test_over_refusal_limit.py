@@ -23,13 +23,18 @@ from train.reference import reference_logps
 GROUPS = [0] * 6 + [1] * 2 + [2] * 5
 
 
-def rates(**suites):
-    return {"over_refusal_by_suite": {suite: {"mean": mean} for suite, mean in suites.items()}}
+def moved(limit, base, **refused):
+    """Its multipliers once so much was refused of each suite."""
+    rises = {}
+    for suite, rate in refused.items():
+        rises[suite] = None if rate is None else rate - base[suite]
+    limit.move(rises)
+    return limit.values
 
 
 def limit_with(values, config=LIMITED):
     limit = limit_above({"questions": 0.0, "twins": 0.0}, config)
-    limit.take({"multipliers": values})
+    limit.take(values)
     return limit
 
 
@@ -115,13 +120,10 @@ def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_t
 
 
 def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pays_for_another():
-    limit = limit_above({"questions": 0.05, "twins": 0.2})
-    row = rates(twins=0.5, questions=0.05)
-    assert limit.entries(row) == {
-        "multipliers": {
-            "questions": pytest.approx(1 - 5 * 0.1),
-            "twins": pytest.approx(1 + 5 * 0.2),
-        }
+    base = {"questions": 0.05, "twins": 0.2}
+    assert moved(limit_above(base), base, twins=0.5, questions=0.05) == {
+        "questions": pytest.approx(1 - 5 * 0.1),
+        "twins": pytest.approx(1 + 5 * 0.2),
     }
 
 
@@ -130,22 +132,14 @@ def test_a_multiplier_stays_between_0_and_its_cap():
         {"twins": 0.0},
         DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)),
     )
-    assert limit.entries(rates(twins=1.0))["multipliers"]["twins"] == 4.0
-    assert limit.entries(rates(twins=0.0))["multipliers"]["twins"] == 0.0
+    assert moved(limit, {"twins": 0.0}, twins=1.0)["twins"] == 4.0
+    assert moved(limit, {"twins": 0.0}, twins=0.0)["twins"] == 0.0
 
 
 @pytest.mark.parametrize("mean", [None, math.nan])
 def test_what_was_not_measured_moves_no_multiplier(mean):
-    limit = limit_above({"twins": 0.0, "questions": 0.0})
-    assert limit.entries(rates(twins=mean)) == {"multipliers": {"questions": 1.0, "twins": 1.0}}
-
-
-def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
-    limit = limit_above({"twins": 0.0, "questions": 0.0})
-    assert (
-        limit.entries({**rates(twins=0.9), "multipliers": {"twins": 2.5}})["multipliers"]["twins"]
-        == 2.5
-    )
+    base = {"twins": 0.0, "questions": 0.0}
+    assert moved(limit_above(base), base, twins=mean) == {"questions": 1.0, "twins": 1.0}
 
 
 class SharedWeights:
@@ -181,7 +175,7 @@ def ascend(policy, limit, base, updates):
         for _ in range(60):
             policy.step(limit.values["twins"])
         measured = policy.over_refusal()
-        multipliers.append(limit.entries(rates(twins=measured))["multipliers"]["twins"])
+        multipliers.append(moved(limit, {"twins": base}, twins=measured)["twins"])
         excesses.append(measured - base - limit.multipliers.limits["twins"])
     return excesses, multipliers
 

@@ -188,7 +188,8 @@ def test_the_manifest_of_a_stage_lists_the_card_and_the_metadata(tmp_path: Path)
     stage = StageDirectory(tmp_path / "prep")
     stage.begin({"fingerprint": "f"})
     prepare(DataConfig(), stage.path, seed=0, evaluation_texts={})
-    assert {"data_card.md", "croissant.json"} <= set(stage.finish({})["files"])
+    stage.finish({})
+    assert {"data_card.md", "croissant.json"} <= set(stage.manifest().files)
 
 
 def test_splits_are_told_in_croissants_own_words(tmp_path: Path) -> None:
