@@ -20,6 +20,8 @@ from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.sections.safety import safety_table
+from eval.report.text import text_lines
 from eval.results.build import build_results, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.results import Results
@@ -38,7 +40,7 @@ from pipeline.measuring.scorers import Judges, judges_of
 from pipeline.measuring.subjects import Subject, plain_name
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
-from pipeline.run.console import safety_table, say
+from pipeline.run.console import say
 from pipeline.run.provenance import run_record
 from pipeline.run.runner import settle
 from records.contracts import BASE, Policy
@@ -86,7 +88,10 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
         )
     )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
-    for line in (*safety_table(narrowed(results)), results.verdict or ""):
+    for line in (
+        *text_lines(safety_table(narrowed(results)), results.confidence),
+        results.verdict or "",
+    ):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
     if request.gate:
