@@ -68,7 +68,7 @@ def main() -> None:
         for texts in (answers, wrong, behind, prompts):
             columns.append(fmean(value for value in relevance.of(texts) if value is not None))
         print(
-            f"| authors' answers to {name}, first {WORDS} words | {len(prompts)} | "
+            f"| authors' completions to {name}, first {WORDS} words | {len(prompts)} | "
             + " | ".join(f"{value:.2f}" for value in columns)
             + " |"
         )

@@ -19,6 +19,11 @@ _ASCII = {number: chr(number) if WORD.match(chr(number)) else " " for number in 
 """What becomes of a character of plain text, without a search."""
 
 
+def placed_opening(text: str) -> list[str]:
+    """The first words, each with its place, as in `0:i`, `1:cannot`, `2:help`."""
+    return [f"{place}:{word}" for place, word in enumerate(words(text)[:OPENING_WORDS])]
+
+
 def request_text(prompt: Sequence[Message]) -> str:
     """What the user says; a system message that all rows share would make them all look alike."""
     return "\n".join(message["content"] for message in prompt if message["role"] == "user")

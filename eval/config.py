@@ -99,7 +99,7 @@ class EvalConfig(Ranged):
     )
     """Also used by the scoreboard, so that its rows and the report agree."""
     engine: Engine = "transformers"
-    """What writes the report's answers, as in `sample.engine`; the scoreboard's are always
+    """What writes the report's completions, as in `sample.engine`; the scoreboard's are always
     transformers', which holds the policy in training."""
     factors: bool = True
     """Let the scorers that ship with Primum (docs/scorers.md) score all completions too. No

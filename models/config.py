@@ -16,7 +16,7 @@ TINY = "tiny"
 MINILM = "all-minilm-l6-v2"
 """The sentence embedder that is installed beside the default model, in a package of its own."""
 Engine = Literal["transformers", "vllm"]
-"""What writes answers."""
+"""What writes completions."""
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
 """What the weights of a policy are stored in."""
 

@@ -18,9 +18,9 @@ from records.principles import PRINCIPLES
 RESEARCH = "Research on the safety of medical language models."
 NEVER = (
     "Advice to patients, diagnosis, treatment decisions, or any use without a qualified person who "
-    "checks each answer. What training changed is what the numbers below show, on these prompts "
-    "and no others; it does not make the model a competent clinician, and what the base model gets "
-    "wrong this one may get wrong too."
+    "checks each completion. What training changed is what the numbers below show, on these "
+    "prompts and no others; it does not make the model a competent clinician, and what the base "
+    "model gets wrong this one may get wrong too."
 )
 NO_SUBGROUPS = "No figure is by age, sex, origin, language or specialty of patients."
 STATED = ("population", "human_oversight", "change_plan", "contact")

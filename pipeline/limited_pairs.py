@@ -6,13 +6,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eval.rises import rises
+from eval.scoreboard_shape import Row
 from records.errors import RecordError
 from records.rows import Pair, Prompt
 from train.config import DpoConfig
 from train.over_refusal_limit import HARM, OverRefusalLimit
+
+ENTRY = "multipliers"
+"""Where a scoreboard row holds the multipliers that hold from it on."""
+
+
+@dataclass(frozen=True)
+class FollowedLimit:
+    """Lets the multipliers of a limit follow the scoreboard, whose rows keep them."""
+
+    limit: OverRefusalLimit
+    rises: Callable[[Row], Mapping[str, float | None]]
+    """Of a scoreboard row, by how much over-refusal of each suite exceeds the base's."""
+
+    def entries(self, row: Row) -> dict[str, Any]:
+        """What a new row gets: the multipliers after it.
+
+        A row that has them, from an earlier round, keeps them.
+        """
+        if ENTRY in row:
+            self.take(row)
+        else:
+            self.limit.move(self.rises(row))
+        return {ENTRY: self.limit.values}
+
+    def take(self, row: Row) -> None:
+        """Go on with the multipliers of a row that is measured already."""
+        self.limit.take(row[ENTRY])
 
 
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
@@ -30,7 +59,7 @@ def limit_of(
     config: DpoConfig,
     confidence: float,
     say: Callable[[str], None],
-) -> OverRefusalLimit:
+) -> FollowedLimit:
     """The limit's multipliers before training.
 
     `base` is the base policy's scoreboard row; `confidence` the level of its intervals.
@@ -59,15 +88,15 @@ def limit_of(
             f"{config.multipliers.start:g}"
         )
 
-    def measured(row: Mapping[str, Any]) -> dict[str, float | None]:
-        found = rises(dict(row), base, confidence)
+    def measured(row: Row) -> dict[str, float | None]:
+        found = rises(row, base, confidence)
         by_end = config.multipliers.follows == "upper_end"
         made: dict[str, float | None] = {}
         for suite, rise in found.items():
             made[suite] = rise.bound if by_end else rise.difference
         return made
 
-    return OverRefusalLimit(sizes, rates, measured, config)
+    return FollowedLimit(OverRefusalLimit(sizes, rates, config), measured)
 
 
 def _rates(base: dict[str, Any]) -> dict[str, float]:

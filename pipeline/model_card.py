@@ -52,7 +52,7 @@ Limits hold for the ends of intervals. *accepted* marks a gate that did not pass
 
 {restrictions}
 
-The reward model that scored harm was trained on answers of the base policy and is validated in the report below; refusals are detected by a rule.
+The reward model that scored harm was trained on completions of the base policy and is validated in the report below; refusals are detected by a rule.
 
 ## Evidence
 

@@ -36,7 +36,7 @@ def _add_review_export(commands: Any) -> None:
         type=whole_number,
         default=40,
         metavar="N",
-        help="how many prompts, with all their answers (default: 40)",
+        help="how many prompts, with all their completions (default: 40)",
     )
     exporting.add_argument(
         "--uncertain",
@@ -60,9 +60,9 @@ def _add_review_export(commands: Any) -> None:
         default="train",
         choices=("train", "test"),
         help=(
-            "train: answers to training and validation prompts, to learn from; test: the base's "
-            "and the final policy's to N test prompts of each kind at random, by which people "
-            "correct the evaluation (default: train)"
+            "train: completions to training and validation prompts, to learn from; test: the "
+            "base's and the final policy's to N test prompts of each kind at random, by which "
+            "people correct the evaluation (default: train)"
         ),
     )
     exporting.add_argument(

@@ -33,8 +33,8 @@ def drafts(
     revisions: int,
     seed: int,
 ) -> list[Draft]:
-    """`revisions` for every harmful prompt, dealt out over its `samples` answers in turn; of them,
-    those whose completion is given here.
+    """`revisions` for every harmful prompt, dealt out over its `samples` completions in turn; of
+    them, those whose completion is given here.
     """
     by_prompt: dict[str, dict[int, Completion]] = {}
     for answer in answers:

@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from records.json_types import JsonObject
+
 MANY = 1_000_000_000
 """The highest number of rows, prompts or tokens that a setting may name; nobody has more of
 them."""
@@ -155,7 +157,7 @@ def numeric_settings(cls: type, prefix: str = "") -> tuple[NumericSetting, ...]:
     return tuple(found)
 
 
-def range_faults(cls: type, values: Mapping[str, Any], prefix: str = "") -> Iterator[OutOfRange]:
+def range_faults(cls: type, values: JsonObject, prefix: str = "") -> Iterator[OutOfRange]:
     """Every number that is out of its range and every unknown name, in the plain values of a config
     class and the blocks in it.
     """

@@ -14,6 +14,7 @@ from typing import Any
 from records.errors import ArtifactError
 from records.escaping import json_text
 from records.folder_contents import Contents, contents, intruder, is_or_lies_in, odd_one, shown
+from records.json_types import JsonObject
 from records.licences import Restrictions, union
 from records.own_files import parsed, regular_bytes, sealed
 from records.own_files import sha256_json as sha256_json
@@ -146,7 +147,7 @@ class StageDirectory:
             raise ArtifactError([*strays, rest])
         return True
 
-    def begin(self, run: dict[str, Any], *, anew: bool = False) -> Path | None:
+    def begin(self, run: JsonObject, *, anew: bool = False) -> Path | None:
         """Make the folder ready for work under `run["fingerprint"]`.
 
         Half-done work of the same fingerprint stays, to go on from, unless it is to be begun
@@ -163,7 +164,7 @@ class StageDirectory:
             moved = self._shelve()
         self.work.mkdir(parents=True, exist_ok=True)
         if self.fingerprint() is None:
-            write_json(self.run_path, sealed(run))
+            write_json(self.run_path, sealed(dict(run)))
         return moved
 
     def _shelve(self) -> Path:
@@ -197,9 +198,7 @@ class StageDirectory:
         if others := contents(self.path, leave_out=WORK).others:
             raise ArtifactError([odd_one(self.path, name) for name in others])
 
-    def finish(
-        self, summary: dict[str, Any], restrictions: Restrictions | None = None
-    ) -> dict[str, Any]:
+    def finish(self, summary: JsonObject, restrictions: Restrictions | None = None) -> None:
         """Hash every file and write the manifest, which makes the stage complete; only then is the
         work folder not needed any more.
 
@@ -223,7 +222,6 @@ class StageDirectory:
         }
         write_json(self.manifest_path, sealed(manifest))
         self.drop_work()
-        return manifest
 
     def _entry(self, name: str) -> dict[str, Any]:
         path = self.path / name

@@ -10,7 +10,7 @@ above the base's, or the upper end of its interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,29 +21,20 @@ from train.multipliers import Ascent, Multipliers
 
 HARM = "harm"
 """The group of pairs on harmful prompts, which always weighs 1."""
-ENTRY = "multipliers"
-"""Where a scoreboard row holds the multipliers that hold from it on."""
-
-
-Rises = Callable[[Mapping[str, Any]], Mapping[str, float | None]]
 
 
 class OverRefusalLimit:
     """Weights of pair groups: `names` holds "harm" and then the benign suites, `sizes` their pairs.
 
-    `rises` gives, of a scoreboard row, by how much over-refusal of each of the `held` suites
-    exceeds the base's; another suite keeps its first weight, as nothing can be measured against it.
+    A suite that is not `held` keeps its first weight, as nothing can be measured against it.
     """
 
-    def __init__(
-        self, sizes: Mapping[str, int], held: Collection[str], rises: Rises, config: DpoConfig
-    ) -> None:
+    def __init__(self, sizes: Mapping[str, int], held: Collection[str], config: DpoConfig) -> None:
         if config.over_refusal_limit is None:
             raise ValueError("dpo.over_refusal_limit is null: there is no limit to hold")
         self.names = (HARM, *sorted(set(sizes) - {HARM}))
         self.sizes = [sizes.get(name, 0) for name in self.names]
         self.start = min(config.multipliers.start, config.multipliers.cap)
-        self.rises = rises
         limits = {}
         for suite in self.names[1:]:
             if suite in held:
@@ -69,28 +60,20 @@ class OverRefusalLimit:
             [value * total / size if size else 0.0 for value, size in pairs], dtype=torch.float64
         )
 
-    def entries(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What a new scoreboard row gets: the multipliers after it.
-
-        A row that has them, from an earlier round, keeps them.
+    def move(self, rises: Mapping[str, float | None]) -> None:
+        """Let the multipliers follow what was measured: by how much over-refusal of each suite
+        exceeds the base's, None where that is not known.
         """
-        if ENTRY not in row:
-            rises = self.rises(row)
-            self.multipliers.update(
-                {
-                    suite: _number(rises[suite])
-                    for suite in self.multipliers.limits
-                    if suite in rises
-                }
-            )
-        else:
-            self.take(row)
-        return {ENTRY: self.values}
-
-    def take(self, row: Mapping[str, Any]) -> None:
-        """Go on with the multipliers of a row that is measured already."""
+        measured = {}
         for suite in self.multipliers.limits:
-            self.multipliers.values[suite] = row[ENTRY].get(suite, self.multipliers.values[suite])
+            if suite in rises:
+                measured[suite] = _number(rises[suite])
+        self.multipliers.update(measured)
+
+    def take(self, multipliers: Mapping[str, float]) -> None:
+        """Go on with multipliers that were measured already."""
+        for suite in self.multipliers.limits:
+            self.multipliers.values[suite] = multipliers.get(suite, self.multipliers.values[suite])
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

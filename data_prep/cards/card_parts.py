@@ -15,8 +15,8 @@ from records.rows import Demonstration, Pair, Prompt
 from records.run_files import SPLITS
 
 EXCLUDED = (
-    "Training a model to comply with the harmful requests; use of any answer as medical advice; "
-    "the claim that a model which does well here is safe in clinical use."
+    "Training a model to comply with the harmful requests; use of any completion as medical "
+    "advice; the claim that a model which does well here is safe in clinical use."
 )
 
 

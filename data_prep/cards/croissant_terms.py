@@ -56,8 +56,8 @@ COLUMNS = {
     "id": "Names the row within its file.",
     "prompt": "Messages up to the last of the user.",
     "completion": (
-        "The answer to imitate: a safe one where the prompt is harmful, a helpful one where it is "
-        "benign."
+        "The completion to imitate: a safe one where the prompt is harmful, a helpful one where it "
+        "is benign."
     ),
     "chosen": "The preferred completion.",
     "rejected": "The dispreferred completion; on a harmful prompt it may be harmful text.",

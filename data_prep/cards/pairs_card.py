@@ -46,18 +46,18 @@ class _People(NamedTuple):
 
 BY_NOBODY = _People(
     decided="by the run, not by a person",
-    read="no clinician has read the sampled answers or confirmed a preference",
-    cost="no person was asked to read the sampled answers",
+    read="no clinician has read the sampled completions or confirmed a preference",
+    cost="no person was asked to read the sampled completions",
 )
 
 
 def _by_experts(raters: int) -> _People:
     return _People(
-        decided=f"by the run, and by {raters} expert(s) for the answers that they rated",
-        read=f"{raters} expert(s) have read a part of the sampled answers",
+        decided=f"by the run, and by {raters} expert(s) for the completions that they rated",
+        read=f"{raters} expert(s) have read a part of the sampled completions",
         cost=(
-            f"{raters} expert(s) were asked to read harmful answers; what that cost them is not "
-            "known here"
+            f"{raters} expert(s) were asked to read harmful completions; what that cost them is "
+            "not known here"
         ),
     )
 
@@ -86,11 +86,11 @@ def pairs_card(
     people = _by_experts(deciders.raters) if deciders.raters else BY_NOBODY
     scorers = ", ".join(sorted(set(deciders.scorers)))
     decided = (
-        f"which of two answers is preferred was decided {people.decided}: scored by {scorers}. "
+        f"which of two completions is preferred was decided {people.decided}: scored by {scorers}. "
         "Which requests are harmful was decided before that"
     )
     written = (
-        f"the policy ({deciders.policy}) wrote the sampled answers, the sources the others; by "
+        f"the policy ({deciders.policy}) wrote the sampled completions, the sources the others; by "
         f"origin, {_origins(pairs)}"
     )
     return DataCard(

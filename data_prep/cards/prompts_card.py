@@ -73,9 +73,9 @@ def prompts_card(
         name=f"prompts and demonstrations from {source_names(config.sources)}",
         summary=(
             f"{len(prompts)} prompts of {sum(rows_read.values())} rows read (prompts.*.jsonl), "
-            f"{answered} of them with an answer to imitate (demonstrations.*.jsonl){further}, one "
-            f"file a split. Split with seed {seed}. The same configuration and sources give the "
-            "same bytes."
+            f"{answered} of them with a completion to imitate (demonstrations.*.jsonl){further}, "
+            f"one file a split. Split with seed {seed}. The same configuration and sources give "
+            "the same bytes."
         ),
         licences=licences_of(config.sources, kept),
         sources="\n\n".join(
@@ -176,8 +176,8 @@ def _limits(lint: Mapping[str, Any]) -> Facts:
             (
                 "",
                 (
-                    f"{max(lint['openings'].values()):.0%} of the safe answers open with the same "
-                    "three words"
+                    f"{max(lint['openings'].values()):.0%} of the safe completions open with the "
+                    "same three words"
                 ),
             ),
         )

@@ -46,7 +46,7 @@ FAULT_KINDS = {
     ),
     "contradictory_pair": FaultKind(
         "pairs",
-        "its two answers are also ranked the other way round for the same prompt",
+        "its two completions are also ranked the other way round for the same prompt",
         dropped=True,
     ),
     "duplicate_pair": FaultKind(
@@ -58,11 +58,11 @@ FAULT_KINDS = {
     ),
     "cut_pair": FaultKind("pairs", "model.max_length cuts a side"),
     "swapped_pair": FaultKind(
-        "pairs", "the same two answers are ranked the other way round for another prompt"
+        "pairs", "the same two completions are ranked the other way round for another prompt"
     ),
     "length_bias": FaultKind(
         "pairs",
-        "chosen answers are longer, or shorter, than rejected ones by more than "
+        "chosen completions are longer, or shorter, than rejected ones by more than "
         "data.lint.max_length_bias",
     ),
     "replacement_character": FaultKind(
@@ -79,14 +79,16 @@ FAULT_KINDS = {
         "rows", "the same prompt as an earlier row of the other kind but for case and punctuation"
     ),
     "empty_completion": FaultKind(
-        "rows", "an answer without text; a row with such a completion is used as a prompt only"
+        "rows", "a completion without text; its row is used as a prompt only"
     ),
-    "prompt_in_completion": FaultKind("answers", "the whole request stands in the answer"),
+    "prompt_in_completion": FaultKind("answers", "the whole request stands in the completion"),
     "no_refusal": FaultKind(
         "safe answers",
-        "labelled harmful, and the answer does not decline: the answer or the label is wrong",
+        "labelled harmful, and the completion does not decline: it or the label is wrong",
     ),
-    "refusal_of_benign": FaultKind("helpful answers", "labelled benign, and the answer refuses"),
+    "refusal_of_benign": FaultKind(
+        "helpful answers", "labelled benign, and the completion refuses"
+    ),
     "benign_lookalike": FaultKind(
         "harmful requests", "labelled harmful, and asks what benign rows ask"
     ),

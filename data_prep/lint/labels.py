@@ -74,7 +74,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
             yield Fault(
                 "benign_lookalike",
                 row.id,
-                "the words of benign rows, and its answer does not decline",
+                "the words of benign rows, and its completion does not decline",
             )
 
 

@@ -46,7 +46,7 @@ def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
                 Fault(
                     "contradictory_pair",
                     item.id,
-                    "which answer beats which for this prompt leads back to the start",
+                    "which completion beats which for this prompt leads back to the start",
                 ),
             )
         elif sides[0] != sides[1] and sides[::-1] in owner:
@@ -70,7 +70,7 @@ def cut_fault(pair: Pair, cut: Callable[[Pair], Cut]) -> Fault | None:
 
 def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     """The preferences that lie on a circle (A over B over A, or a longer way round) among one
-    prompt's answers.
+    prompt's completions.
     """
     counts = Counter(prompt for prompt, _ in preferences)
     several = []

@@ -20,7 +20,7 @@ Renders = Callable[[Sequence[Message], Sequence[Message]], str]
 it does."""
 MAX_WORDS = 2000
 MIN_LEAKED_WORDS = 5
-"""A shorter prompt ("what is sepsis") may well come back inside a good answer."""
+"""A shorter prompt ("what is sepsis") may well come back inside a good completion."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 CHARACTERS = {
     "replacement_character": re.compile("\ufffd"),
@@ -104,7 +104,7 @@ def text_faults(item: Item) -> Iterator[Fault]:
     )
     if words > MAX_WORDS:
         yield Fault(
-            "too_long", item.id, f"{words} words in prompt and answer, more than {MAX_WORDS}"
+            "too_long", item.id, f"{words} words in prompt and completion, more than {MAX_WORDS}"
         )
     damage: dict[str, str] = {}
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""What gives the wanted answer away without its meaning: how it opens, and how long it is."""
+"""What gives the wanted completion away without its meaning: how it opens, and how long it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers that pairs may be made of, with what the scorers say of each."""
+"""The completions that pairs may be made of, with what the scorers say of each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COHERENT_FROM = 0.5
 
 
 class Candidate(NamedTuple):
-    """One answer to one prompt."""
+    """One completion to one prompt."""
 
     completion: list[Message]
     source: str
@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
         0.0  # standard deviation over the scorers, n - 1 below; 0 for a single one
     )
     improvement: float | None = (
-        None  # of a revision: how much less harmful it is than the answer that it revises
+        None  # of a revision: how much less harmful it is than the completion that it revises
     )
     reopened: bool = False
     row: str = (
@@ -60,7 +60,7 @@ class Scored(NamedTuple):
 
 
 def rejected_id(demonstration: Demonstration) -> str:
-    """What scores call the worse answer of a preference source."""
+    """What scores call the worse completion of a preference source."""
     return f"{demonstration.id}/rejected"
 
 

@@ -1,4 +1,4 @@
-"""Which answer to a harmful prompt is chosen, and over which others."""
+"""Which completion to a harmful prompt is chosen, and over which others."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def safe_completions(
     if config.chosen == "best":
         safe = [c for c in found if choosable(c, config)]
         if not safe:
-            dropped["no answer is safe enough to be chosen"] += others
+            dropped["no completion is safe enough to be chosen"] += others
         return safe
     demonstrations = [c for c in found if c.source == DEMONSTRATION]
     able = []
@@ -74,9 +74,9 @@ def safe_completions(
     if able:
         return able
     if demonstration is None or demonstration.harmfulness is None:
-        dropped["harmful prompt without a scored safe answer"] += others
+        dropped["harmful prompt without a scored safe completion"] += others
     elif demonstration.refusal == "none":
-        dropped["safe answer does not decline"] += others
+        dropped["safe completion does not decline"] += others
     else:
         dropped["scorers disagree"] += others
     return []

@@ -18,7 +18,7 @@ class SidesConfig(Ranged):
     `unlike`. `all` cuts those too of which both sides end, for data whose lengths tell chosen from
     rejected; `none` leaves all as they are."""
     helpful: Literal["policy", "demonstration"] = "policy"
-    """What is chosen on benign prompts. policy: its own answer where it neither refuses nor is
+    """What is chosen on benign prompts. policy: its own completion where it neither refuses nor is
     incoherent (eval.factors), else the data set's. demonstration: the data set's alone, which
     people wrote: no scorer here is validated to find dangerous advice in the policy's."""
 
@@ -32,28 +32,28 @@ class PairsConfig(Ranged):
     completion that a chosen revision revises. 0 asks for the order alone: no distance on this scale
     has been compared with people."""
     strategy: Literal["worst", "random_lower", "random_pair"] = "worst"
-    """What a chosen answer is set against: worst, the most harmful ones; random_lower, any more
-    harmful ones, for pairs that are also close; random_pair, any safe answer over any other."""
+    """What a chosen completion is set against: worst, the most harmful ones; random_lower, any more
+    harmful ones, for pairs that are also close; random_pair, any safe completion over any other."""
     chosen: Literal["demonstration", "best"] = "demonstration"
-    """demonstration: the data set's safe answer, which people vouch for. best: the least harmful
-    decline of the data set, the policy or its revisions, in the policy's own words where it can;
-    the only way for requests without a safe answer."""
+    """demonstration: the data set's safe completion, which people vouch for. best: the least
+    harmful decline of the data set, the policy or its revisions, in the policy's own words where it
+    can; the only way for requests without a safe completion."""
     max_chosen_harmfulness: float = ranged(1.5, at_least=1, at_most=5)
-    """With `best`, no answer above this is chosen. The data set's own are not held to it: a
+    """With `best`, no completion above this is chosen. The data set's own are not held to it: a
     scorer's error would take them away."""
     max_disagreement: float = ranged(1.0, at_least=0, at_most=5)
-    """Standard deviation of several scorers from which an answer makes no pair; two scorers that
+    """Standard deviation of several scorers from which a completion makes no pair; two scorers that
     differ by 1.4 reach 1.0."""
     max_pairs_per_prompt: int = ranged(2, at_least=1, at_most=10_000)
     refuse_then_comply: float = ranged(0.25, at_least=0, at_most=1)
-    """Share of harmful pairs whose rejected side is a refusal opening with a harmful answer after
-    it: breaks the prefix shortcut."""
+    """Share of harmful pairs whose rejected side is a refusal opening with a harmful completion
+    after it: breaks the prefix shortcut."""
     over_refusal: float = ranged(1.0, at_least=0, at_most=1000)
-    """Benign pairs (helpful answer over a refusal) for each harmful pair: breaks the
+    """Benign pairs (helpful completion over a refusal) for each harmful pair: breaks the
     refuse-everything shortcut."""
     max_opening_share: float = ranged(0.2, above=0, at_most=1)
-    """Safe answers whose first three words more than this share of them have are opened in varied
-    words; 1 leaves all as they are."""
+    """Safe completions whose first three words more than this share of them have are opened in
+    varied words; 1 leaves all as they are."""
     max_length_ratio: float = ranged(3.0, at_least=1, at_most=MANY)
     """Pairs whose word counts differ by more than this factor are dropped."""
     max_length_difference: float | None = ranged(0.1, at_least=0, at_most=100)
@@ -68,4 +68,4 @@ class PairsConfig(Ranged):
     pairs to know."""
     expert_labels: list[str] = field(default_factory=list)
     """Files that `primum review-import` wrote: the experts' word takes the place of the scorers'
-    for the answers that they have rated."""
+    for the completions that they have rated."""

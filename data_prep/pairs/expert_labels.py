@@ -181,8 +181,8 @@ def with_expert_scores(
             said[label.completion_id] = label
     if not said:
         raise RecordError(
-            "pairs.expert_labels: none of the rated answers is in this run; name labels of this "
-            "run's answers, or remove the key"
+            "pairs.expert_labels: none of the rated completions is in this run; name labels of "
+            "this run's completions, or remove the key"
         )
     refusals = {}
     for score in scores:

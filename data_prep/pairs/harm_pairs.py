@@ -23,9 +23,9 @@ def harm_pairs(
     seed: int,
     dropped: Counter[str],
 ) -> tuple[list[Pair], int]:
-    """(pairs, how many options and repeated answers were looked at)"""
+    """(pairs, how many options and repeated completions were looked at)"""
     others = rejectable(found)
-    dropped["repeats another answer to its prompt"] += others.repeats
+    dropped["repeats another completion to its prompt"] += others.repeats
     safe = safe_completions(found, config, dropped, len(others.kept))
     if not safe:
         return [], len(others.kept) + others.repeats
@@ -54,16 +54,16 @@ def _unfit(option: Option, config: PairsConfig) -> str | None:
     rejected = option.rejected
     if rejected.harmfulness is None:
         return (
-            "policy answer unscored"
+            "the policy's completion is unscored"
             if rejected.source != DATASET_REJECTED
-            else "the data set's rejected answer is unscored"
+            else "the data set's rejected completion is unscored"
         )
     # To reject a refusal of a harmful request would teach the policy to comply.
     if rejected.refusal == "full":
         return (
-            "policy answer already refuses"
+            "the policy's completion already refuses"
             if rejected.source != DATASET_REJECTED
-            else "the data set's rejected answer refuses"
+            else "the data set's rejected completion refuses"
         )
     return "scorers disagree" if rejected.disagreement > config.max_disagreement else None
 
@@ -77,7 +77,7 @@ def _beyond(option: Option, place: int, config: PairsConfig) -> str | None:
     if margin < config.min_margin:
         return "margin below min_margin"
     if option.chosen.improvement is not None and option.chosen.improvement < config.min_margin:
-        return "revision improves on its answer by less than min_margin"
+        return "revision improves on its completion by less than min_margin"
     return "over max_pairs_per_prompt" if place > config.max_pairs_per_prompt else None
 
 

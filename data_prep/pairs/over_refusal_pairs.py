@@ -49,11 +49,11 @@ def over_refusal_pair(
             answers.append(c)
     helpful = next((c for c in answers if c.coherent is not False), None)
     if helpful is None and answers:
-        dropped["benign prompt whose answers are incoherent"] += 1
+        dropped["benign prompt whose completions are incoherent"] += 1
         return None
     refusal = _own_refusal(found) or _twins_refusal(prompt, refusals, seed)
     if helpful is None or helpful.harmfulness is None or refusal is None:
-        dropped["benign prompt without a helpful answer or a refusal to set against it"] += 1
+        dropped["benign prompt without a helpful completion or a refusal to set against it"] += 1
         return None
     if helpful.disagreement > config.max_disagreement:
         dropped["scorers disagree"] += 1

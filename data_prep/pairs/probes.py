@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from data_prep.wording import OPENING_WORDS, words
-from measures.estimates import wilson_interval
-from records.errors import RecordError
+from data_prep.pairs.probe_results import Json, accuracy, held_to, wins
+from data_prep.wording import placed_opening, words
 from records.rows import Pair, text_of
 
+REMEDY = (
+    "Set pairs.sides.cut_alike=all where ends or lengths tell, vary the safe completions' openings "
+    "where the prefix does, or sample longer completions"
+)
 FOLDS = 5
 LEAST_PAIRS = 10
 """A type with fewer has no classifier of its own."""
-Json = dict[str, Any]
 Side = tuple[str, bool, list[str]]
 """Text, whether it has an end token, and the words of its prompt."""
 Features = Callable[[Side], dict[str, float]]
@@ -47,9 +48,7 @@ words find the type by themselves."""
 
 
 def _prefix(text: str) -> list[str]:
-    opening = []
-    for place, word in enumerate(words(text)[:OPENING_WORDS]):
-        opening.append(f"{place}:{word}")
+    opening = placed_opening(text)
     return [*opening, " ".join(opening)]
 
 
@@ -68,9 +67,9 @@ def probe_pairs(pairs: Sequence[Pair], groups: Mapping[str, str]) -> Json:
         for family in _families(pairs, name):
             margins = _margins(family, groups, features)
             told = told or any(margins)
-            for pair, margin in zip(family, margins, strict=True):
-                by_type[pair.pair_type].append(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0)
-        found[name] = {kind: _share(wins, told) for kind, wins in sorted(by_type.items())}
+            for pair, win in zip(family, wins(margins), strict=True):
+                by_type[pair.pair_type].append(win)
+        found[name] = {kind: accuracy(won, told=told) for kind, won in sorted(by_type.items())}
     return found
 
 
@@ -146,36 +145,10 @@ def _fold(group: str) -> int:
     return hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[0] % FOLDS
 
 
-def _share(wins: Sequence[float], told: bool) -> Json:
-    low, high = wilson_interval(round(sum(wins)), len(wins), 0.95) if told else (0.5, 0.5)
-    return {"accuracy": sum(wins) / len(wins), "interval": [low, high], "n": len(wins)}
-
-
 def judge_probes(probes: Json, limit: float) -> list[str]:
-    """What is not known, one a line: an upper end above the limit.
-
-    Raises RecordError where a lower end is above it.
-    """
-    broken, unknown = [], []
+    """What is not known, one a line. Raises RecordError where pairs of a type can be told apart."""
+    named = {}
     for name, by_type in probes.items():
         for kind, found in by_type.items():
-            low, high = found["interval"]
-            said = (
-                f"{name} on {kind} pairs: {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n "
-                f"{found['n']})"
-            )
-            if low > limit:
-                broken.append(said)
-            elif high > limit:
-                unknown.append(
-                    "not enough pairs to know whether they can be told apart without reading: "
-                    f"{said}, wanted {limit} at the upper end"
-                )
-    if broken:
-        raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
-            f"at most {limit} (pairs.shortcut_fail). Set pairs.sides.cut_alike=all where ends or "
-            "lengths tell, vary the safe answers' openings where the prefix does, or sample longer "
-            "completions"
-        )
-    return unknown
+            named[f"{name} on {kind} pairs"] = found
+    return held_to(limit, named, REMEDY)

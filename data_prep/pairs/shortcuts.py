@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from data_prep.pairs.config import PairsConfig
-from data_prep.wording import OPENING_WORDS, words
-from measures.estimates import wilson_interval
-from records.errors import RecordError
+from data_prep.pairs.probe_results import accuracy, held_to, wins
+from data_prep.wording import OPENING_WORDS, placed_opening, words
 from records.rows import Pair, text_of
+
+REMEDY = (
+    "Raise pairs.over_refusal or pairs.refuse_then_comply, or vary the safe completions' openings"
+)
 
 
 def shortcut_accuracies(train: list[Pair], held_out: list[Pair]) -> dict[str, dict[str, Any]]:
@@ -47,7 +50,7 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     texts = []
     for p in train:
         for side in (p.chosen, p.rejected):
-            texts.append(_prefix(text_of(side)))
+            texts.append(_opening(text_of(side)))
     vectorizer = CountVectorizer(
         ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False
     )
@@ -55,58 +58,29 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     model = LogisticRegression(max_iter=1000).fit(features, [True, False] * len(train))
     return _accuracy(
         held_out,
-        lambda text: float(model.decision_function(vectorizer.transform([_prefix(text)]))[0]),
+        lambda text: float(model.decision_function(vectorizer.transform([_opening(text)]))[0]),
     )
 
 
-def _prefix(text: str) -> str:
-    return " ".join(f"{i}:{word}" for i, word in enumerate(words(text)[:OPENING_WORDS])) or "empty"
+def _opening(text: str) -> str:
+    return " ".join(placed_opening(text)) or "empty"
 
 
 def _accuracy(pairs: list[Pair], value: Callable[[str], float]) -> dict[str, Any]:
     """By type as well: 1.0 on one type and 0.0 on another is a shortcut that the mean hides."""
-    margins = [value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs]
-    won = [1.0 if m > 0 else 0.5 if m == 0 else 0.0 for m in margins]
-    low, high = wilson_interval(round(sum(won)), len(pairs), 0.95)
+    won = wins(value(text_of(p.chosen)) - value(text_of(p.rejected)) for p in pairs)
     by_type: dict[str, list[float]] = {}
     for pair, win in zip(pairs, won, strict=True):
         by_type.setdefault(pair.pair_type, []).append(win)
     return {
-        "accuracy": sum(won) / len(pairs),
-        "interval": [low, high],
-        "n": len(pairs),
+        **accuracy(won),
         "by_type": {
-            name: {"accuracy": round(sum(wins) / len(wins), 4), "n": len(wins)}
-            for name, wins in sorted(by_type.items())
+            name: {"accuracy": round(sum(found) / len(found), 4), "n": len(found)}
+            for name, found in sorted(by_type.items())
         },
     }
 
 
 def judge_shortcuts(probes: dict[str, dict[str, Any]], config: PairsConfig) -> list[str]:
-    """What is not known, one a line: an upper end above the limit.
-
-    Raises RecordError where a lower end is above it, as the probes by type do: on the few pairs
-    that a small run holds out, a point above the limit is as often luck as a leak.
-    """
-    broken = []
-    for name, p in probes.items():
-        if p["interval"][0] > config.shortcut_fail:
-            broken.append(
-                f"{name} reaches {p['accuracy']:.2f} ({p['interval'][0]:.2f} to "
-                f"{p['interval'][1]:.2f}, n {p['n']})"
-            )
-    if broken:
-        raise RecordError(
-            f"preference pairs can be told apart without reading them: {'; '.join(broken)}; wanted "
-            f"at most {config.shortcut_fail}. Raise pairs.over_refusal or "
-            "pairs.refuse_then_comply, or vary the safe answers' openings"
-        )
-    found: list[str] = []
-    for name, p in probes.items():
-        if p["interval"][1] > config.shortcut_fail:
-            found.append(
-                f"not enough pairs to know whether {name} tells pairs apart: {p['accuracy']:.2f} "
-                f"({p['interval'][0]:.2f} to {p['interval'][1]:.2f}, n {p['n']}), wanted "
-                f"{config.shortcut_fail} at the upper end"
-            )
-    return found
+    """What is not known, one a line. Raises RecordError where pairs can be told apart."""
+    return held_to(config.shortcut_fail, probes, REMEDY)

@@ -1,4 +1,4 @@
-"""Which answers the experts are asked about: stratified, part of them random, in an order that
+"""Which completions the experts are asked about: stratified, part of them random, in an order that
 gives no source away.
 """
 
@@ -135,8 +135,8 @@ def draw(
     rng = random.Random(f"review/{seed}")
     by_prompt = _by_prompt(items)
     strata: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for name, answers in sorted(by_prompt.items()):
-        strata[answers[0].kind, answers[0].principle or 0].append(name)
+    for name, completions in sorted(by_prompt.items()):
+        strata[completions[0].kind, completions[0].principle or 0].append(name)
     order = list(strata.values())
     rng.shuffle(order)
     for names in order:
@@ -151,15 +151,15 @@ def draw(
     rng.shuffle(chosen)
     batch = []
     for name in chosen:
-        answers = by_prompt[name]
-        rng.shuffle(answers)
-        batch += [replace(item, drawn=drawn[name]) for item in answers]  # type: ignore[arg-type]
+        completions = by_prompt[name]
+        rng.shuffle(completions)
+        batch += [replace(item, drawn=drawn[name]) for item in completions]  # type: ignore[arg-type]
     return batch
 
 
 def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> list[ReviewItem]:
-    """All policies' answers to `prompts` prompts of each kind, every prompt as likely as the others
-    of its kind.
+    """All policies' completions to `prompts` prompts of each kind, every prompt as likely as the
+    others of its kind.
 
     Neither score nor principle has a say: what people find is to hold for all completions of the
     kind.
@@ -168,14 +168,16 @@ def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> l
     by_prompt = _by_prompt(items)
     chosen: list[str] = []
     for kind in ("harmful", "benign"):
-        names = sorted(name for name, answers in by_prompt.items() if answers[0].kind == kind)
+        names = sorted(
+            name for name, completions in by_prompt.items() if completions[0].kind == kind
+        )
         chosen += rng.sample(names, min(prompts, len(names)))
     rng.shuffle(chosen)
     batch = []
     for name in chosen:
-        answers = by_prompt[name]
-        rng.shuffle(answers)
-        batch += [replace(item, drawn="random") for item in answers]
+        completions = by_prompt[name]
+        rng.shuffle(completions)
+        batch += [replace(item, drawn="random") for item in completions]
     return batch
 
 
@@ -184,7 +186,7 @@ def _by_prompt(items: Iterable[ReviewItem]) -> dict[str, list[ReviewItem]]:
     for item in sorted(items, key=lambda i: i.completion_id):
         if item.scores:
             found[item.prompt_id].setdefault(item.id, item)
-    return {name: list(answers.values()) for name, answers in found.items()}
+    return {name: list(completions.values()) for name, completions in found.items()}
 
 
 def _in_turns(strata: Sequence[list[str]], count: int, taken: Counter[int]) -> list[str]:
@@ -199,11 +201,11 @@ def _in_turns(strata: Sequence[list[str]], count: int, taken: Counter[int]) -> l
     return names
 
 
-def _distance(answers: Iterable[ReviewItem], threshold: float) -> float:
-    """How far the least certain answer is from the threshold."""
+def _distance(completions: Iterable[ReviewItem], threshold: float) -> float:
+    """How far the least certain completion is from the threshold."""
     means = [
         fmean(values)
-        for item in answers
+        for item in completions
         if (values := [v for v in item.scores.values() if v is not None])
     ]
     return min((abs(mean - threshold) for mean in means), default=float("inf"))

@@ -172,7 +172,7 @@ def measuring_bytes(
 ) -> dict[str, float]:
     """What measuring a policy takes beside the weights and optimiser states of its training, all in
     16 bits: a merged copy that answers (a sharded policy answers as it stands), its cache for
-    `rows` answers of `tokens` with their prompts, and the reward model."""
+    `rows` completions of `tokens` with their prompts, and the reward model."""
     layers = (shape.parameters - shape.vocabulary * shape.hidden) / shape.layers
     kept = shape.layers if reward_layers is None else reward_layers
     return {

@@ -34,14 +34,14 @@ model:
 
 data:
   sources:
-    # Harmful requests with safe answers, and benign twins: the project's own, nothing to fetch.
+    # Harmful requests with safe completions, and benign twins: the project's own, nothing to fetch.
     - {{name: builtin}}
     # Benign prompts for the test split alone; the release gate wants about 192 of each kind.
     - {{name: builtin_evaluation, format: builtin_evaluation}}
 {own_data}
   split: {{val: 0.14, test: 0.25, test_limit: 192}}
 
-# Supervised fine-tuning on safe answers, then preference optimisation from there.
+# Supervised fine-tuning on safe completions, then preference optimisation from there.
 sft: {{epochs: 1, learning_rate: 2.0e-4}}
 dpo: {{epochs: 1, learning_rate: 5.0e-5, beta: 0.1}}
 

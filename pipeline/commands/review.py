@@ -85,8 +85,8 @@ def _counts(read: Ratings, items: Sequence[ReviewItem]) -> dict[str, Any]:
 def describe(report: dict[str, Any]) -> list[str]:
     """The report as the user reads it."""
     lines = [
-        f"{report['ratings']} ratings of {report['answers_rated']} answers, "
-        f"{report['answers_not_rated']} answers without any"
+        f"{report['ratings']} ratings of {report['answers_rated']} completions, "
+        f"{report['answers_not_rated']} completions without any"
     ]
     lines += [f"  rater {rater}: {count}" for rater, count in report["raters"].items()]
     lines.append(f"  left out: {_counted(report['left_out'])}")
@@ -132,7 +132,7 @@ def _value(estimate: dict[str, Any]) -> str:
     low, high = estimate["interval"]
     value = "has no value" if estimate["value"] is None else f"{estimate['value']:.2f}"
     interval = "" if low is None else f" ({low:.2f} to {high:.2f})"
-    return f"{value}{interval}, n = {estimate['n']} answers to {estimate['prompts']} prompts"
+    return f"{value}{interval}, n = {estimate['n']} completions to {estimate['prompts']} prompts"
 
 
 def _conflict(conflict: dict[str, Any]) -> str:

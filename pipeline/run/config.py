@@ -45,7 +45,7 @@ class SampleConfig(Ranged):
     """What writes the completions. vllm starts the Python that `model.vllm.python` names, and gets
     hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)
-    """Answers to each harmful prompt; with more than one, set a temperature: the first is then
+    """Completions to each harmful prompt; with more than one, set a temperature: the first is then
     greedy all the same, the others are drawn."""
     revisions: int = ranged(0, at_least=0, at_most=10_000)
     """Revisions of these completions for each harmful prompt: the policy finds fault with its
@@ -61,8 +61,8 @@ class SampleConfig(Ranged):
             )
         if self.revisions > self.harmful_samples and self.generation.temperature == 0:
             raise ValueError(
-                f"sample.revisions is {self.revisions} for {self.harmful_samples} answers but "
-                "sample.generation.temperature is 0: revisions of one answer would be the same"
+                f"sample.revisions is {self.revisions} for {self.harmful_samples} completions but "
+                "sample.generation.temperature is 0: revisions of one completion would be the same"
             )
 
 

@@ -53,7 +53,7 @@ STAGES = {
     stage.name: stage
     for stage in (
         Registered("prep", "read the sources, split, lint, decontaminate"),
-        Registered("sample", "the base policy's own answers to training prompts", repeats=True),
+        Registered("sample", "the base policy's own completions to training prompts", repeats=True),
         Registered(
             "reward",
             "train and validate the harmfulness reward model",
@@ -63,7 +63,7 @@ STAGES = {
         Registered("pairs", "build preference pairs and probe them for shortcuts", repeats=True),
         Registered(
             "sft",
-            "fine-tune on safe answers and benign replay",
+            "fine-tune on safe completions and benign replay",
             Job("sft_meditron.sh", "SFT_OPTIONS", trains=True),
             leaves=Policy("sft", "SFT", starts_from=BASE.name),
         ),

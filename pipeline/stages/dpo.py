@@ -108,21 +108,22 @@ def _dpo(
     from train.dpo import DpoModule, DpoRows
 
     settings, pairs = config.dpo, inputs.read(PAIRS.of("train"))
-    limit, groups = None, [0] * len(pairs)
+    followed, groups = None, [0] * len(pairs)
     if settings.over_refusal_limit is not None:
         names = pair_groups(pairs, inputs.read(PROMPTS.of("train")))
         level = config.eval.scoreboard.confidence
-        limit = limit_of(names, before[0], settings, level, place.say)
-        groups = numbered(names, limit.names)
+        followed = limit_of(names, before[0], settings, level, place.say)
+        groups = numbered(names, followed.limit.names)
 
     def rows_of(tokenizer: Any, batch_rows: Collation) -> DpoRows:
         encoded, kept = _encode(pairs, tokenizer, config.model.max_length, place)
         return DpoRows(encoded, batch_rows, groups=[groups[i] for i in kept])
 
     def module_of(model: Any, optimisation: Optimisation) -> DpoModule:
+        limit = followed.limit if followed else None
         return DpoModule(model, settings, optimisation, limit=limit)
 
-    return {"rows_of": rows_of, "module_of": module_of, "follower": limit}
+    return {"rows_of": rows_of, "module_of": module_of, "follower": followed}
 
 
 def _reference_folder(policy: str, trainer: TrainerConfig) -> Path:

@@ -65,7 +65,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     if not by_split["train"]:
         raise RecordError(
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
-            "setting that took most, or sample more answers"
+            "setting that took most, or sample more completions"
         )
     report = describe(result, plain, groups_of(material.prompts))
     unknown = judge_probes(report["probes_by_type"], settings.shortcut_fail)

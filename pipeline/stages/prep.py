@@ -103,7 +103,7 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
             lines.append(f"  left out: {count:>5}  {reason}")
     for name, count in summary["sources"].items():
         lines.append(
-            f"  {name}: {count['rows']} rows, {count['answered']} with an answer, "
+            f"  {name}: {count['rows']} rows, {count['answered']} with a completion, "
             f"{count['preferences']} with a worse one too"
         )
     for split, suites in summary["splits"].items():

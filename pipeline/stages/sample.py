@@ -1,4 +1,4 @@
-"""sample: what the policy itself answers, how the base one goes on once it has declined, and how
+"""sample: what the policy itself writes, how the base one goes on once it has declined, and how
 the policy revises its completions.
 """
 
@@ -55,7 +55,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
             done.add(row["id"])
     missing = [wanted for wanted in mine if wanted.id not in done]
     place.say(
-        f"{len(answers)} answers and {len(refusals)} continued declines wanted from the "
+        f"{len(answers)} completions and {len(refusals)} continued declines wanted from the "
         f"{_writer(inputs, place)} policy, {len(missing)} to write here"
     )
     start = (
@@ -242,7 +242,7 @@ def _revise(
     todo = sorted(
         (d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id)
     )
-    place.say(f"{len(wanted)} revisions wanted of these answers, {len(todo)} to write here")
+    place.say(f"{len(wanted)} revisions wanted of these completions, {len(todo)} to write here")
     written = 0
     with _shard(place, REVISIONS, place.rank).open("a", encoding="utf-8") as file:
         for block in _blocks(todo, config.sample):

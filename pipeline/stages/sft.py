@@ -96,7 +96,7 @@ def sft_examples(
     examples = []
     for demo in distinct_completions(demonstrations):
         if demo.kind == "harmful":
-            examples.append(Example(demo.prompt, demo.completion, True, "safe answers"))
+            examples.append(Example(demo.prompt, demo.completion, True, "safe completions"))
             continue
         replay = own.get(demo.asks)
         if replay and not demo.prompt_id and benign_answers in ("base", "both"):
@@ -106,7 +106,7 @@ def sft_examples(
                 )
             )
         if benign_answers in ("reference", "both") or not replay:
-            examples.append(Example(demo.prompt, demo.completion, True, "helpful answers"))
+            examples.append(Example(demo.prompt, demo.completion, True, "helpful completions"))
     return examples
 
 

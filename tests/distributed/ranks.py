@@ -144,9 +144,9 @@ def module_for(method: str, model: Any, rows: Any, optimisation: Optimisation) -
         return DpoModule(model, DpoConfig(), optimisation)
     config = DpoConfig(over_refusal_limit=0.1)
     limit = OverRefusalLimit(
-        {"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), lambda row: {}, config
+        {"harm": 4, "questions": 4, "twins": 4}, ("questions", "twins"), config
     )
-    limit.take({"multipliers": {"questions": 0.5, "twins": 3.0}})
+    limit.take({"questions": 0.5, "twins": 3.0})
     return DpoModule(model, config, optimisation, limit=limit)
 
 

@@ -39,7 +39,7 @@ def test_the_index_names_every_page():
 
 def test_the_map_has_the_floors_of_the_layering_test():
     found = FLOOR.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
-    source = (ROOT / "tests/unit/test_layering.py").read_text(encoding="utf-8")
+    source = (ROOT / "tests/support/source_tree.py").read_text(encoding="utf-8")
     floors = re.search(r"^FLOORS = \{(.*?)\}$", source, re.M | re.S)
     assert floors is not None
     assert set(found) == set(re.findall(r'"(\w+)": (\d)', floors[1]))

@@ -31,8 +31,8 @@ class BatchPlan:
     epochs: int
     seed: int
     units: Sequence[int] | None = None
-    """Rows of one unit (answers to one prompt, which packed rows share) stand together wherever a
-    step's size allows it; None: each alone."""
+    """Rows of one unit (completions to one prompt, which packed rows share) stand together wherever
+    a step's size allows it; None: each alone."""
 
     def __post_init__(self) -> None:
         rows = len(self.lengths)

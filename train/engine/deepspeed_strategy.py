@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
 from pytorch_lightning.utilities.seed import isolate_rng
 
+from train.engine.offload import Offload
 from train.engine.portable import MOMENTS, Tensors, read, write
 
 
@@ -36,7 +37,7 @@ class ZeroStrategy(DeepSpeedStrategy):
         stage: int,
         gradient_clip_norm: float,
         autocast: str | None = None,
-        offload: dict[str, Any],
+        offload: Offload,
         timeout: timedelta,
         load: Callable[[], Any] | None = None,
     ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from records.json_types import JsonObject
 from records.own_files import Object, entry, read_rows
 from records.rows import json_lines
 from records.stage_folder import write_text
@@ -84,7 +85,7 @@ def wandb_logger(
     stage: str,
     run_name: str,
     run_id: str,
-    settings: dict[str, Any],
+    settings: JsonObject,
 ) -> WandbLogger | None:
     """Of a run that is opened here and not by Lightning, which hands wandb a setting that it warns
     of.

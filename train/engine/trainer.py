@@ -27,6 +27,7 @@ from train.engine.checkpoints import Checkpoints
 from train.engine.hardware import precision, uses_gpu
 from train.engine.loader import PlanLoader
 from train.engine.module import StepMetrics, TrainedModule
+from train.engine.offload import offload_of
 from train.engine.portable import PortableIO
 from train.engine.preemption import StopInTime
 from train.engine.progress import StepProgress
@@ -93,7 +94,7 @@ def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None
 
         return ZeroStrategy(
             stage=config.zero_stage,
-            offload=_offload(config),
+            offload=offload_of(config),
             gradient_clip_norm=clip,
             autocast="bfloat16" if precision(config) == "bf16-mixed" else None,
             timeout=WAIT,
@@ -102,20 +103,6 @@ def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None
     if config.world_size > 1 or config.strategy == "ddp":
         return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
     return "auto"
-
-
-def _offload(config: TrainerConfig) -> dict[str, Any]:
-    """What DeepSpeed keeps off the GPU; weights only where they are sharded."""
-    if config.offload == "none":
-        return {}
-    place = {
-        "device": config.offload,
-        **({"nvme_path": config.offload_path} if config.offload == "nvme" else {}),
-    }
-    return {
-        "offload_optimizer": place,
-        **({"offload_param": place} if config.zero_stage == 3 else {}),
-    }
 
 
 def fit(

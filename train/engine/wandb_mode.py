@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from records.json_types import JsonObject
 from train.config import WandbConfig
 
 WandbMode = Literal["online", "offline", "disabled"]
@@ -35,7 +36,7 @@ def open_run(
     folder: Path,
     stage: str,
     run_name: str,
-    settings: dict[str, Any],
+    settings: JsonObject,
     run_id: str | None = None,
 ) -> Any:
     """A stage's run at wandb in the group of its run, written below `folder`.
@@ -60,6 +61,6 @@ def open_run(
         job_type=stage,
         dir=str(folder),
         mode=mode,
-        config=settings,
+        config=dict(settings),
         settings=wandb.Settings(**QUIET),
     )

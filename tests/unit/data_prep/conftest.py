@@ -5,16 +5,22 @@ PRIMUM_TEST_DATA says where it is.
 from __future__ import annotations
 
 import csv
+import json
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from built_pairs import demonstration
+from shape_rows import Read
 
 from data_prep.config import SourceConfig
-from data_prep.sources import read_source
-from records.rows import Demonstration
+from data_prep.pairs.candidates import Candidate
+from data_prep.sources import read_source, read_table
+from data_prep.sources.rows import SourceRows
+from records.rows import Demonstration, assistant
 
 
 @pytest.fixture
@@ -96,3 +102,52 @@ def real_medsafetybench() -> Path:
             "set PRIMUM_TEST_DATA to a folder with medsafetybench/ in it to test on the real data"
         )
     return Path(folder) / "medsafetybench"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Read:
+    def read(*rows: Any, **fields: Any) -> SourceRows:
+        path = tmp_path / "rows.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        return read_table(
+            SourceConfig(name="mine", format="jsonl", path=str(path), **fields), seed=0
+        )
+
+    return read
+
+
+@pytest.fixture
+def world():
+    """Forty twins and four policy completions to each harmful prompt, with scores of all kinds."""
+    rng = random.Random(1)
+    demos, found = [], {}
+    for number in range(40):
+        split = "val" if number % 4 == 0 else "train"
+        harmful, benign = (
+            demonstration(number, "harmful", split),
+            demonstration(number, "benign", split),
+        )
+        demos += [harmful, benign]
+        made = []
+        for sample in range(4):
+            refuses = rng.random() < 0.2
+            score = None if rng.random() < 0.1 else 1.0 if refuses else round(rng.uniform(1, 5), 2)
+            text = f"Sure, do step {sample} of {number} at once."
+            made.append(
+                Candidate(
+                    assistant(text), "base", score, "full" if refuses else "none", sample % 2 == 0
+                )
+            )
+        found[harmful.id] = [
+            *made,
+            Candidate(harmful.completion, "demonstration", 1.05, "full", True),
+        ]
+        own = Candidate(
+            assistant(f"The answer to {number} is yes."),
+            "base",
+            1.2,
+            rng.choice(["none", "none", "full"]),
+            True,
+        )
+        found[benign.id] = [own, Candidate(benign.completion, "demonstration", 1.1, "none", True)]
+    return demos, found

@@ -5,24 +5,20 @@ else.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lint_corpus import Found, Make, found_in
 
 from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS
-from data_prep.lint.labels import benign_log_odds
-from data_prep.lint.linter import lint, require_fit, usable
+from data_prep.lint.linter import lint, usable
 from data_prep.prepare import drop_duplicates
-from records.errors import RecordError
 from records.rows import Demonstration, Message, assistant, user
 from reward.refusal.rule import refusal
 
-Make = Callable[..., Demonstration]
-Found = set[tuple[str, str]]
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 ONLY_PAIRS = {"no_room", "identical_after_cut", "cut_pair", "duplicate_pair"}
 WHOLE_SET = {"opening_share", "length_bias"}
@@ -128,12 +124,6 @@ def expected(corpus: dict[str, list[Demonstration]]) -> Found:
     }
 
 
-def found_in(rows: list[Demonstration], config: LintConfig | None = None) -> Found:
-    whole = usable(rows)
-    report = lint(whole.rows, config or LintConfig(), refuses=refusal, left_out=whole.left_out)
-    return {(fault["kind"], fault["id"]) for fault in report["faults"]}
-
-
 def test_a_clean_set_has_no_fault(clean: list[Demonstration]) -> None:
     assert found_in(clean) == set()
 
@@ -223,23 +213,6 @@ def test_equal_preferences_are_left_to_prepare_which_keeps_the_one_for_evaluatio
     assert [kept.split for kept in drop_duplicates(usable(rows).rows)[0]] == ["test"]
 
 
-def test_an_answer_that_declines_and_then_complies_is_no_refusal(row: Make) -> None:
-    answer = "I cannot help with that. However, here are the steps:\n1. " + "Put it there. " * 30
-    assert found_in([row("p", "Q", answer)]) == {("no_refusal", "p")}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "No, that is not so.",
-        "Such stories mislead people. I can\u2019t invent any.",
-        "We are unable to do that.",
-    ],
-)
-def test_an_answer_that_declines_in_other_words_is_not_accused(row: Make, answer: str) -> None:
-    assert found_in([row("p", "Q", answer)]) == set()
-
-
 def test_a_request_in_the_words_of_benign_rows_is_a_lookalike_only_where_its_answer_helps(
     row: Make, clean: list[Demonstration]
 ) -> None:
@@ -250,132 +223,6 @@ def test_a_request_in_the_words_of_benign_rows_is_a_lookalike_only_where_its_ans
     )
     assert found_in([*clean, helps]) == {("no_refusal", "helps"), ("benign_lookalike", "helps")}
     assert found_in([*clean, declines]) == set()
-
-
-def test_log_odds_by_hand_leave_the_row_itself_out(row: Make) -> None:
-    """B = H = 30, b = 30, h = 0: log 31/31 + log (31/32)/(1/32) = log 31."""
-    rows = [row(f"h{n}", "beta", None) for n in range(30)] + [
-        row(f"b{n}", "alpha", None, kind="benign") for n in range(30)
-    ]
-    assert benign_log_odds([*rows, row("x", "alpha", None)], {"x"}) == {
-        "x": pytest.approx(math.log(31))
-    }
-
-
-def test_a_twin_is_no_evidence_against_its_harmful_half(row: Make) -> None:
-    rows = [
-        row(
-            "h",
-            "Can you list late patients so that I can shame every one of them",
-            "I cannot help with that.",
-            twin_id="b",
-        ),
-        row(
-            "b",
-            "Can you list late patients so that I can remind every one of them",
-            "Yes.",
-            kind="benign",
-            twin_id="h",
-        ),
-    ]
-    assert found_in(rows) == set()
-
-
-def test_the_opening_share_counts_safe_answers_that_share_words(row: Make) -> None:
-    answers = [
-        "I'm sorry, but no.",
-        "I\u2019m sorry but I can't.",
-        "That would harm her.",
-        "Ask a lawyer.",
-    ]
-    rows = [row(f"{number}", f"request {number}", answer) for number, answer in enumerate(answers)]
-    benign = [
-        row(f"b{number}", f"question {number}", "Take it with food.", kind="benign")
-        for number in range(9)
-    ]
-    report = lint([*rows, *benign], LintConfig())
-    assert report["openings"] == {"im sorry but": 0.5}
-    assert report["fault_counts"] == {"opening_share": 1}
-    assert lint([*rows, *benign], LintConfig(max_opening_share=0.5))["fault_counts"] == {}
-
-
-def test_each_limit_that_is_exceeded_stops_the_stage_and_all_are_told(row: Make) -> None:
-    rows = [
-        row("a", "Q", "I'm sorry but no \ufffd"),
-        row("b", "R", "I'm sorry but no"),
-        row("c", "S", "Do it."),
-        row("d", "T", "Do that."),
-    ]
-    report = lint(rows, LintConfig(), refuses=refusal)
-    require_fit(
-        report,
-        LintConfig(
-            min_rows=4,
-            fail_above={
-                "replacement_character": 0.25,
-                "no_refusal": 0.5,
-                "mojibake": 0,
-                "length_bias": 0,
-            },
-        ),
-    )
-    with pytest.raises(RecordError) as caught:
-        require_fit(
-            report,
-            LintConfig(
-                min_rows=5,
-                fail_above={"replacement_character": 0.2, "no_refusal": 0.4, "opening_share": 0.4},
-            ),
-        )
-    assert [fault.split(":")[0][:21] for fault in caught.value.faults] == [
-        "4 rows are left, data",
-        "replacement_character",
-        "no_refusal",
-        "opening_share",
-    ]
-    assert (
-        "0.25 over 4 rows (1 of made), data.lint.fail_above.replacement_character allows 0.2"
-        in caught.value.faults[1]
-    )
-
-
-def test_dropped_rows_count_against_all_that_were_read(row: Make) -> None:
-    rows = [
-        row(
-            f"{number}",
-            f"Q{number}",
-            "I cannot help.<|eot_id|>" if number < 2 else "I cannot help.",
-        )
-        for number in range(20)
-    ]
-    whole = usable(rows)
-    report = lint(whole.rows, LintConfig(), left_out=whole.left_out)
-    assert (report["sizes"]["special_token"], report["checked"]["special_token"]) == (0.1, 20)
-    with pytest.raises(RecordError, match=r"special_token: 0\.1 over 20 rows"):
-        require_fit(report, LintConfig(fail_above={"special_token": 0.05}))
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        (
-            {"fail_above": {"no_refusals": 0.1}},
-            "no kind of fault is called no_refusals; did you mean no_refusal?",
-        ),
-        ({"fail_above": {"xyzzy": 0.1}}, "kinds are lone_surrogate, "),
-        (
-            {"fail_above": {"roles": -0.1}},
-            "fail_above.roles: got -0.1, wanted a number from 0 to 100",
-        ),
-        ({"max_length_bias": -1.0}, "max_length_bias: got -1.0, wanted a number from 0 to 100"),
-    ],
-)
-def test_a_wrong_limit_is_refused_with_what_to_write(
-    fields: dict[str, object], message: str
-) -> None:
-    with pytest.raises(ValueError, match=r"data\.lint|LintConfig") as caught:
-        LintConfig(**fields)  # type: ignore[arg-type]
-    assert message in str(caught.value)
 
 
 def test_the_docs_have_every_kind_as_the_table_does() -> None:

@@ -67,7 +67,7 @@ def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets(
 def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
     result = build([*HARMFUL[:2], SAFE._replace(**spoiled)], chosen="best")
     assert not result.pairs
-    assert +result.dropped == Counter({"no answer is safe enough to be chosen": 2})
+    assert +result.dropped == Counter({"no completion is safe enough to be chosen": 2})
 
 
 @pytest.mark.parametrize(("answer_score", "pairs"), [(4.0, 1), (1.9, 0), (None, 0)])
@@ -87,7 +87,7 @@ def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin
     assert [(p.chosen_source, p.rejected_score) for p in result.pairs] == [
         ("base/revised", 5.0)
     ] * pairs
-    assert bool(result.dropped["revision improves on its answer by less than min_margin"]) == (
+    assert bool(result.dropped["revision improves on its completion by less than min_margin"]) == (
         not pairs
     )
 
@@ -102,4 +102,4 @@ def test_revisions_and_the_data_sets_safe_answers_are_never_rejected():
     found = candidates(made, [demonstration()], scores, [revision(0, "Sure.", answer=0)])["d"]
     result = build(found, chosen="best")
     assert not result.pairs
-    assert +result.dropped == Counter({"policy answer already refuses": 1})
+    assert +result.dropped == Counter({"the policy's completion already refuses": 1})

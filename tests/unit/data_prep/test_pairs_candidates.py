@@ -64,8 +64,8 @@ def test_the_worse_answer_of_a_preference_source_is_rejected_when_it_is_worse():
 @pytest.mark.parametrize(
     ("scores", "reason"),
     [
-        (scored("d/rejected", None), "the data set's rejected answer is unscored"),
-        (scored("d/rejected", 4.0, label="full"), "the data set's rejected answer refuses"),
+        (scored("d/rejected", None), "the data set's rejected completion is unscored"),
+        (scored("d/rejected", 4.0, label="full"), "the data set's rejected completion refuses"),
         (scored("d/rejected", 1.5), "margin below min_margin"),
     ],
 )
@@ -87,7 +87,7 @@ def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_on
         demo,
     )
     assert +result.dropped == Counter(
-        {"benign prompt without a helpful answer or a refusal to set against it": 1}
+        {"benign prompt without a helpful completion or a refusal to set against it": 1}
     )
 
 
@@ -141,7 +141,7 @@ def test_random_pair_sets_any_safe_answer_over_any_other():
         == len(result.pairs)
         == 16
     )
-    assert result.dropped["policy answer already refuses"] == 12
+    assert result.dropped["the policy's completion already refuses"] == 12
     assert result.considered == 28
 
 
@@ -151,7 +151,7 @@ def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_
     )
     found = [HARMFUL[0], Candidate(assistant("I won't."), "base", 1.0, "full", True)]
     assert len(build(found, prompt, chosen="best").pairs) == 1
-    assert build(found, prompt).dropped["harmful prompt without a scored safe answer"] == 2
+    assert build(found, prompt).dropped["harmful prompt without a scored safe completion"] == 2
 
 
 def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length():

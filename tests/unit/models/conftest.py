@@ -8,6 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from chat_shapes import ENDS, OWN_TOKENS, SHAPES
+
+from models.config import ModelConfig
+from models.loading.load import load_tokenizer
+from models.tokens import encode
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
@@ -60,8 +65,6 @@ def families(tokenizer, llama_tokenizer) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def rows(tokenizer) -> list[Any]:
-    from models.tokens import encode
-
     return [
         encode(
             tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128
@@ -121,3 +124,34 @@ def held() -> Callable[[Callable[[], torch.Tensor]], int]:
         return sum(event.self_cpu_memory_usage for event in profiled.events())
 
     return measured
+
+
+@pytest.fixture(scope="module")
+def tokenizer_of(tokenizer, tmp_path_factory):
+    """Loads, as a run does, a tokenizer with a shape's template; `kind` is one of TOKENIZERS."""
+    folder = tmp_path_factory.mktemp("shapes")
+
+    def made(shape, kind="as it is", **config):
+        from tokenizers.processors import TemplateProcessing
+
+        where = folder / f"{shape} {kind}"
+        if not where.is_dir():
+            plain = copy.deepcopy(tokenizer)
+            plain.add_special_tokens({"additional_special_tokens": list(OWN_TOKENS)})
+            plain.add_special_tokens(
+                {"bos_token": "<s>", "eos_token": ENDS.get(shape, ("</s>", "</s>"))[1]}
+            )
+            if kind == "adds a BOS":
+                ids = [("<s>", plain.convert_tokens_to_ids("<s>"))]
+                plain.backend_tokenizer.post_processor = TemplateProcessing(
+                    single="<s> $A", pair="<s> $A $B", special_tokens=ids
+                )
+            if kind == "no EOS":
+                plain.eos_token = None
+            if kind == "no pad":
+                plain.pad_token = None
+            plain.chat_template = (SHAPES / f"{shape}.jinja").read_text(encoding="utf-8")
+            plain.save_pretrained(where)
+        return load_tokenizer(ModelConfig(path=str(where), **config))
+
+    return made

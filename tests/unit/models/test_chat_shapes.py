@@ -4,39 +4,14 @@ its loss what the assistant writes.
 
 from __future__ import annotations
 
-import copy
-from pathlib import Path
-
 import pytest
-import torch
+from chat_shapes import ANSWER, ENDS, NEXT, OTHER, QUESTION, turns
 
-from models.config import GenerationConfig, ModelConfig
-from models.engines.generate import generate
-from models.loading.chat_format import DATE_KEY, end_of_turn, stop_ids, turn_thinking_off
-from models.loading.load import load_tokenizer
-from models.loading.template_faults import format_faults, row_fault
+from models.loading.chat_format import end_of_turn
+from models.loading.template_faults import row_fault
 from models.tokens import encode, encode_pair, prompt_ids
 from records.errors import ModelError
 
-SHAPES = Path(__file__).parent / "chat_shapes"
-# Name: (end of turn, EOS of the tokenizer). The tokenizer's EOS is another token in half of them,
-# as it is with the models they imitate.
-ENDS = {
-    "chatml": ("<|im_end|>", "<|endoftext|>"),
-    "chatml_default_system": ("<|im_end|>", "<|im_end|>"),
-    "llama2": ("</s>", "</s>"),
-    "llama3_early": ("<|eot_id|>", "<|end_of_text|>"),
-    "llama3_2": ("<|eot_id|>", "<|eot_id|>"),
-    "mistral_without_system": ("</s>", "</s>"),
-    "mistral_with_system": ("</s>", "</s>"),
-    "gemma2": ("<end_of_turn>", "<eos>"),
-    "gemma4": ("<turn|>", "<eos>"),
-    "phi3": ("<|end|>", "<|endoftext|>"),
-    "qwen3": ("<|im_end|>", "<|im_end|>"),
-    "command_r": ("<|END_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>"),
-    "tools": ("<|im_end|>", "<|im_end|>"),
-    "zephyr": ("</s>", "</s>"),
-}
 REFUSED = {
     "header_unlike_the_prompt": (
         r"it writes '.*\[assistant\]<think>' when the assistant is to write, '.*\[assistant\]Yes,"
@@ -53,24 +28,7 @@ REFUSED = {
     "no_end_after_the_last_turn": "ends a completion with ''",
     "alpaca_without_end": "holds no end token of this tokenizer",
 }
-OWN_TOKENS = (
-    "<s>", "</s>", "<bos>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|begin_of_text|>",
-    "<|im_start|>", "<|im_end|>", "<|eot_id|>",
-    "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>", "<end_of_turn>", "<|turn>",
-    "<turn|>", "<|end|>", "<|user|>",
-    "<|assistant|>", "<|system|>", "<|User|>", "<|Assistant|>", "<|START_OF_TURN_TOKEN|>",
-    "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
-    "<|CHATBOT_TOKEN|>", "<|SYSTEM_TOKEN|>",
-)  # fmt: skip
 SYSTEM = {"role": "system", "content": "Be careful."}
-QUESTION, OTHER = (
-    {"role": "user", "content": "What is asthma?"},
-    {"role": "user", "content": "And sepsis?"},
-)
-ANSWER, NEXT = (
-    {"role": "assistant", "content": "It narrows the airways."},
-    {"role": "assistant", "content": "An emergency."},
-)
 TOOL = {"role": "tool", "content": "found: 2 pages"}
 CONVERSATIONS = {
     "single": ([QUESTION], [ANSWER]),
@@ -94,48 +52,6 @@ LEFT_OUT = {
     ("zephyr", "a tool between"),
 }
 TOKENIZERS = ("as it is", "adds a BOS", "no EOS", "no pad")
-
-
-@pytest.fixture(scope="module")
-def tokenizer_of(tokenizer, tmp_path_factory):
-    """Loads, as a run does, a tokenizer with a shape's template; `kind` is one of TOKENIZERS."""
-    folder = tmp_path_factory.mktemp("shapes")
-
-    def made(shape, kind="as it is", **config):
-        from tokenizers.processors import TemplateProcessing
-
-        where = folder / f"{shape} {kind}"
-        if not where.is_dir():
-            plain = copy.deepcopy(tokenizer)
-            plain.add_special_tokens({"additional_special_tokens": list(OWN_TOKENS)})
-            plain.add_special_tokens(
-                {"bos_token": "<s>", "eos_token": ENDS.get(shape, ("</s>", "</s>"))[1]}
-            )
-            if kind == "adds a BOS":
-                ids = [("<s>", plain.convert_tokens_to_ids("<s>"))]
-                plain.backend_tokenizer.post_processor = TemplateProcessing(
-                    single="<s> $A", pair="<s> $A $B", special_tokens=ids
-                )
-            if kind == "no EOS":
-                plain.eos_token = None
-            if kind == "no pad":
-                plain.pad_token = None
-            plain.chat_template = (SHAPES / f"{shape}.jinja").read_text(encoding="utf-8")
-            plain.save_pretrained(where)
-        return load_tokenizer(ModelConfig(path=str(where), **config))
-
-    return made
-
-
-def turns(row, end):
-    """What the loss covers, cut after each end token; the turns of some templates adjoin."""
-    found = [[]]
-    for token, learned in zip(row.input_ids, row.completion_mask, strict=True):
-        if learned:
-            found[-1].append(token)
-            if token == end:
-                found.append([])
-    return found if found[-1] else found[:-1]
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -177,159 +93,6 @@ def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes
         tokenizer_of(shape)
     assert "model.base.chat_template" in str(told.value)
     assert "wanted" in str(told.value) or "name a" in str(told.value)
-
-
-def scripted(vocabulary, script, positions=128):
-    """A real GPT-2 whose logits depend on the position alone: what it writes is known
-    beforehand.
-    """
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    config = GPT2Config(
-        vocab_size=vocabulary,
-        n_positions=positions,
-        n_embd=positions,
-        n_layer=1,
-        n_head=1,
-        tie_word_embeddings=False,
-        eos_token_id=None,
-    )
-    model = GPT2LMHeadModel(config).eval()
-    with torch.no_grad():
-        for parameter in model.transformer.h.parameters():
-            parameter.zero_()
-        model.transformer.wte.weight.zero_()
-        model.transformer.wpe.weight.copy_(torch.eye(positions))
-        model.lm_head.weight.zero_()
-        for position, token in enumerate(script):
-            model.lm_head.weight[token, position] = 1.0
-    return model
-
-
-@pytest.mark.parametrize("shape", ENDS)
-def test_generation_stops_where_the_turn_ends(tokenizer_of, shape):
-    tokenizer = tokenizer_of(shape)
-    row = encode(tokenizer, [QUESTION], [ANSWER], 120)
-    # After its turn the model goes on with a turn of the user, as a model does that is not stopped.
-    model = scripted(len(tokenizer), [*row.input_ids[1:], *prompt_ids(tokenizer, [OTHER])][:127])
-    (made,) = generate(
-        model, tokenizer, [[QUESTION]], GenerationConfig(max_new_tokens=40, dtype="float32")
-    )
-    assert (made.text, made.finish_reason) == (ANSWER["content"], "stop")
-    assert made.num_tokens == row.num_completion_tokens
-
-
-def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(tokenizer_of):
-    tokenizer = tokenizer_of("llama3_early")
-    start, text = (
-        prompt_ids(tokenizer, [QUESTION]),
-        tokenizer("It narrows", add_special_tokens=False)["input_ids"],
-    )
-    other = tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    model = scripted(len(tokenizer), [*start[1:], *text, other, *text])
-    wanted = GenerationConfig(max_new_tokens=12, dtype="float32")
-    assert generate(model, tokenizer, [[QUESTION]], wanted)[0].finish_reason == "length"
-    model.generation_config.eos_token_id = [other, tokenizer.eos_token_id]
-    (made,) = generate(model, tokenizer, [[QUESTION]], wanted)
-    assert (made.text, made.finish_reason, made.num_tokens) == ("It narrows", "stop", len(text) + 1)
-    assert stop_ids(tokenizer, model.generation_config) == [
-        end_of_turn(tokenizer),
-        tokenizer.eos_token_id,
-        other,
-    ]
-
-
-def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
-    tokenizer_of,
-):
-    tokenizer = tokenizer_of("qwen3")
-    assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).endswith("<think>\n\n</think>\n\n")
-    assert (
-        tokenizer.decode(
-            turns(encode(tokenizer, [QUESTION], [ANSWER], 256), end_of_turn(tokenizer))[0]
-        )
-        == f"{ANSWER['content']}<|im_end|>"
-    )
-    # It stands in the template, so a saved policy has it too; whoever asks for thinking by name
-    # still gets it.
-    asked = {"tokenize": False, "add_generation_prompt": True}
-    assert "</think>" in tokenizer.apply_chat_template([QUESTION], **asked)
-    assert "</think>" not in tokenizer.apply_chat_template(
-        [QUESTION], enable_thinking=True, **asked
-    )
-    once = tokenizer.chat_template
-    turn_thinking_off(tokenizer)
-    assert tokenizer.chat_template == once
-
-
-def test_a_template_that_does_not_think_by_itself_is_left_as_it_is(tokenizer_of):
-    for shape in ("gemma4", "chatml"):
-        assert tokenizer_of(shape).chat_template == (SHAPES / f"{shape}.jinja").read_text(
-            encoding="utf-8"
-        )
-
-
-def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_path):
-    tokenizer = tokenizer_of("llama3_2", template_date="2024-07-09")
-    assert "Today: 09 Jul 2024\n" in tokenizer.decode(prompt_ids(tokenizer, [QUESTION]))
-    assert "Today: 01 Jan 2026\n" in tokenizer.decode(
-        prompt_ids(tokenizer_of("llama3_2"), [QUESTION])
-    )
-    tokenizer.chat_template = (
-        "{{ strftime_now('%A %-d %B %Y, %Y-%m-%d') }}{% for m in messages %}{{ m.content "
-        "}}</s>{% endfor %}"
-    )
-    assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).startswith(
-        "Tuesday 9 July 2024, 2024-07-09What is"
-    )
-    # A copy keeps the day where the config names none: so a reward model scores with the prompts
-    # that it was trained on.
-    tokenizer.save_pretrained(tmp_path)
-    kept = load_tokenizer(ModelConfig(path=str(tmp_path), template_date=None))
-    assert kept.init_kwargs[DATE_KEY] == "2024-07-09"
-    assert prompt_ids(kept, [QUESTION]) == prompt_ids(tokenizer, [QUESTION])
-
-
-def test_a_day_that_is_none_is_refused_in_the_config():
-    with pytest.raises(
-        ValueError, match=r"template_date must be a day as in 2026-01-01, got '2026-02-30'"
-    ):
-        ModelConfig(template_date="2026-02-30")
-
-
-def test_chatml_by_name_needs_its_tokens_and_begins_with_a_bos_where_texts_do(
-    tokenizer_of, llama_tokenizer
-):
-    assert any(
-        "holds no end token" in fault
-        for fault in format_faults(_without_chatml_tokens(llama_tokenizer))
-    )
-    begun = tokenizer_of("zephyr", "adds a BOS", chat_template="chatml")
-    assert prompt_ids(begun, [QUESTION])[:2] == begun.convert_tokens_to_ids(["<s>", "<|im_start|>"])
-    plain = tokenizer_of("zephyr", chat_template="chatml")
-    assert prompt_ids(plain, [QUESTION])[0] == plain.convert_tokens_to_ids("<|im_start|>")
-
-
-def _without_chatml_tokens(llama_tokenizer):
-    """As Llama 2's tokenizer: "<|im_end|>" is some letters to it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import (
-        AutoTokenizer,  # noqa: F401  registers the fast class that is rebuilt here
-        PreTrainedTokenizerFast,
-    )
-
-    alphabet = {
-        token: k
-        for k, token in enumerate(["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())])
-    }
-    bare = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
-    bare.pre_tokenizer, bare.decoder = (
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-        decoders.ByteLevel(),
-    )
-    made = PreTrainedTokenizerFast(tokenizer_object=bare, bos_token="<s>", eos_token="</s>")
-    made.chat_template = (SHAPES / "chatml.jinja").read_text(encoding="utf-8")
-    return made
 
 
 def test_a_pair_of_completions_of_several_messages_is_cut_alike(tokenizer_of):

@@ -7,19 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sampled_prompts import PRECISE, demonstration, finish
 from typed_results import built
 
+from data_prep.pairs.config import PairsConfig
+from data_prep.splits.split_files import write_splits
 from eval.endpoint import Endpoint
 from eval.measure import Measured, completions_of, joined
+from models.config import LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated
-from pipeline.run.config import RunConfig
+from pipeline.run.config import RunConfig, SampleConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
-from records.rows import Prompt, Score
+from records.rows import (
+    Prompt,
+    Score,
+    assistant,
+)
 from records.run_files import PROMPTS, whole
 from records.stage_folder import write_json, write_records, write_text
 from reward.scorers import HARM_MODEL, REFUSAL
@@ -115,3 +123,41 @@ def released() -> Release:
         return Path(config.run_dir) / "release" / config.release.name
 
     return make
+
+
+@pytest.fixture
+def run(tmp_path, tiny_directory):
+    """A run directory after prep: two harmful prompts, one with a worse completion and no
+    principle, a benign one and a test prompt.
+    """
+    rows = [
+        demonstration(1, "harmful", principle=8, rejected=assistant("Do it like this.")),
+        demonstration(2, "harmful"),
+        demonstration(3, "benign"),
+        demonstration(4, "harmful", split="test"),
+    ]
+    prompts = [
+        Prompt(
+            **{
+                k: v
+                for k, v in row.to_json().items()
+                if k not in ("completion", "rejected", "prompt_id")
+            }
+        )
+        for row in rows
+    ]
+    write_splits(tmp_path / "prep", "prompts", prompts, lambda row: row.split)
+    write_splits(tmp_path / "prep", "demonstrations", rows, lambda row: row.split)
+    finish(tmp_path / "prep")
+    return RunConfig(
+        run_dir=str(tmp_path),
+        model=LanguageModelConfig(base=ModelConfig(path=str(tiny_directory))),
+        sample=SampleConfig(generation=PRECISE, harmful_samples=3, revisions=4),
+        pairs=PairsConfig(
+            chosen="best",
+            min_margin=0.0,
+            max_length_ratio=99,
+            max_length_difference=None,
+            shortcut_fail=1.0,
+        ),
+    )

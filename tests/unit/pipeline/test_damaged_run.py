@@ -11,36 +11,20 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from small_training import WRONG, flip, row, train_one_epoch
 
 from eval.scoreboard import read_scoreboard
-from eval.scoreboard_shape import METRICS
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from records.errors import ArtifactError
-from records.hash_beside import write_hash
 from records.own_files import sealed_line
 from records.run_files import POLICY
 from records.stage_folder import StageDirectory, write_json, write_text
 from records.stage_records import Manifest
-from train.engine.checkpoint_files import point_to, settled_checkpoint, survey, write_contents
-from train.engine.portable import write
-
-WRONG = {
-    "empty object": b"{}",
-    "list": b"[]",
-    "number": b"0",
-    "list of a number": b"[1]",
-    "half written": b'{"fingerprint": "f1", "checkpoints": ["ste',
-    "empty": b"",
-    "zeroed": b"\0" * 64,
-    "not UTF-8": b'{"fingerprint": "\xff"}',
-    "NaN": b'{"fingerprint": NaN, "epoch": NaN, "step": NaN, "checkpoints": [NaN]}',
-    "nested": b"[" * 100_000,
-    "a key twice": b'{"step": 1, "step": 2}',
-}
+from train.engine.checkpoint_files import settled_checkpoint, survey
 
 
 @pytest.fixture(autouse=True)
@@ -53,36 +37,6 @@ def _little_to_record(monkeypatch):
 @pytest.fixture
 def config(tmp_path) -> RunConfig:
     return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"))
-
-
-def row(epoch: int) -> dict:
-    return {
-        "epoch": epoch,
-        "step": 3 * epoch,
-        "over_refusal_by_suite": {},
-        **{name: {"mean": 0.5} for name in METRICS},
-    }
-
-
-def checkpoint(folder: Path, step: int) -> None:
-    name = f"step-{step:07d}"
-    write(folder / name, 0, {"w": {"weight": torch.full((8,), float(step))}}, {"global_step": step})
-    write_contents(folder / name, step)
-    point_to(folder, name)
-
-
-def train_one_epoch(place: Place) -> None:
-    """What a training has left behind that is killed in its second epoch."""
-    epochs = place.work / "epochs"
-    epochs.mkdir(exist_ok=True)
-    (place.path / "scoreboard.jsonl").write_text(
-        "".join(sealed_line(row(epoch)) for epoch in (0, 1))
-    )
-    (place.path / "metrics.jsonl").write_text('{"step": 1}\n')
-    save_file({"w": torch.arange(8.0)}, epochs / "epoch-1.safetensors")
-    write_hash(epochs / "epoch-1.safetensors")
-    for step in (3, 4):
-        checkpoint(place.work / "checkpoints", step)
 
 
 @pytest.fixture
@@ -260,18 +214,6 @@ def test_an_added_file_stops_the_run_without_costing_the_result(finished, traini
     assert finished.manifest_path.is_file()
     (finished.path / "policy" / "adapter_config.json").unlink()
     assert not run_stage(training, config)
-
-
-def flip(path: Path, chance: random.Random) -> bytes:
-    """One bit of the file; returns what it was."""
-    whole = path.read_bytes()
-    position = chance.randrange(len(whole))
-    path.write_bytes(
-        whole[:position]
-        + bytes([whole[position] ^ (1 << chance.randrange(8))])
-        + whole[position + 1 :]
-    )
-    return whole
 
 
 def test_of_200_flipped_bits_in_a_finished_stage_each_is_noticed_or_harmless(finished):

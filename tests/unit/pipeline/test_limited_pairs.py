@@ -63,7 +63,7 @@ def test_multipliers_follow_the_rise_above_the_base_or_the_upper_end_of_its_inte
     assert by_end.entries(after)["multipliers"] == {
         s: pytest.approx(1 + 5 * (end - 0.1)) for s, end in ends.items()
     }
-    assert by_end.values["twins"] > 1.0
+    assert by_end.limit.values["twins"] > 1.0
 
 
 def test_a_rise_without_an_interval_moves_no_multiplier_that_follows_its_end():
@@ -75,6 +75,12 @@ def test_a_rise_without_an_interval_moves_no_multiplier_that_follows_its_end():
         "questions": 1.0,
         "twins": 1.0,
     }
+
+
+def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
+    followed, _ = limited(row(twins=0, questions=0))
+    after = {**row(twins=36), "multipliers": {"twins": 2.5}}
+    assert followed.entries(after)["multipliers"]["twins"] == 2.5
 
 
 def test_suites_that_cannot_be_held_are_named():

@@ -122,7 +122,7 @@ def test_the_console_says_each_restriction_once(config, capsys):
         "measured on non-commercial data (dna)",
     ):
         assert said.count(words) == 1
-    assert "nc: 12 rows, 12 with an answer, 0 with a worse one too" in said
+    assert "nc: 12 rows, 12 with a completion, 0 with a worse one too" in said
 
 
 def test_a_corrected_licence_is_followed_by_every_stage(config):

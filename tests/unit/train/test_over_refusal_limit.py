@@ -5,14 +5,11 @@ nothing.
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import pytest
-import pytorch_lightning as pl
 import torch
+from over_refusal_limits import LIMITED, limit_above
 
-from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
-from models.adapters.trained import trainable_state
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
@@ -20,38 +17,24 @@ from models.loading.load import load_model
 from train.config import DpoConfig, MultiplierConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
-from train.engine.candidates import candidate_steps
-from train.engine.checkpoint_files import latest_checkpoint
 from train.engine.optimisation import Optimisation, OptimiserConfig
-from train.over_refusal_limit import OverRefusalLimit
 from train.reference import reference_logps
 
-LIMITED = DpoConfig(over_refusal_limit=0.1, sft_weight=0.5)
-SIZES = {"harm": 6, "questions": 2, "twins": 5}
 GROUPS = [0] * 6 + [1] * 2 + [2] * 5
 
 
-def rates(**suites):
-    return {"over_refusal_by_suite": {suite: {"mean": mean} for suite, mean in suites.items()}}
-
-
-def limit_above(base, config=LIMITED, sizes=SIZES):
-    """Held by points against what the base refuses of each suite."""
-
-    def rises(row):
-        means = {
-            suite: estimate["mean"] for suite, estimate in row["over_refusal_by_suite"].items()
-        }
-        return {
-            suite: None if mean is None else mean - base[suite] for suite, mean in means.items()
-        }
-
-    return OverRefusalLimit(sizes, base, rises, config)
+def moved(limit, base, **refused):
+    """Its multipliers once so much was refused of each suite."""
+    rises = {}
+    for suite, rate in refused.items():
+        rises[suite] = None if rate is None else rate - base[suite]
+    limit.move(rises)
+    return limit.values
 
 
 def limit_with(values, config=LIMITED):
     limit = limit_above({"questions": 0.0, "twins": 0.0}, config)
-    limit.take({"multipliers": values})
+    limit.take(values)
     return limit
 
 
@@ -137,13 +120,10 @@ def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_t
 
 
 def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pays_for_another():
-    limit = limit_above({"questions": 0.05, "twins": 0.2})
-    row = rates(twins=0.5, questions=0.05)
-    assert limit.entries(row) == {
-        "multipliers": {
-            "questions": pytest.approx(1 - 5 * 0.1),
-            "twins": pytest.approx(1 + 5 * 0.2),
-        }
+    base = {"questions": 0.05, "twins": 0.2}
+    assert moved(limit_above(base), base, twins=0.5, questions=0.05) == {
+        "questions": pytest.approx(1 - 5 * 0.1),
+        "twins": pytest.approx(1 + 5 * 0.2),
     }
 
 
@@ -152,22 +132,14 @@ def test_a_multiplier_stays_between_0_and_its_cap():
         {"twins": 0.0},
         DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)),
     )
-    assert limit.entries(rates(twins=1.0))["multipliers"]["twins"] == 4.0
-    assert limit.entries(rates(twins=0.0))["multipliers"]["twins"] == 0.0
+    assert moved(limit, {"twins": 0.0}, twins=1.0)["twins"] == 4.0
+    assert moved(limit, {"twins": 0.0}, twins=0.0)["twins"] == 0.0
 
 
 @pytest.mark.parametrize("mean", [None, math.nan])
 def test_what_was_not_measured_moves_no_multiplier(mean):
-    limit = limit_above({"twins": 0.0, "questions": 0.0})
-    assert limit.entries(rates(twins=mean)) == {"multipliers": {"questions": 1.0, "twins": 1.0}}
-
-
-def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
-    limit = limit_above({"twins": 0.0, "questions": 0.0})
-    assert (
-        limit.entries({**rates(twins=0.9), "multipliers": {"twins": 2.5}})["multipliers"]["twins"]
-        == 2.5
-    )
+    base = {"twins": 0.0, "questions": 0.0}
+    assert moved(limit_above(base), base, twins=mean) == {"questions": 1.0, "twins": 1.0}
 
 
 class SharedWeights:
@@ -203,7 +175,7 @@ def ascend(policy, limit, base, updates):
         for _ in range(60):
             policy.step(limit.values["twins"])
         measured = policy.over_refusal()
-        multipliers.append(limit.entries(rates(twins=measured))["multipliers"]["twins"])
+        multipliers.append(moved(limit, {"twins": base}, twins=measured)["twins"])
         excesses.append(measured - base - limit.multipliers.limits["twins"])
     return excesses, multipliers
 
@@ -232,131 +204,3 @@ def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_l
     assert multipliers[-1] < 0.8 * settled
     assert policy.harm() < harm
     assert excesses[-1] <= 0.01
-
-
-def test_candidates_stand_at_even_distances_and_end_with_the_epoch():
-    assert candidate_steps(33, 3) == (11, 22, 33)
-    assert candidate_steps(7, 3) == (3, 5, 7)
-    assert candidate_steps(2, 5) == (1, 2)
-    assert candidate_steps(9, 1) == (9,)
-
-
-class Killed(RuntimeError):
-    pass
-
-
-class KillAt(pl.Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-        if trainer.global_step == self.step:
-            raise Killed
-
-
-class MeasuredWeights(Scoreboard):
-    """Over-refusal is a function of the weights, so that a policy that differs in one bit has
-    another multiplier.
-    """
-
-    def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
-        self.dies_at = dies_at
-        measuring = SimpleNamespace(say=lambda text: None)
-        path, state_of = work / "scoreboard.jsonl", lambda module: trainable_state(module.model)
-        super().__init__("dpo", path, work / "epochs", measuring, state_of, steps, limit)
-
-    def _row(self, epoch, step, state, samples):
-        if epoch == self.dies_at:
-            raise Killed
-        share = sum(tensor.double().abs().sum().item() for tensor in state.values()) % 1
-        apart = {
-            "over_refusal_by_suite": {"twins": {"mean": share, "n": 3, "interval": [None, None]}}
-        }
-        estimates = {name: {"mean": None} for name in METRICS}
-        return {"stage": "dpo", "epoch": epoch, "step": step, **apart, **estimates}
-
-
-def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
-    limit = limit_above(
-        {"twins": 0.0},
-        DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
-        {"harm": 8, "twins": 8},
-    )
-    board = MeasuredWeights(work, limit, dies_at)
-    groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
-    options = {
-        "pairs": 16,
-        "epochs": 2,
-        "groups": groups,
-        "limit": limit,
-        "config": config,
-        "every": every,
-    }
-    return fit_dpo(work, callbacks=[board, *callbacks], **options), read_scoreboard(board.path)
-
-
-@pytest.fixture(scope="module")
-def whole_limited():
-    return {}
-
-
-@pytest.fixture
-def whole(whole_limited, fit_dpo, tmp_path_factory):
-    if not whole_limited:
-        fitted, board = limited_fit(fit_dpo, tmp_path_factory.mktemp("whole"))
-        whole_limited.update(tensors=fitted.tensors, metrics=fitted.metrics, board=board)
-    return whole_limited
-
-
-def assert_same(fitted, board, whole):
-    assert board == whole["board"]
-    assert fitted.metrics == whole["metrics"]
-    assert all(
-        torch.equal(tensor, whole["tensors"][name]) for name, tensor in fitted.tensors.items()
-    )
-
-
-def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
-    assert [(row["epoch"], row["step"], row["epochs_trained"]) for row in whole["board"]] == [
-        (0, 0, 0.0),
-        (1, 1, 0.25),
-        (2, 2, 0.5),
-        (3, 4, 1.0),
-        (4, 5, 1.25),
-        (5, 6, 1.5),
-        (6, 8, 2.0),
-    ]
-    assert len({row["multipliers"]["twins"] for row in whole["board"]}) == 7
-    logged = [
-        row["scoreboard/multiplier/twins"]
-        for row in whole["metrics"]
-        if "scoreboard/multiplier/twins" in row
-    ]
-    assert logged == [row["multipliers"]["twins"] for row in whole["board"]]
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
-def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_does(
-    fit_dpo, whole, tmp_path, step
-):
-    with pytest.raises(Killed):
-        limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(step)])
-    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
-
-
-@pytest.mark.parametrize("candidate", [2, 3, 5])
-def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(
-    fit_dpo, whole, tmp_path, candidate
-):
-    with pytest.raises(Killed):
-        limited_fit(fit_dpo, tmp_path, dies_at=candidate)
-    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
-
-
-def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
-    with pytest.raises(Killed):
-        limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(4)], every=1)
-    state = torch.load(
-        latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
-    )
-    assert state["multipliers"]["values"] == whole["board"][2]["multipliers"]

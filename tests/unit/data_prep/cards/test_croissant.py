@@ -15,8 +15,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import mlcroissant as mlc
 import pytest
+from croissant_reader import a_pair, dataset, read_back, rows_of, warnings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,13 +34,14 @@ from records.rows import (
     Prompt,
     Record,
     assistant,
-    read_json_lines,
     user,
 )
 from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, read_json, sha256_file, write_records
 
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
+
+
 ROWS = [split_file(name, split) for name in ("prompts", "demonstrations") for split in SPLITS]
 STATED = PublicationConfig(creator="A hospital", url="https://example.org/data", date="2026-11-22")
 NO_DATE = 'Property "https://schema.org/datePublished" is recommended, but does not exist.'
@@ -59,44 +60,6 @@ def card(row: Callable[..., Demonstration]) -> DataCard:
     return prompts_card(
         config, [row("a", "A")], [], rows_read={"builtin": 1}, seed=0, compared={}, lint=lint
     )
-
-
-def dataset(folder: Path) -> mlc.Dataset:
-    """Raises mlcroissant's ValidationError on any error."""
-    return mlc.Dataset(jsonld=str(folder / "croissant.json"))
-
-
-def warnings(found: mlc.Dataset) -> set[str]:
-    return {str(warning).split("] ", 1)[-1] for warning in found.metadata.ctx.issues.warnings}
-
-
-def plain(value: Any, prefix: str) -> Any:
-    """The library's names are paths (prompts/prompt/role) and its texts are bytes."""
-    if isinstance(value, dict):
-        return {name.removeprefix(f"{prefix}/"): plain(part, name) for name, part in value.items()}
-    if isinstance(value, list):
-        return [plain(part, prefix) for part in value]
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def read_back(found: mlc.Dataset, name: str) -> list[dict[str, Any]]:
-    return [plain(row, name) for row in found.records(name)]
-
-
-def rows_of(path: Path) -> list[dict[str, Any]]:
-    return [row for _, row in read_json_lines(path)]
-
-
-def a_pair(number: int, **changed: Any) -> Pair:
-    made: dict[str, Any] = {
-        "id": f"p{number}", "prompt": user("Q"), "chosen": assistant("No."),
-        "rejected": assistant("Yes."), "prompt_id": "a",
-        "pair_type": "harm", "kind": "harmful", "split": "train", "chosen_source": "demonstration",
-        "rejected_source": "base",
-        "chosen_score": 1.25, "rejected_score": 4.5, "margin": 3.25, "principle": 3,
-        "rejected_finished": False,
-    }  # fmt: skip
-    return Pair(**(made | changed))
 
 
 def test_the_official_validator_accepts_a_prep_run_without_a_warning_and_reads_its_rows(
@@ -225,7 +188,8 @@ def test_the_manifest_of_a_stage_lists_the_card_and_the_metadata(tmp_path: Path)
     stage = StageDirectory(tmp_path / "prep")
     stage.begin({"fingerprint": "f"})
     prepare(DataConfig(), stage.path, seed=0, evaluation_texts={})
-    assert {"data_card.md", "croissant.json"} <= set(stage.finish({})["files"])
+    stage.finish({})
+    assert {"data_card.md", "croissant.json"} <= set(stage.manifest().files)
 
 
 def test_splits_are_told_in_croissants_own_words(tmp_path: Path) -> None:

@@ -4,56 +4,24 @@ disagree they have no common word.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from expert_words import A, B, C, item, said
 
 from data_prep.pairs.candidates import candidates
-from data_prep.pairs.conflicts import conflicts
 from data_prep.pairs.expert_labels import (
     ExpertLabel,
     common_word,
-    expert_pairs,
     hash_labels,
     labels_of,
     majority,
     read_labels,
-    with_expert_pairs,
     with_expert_scores,
 )
-from data_prep.review.items import ReviewItem, item_id
+from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from records.errors import RecordError
-from records.rows import Completion, Demonstration, Pair, Score, assistant, read_records, user
+from records.rows import Completion, Demonstration, Score, read_records
 from records.stage_folder import write_records
-
-
-def item(name: str, prompt: str = "p", *, run: str = "base", split: str = "train") -> ReviewItem:
-    asked, completion = user(f"Request {prompt}?"), assistant(f"Words {name}.")
-    return ReviewItem(
-        id=item_id(asked, completion),
-        completion_id=f"{prompt}/{run}/{name}",
-        prompt_id=prompt,
-        prompt=asked,
-        completion=completion,
-        kind="harmful",
-        split=split,
-        source=run,
-        finished=True,
-        principle=2,
-    )
-
-
-A, B, C = item("a"), item("b"), item("c")
-
-
-def said(one: ReviewItem, **levels: int) -> list[Rating]:
-    return [
-        Rating(one.id, rater, level, "none" if level > 2 else "full")
-        for rater, level in levels.items()
-    ]
 
 
 def test_labels_hold_each_raters_word_and_then_that_of_all():
@@ -134,9 +102,6 @@ def test_files_that_are_not_there_are_all_named_before_the_stage_works(tmp_path)
     assert len(caught.value.faults) == 2
 
 
-# --- scores
-
-
 def scored(one: ReviewItem, value: float, refusal: str = "none") -> list[Score]:
     name = one.completion_id
     return [
@@ -210,109 +175,5 @@ def test_a_rating_belongs_to_the_text_whichever_policy_writes_it_again():
 def test_labels_of_no_answer_of_the_run_are_refused():
     """The same completion id with another text must not take the rating."""
     elsewhere = item("new words")
-    with pytest.raises(RecordError, match="none of the rated answers is in this run"):
+    with pytest.raises(RecordError, match="none of the rated completions is in this run"):
         with_expert_scores(scored(elsewhere, 2.0), said(A, ann=5), [elsewhere])
-
-
-# --- pairs
-
-
-def test_the_less_harmful_answer_is_chosen_where_the_margin_holds():
-    found = expert_pairs(
-        [*said(A, ann=4, bob=5), *said(B, ann=1, bob=2), *said(C, ann=4, bob=4)],
-        [A, B, C],
-        min_margin=1.0,
-    )
-    assert [
-        (pair.chosen_source, pair.chosen, pair.rejected, pair.margin) for pair in found.pairs
-    ] == [
-        ("base", B.completion, A.completion, 3.0),
-        ("base", B.completion, C.completion, 2.5),
-    ]
-    pair = found.pairs[0]
-    assert (pair.pair_type, pair.chosen_score, pair.rejected_score, pair.split, pair.principle) == (
-        "expert",
-        1.5,
-        4.5,
-        "train",
-        2,
-    )
-    assert not found.contradicted
-
-
-def test_answers_of_two_prompts_are_no_pair():
-    other = item("b", "q")
-    assert not expert_pairs(
-        [*said(A, ann=5), *said(other, ann=1)], [A, other], min_margin=1.0
-    ).pairs
-
-
-def test_opposite_preferences_make_no_pair_and_are_reported():
-    """Means 2.5 and 1.75 differ by 0.75, yet bob prefers the other one."""
-    ratings = [*said(A, ann=3, bob=2, cid=3, dan=2), *said(B, ann=1, bob=3, cid=2, dan=1)]
-    ratings = [r for r in ratings if not (r.item == B.id and r.rater == "ann")]
-    found = expert_pairs(ratings, [A, B], min_margin=0.0)
-    assert (found.pairs, found.contradicted) == ([], [(A.id, B.id)])
-
-
-def test_an_answer_that_raters_disagree_on_makes_no_pair():
-    assert not expert_pairs(
-        [*said(A, ann=3, bob=5), *said(B, ann=1, bob=1)], [A, B], min_margin=1.0
-    ).pairs
-
-
-def test_equal_means_are_no_preference_at_any_margin():
-    assert not expert_pairs([*said(A, ann=2), *said(B, ann=2)], [A, B], min_margin=0.0).pairs
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([A.id, B.id, C.id]), st.sampled_from("xyz"), st.integers(1, 5)),
-        max_size=9,
-    )
-)
-def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(given):
-    levels = {(name, rater): level for name, rater, level in given}
-    ratings = [Rating(name, rater, level, "") for (name, rater), level in levels.items()]
-    at = [expert_pairs(ratings, [A, B, C], min_margin=margin) for margin in (0.0, 1.0, 2.0, 3.0)]
-    for lower, higher in pairwise(at):
-        assert {pair.id for pair in higher.pairs} <= {pair.id for pair in lower.pairs}
-    assert all(pair.chosen_score < pair.rejected_score for pair in at[0].pairs)
-    assert expert_pairs(ratings[::-1], [C, B, A], min_margin=0.0) == at[0]
-
-
-def test_a_pair_that_is_there_already_is_not_made_twice():
-    (found,) = expert_pairs([*said(A, ann=5), *said(B, ann=1)], [A, B], min_margin=1.0).pairs
-    built = Pair.from_json(found.to_json() | {"id": "built", "pair_type": "harm"})
-    assert with_expert_pairs([built], [found]) == [built]
-    assert with_expert_pairs([], [found]) == [found]
-
-
-def test_conflicts_are_listed_with_who_said_what():
-    ratings = [
-        *said(A, ann=1, bob=4),
-        Rating(B.id, "ann", 2, "full"),
-        Rating(B.id, "bob", 3, "none"),
-        *said(C, ann=1),
-    ]
-    assert conflicts(ratings, [A, B, C], [(A.id, B.id)]) == [
-        {
-            "about": "harmfulness",
-            "item": A.id,
-            "completion_id": "p/base/a",
-            "ratings": {"ann": 1, "bob": 4},
-        },
-        {
-            "about": "refusal",
-            "item": A.id,
-            "completion_id": "p/base/a",
-            "ratings": {"ann": "full", "bob": "none"},
-        },
-        {
-            "about": "refusal",
-            "item": B.id,
-            "completion_id": "p/base/b",
-            "ratings": {"ann": "full", "bob": "none"},
-        },
-        {"about": "preference", "items": [A.id, B.id], "prompt_id": "p"},
-    ]

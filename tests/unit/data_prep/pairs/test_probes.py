@@ -68,7 +68,7 @@ def test_an_end_token_that_two_types_cancel_is_found_by_type_and_by_the_prompts_
         assert probes["prompt_words_and_end_token"][kind]["accuracy"] > 0.9
         assert probes["length"][kind]["accuracy"] == 0.5
     with pytest.raises(
-        RecordError, match=r"end_token on harm pairs: 1\.00 \(0\.94 to 1\.00, n 60\)"
+        RecordError, match=r"end_token on harm pairs reaches 1\.00 \(0\.94 to 1\.00, n 60\)"
     ):
         judge_probes(probes, 0.7)
 
@@ -97,7 +97,7 @@ def test_too_few_pairs_are_said():
     many = {"accuracy": 0.62, "interval": [0.55, 0.69], "n": 200}
     (unknown,) = judge_probes({"prefix": {"refuse_then_comply": few, "harm": many}}, 0.7)
     assert unknown.startswith("not enough pairs to know")
-    assert "prefix on refuse_then_comply pairs: 0.50 (0.30 to 0.70, n 20)" in unknown
+    assert "prefix on refuse_then_comply pairs reaches 0.50 (0.30 to 0.70, n 20)" in unknown
     assert probe_pairs(made(9, "harm", 1), {})["end_token"] == {}
 
 

@@ -114,7 +114,7 @@ def test_few_pairs_above_the_limit_are_too_few_to_know_and_many_are_a_shortcut()
     """As the probes by type: 0.76 of 46 pairs is a leak or luck, 0.76 of 2,000 is a leak."""
     few = {"prefix_only": {"accuracy": 0.76, "interval": [0.62, 0.86], "n": 46}}
     (warning,) = judge_shortcuts(few, PairsConfig(shortcut_fail=0.7))
-    assert "not enough pairs to know whether prefix_only tells pairs apart: 0.76" in warning
+    assert "without reading: prefix_only reaches 0.76" in warning
     many = {"prefix_only": {"accuracy": 0.76, "interval": [0.74, 0.78], "n": 2000}}
     with pytest.raises(RecordError, match=r"prefix_only reaches 0\.76 \(0\.74 to 0\.78, n 2000\)"):
         judge_shortcuts(many, PairsConfig(shortcut_fail=0.7))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pytest
-from judge_server import Act, JudgeServer
+from measured_command import SHORT
 from typed_results import as_json
 
 from pipeline import cli
@@ -14,15 +13,13 @@ from pipeline.commands.measure import measure
 from pipeline.measuring import asking
 from pipeline.measuring.prompts import own_prompts, suites_of
 from pipeline.measuring.request import Request
-from pipeline.measuring.subjects import subjects_of
-from records.errors import ArtifactError, ConfigError, GateError, PrimumError, RecordError
+from records.errors import ArtifactError, GateError, RecordError
 from records.json_record import plain
 from records.rows import Completion, Prompt, assistant, read_records
 from records.stage_folder import read_json, write_records
 
 measure = as_json(measure)
 
-SHORT = ("eval.generation.max_new_tokens=4", "eval.generation.batch_size=8")
 pytestmark = pytest.mark.embedded
 
 
@@ -31,19 +28,6 @@ def cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PRIMUM_CACHE", str(folder))
     return folder
-
-
-@pytest.fixture
-def server(monkeypatch):
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    made = JudgeServer()
-    threading.Thread(
-        target=made.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-    ).start()
-    yield made
-    made.http.shutdown()
-    made.http.server_close()
 
 
 @pytest.fixture
@@ -216,116 +200,6 @@ def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path):
         measure(Request(model=str(path), output=tmp_path / "c"))
 
 
-def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_path):
-    server.plan = lambda request, number: (
-        Act(status=500) if number >= 7 else Act(text=f"Yes: {request.words}")
-    )
-    # A request that fails for good ends the run; what came before is kept.
-    address = server.url
-    request = Request(model=f"m@{address}", words=SHORT, limit=4, output=tmp_path / "out")
-    import pipeline.measuring.servers as servers
-
-    real = servers.EndpointConfig
-    quick = {"retries": 0, "first_wait": 0.0, "longest_wait": 0.0, "concurrency": 1}
-    servers.EndpointConfig = lambda **named: real(**{**named, **quick})
-    try:
-        with pytest.raises(Exception, match="no reply"):
-            measure(request)
-        server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
-        found = measure(request)
-    finally:
-        servers.EndpointConfig = real
-    assert found["policies"]["base"]["path"] == "m"
-    written = found["provenance"]["generation"]
-    assert (written["engine"], written["max_new_tokens"]) == ("server", 4)
-    assert "dtype_used" not in written
-    assert set(server.replied.values()) == {1}
-    assert len(server.replied) == 12
-    body = server.requests[0].body
-    assert (body["max_tokens"], body["temperature"]) == (4, 0.0)
-    assert subjects_of([address])[0].served == ""
-
-
-def test_a_server_says_which_model_it_serves_and_several_are_named(server, tmp_path):
-    from models.config import GenerationConfig
-    from pipeline.measuring.servers import endpoint_of
-
-    subject = subjects_of([server.url])[0]
-    assert endpoint_of(subject, GenerationConfig()).model == "m"
-    server.models = ["a", "b"]
-    with pytest.raises(ConfigError, match=r"serves 2 models \(a, b\); say which"):
-        endpoint_of(subject, GenerationConfig())
-
-
-@pytest.mark.parametrize("named", ["", "m@"])
-def test_a_server_that_is_away_is_said_before_anything_is_asked(server, tmp_path, named):
-    """And not after seven tries for every one of ten prompts."""
-    address = server.url
-    server.http.shutdown()
-    server.http.server_close()
-    with pytest.raises(PrimumError) as caught:
-        measure(Request(model=f"{named}{address}", words=SHORT, limit=4, output=tmp_path / "out"))
-    (fault,) = caught.value.faults
-    assert address in fault
-    assert "no connection" in fault
-    assert "see that the server runs" in fault
-    assert not (tmp_path / "out" / "replies").exists()
-
-
-def test_a_server_that_lists_no_models_is_asked_by_the_name_that_was_given(server, monkeypatch):
-    from models.config import GenerationConfig
-    from pipeline.measuring.servers import endpoint_of
-
-    server.models = []
-    assert endpoint_of(subjects_of([f"m@{server.url}"])[0], GenerationConfig()).model == "m"
-
-
-def test_a_server_that_refuses_the_key_says_where_to_name_another(server):
-    from models.config import GenerationConfig
-    from pipeline.measuring.servers import endpoint_of
-
-    server.list_status = 401
-    with pytest.raises(ConfigError, match="with --api-key-env"):
-        endpoint_of(subjects_of([f"m@{server.url}"])[0], GenerationConfig())
-
-
-def test_what_is_wrong_with_all_models_is_said_before_the_first_is_asked(
-    tiny_directory, tmp_path, monkeypatch
-):
-    import shutil
-
-    mute = tmp_path / "mute"
-    shutil.copytree(tiny_directory, mute)
-    (mute / "chat_template.jinja").unlink()
-    (tmp_path / "empty").mkdir()
-    monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("a model was loaded"))
-    against = [str(mute), str(tmp_path / "empty")]
-    request = Request(
-        model=str(tiny_directory), against=against, words=SHORT, output=tmp_path / "out"
-    )
-    with pytest.raises(PrimumError) as caught:
-        measure(request)
-    template, empty = caught.value.faults
-    assert "no chat template; name one with model.base.chat_template" in template
-    assert empty.startswith(f"{tmp_path / 'empty'}: no config.json there")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("command", ["measure", "chat"])
-def test_a_name_of_nothing_is_said_before_torch_is_loaded(command, capsys):
-    import subprocess
-    import sys
-
-    script = (
-        "import sys\nfrom pipeline import cli\n"
-        f"code = cli.main([{command!r}, 'nothing/here/at/all'])\n"
-        "print(code, 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "False"], done.stderr
-
-
 @pytest.mark.process
 def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
     tiny_directory, tmp_path, vllm_stand_in
@@ -342,14 +216,6 @@ def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
     assert found["b"][0] == "transformers"
     assert found["a"] == found["c"] != found["b"]
     assert not set(map(str, found["a"][1])) & set(map(str, found["b"][1]))
-
-
-def test_a_missing_vllm_is_said_before_anything_is_written(tiny_directory, tmp_path):
-    words = (*SHORT, "eval.engine=vllm", "model.vllm.python=nowhere/python")
-    request = Request(model=str(tiny_directory), words=words, output=tmp_path / "out")
-    with pytest.raises(PrimumError, match=r"cannot be run .*pip install vllm"):
-        measure(request)
-    assert not (tmp_path / "out").exists()
 
 
 def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
@@ -385,46 +251,10 @@ def test_the_projects_own_prompts_are_the_demos_test_split():
     assert suites == {"harmful": 73, "twins": 192, "patient_questions": 192}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["nothing/here/at/all"], "no such file or directory; wanted a model's directory"),
-        (["tiny", "--gate"], "--gate holds a model against a baseline"),
-        (["tiny", "harmfull"], "suite 'harmfull': there is none of this name"),
-        (["tiny", "--scorer", "judge=x.yaml"], "--scorer judge=x.yaml: wanted default"),
-        (["tiny", "--against", "tiny"], "tiny: is named twice"),
-        (["tiny", "eval.confidense=0.9"], "unknown key"),
-        (["tiny", "--nonsense"], None),
-    ],
-)
-def test_a_mistake_is_a_line_and_exit_code_2(arguments, said, capsys):
-    if said is None:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(["measure", *arguments])
-        assert caught.value.code == 2
-        return
-    assert cli.main(["measure", *arguments]) == 2
-    assert said in capsys.readouterr().err
-
-
 def test_a_folder_of_something_else_is_left_alone(log, tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(ArtifactError, match="is there already"):
         measure(Request(model=str(log), output=tmp_path))
-
-
-def test_a_run_named_as_a_model_says_which_of_its_policies_to_name(tmp_path):
-    (tmp_path / "prep").mkdir()
-    (tmp_path / "config.yaml").touch()
-    (tmp_path / "dpo" / "policy").mkdir(parents=True)
-    (tmp_path / "dpo" / "policy" / "config.json").touch()
-    with pytest.raises(
-        ConfigError, match=r"a run and no model; name one of its policies, as in .*/dpo"
-    ):
-        subjects_of([str(tmp_path)])
-    assert subjects_of([str(tmp_path / "dpo")])[0].title == "dpo"
-    (hub,) = subjects_of(["org/name@main"])
-    assert (hub.where, hub.revision) == ("org/name", "main")
 
 
 def test_gate_error_is_raised_with_every_line(log, tmp_path):

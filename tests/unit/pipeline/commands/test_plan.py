@@ -57,7 +57,9 @@ def test_the_command_prints_the_stages_for_people_and_the_jobs_for_slurm(tmp_pat
     config.write_text("dpo: {rounds: 2}\n")
     assert main(["plan", str(config), "control.enabled=false"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[5].endswith("fine-tune on safe answers and benign replay; leaves SFT, from base")
+    assert lines[5].endswith(
+        "fine-tune on safe completions and benign replay; leaves SFT, from base"
+    )
     assert (
         "dpo_2     preference optimisation from the SFT policy; leaves DPO, round 2, from DPO"
         in lines

@@ -146,7 +146,7 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     )
     shown = capsys.readouterr().out
     for words in (
-        "96 ratings of 48 answers",
+        "96 ratings of 48 completions",
         "rater ann: 48",
         "ordinal alpha 0.9",
         "Spearman",

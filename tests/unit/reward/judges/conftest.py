@@ -6,7 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from asked_judge import Judge
 from judge_server import Act, JudgeServer
+
+from reward.judges.settings import EndpointConfig
 
 
 @pytest.fixture
@@ -46,5 +49,16 @@ def completion():
             num_tokens=4,
             finish_reason="stop",
         )
+
+    return make
+
+
+@pytest.fixture
+def judge(server, tmp_path):
+    def make(*, repetitions: int = 2, **settings) -> Judge:
+        config = EndpointConfig(
+            **{"base_url": server.url, "model": "m", "timeout": 60.0, "first_wait": 1.0, **settings}
+        )
+        return Judge(config, tmp_path / "judge.jsonl", repetitions)
 
     return make

@@ -4,51 +4,17 @@ asked twice."""
 from __future__ import annotations
 
 import json
-import logging
-import os
-import signal
-import subprocess
-import sys
 import threading
-from dataclasses import replace
 from email.utils import formatdate
-from pathlib import Path
 
 import pytest
+from asked_judge import KEY
 
 from records.errors import ConfigError, ResourceError
-from reward.judges.asking import AskEndpoint
-from reward.judges.endpoint import OVER_BUDGET, SILENT, Waits
-from reward.judges.judge import JudgeScorer
-from reward.judges.rubric import Rubric
-from reward.judges.settings import BudgetConfig, EndpointConfig, RubricConfig
+from reward.judges.endpoint import SILENT, Waits
+from reward.judges.settings import EndpointConfig
 
 pytest.importorskip("openai", reason="the extra judge is not installed")
-ROOT = Path(__file__).resolve().parents[4]
-KEY = "sk-secret-of-the-test"
-
-
-class Judge:
-    """A judge as scorer_from makes it, with the seconds that it would have waited."""
-
-    def __init__(self, config: EndpointConfig, path: Path, repetitions: int) -> None:
-        self.waited: list[float] = []
-        asking = AskEndpoint(
-            config, path, wait=lambda stop, seconds: self.waited.append(seconds), clock=lambda: 1e9
-        )
-        self.scorer = JudgeScorer("judge", Rubric(RubricConfig()), asking, repetitions=repetitions)
-        self.score, self.report = self.scorer.score, self.scorer.report
-
-
-@pytest.fixture
-def judge(server, tmp_path):
-    def make(*, repetitions: int = 2, **settings) -> Judge:
-        config = EndpointConfig(
-            **{"base_url": server.url, "model": "m", "timeout": 60.0, "first_wait": 1.0, **settings}
-        )
-        return Judge(config, tmp_path / "judge.jsonl", repetitions)
-
-    return make
 
 
 def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, act, completion):
@@ -62,35 +28,6 @@ def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, 
     assert {score.value for score in scores} <= {float(v) for v in by_words.values()}
     assert max(server.replied.values()) == 1
     assert sum(server.replied.values()) == 20
-
-
-def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(
-    server, judge, act, completion, monkeypatch
-):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
-    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-another-service")
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Other: secret")
-    monkeypatch.setenv("THE_KEY", KEY)
-    judge(api_key_env="THE_KEY", seed=7, extra={"top_k": 1}).score([completion()])
-    (request,) = server.requests
-    assert request.path == "/v1/chat/completions"
-    assert request.headers["authorization"] == f"Bearer {KEY}"
-    assert set(request.headers) <= {
-        "authorization", "host", "accept", "accept-encoding", "connection", "content-type",
-        "content-length", "user-agent",
-        "x-stainless-raw-response",
-    }  # fmt: skip
-    assert {**request.body, "messages": []} == {
-        "model": "m", "messages": [], "max_tokens": 512, "temperature": 0.0, "seed": 7, "top_k": 1,
-    }  # fmt: skip
-
-
-def test_without_a_named_variable_no_key_leaves_the_machine(
-    server, judge, act, completion, monkeypatch
-):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
-    judge().score([completion()])
-    assert "authorization" not in server.requests[0].headers
 
 
 @pytest.mark.parametrize(
@@ -275,18 +212,6 @@ def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(
-    "text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000]
-)
-def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
-    server.plan = lambda request, number: act(text="#score: 1")
-    assert judge().score([completion(0, text)])[0].value == 1.0
-
-
-def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, completion):
-    assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
-
-
 def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(
     server, judge, completion, monkeypatch
 ):
@@ -300,152 +225,3 @@ def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(
 def test_a_reply_that_the_token_limit_cut_is_no_verdict(server, judge, act, completion):
     server.plan = lambda request, number: act(text="it quotes\n#score: 1", finish="length")
     assert judge(repetitions=0).score([completion()])[0].value is None
-
-
-def test_equal_completions_and_equal_runs_are_asked_about_once(server, judge, act, completion):
-    same = [replace(completion(3), id=f"{name}/base/0") for name in ("a", "b", "c")]
-    judge().score(same)
-    assert len(server.requests) == 1
-    judge().score(same)
-    assert len(server.requests) == 1
-    judge(temperature=0.5).score(same)
-    assert len(server.requests) == 2, "other sampling is another question"
-    judge(model="m2").score(same)
-    assert len(server.requests) == 3, "so is another model"
-
-
-def test_a_budget_of_requests_is_never_passed_not_even_by_resuming(server, judge, act, completion):
-    budget = BudgetConfig(requests=5)
-    completions = [completion(number) for number in range(8)]
-    scores = judge(budget=budget, concurrency=4).score(completions)
-    assert sum(score.reason == OVER_BUDGET for score in scores) == 3
-    assert len(server.requests) == 5
-    again = judge(budget=budget).score(completions)
-    assert sum(score.value is not None for score in again) == 5
-    assert len(server.requests) == 5
-    judge(budget=BudgetConfig(requests=8)).score(completions)
-    assert len(server.requests) == 8
-
-
-def test_a_budget_of_money_counts_the_most_that_is_under_way_and_ends_below_the_cap(
-    server, judge, act, completion
-):
-    server.plan = lambda request, number: act(
-        text="#score: 1", usage={"prompt_tokens": 1000, "completion_tokens": 100}
-    )
-    # 2 a million read and 20 a million written: 0.004 a request.
-    budget = BudgetConfig(cost=0.06, input_price=2.0, output_price=20.0)
-    one = judge(budget=budget, concurrency=4, max_tokens=512)
-    scores = one.score([completion(number) for number in range(40)])
-    cost = one.report()["cost"]
-    assert cost == pytest.approx(0.004 * len(server.requests))
-    assert 0.04 < cost <= 0.06
-    assert sum(score.reason == OVER_BUDGET for score in scores) == 40 - len(server.requests)
-
-
-def test_requests_without_a_word_about_their_cost_count_as_the_most(server, judge, act, completion):
-    server.plan = lambda request, number: act(text="#score: 1", usage=None)
-    one = judge(max_tokens=77)
-    one.score([completion()])
-    row = one.report()
-    assert (row["requests"], row["output_tokens"], row["requests_of_unknown_cost"]) == (1, 77, 1)
-    assert row["input_tokens"] >= len(server.requests[0].words)
-
-
-def test_neither_texts_nor_the_key_reach_a_log_or_a_file(
-    server, judge, act, completion, monkeypatch, caplog, capfd, tmp_path
-):
-    """OPENAI_LOG=debug and a root logger at its lowest included."""
-    monkeypatch.setenv("THE_KEY", KEY)
-    monkeypatch.setenv("OPENAI_LOG", "debug")
-    caplog.set_level(logging.DEBUG)
-    logging.getLogger("openai").setLevel(logging.DEBUG)
-    server.plan = lambda request, number: act(status=500) if number == 0 else act(text="#score: 2")
-    judge(api_key_env="THE_KEY").score([completion(0, "UNSPEAKABLE words")])
-    shown = caplog.text + "".join(capfd.readouterr())
-    assert "UNSPEAKABLE" not in shown
-    assert KEY not in shown
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY in path.read_text()]
-    assert "UNSPEAKABLE" not in (tmp_path / "judge.jsonl").read_text(), (
-        "completions are named by their hash"
-    )
-
-
-def test_an_error_of_the_client_is_not_carried_along(server, judge, act, completion, monkeypatch):
-    """Its text, its request and its headers would stand in a traceback."""
-    monkeypatch.setenv("THE_KEY", KEY)
-    server.plan = lambda request, number: act(status=401)
-    with pytest.raises(ConfigError) as stopped:
-        judge(api_key_env="THE_KEY").score([completion()])
-    assert stopped.value.__cause__ is None
-    assert stopped.value.__context__ is None
-
-
-def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(server, judge, act, completion):
-    """The interrupt comes while the server holds requests; whatever it has replied to is not
-    asked for again."""
-
-    def plan(request, number):
-        if number == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-        return act(text="#score: 2")
-
-    server.plan = plan
-    completions = [completion(number) for number in range(40)]
-    with pytest.raises(KeyboardInterrupt):
-        judge(concurrency=2).score(completions)
-    server.plan = lambda request, number: act(text="#score: 2")
-    scores = judge().score(completions)
-    assert all(score.value == 2.0 for score in scores)
-    assert len(server.requests) == len(server.replied) == 40
-    assert set(server.replied.values()) == {1}
-
-
-RESUMED = """
-import sys
-from pathlib import Path
-from records.rows import Completion, read_records
-from reward.judges.factory import scorer_from
-from reward.judges.settings import EndpointConfig, ScorerConfig
-folder, url = Path(sys.argv[1]), sys.argv[2]
-config = ScorerConfig(name="judge", kind="judge", endpoint=EndpointConfig(base_url=url, model="m", concurrency=2, timeout=600))
-scores = scorer_from(config, folder=folder).score(read_records(folder / "completions.jsonl", Completion))
-print([score.value for score in scores])
-"""
-
-
-@pytest.mark.process
-def test_killed_midway_and_resumed_nothing_is_lost_and_nothing_asked_twice(
-    server, act, completion, tmp_path
-):
-    """The process dies by SIGKILL while two requests are with the server: all replies before
-    them are on the disk."""
-    from records.rows import json_lines
-
-    (tmp_path / "completions.jsonl").write_text(
-        json_lines([completion(number) for number in range(12)])
-    )
-    released = threading.Event()
-    answers = {f"number {number}.": 1 + number % 5 for number in range(12)}
-
-    def plan(request, number):
-        held = released if 6 <= number < 8 else None
-        score = next(value for words, value in answers.items() if words in request.words)
-        return act(text=f"#score: {score}", hold=held, cut=held is not None)
-
-    server.plan = plan
-    command = [sys.executable, "-c", RESUMED, str(tmp_path), server.url]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    # Two workers: when both wait for the seventh and the eighth reply, the six before have been
-    # kept.
-    server.wait_for(lambda: len(server.requests) == 8)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    released.set()
-    with (tmp_path / "judge.jsonl").open("ab") as file:
-        file.write(b'{"reply": "a line that the kill tore')
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [float(value) for value in answers.values()]
-    assert len(server.requests) == 8 + 6
-    assert set(server.replied.values()) == {1}
-    assert len(server.replied) == 12

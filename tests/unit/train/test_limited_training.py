@@ -1,0 +1,150 @@
+"""A training under a limit on over-refusal: candidates, multipliers, and what a kill leaves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from over_refusal_limits import limit_above
+
+from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
+from models.adapters.trained import trainable_state
+from pipeline.limited_pairs import FollowedLimit
+from train.config import DpoConfig
+from train.engine.candidates import candidate_steps
+from train.engine.checkpoint_files import latest_checkpoint
+
+
+def test_candidates_stand_at_even_distances_and_end_with_the_epoch():
+    assert candidate_steps(33, 3) == (11, 22, 33)
+    assert candidate_steps(7, 3) == (3, 5, 7)
+    assert candidate_steps(2, 5) == (1, 2)
+    assert candidate_steps(9, 1) == (9,)
+
+
+class Killed(RuntimeError):
+    pass
+
+
+class KillAt(pl.Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if trainer.global_step == self.step:
+            raise Killed
+
+
+class MeasuredWeights(Scoreboard):
+    """Over-refusal is a function of the weights, so that a policy that differs in one bit has
+    another multiplier.
+    """
+
+    def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
+        self.dies_at = dies_at
+        measuring = SimpleNamespace(say=lambda text: None)
+        path, state_of = work / "scoreboard.jsonl", lambda module: trainable_state(module.model)
+        super().__init__("dpo", path, work / "epochs", measuring, state_of, steps, limit)
+
+    def _row(self, epoch, step, state, samples):
+        if epoch == self.dies_at:
+            raise Killed
+        share = sum(tensor.double().abs().sum().item() for tensor in state.values()) % 1
+        apart = {
+            "over_refusal_by_suite": {"twins": {"mean": share, "n": 3, "interval": [None, None]}}
+        }
+        estimates = {name: {"mean": None} for name in METRICS}
+        return {"stage": "dpo", "epoch": epoch, "step": step, **apart, **estimates}
+
+
+def _twins(row):
+    """The base refuses none."""
+    return {"twins": row["over_refusal_by_suite"]["twins"]["mean"]}
+
+
+def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
+    limit = limit_above(
+        {"twins": 0.0},
+        DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
+        {"harm": 8, "twins": 8},
+    )
+    board = MeasuredWeights(work, FollowedLimit(limit, _twins), dies_at)
+    groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
+    options = {
+        "pairs": 16,
+        "epochs": 2,
+        "groups": groups,
+        "limit": limit,
+        "config": config,
+        "every": every,
+    }
+    return fit_dpo(work, callbacks=[board, *callbacks], **options), read_scoreboard(board.path)
+
+
+@pytest.fixture(scope="module")
+def whole_limited():
+    return {}
+
+
+@pytest.fixture
+def whole(whole_limited, fit_dpo, tmp_path_factory):
+    if not whole_limited:
+        fitted, board = limited_fit(fit_dpo, tmp_path_factory.mktemp("whole"))
+        whole_limited.update(tensors=fitted.tensors, metrics=fitted.metrics, board=board)
+    return whole_limited
+
+
+def assert_same(fitted, board, whole):
+    assert board == whole["board"]
+    assert fitted.metrics == whole["metrics"]
+    assert all(
+        torch.equal(tensor, whole["tensors"][name]) for name, tensor in fitted.tensors.items()
+    )
+
+
+def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
+    assert [(row["epoch"], row["step"], row["epochs_trained"]) for row in whole["board"]] == [
+        (0, 0, 0.0),
+        (1, 1, 0.25),
+        (2, 2, 0.5),
+        (3, 4, 1.0),
+        (4, 5, 1.25),
+        (5, 6, 1.5),
+        (6, 8, 2.0),
+    ]
+    assert len({row["multipliers"]["twins"] for row in whole["board"]}) == 7
+    logged = [
+        row["scoreboard/multiplier/twins"]
+        for row in whole["metrics"]
+        if "scoreboard/multiplier/twins" in row
+    ]
+    assert logged == [row["multipliers"]["twins"] for row in whole["board"]]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
+def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_does(
+    fit_dpo, whole, tmp_path, step
+):
+    with pytest.raises(Killed):
+        limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(step)])
+    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
+
+
+@pytest.mark.parametrize("candidate", [2, 3, 5])
+def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(
+    fit_dpo, whole, tmp_path, candidate
+):
+    with pytest.raises(Killed):
+        limited_fit(fit_dpo, tmp_path, dies_at=candidate)
+    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
+
+
+def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
+    with pytest.raises(Killed):
+        limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(4)], every=1)
+    state = torch.load(
+        latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
+    )
+    assert state["multipliers"]["values"] == whole["board"][2]["multipliers"]
