@@ -48,6 +48,14 @@ class Cell(NamedTuple):
     value: str
     detail: str = ""
 
+    @property
+    def text(self) -> str:
+        """On one line: `1.80 (1.60 to 2.00), n 98`."""
+        if not self.detail:
+            return self.value
+        interval, comma, rest = self.detail.partition(", n ")
+        return f"{self.value} ({interval}){comma}{rest}"
+
 
 @dataclass(frozen=True)
 class Table:

@@ -19,6 +19,8 @@ from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
+from eval.report.sections.safety import safety_table
+from eval.report.text import text_lines
 from eval.results.build import build_results, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.opened import OpenedSet
@@ -43,7 +45,6 @@ from pipeline.model_identity import model_files
 from pipeline.policies import HARDWARE, MODEL, TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
 from pipeline.run.config import RunConfig
-from pipeline.run.console import safety_table
 from pipeline.run.graph import (
     compared_policies,
     released_policy,
@@ -103,7 +104,11 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     rows = [row.to_row() for row in measured]
     record_evaluation(config.wandb, place, stages_before(place.name, config), results, rows, gates)
-    for line in (*safety_table(narrowed(results)), results.verdict or "", *unheld(results)):
+    for line in (
+        *text_lines(safety_table(narrowed(results)), results.confidence),
+        results.verdict or "",
+        *unheld(results),
+    ):
         place.say(line)
     place.say(f"report: {place.path / 'report.html'}")
     return {"completions": len(measured), "policies": len(results.policies)}
