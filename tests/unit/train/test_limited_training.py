@@ -147,4 +147,4 @@ def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
     state = torch.load(
         latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
     )
-    assert state["multipliers"]["values"] == whole["board"][2]["multipliers"]
+    assert state["multipliers"]["values"] == whole["board"][2].multipliers
