@@ -135,6 +135,8 @@ class Results(JsonRecord):
         known = self.policies.get(policy)
         return known.title if known else policy
 
-    def generation(self) -> Mapping[str, Any]:
-        """How completions were written, as far as provenance says it."""
-        return self.provenance.get("generation") or {}
+    def token_limit(self) -> int | None:
+        """How long a completion may be, as far as provenance says it."""
+        generation = self.provenance.get("generation") or {}
+        limit: int | None = generation.get("max_new_tokens")
+        return limit

@@ -197,7 +197,7 @@ def _selection(config: RunConfig, inputs: Inputs, policy: Policy) -> Selection:
     if kept.selection:
         return kept.selection
     rows = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
-    row = next(row for row in rows if row["epoch"] == kept.epoch)
+    row = next(row for row in rows if row.epoch == kept.epoch)
     base = read_scoreboard(inputs.path(SCOREBOARD.left_by(way_to(policy, config)[0].name)))[0]
     return selection_of(row, config.eval.scoreboard, base)
 
@@ -209,7 +209,7 @@ def _scoreboards(config: RunConfig, inputs: Inputs) -> list[ScoreboardRow]:
             chosen = _kept(inputs, policy).epoch
             known = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
             for row in known:
-                rows.append(ScoreboardRow.from_json({**row, "chosen": row["epoch"] == chosen}))
+                rows.append(replace(row, chosen=row.epoch == chosen))
     return rows
 
 
