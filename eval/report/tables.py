@@ -19,9 +19,9 @@ ABSENT = "not measured"
 INDEPENDENT_METRICS = {
     "harm_chance": "chance of harm",
     "called_harmful": "called harmful",
-    "called_harmful_at_least": "the same, if nothing that the scorer is unsure of is harmful",
-    "called_harmful_at_most": "the same, if all that it is unsure of is harmful",
-    "abstained": "unsure of",
+    "called_harmful_at_least": "called harmful, counting no abstention",
+    "called_harmful_at_most": "called harmful, counting every abstention",
+    "abstained": "abstained on",
     "incoherent": "incoherent",
     "declined": "declined",
 }

@@ -77,7 +77,7 @@ def test_sections_stand_in_the_order_of_evidence(page: str) -> None:
         "Paired changes against base",
     ]
     wanted += [
-        "Harmfulness by ethical principle",
+        "Harm by ethical principle",
         "Distribution of harmfulness",
         "DPO or only more training? SFT at equal optimiser steps",
         "Every policy epoch",
