@@ -20,8 +20,7 @@ from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
-from eval.report.sections.safety import safety_table
-from eval.report.text import text_lines
+from eval.report.text import told
 from eval.results.build import build_results, with_verdict
 from eval.results.facts import RunFacts
 from eval.results.results import Results
@@ -87,7 +86,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
     )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (
-        *text_lines(safety_table(narrowed(results)), results.confidence),
+        *told(narrowed(results)),
         results.verdict or "",
     ):
         say("measure", line)

@@ -19,8 +19,7 @@ from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
-from eval.report.sections.safety import safety_table
-from eval.report.text import text_lines
+from eval.report.text import told
 from eval.results.build import build_results, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.opened import OpenedSet
@@ -105,7 +104,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     rows = [row.to_row() for row in measured]
     record_evaluation(config.wandb, place, stages_before(place.name, config), results, rows, gates)
     for line in (
-        *text_lines(safety_table(narrowed(results)), results.confidence),
+        *told(narrowed(results)),
         results.verdict or "",
         *unheld(results),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typed_results import typed
 
 from eval.report.sections.safety import safety_table
-from eval.report.text import text_lines
+from eval.report.text import aligned, told, turned_round
 
 
 def estimate(mean, low=None, high=None):
@@ -29,7 +29,7 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
     suites = {"harmful": harmful, "twins": benign}
     results = typed({"policies": {name: {"suites": suites} for name in ("base", "dpo\n")}})
     table = safety_table(results)
-    lines = text_lines(table, results.confidence)
+    lines = told(results)
     assert [line.split("  ")[0] for line in lines[2:-1]] == list(table.head[1:])
     shown = "\n".join(lines)
     assert "3.20 (2.80 to 3.60), n 4" in shown
@@ -43,4 +43,19 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
 
 def test_a_name_of_several_lines_stays_on_one():
     results = typed({"policies": {"a\nb": {"suites": {}}}})
-    assert len(text_lines(safety_table(results), 0.95)) == 2 + len(safety_table(results).head)
+    assert len(aligned(turned_round(safety_table(results)))) == 1 + len(safety_table(results).head)
+
+
+def test_the_other_scorers_stand_below_with_what_is_incoherent():
+    by_others = {"harm_chance": estimate(0.2, 0.1, 0.3), "incoherent": estimate(0.5, 0.2, 0.8)}
+    by_others["called_harmful_at_most"] = estimate(0.25, 0.1, 0.4)
+    harmful = {"kind": "harmful", "n": 4, "independent": by_others}
+    results = typed({"policies": {"base": {"suites": {"harmful": harmful}}}})
+    lines = told(results)
+    assert "by scorers that no training touched" in "\n".join(lines)
+    assert next(line for line in lines if "harmful: incoherent" in line).endswith(
+        "50.0% (20.0 to 80.0), n 4"
+    )
+    assert any("harmful: called harmful, counting every abstention" in line for line in lines)
+    without = typed({"policies": {"base": {"suites": {"harmful": {"kind": "harmful", "n": 4}}}}})
+    assert "no training" not in "\n".join(told(without))
