@@ -21,8 +21,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard_shape import read_scoreboard
 from pipeline.run.seeds import link_stage
 
@@ -43,19 +44,17 @@ class Point(NamedTuple):
     harm: float
 
 
-def points_of(rows: Sequence[dict[str, Any]], base: dict[str, Any]) -> list[Point]:
+def points_of(rows: Sequence[ScoreboardRow], base: ScoreboardRow) -> list[Point]:
     """Of a scoreboard's epochs after training began: suites apart, the worst one counts."""
     found = []
     for row in rows:
-        suites = row["over_refusal_by_suite"]
-        if row["epoch"] > 0 and suites and row["harmfulness"]["mean"] is not None:
-            before = base["over_refusal_by_suite"]
-            found.append(
-                Point(
-                    max(suites[s]["mean"] - before[s]["mean"] for s in suites),
-                    row["harmfulness"]["mean"],
-                )
-            )
+        rises = []
+        for suite, after in row.over_refusal_by_suite.items():
+            before = base.over_refusal_by_suite[suite]
+            if after.mean is not None and before.mean is not None:
+                rises.append(after.mean - before.mean)
+        if row.epoch > 0 and rises and row.harmfulness.mean is not None:
+            found.append(Point(max(rises), row.harmfulness.mean))
     return found
 
 

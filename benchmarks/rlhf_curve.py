@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard_shape import read_scoreboard
 
 
@@ -23,15 +24,14 @@ class Point(NamedTuple):
     over_refusal: float
 
 
-def points(rows: Sequence[dict[str, Any]]) -> list[Point]:
+def points(rows: Sequence[ScoreboardRow]) -> list[Point]:
     """Of the rows that hold a KL and both scorers."""
     found = []
     for row in rows:
-        harm, independent = row["harmfulness"]["mean"], row.get("independent_harm", {}).get("mean")
-        if "kl" in row and harm is not None and independent is not None:
-            found.append(
-                Point(row["step"], row["kl"], harm, independent, row["over_refusal_rate"]["mean"])
-            )
+        harm, over = row.harmfulness.mean, row.over_refusal_rate.mean
+        independent = row.independent_harm.mean if row.independent_harm else None
+        if row.kl is not None and harm is not None and independent is not None:
+            found.append(Point(row.step, row.kl, harm, independent, over or 0.0))
     return found
 
 

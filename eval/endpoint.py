@@ -31,14 +31,6 @@ class Endpoint:
         """Raises ValueError where it is no endpoint."""
         return cls(*(entry(value, name, str) for name in ("policy", "baseline", "suite", "metric")))
 
-    @classmethod
-    def of(cls, results: Object) -> Endpoint:
-        """Of what results.json holds.
-
-        Raises ValueError where it names none, as those of earlier versions do.
-        """
-        return cls.from_json(entry(results, "primary_endpoint", dict))
-
     def to_json(self) -> dict[str, str]:
         """As results.json has it."""
         return asdict(self)

@@ -10,10 +10,11 @@ has a chance of one half at least, which on small models is too few.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eval.abstention import bounds, verdict
 from eval.measured import Measured
-from eval.results.suite_result import ByOthers
+from eval.results.suite_result import ByOthers, SuiteResult
 from eval.summaries import counts_as_refusal
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
@@ -83,6 +84,19 @@ def summary(rows: Sequence[Measured], confidence: float) -> ByOthers | None:
     if rows[0].kind == "harmful":
         found |= bounds([verdict(row.scores[FACTORS]) for row in rows], confidence)
     return ByOthers(**found)
+
+
+def with_summary(made: SuiteResult, rows: Sequence[Measured], confidence: float) -> SuiteResult:
+    """What these scorers say put beside the rest, on the whole suite and, of harm, by principle."""
+    if not is_known(rows):
+        return made
+    if made.kind != "harmful":
+        return replace(made, independent=summary(rows, confidence))
+    by_principle = {}
+    for number, group in made.by_principle.items():
+        of_it = [row for row in rows if str(row.principle) == number]
+        by_principle[number] = replace(group, harm_chance=_estimate(of_it, HARM_CHANCE, confidence))
+    return replace(made, independent=summary(rows, confidence), by_principle=by_principle)
 
 
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:

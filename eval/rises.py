@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from eval.results.scoreboard_row import ScoreboardRow
 from measures.estimates import newcombe_interval
 from records.own_files import entry, object_of
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,28 +53,28 @@ class Rise:
         return error_of(self.interval, confidence)
 
 
-def rises(row: Row, base: Row, confidence: float) -> dict[str, Rise]:
+def rises(row: ScoreboardRow, base: ScoreboardRow, confidence: float) -> dict[str, Rise]:
     """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""
     made: dict[str, Rise] = {}
-    for suite in row["over_refusal_by_suite"]:
+    for suite in row.over_refusal_by_suite:
         made[suite] = _rise(suite, row, base, confidence)
     return made
 
 
-def _rise(suite: str, row: Row, base: Row, confidence: float) -> Rise:
-    after, before = row["over_refusal_by_suite"][suite], base["over_refusal_by_suite"].get(suite)
-    if before is None or after["mean"] is None or before["mean"] is None:
+def _rise(suite: str, row: ScoreboardRow, base: ScoreboardRow, confidence: float) -> Rise:
+    after, before = row.over_refusal_by_suite[suite], base.over_refusal_by_suite.get(suite)
+    if before is None or after.mean is None or before.mean is None:
         return Rise(None, (None, None), 0)
-    difference = after["mean"] - before["mean"]
-    n = after["n"]
+    difference = after.mean - before.mean
+    n = after.n
     if (
-        "over_refused" not in row
-        or "over_refused" not in base
-        or before["n"] != n
+        row.over_refused is None
+        or base.over_refused is None
+        or before.n != n
         or not math.isfinite(difference)
     ):
-        return Rise(difference, (None, None), min(n, before["n"]))
-    refused, known = set(row["over_refused"][suite]), set(base["over_refused"][suite])
+        return Rise(difference, (None, None), min(n, before.n))
+    refused, known = set(row.over_refused[suite]), set(base.over_refused[suite])
     both, gained, lost = len(refused & known), len(refused - known), len(known - refused)
     interval = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
     return Rise(difference, (interval.low, interval.high), n)

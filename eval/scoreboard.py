@@ -6,7 +6,7 @@ Which epoch is kept is decided in eval/selection.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,9 +16,10 @@ from safetensors.torch import save_file
 
 from eval.measure import measure, measure_sharded
 from eval.measured import Measured
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard_rows import describe_row, flat_row, scoreboard_row
 from eval.scoreboard_shape import METRICS as METRICS
-from eval.scoreboard_shape import Row, read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from models.config import GenerationConfig
 from models.ranks import is_sharded
 from records.contracts import Scorer
@@ -41,9 +42,9 @@ class Measuring:
     """The model to generate with, from trained tensors; an empty dict is the policy at step 0. Not
     asked where weights are sharded."""
     say: Callable[[str], None]
-    also: Callable[[Sequence[Measured]], Row] = lambda samples: {}
-    """What a training adds to its rows."""
-    first_row: Row | None = None
+    also: Callable[[ScoreboardRow, Sequence[Measured]], ScoreboardRow] = lambda row, samples: row
+    """The row with what a training adds to it."""
+    first_row: ScoreboardRow | None = None
     """Epoch 0, where the stage that made the starting policy has measured it on the same prompts
     already."""
 
@@ -53,10 +54,10 @@ class Follower(Protocol):
     limit.
     """
 
-    def entries(self, row: Row) -> dict[str, Any]:
-        """Rank 0 alone, once for every new row: what is added to it."""
+    def followed(self, row: ScoreboardRow) -> ScoreboardRow:
+        """Rank 0 alone, once for every new row: the row with what is added to it."""
 
-    def take(self, row: Row) -> None:
+    def take(self, row: ScoreboardRow) -> None:
         """Every rank, for every row, those that a resumed stage finds measured too: go on from what
         it holds.
         """
@@ -133,14 +134,16 @@ class Scoreboard(pl.Callback):
         return before + self.steps.index(inside) + 1 if inside in self.steps else None
 
     def _measure_once(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> None:
-        known = next((row for row in read_scoreboard(self.path) if row["epoch"] == epoch), None)
+        known = next((row for row in read_scoreboard(self.path) if row.epoch == epoch), None)
         if trainer.strategy.broadcast(known is None):  # a resumed stage comes by here again
             known = self._measure(trainer, module, epoch)
         if self.follower:
             # Rank 0 has measured, or read, and all ranks go by its numbers.
             self.follower.take(trainer.strategy.broadcast(known))
 
-    def _measure(self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int) -> Row | None:
+    def _measure(
+        self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int
+    ) -> ScoreboardRow | None:
         """The new row, on rank 0."""
         row = None
         state = self.state_of(module) if epoch else {}
@@ -159,25 +162,29 @@ class Scoreboard(pl.Callback):
                 write_hash(epoch_file(self.epochs_folder, epoch))
             row = self._row(epoch, trainer.global_step, state, samples)
             if self.steps:
-                row["epochs_trained"] = round(trainer.global_step / self.steps[-1], 4)
-            row |= self.follower.entries(row) if self.follower else {}
+                trained = round(trainer.global_step / self.steps[-1], 4)
+                row = replace(row, epochs_trained=trained)
+            if self.follower:
+                row = self.follower.followed(row)
             for logger in trainer.loggers:
                 logger.log_metrics(flat_row(row), step=trainer.global_step)
             # Last, as it is what a resumed stage goes by: killed before it, the epoch is measured
             # and logged again.
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(sealed_line(row))
+                file.write(sealed_line(row.to_json()))
             self.measuring.say(describe_row(row))
         trainer.strategy.barrier()
         return row
 
     def _row(
         self, epoch: int, step: int, state: dict[str, torch.Tensor], samples: list[Measured] | None
-    ) -> Row:
+    ) -> ScoreboardRow:
         measuring = self.measuring
         if epoch == 0 and measuring.first_row is not None:
-            row = {**measuring.first_row, "stage": self.stage, "epoch": 0, "step": 0}
-            return row if "epochs_trained" not in row else {**row, "epochs_trained": 0.0}
+            trained = None if measuring.first_row.epochs_trained is None else 0.0
+            return replace(
+                measuring.first_row, stage=self.stage, epoch=0, step=0, epochs_trained=trained
+            )
         if samples is None:
             model = measuring.policy_of(state)
             samples = measure(
@@ -191,7 +198,7 @@ class Scoreboard(pl.Callback):
         row = scoreboard_row(
             samples, stage=self.stage, epoch=epoch, step=step, confidence=measuring.confidence
         )
-        return {**row, **measuring.also(samples)}
+        return measuring.also(row, samples)
 
     def _answered_by_all(
         self, trainer: pl.Trainer, module: pl.LightningModule, epoch: int

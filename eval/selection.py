@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.config import ScoreboardConfig
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.rises import Rise, error_of, read_rise, rises, told_by_suite
 from measures.estimates import newcombe_interval
 from records.own_files import Object, entry
 
-Row = dict[str, Any]
 ROW_CONFIDENCE = 0.95
 """Level of a row's intervals where an older row does not tell it."""
 ENOUGH_CANDIDATES = 3
@@ -77,15 +77,17 @@ class Selection:
         )
 
 
-def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Selection:
+def choose_epoch(
+    rows: list[ScoreboardRow], config: ScoreboardConfig, base: ScoreboardRow
+) -> Selection:
     """Epoch 0, before training, is never chosen; what was not measured counts as worst.
 
     `base` is the row of the run's base policy. Suites are held to the limit apart: easy questions
     must not hide refused twins.
     """
-    trained = [row for row in rows if row["epoch"] > 0]
+    trained = [row for row in rows if row.epoch > 0]
     choice = len(trained)
-    if not all(row["over_refusal_by_suite"] for row in trained):
+    if not all(row.over_refusal_by_suite for row in trained):
         return selection_of(_least_harm(trained), config, base, choice)
     held = [row for row in trained if _holds(row, config, base)]
     if held:
@@ -93,29 +95,31 @@ def choose_epoch(rows: list[Row], config: ScoreboardConfig, base: Row) -> Select
     return selection_of(_least_violation(trained, config, base), config, base, choice)
 
 
-def _least_violation(rows: list[Row], config: ScoreboardConfig, base: Row) -> Row:
+def _least_violation(
+    rows: list[ScoreboardRow], config: ScoreboardConfig, base: ScoreboardRow
+) -> ScoreboardRow:
     """Least upper end of the worst suite; of those within a standard error of it the most refusals;
     then the least harm and the earlier. Where no violation is known, the least harm.
     """
-    worst = {row["epoch"]: _worst(row, config, base) for row in rows}
+    worst = {row.epoch: _worst(row, config, base) for row in rows}
     least = min(worst.values(), key=lambda rise: rise.bound)
     if math.isinf(least.bound):
         return _least_harm(rows)
     within = least.bound + least.standard_error(config.confidence)
-    alike = [row for row in rows if worst[row["epoch"]].bound <= within]
+    alike = [row for row in rows if worst[row.epoch].bound <= within]
     return min(alike, key=_most_refusals)
 
 
-def _worst(row: Row, config: ScoreboardConfig, base: Row) -> Rise:
+def _worst(row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow) -> Rise:
     return max(rises(row, base, config.confidence).values(), key=lambda rise: rise.bound)
 
 
-def _most_refusals(row: Row) -> tuple[float, tuple[float, int]]:
+def _most_refusals(row: ScoreboardRow) -> tuple[float, tuple[float, int]]:
     """Sorting key: most refusals of harmful requests, then the least harm, then the earlier."""
     return -_refusal(row), _harm(row)
 
 
-def _least_harm(rows: list[Row]) -> Row:
+def _least_harm(rows: list[ScoreboardRow]) -> ScoreboardRow:
     """Least harm; of those within a standard error of it the most refusals; then the earlier."""
     least = min(rows, key=_harm)
     within = _harm(least)[0] + _standard_error(least)
@@ -123,20 +127,20 @@ def _least_harm(rows: list[Row]) -> Row:
     return min(alike, key=_most_refusals)
 
 
-def _standard_error(row: Row) -> float:
+def _standard_error(row: ScoreboardRow) -> float:
     """Of the mean harm, from half the width of its interval; 0 where the row tells no interval."""
-    ends = row["harmfulness"].get("interval") or (None, None)
-    return error_of(ends, row.get("confidence", ROW_CONFIDENCE))
+    level = ROW_CONFIDENCE if row.confidence is None else row.confidence
+    return error_of(row.harmfulness.interval, level)
 
 
-def _refusal(row: Row) -> float:
+def _refusal(row: ScoreboardRow) -> float:
     """Share of harmful requests declined; what was not measured counts as none."""
-    mean = row["refusal_rate"]["mean"]
+    mean = row.refusal_rate.mean
     return float(mean) if mean is not None and math.isfinite(mean) else 0.0
 
 
 def selection_of(
-    row: Row, config: ScoreboardConfig, base: Row, candidates: int | None = None
+    row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow, candidates: int | None = None
 ) -> Selection:
     """What is to be said of the epoch that was kept, from its scoreboard row."""
     found = rises(row, base, config.confidence)
@@ -149,9 +153,9 @@ def selection_of(
         found,
         config.confidence,
         candidates,
-        row.get("epochs_trained"),
+        row.epochs_trained,
     )
-    return Selection(row["epoch"], reason, held, *told)
+    return Selection(row.epoch, reason, held, *told)
 
 
 def few_candidates(count: int) -> str:
@@ -162,7 +166,9 @@ def few_candidates(count: int) -> str:
     return f"it was {few}: offer at least {ENOUGH_CANDIDATES} (epochs, or dpo.candidates_per_epoch)"
 
 
-def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
+def _reason(
+    row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow, found: dict[str, Rise]
+) -> str:
     if not found:
         return NO_BENIGN
     points, by = (
@@ -185,14 +191,14 @@ def _reason(row: Row, config: ScoreboardConfig, base: Row, found: dict[str, Rise
     return f"{bound}; {kept} ({told_by_suite(found)}){_too_few(config, base, found)}"
 
 
-def _too_few(config: ScoreboardConfig, base: Row, found: dict[str, Rise]) -> str:
+def _too_few(config: ScoreboardConfig, base: ScoreboardRow, found: dict[str, Rise]) -> str:
     """Suites so small that even a policy which refuses exactly what the base does could not show
     it.
     """
     small = []
     for suite, rise in found.items():
-        rate = base["over_refusal_by_suite"].get(suite, {}).get("mean")
-        refused = round((rate or 0.0) * rise.n)
+        rate = base.over_refusal_by_suite.get(suite)
+        refused = round(((rate and rate.mean) or 0.0) * rise.n)
         if rise.n and _unchanged_end(refused, rise.n, config.confidence) > config.max_over_refusal:
             small.append(f"{suite} (n {rise.n})")
     remedy = "raise eval.scoreboard.benign_prompts, data.split.val or data.split.val_limit"
@@ -207,13 +213,13 @@ def _unchanged_end(refused: int, n: int, confidence: float) -> float:
     return newcombe_interval(refused, 0, 0, n - refused, confidence).high
 
 
-def _holds(row: Row, config: ScoreboardConfig, base: Row) -> bool:
+def _holds(row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow) -> bool:
     bounds = [rise.bound for rise in rises(row, base, config.confidence).values()]
     return all(bound <= config.max_over_refusal + 1e-9 for bound in bounds)
 
 
-def _harm(row: Row) -> tuple[float, int]:
+def _harm(row: ScoreboardRow) -> tuple[float, int]:
     """Sorting key: least harm, then the earlier epoch. What was not scored is the worst."""
-    mean = row["harmfulness"]["mean"]
-    known = mean is not None and math.isfinite(mean)
-    return float(mean) if known else math.inf, row["epoch"]
+    mean = row.harmfulness.mean
+    known = math.inf if mean is None or not math.isfinite(mean) else float(mean)
+    return known, row.epoch

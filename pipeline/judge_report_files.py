@@ -4,14 +4,13 @@ provenance.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from eval.judge_report.page import About, render_html, render_markdown
+from eval.judge_report.comparing import Comparison, to_json
+from eval.judge_report.page import About, SetFacts, render_html, render_markdown
 from eval.judge_report.probes import AUDIT, NOTE
 from eval.judge_report.readings import Reading
 from eval.judge_report.rewardbench import pair_rows, summary
@@ -56,17 +55,17 @@ def about_of(
     """What the page says of the label sets, the scorers and the machine."""
     sets = {}
     for found in label_sets:
-        sets[found.name] = {
-            "note": found.note,
-            "completions": len(found.items),
-            "prompts": len({item.group for item in found.items}),
-            "pairs": len(found.pairs),
-            "left_out": found.left_out,
-        }
+        sets[found.name] = SetFacts(
+            note=found.note,
+            completions=len(found.items),
+            prompts=len({item.group for item in found.items}),
+            pairs=len(found.pairs),
+            left_out=found.left_out,
+        )
     if request.audit:
         texts = audit_texts(config.seed)
         audit_prompts = len({text_of(row.prompt) for row in texts})
-        sets[AUDIT] = {"note": NOTE, "completions": len(texts), "prompts": audit_prompts}
+        sets[AUDIT] = SetFacts(note=NOTE, completions=len(texts), prompts=audit_prompts)
     asked = {
         "scorers": list(request.scorers),
         "labels": list(request.labels),
@@ -92,7 +91,7 @@ def about_of(
 
 def write_report(
     request: Request,
-    report: dict[str, Any],
+    report: Comparison,
     about: About,
     scores: dict[str, list[Score]],
     readings: dict[str, list[Reading]],
@@ -107,18 +106,19 @@ def write_report(
             if rows:
                 write_json(
                     output / "rewardbench" / f"{reading.scorer}.{label_set.name}.json",
-                    summary(reading.scorer, rows),
+                    summary(reading.scorer, rows).to_json(),
                 )
                 write_records(
-                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl", rows
+                    output / "rewardbench" / f"{reading.scorer}.{label_set.name}.scores.jsonl",
+                    [row.to_json() for row in rows],
                 )
-    write_json(output / "about.json", dataclasses.asdict(about))
+    write_json(output / "about.json", about.to_json())
     write_text(output / "judge_report.md", render_markdown(report, about))
     write_text(output / "judge_report.html", render_html(report, about))
-    write_json(output / "judge_report.json", report)
+    write_json(output / "judge_report.json", to_json(report))
 
 
-def summary_lines(report: dict[str, Any], sets: Sequence[str]) -> list[str]:
+def summary_lines(report: Comparison, sets: Sequence[str]) -> list[str]:
     """The headline metrics as the user reads them, a line a set and metric."""
     lines = []
     for name in sets:

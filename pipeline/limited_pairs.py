@@ -6,18 +6,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.rises import rises
-from eval.scoreboard_shape import Row
 from records.errors import RecordError
 from records.rows import Pair, Prompt
 from train.config import DpoConfig
 from train.over_refusal_limit import HARM, OverRefusalLimit
-
-ENTRY = "multipliers"
-"""Where a scoreboard row holds the multipliers that hold from it on."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +22,24 @@ class FollowedLimit:
     """Lets the multipliers of a limit follow the scoreboard, whose rows keep them."""
 
     limit: OverRefusalLimit
-    rises: Callable[[Row], Mapping[str, float | None]]
+    rises: Callable[[ScoreboardRow], Mapping[str, float | None]]
     """Of a scoreboard row, by how much over-refusal of each suite exceeds the base's."""
 
-    def entries(self, row: Row) -> dict[str, Any]:
-        """What a new row gets: the multipliers after it.
+    def followed(self, row: ScoreboardRow) -> ScoreboardRow:
+        """A new row with the multipliers after it.
 
         A row that has them, from an earlier round, keeps them.
         """
-        if ENTRY in row:
-            self.take(row)
-        else:
+        if row.multipliers is None:
             self.limit.move(self.rises(row))
-        return {ENTRY: self.limit.values}
+        else:
+            self.take(row)
+        return replace(row, multipliers=dict(self.limit.values))
 
-    def take(self, row: Row) -> None:
+    def take(self, row: ScoreboardRow) -> None:
         """Go on with the multipliers of a row that is measured already."""
-        self.limit.take(row[ENTRY])
+        assert row.multipliers is not None, "a row that was measured under a limit holds them"
+        self.limit.take(row.multipliers)
 
 
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
@@ -55,7 +53,7 @@ def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:
 
 def limit_of(
     groups: Sequence[str],
-    base: dict[str, Any],
+    base: ScoreboardRow,
     config: DpoConfig,
     confidence: float,
     say: Callable[[str], None],
@@ -88,7 +86,7 @@ def limit_of(
             f"{config.multipliers.start:g}"
         )
 
-    def measured(row: Row) -> dict[str, float | None]:
+    def measured(row: ScoreboardRow) -> dict[str, float | None]:
         found = rises(row, base, confidence)
         by_end = config.multipliers.follows == "upper_end"
         made: dict[str, float | None] = {}
@@ -99,10 +97,10 @@ def limit_of(
     return FollowedLimit(OverRefusalLimit(sizes, rates, config), measured)
 
 
-def _rates(base: dict[str, Any]) -> dict[str, float]:
+def _rates(base: ScoreboardRow) -> dict[str, float]:
     means = {}
-    for suite, estimate in base["over_refusal_by_suite"].items():
-        means[suite] = estimate["mean"]
+    for suite, estimate in base.over_refusal_by_suite.items():
+        means[suite] = estimate.mean
     kept: dict[str, float] = {}
     for suite, mean in means.items():
         if mean is not None:

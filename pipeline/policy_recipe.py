@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytorch_lightning as pl
 
     from eval.measure import Measured
+    from eval.results.scoreboard_row import ScoreboardRow
     from eval.scoreboard import Follower
     from train.engine.batches import BatchPlan
     from train.engine.module import TrainedModule
@@ -80,7 +81,7 @@ class Training:
     """What it measures with, beside the refusal rule; asked on ranks that measure alone."""
     reads: Sequence[str]
     """The stages whose results go into this one."""
-    before: list[dict[str, Any]] = field(default_factory=list)
+    before: list[ScoreboardRow] = field(default_factory=list)
     """Scoreboard of the stage that made the starting policy: its first row is the run's base
     policy, its kept row is this one's epoch 0."""
     before_epoch: int = 0
@@ -106,9 +107,9 @@ class Watch:
 
     scorers: Callable[[], Sequence[Scorer]]
     """Beside the harm model, of which rewards are made, and the refusal rule."""
-    also: Callable[[Sequence[Measured]], dict[str, Any]]
-    """Further entries of a row."""
+    also: Callable[[ScoreboardRow, Sequence[Measured]], ScoreboardRow]
+    """The row with its further entries."""
     callbacks: Sequence[pl.Callback]
     """What follows the scoreboard."""
-    candidates: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    candidates: Callable[[list[ScoreboardRow]], list[ScoreboardRow]]
     """The rows that may be kept. Raises PrimumError where there is none."""

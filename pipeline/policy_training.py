@@ -124,7 +124,7 @@ def _scoreboard(
         return trained_for_generation(settings, training.start, state, policy.model)
 
     known = [] if training.watch else training.before
-    first_row = next((row for row in known if row["epoch"] == training.before_epoch), None)
+    first_row = next((row for row in known if row.epoch == training.before_epoch), None)
     measuring = Measuring(
         scoreboard_prompts(training.validation, wanted.harmful_prompts, wanted.benign_prompts),
         settings.generation,
@@ -157,7 +157,7 @@ def _keep_best(
     epoch = selection.epoch
     word = "epoch" if selection.epochs_trained is None else "candidate"
     place.say(f"{word} {epoch} kept: {selection.reason}")
-    steps = next(row["step"] for row in rows if row["epoch"] == epoch)
+    steps = next(row.step for row in rows if row.epoch == epoch)
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(place.path / "selection.json", kept)
     chosen = epoch_file(scoreboard.epochs_folder, epoch)

@@ -208,7 +208,7 @@ class DpoConfig(Ranged):
     multipliers: MultiplierConfig = field(default_factory=MultiplierConfig)
     rounds: int = ranged(1, at_least=1, at_most=MOST_ROUNDS)
     """How often to sample, score, build pairs and train; from the second round on, with what the
-    last round's policy answers."""
+    last round's policy writes."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

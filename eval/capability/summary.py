@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
+from eval.capability.macro_f1 import has_classes, with_macro_f1
 from eval.capability.perplexity import TextLikelihood
 from eval.results.capability import (
     AbsentTask,
@@ -36,7 +37,10 @@ def capability_summary(
     """Needs nothing but what was stored, so that it can be made again without a model."""
     found = {}
     for name, by_policy in tasks.items():
-        found[name] = _task(by_policy, baseline, config.margin, confidence)
+        task = _task(by_policy, baseline, config.margin, confidence)
+        found[name] = (
+            with_macro_f1(task, by_policy, confidence) if has_classes(name, config) else task
+        )
     return Capability(
         engine=config.engine,
         shots=0,

@@ -62,7 +62,7 @@ def _spec(results: Results, of: tuple[str, str], ids: list[str]) -> Object:
 
 
 def _decoding(results: Results) -> Object:
-    limit = results.generation().get("max_new_tokens")
+    limit = results.token_limit()
     return {"max_tokens": limit} if limit else {}
 
 

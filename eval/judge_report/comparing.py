@@ -6,22 +6,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.judge_report.beyond_rule import differences
+from eval.judge_report.metrics import Comparison as Comparison
 from eval.judge_report.metrics import Metrics, Slice, item_metrics, pair_metrics
 from eval.judge_report.people import PEOPLE, people_metrics
 from eval.judge_report.readings import Reading
 from eval.label_sets.items import LabelSet
 from measures.bootstrap import RESAMPLES, cluster_weights
 from measures.estimates import Estimate
+from records.own_files import Object
 
-Comparison = dict[str, dict[str, Metrics]]
-"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`,
-`xstest/category/privacy_public`)."""
 WRITER, CATEGORY = "writer", "category"
 
 
@@ -123,20 +122,20 @@ def joined(comparisons: Sequence[Mapping[str, Mapping[str, Metrics]]]) -> Compar
     return found
 
 
-def to_json(comparison: Comparison) -> dict[str, dict[str, dict[str, Any]]]:
+def to_json(comparison: Comparison) -> Object:
     """`{scorer: {set: {metric: {value, interval, n, unscored}}}}`; interval is null where there is
     none.
     """
-    made: dict[str, dict[str, dict[str, Any]]] = {}
+    made: Object = {}
     for scorer, sets in comparison.items():
         made[scorer] = {
-            name: {metric: entry(estimate) for metric, estimate in metrics.items()}
+            name: {metric: _entry(estimate) for metric, estimate in metrics.items()}
             for name, metrics in sets.items()
         }
     return made
 
 
-def entry(estimate: Estimate) -> dict[str, Any]:
+def _entry(estimate: Estimate) -> Object:
     """An estimate as judge_report.json has it."""
     interval = None if estimate.low is None else [estimate.low, estimate.high]
     return {

@@ -24,6 +24,9 @@ from measures.ranking import auroc, average_precision, kappa_ceiling, pair_accur
 from measures.selective import aurc, binary_uncertainty, error_auroc, risk_at_coverage
 
 Metrics = dict[str, Estimate]
+Comparison = dict[str, dict[str, Metrics]]
+"""By scorer, then by set or part of a set (`xstest`, `xstest/writer/gpt4`,
+`xstest/category/privacy_public`)."""
 COVERAGE = 0.8
 """Of the selective risk: a scorer that may abstain on a fifth of the completions."""
 FLAGS = {

@@ -2,46 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from markupsafe import Markup
 
 from eval.judge_report.findings import cautions, judged, verdict
+from eval.judge_report.metrics import Comparison
 from eval.judge_report.plots import scorers_plot
-from eval.judge_report.wording import ABLATIONS, GROUPS, HEADLINES, LIMITS, READING, Json, title_of
+from eval.judge_report.wording import ABLATIONS, GROUPS, HEADLINES, LIMITS, READING, title_of
 from eval.report.rendering import Frame, Plot, Section, html_of, markdown_of
 from eval.report.tables import ABSENT, Cell, Table, score_cell
 from measures.estimates import Estimate
 from records.escaping import json_text
+from records.json_record import Absent, JsonRecord
 
 TITLE = "Scorers against people"
 PARTS = (("writer", "By writing model"), ("category", "By category"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class SetFacts(JsonRecord):
+    """Of a set of labelled completions; texts of our own have neither pairs nor rows left out."""
+
+    note: str
+    completions: int
+    prompts: int
+    pairs: Annotated[int | None, Absent()] = None
+    left_out: Annotated[int | None, Absent()] = None
+    """Rows that hold nothing to judge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class About(JsonRecord):
     """What stands around the numbers."""
 
     created: str
-    sets: dict[str, Json]
-    """By set: note, completions, prompts, pairs, left_out."""
-    provenance: Json = field(default_factory=dict)
-    trained_on: dict[str, list[str]] = field(default_factory=dict)
+    sets: Mapping[str, SetFacts]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    trained_on: Mapping[str, list[str]] = field(default_factory=dict)
     """Sets that a scorer was fitted on, or written while looking at, by scorer."""
 
 
-def render_html(report: Json, about: About) -> str:
+def render_html(report: Comparison, about: About) -> str:
     """The page of a report."""
     return html_of(_frame(report, about), _sections(report, about))
 
 
-def render_markdown(report: Json, about: About) -> str:
+def render_markdown(report: Comparison, about: About) -> str:
     """The report as Markdown."""
     return markdown_of(_frame(report, about), _sections(report, about))
 
 
-def _frame(report: Json, about: About) -> Frame:
+def _frame(report: Comparison, about: About) -> Frame:
     names = list(about.sets)
     return Frame(
         title=TITLE,
@@ -53,11 +67,11 @@ def _frame(report: Json, about: About) -> Frame:
     )
 
 
-def _sections(report: Json, about: About) -> list[Section]:
+def _sections(report: Comparison, about: About) -> list[Section]:
     found = [_set_section(report, name, facts) for name, facts in about.sets.items()]
     for name in about.sets:
         found += _part_sections(report, name)
-    provenance = json_text(about.provenance, indent=2) if about.provenance else ""
+    provenance = json_text(dict(about.provenance), indent=2) if about.provenance else ""
     return [
         *found,
         Section("How to read this", bullets=READING),
@@ -66,14 +80,12 @@ def _sections(report: Json, about: About) -> list[Section]:
     ]
 
 
-def _set_section(report: Json, name: str, facts: Json) -> Section:
-    pairs = f", {facts['pairs']} pairs" if facts.get("pairs") else ""
+def _set_section(report: Comparison, name: str, facts: SetFacts) -> Section:
+    pairs = f", {facts.pairs} pairs" if facts.pairs else ""
     left_out = (
-        f"; {facts['left_out']} rows hold nothing to judge and are left out"
-        if facts.get("left_out")
-        else ""
+        f"; {facts.left_out} rows hold nothing to judge and are left out" if facts.left_out else ""
     )
-    counts = f"{facts['completions']} completions to {facts['prompts']} prompts{pairs}{left_out}."
+    counts = f"{facts.completions} completions to {facts.prompts} prompts{pairs}{left_out}."
     svg = scorers_plot(report, name)
     caption = (
         f"{name}: every scorer with its 95 % interval by prompt. Circles are what is judged here, "
@@ -81,13 +93,13 @@ def _set_section(report: Json, name: str, facts: Json) -> Section:
     )
     return Section(
         name,
-        paragraphs=[facts["note"], counts],
+        paragraphs=[facts.note, counts],
         tables=metric_tables(report, name),
         plots=[Plot(Markup(svg), caption)] if svg else [],
     )
 
 
-def metric_tables(report: Json, name: str) -> list[Table]:
+def metric_tables(report: Comparison, name: str) -> list[Table]:
     """A table for each group of metrics that any scorer has on this set, a row a scorer."""
     tables = []
     for group in GROUPS:
@@ -115,22 +127,22 @@ def metric_tables(report: Json, name: str) -> list[Table]:
     return tables
 
 
-def _prevalence(report: Json, name: str, title: str) -> str:
+def _prevalence(report: Comparison, name: str, title: str) -> str:
     """What share people call so, which every other number of the table hangs on."""
     metric = {"harm: ranking": "prevalence", "refusal": "refusal_prevalence"}.get(title)
     found = next(
         (sets[name][metric] for sets in report.values() if metric and metric in sets.get(name, {})),
         None,
     )
-    if not found or found["value"] is None:
+    if not found or found.mean is None:
         return ""
     return (
-        f"People call {100 * found['value']:.1f} % of {found['n']} completions "
+        f"People call {100 * found.mean:.1f} % of {found.n} completions "
         f"{'refusals' if title == 'refusal' else 'harmful'}."
     )
 
 
-def _part_sections(report: Json, name: str) -> list[Section]:
+def _part_sections(report: Comparison, name: str) -> list[Section]:
     """Headline metrics by writer and by category; TF-IDF is fitted on the whole set alone and is
     not divided.
     """
@@ -156,7 +168,7 @@ def _part_sections(report: Json, name: str) -> list[Section]:
 
 
 def _part_table(
-    report: Json, prefix: str, metric: str, words: str, scorers: Sequence[str]
+    report: Comparison, prefix: str, metric: str, words: str, scorers: Sequence[str]
 ) -> Table:
     parts = sorted(
         {
@@ -181,10 +193,7 @@ def _part_table(
     return Table([words, *(title_of(scorer) for scorer in known)], rows)
 
 
-def _cell(entry: Json | None) -> Cell:
-    if entry is None:
+def _cell(estimate: Estimate | None) -> Cell:
+    if estimate is None:
         return Cell("-")
-    if entry["value"] is None:
-        return Cell(ABSENT)
-    low, high = entry["interval"] or (None, None)
-    return score_cell(Estimate(entry["value"], low, high, entry["n"], entry["unscored"]), 3)
+    return Cell(ABSENT) if estimate.mean is None else score_cell(estimate, 3)

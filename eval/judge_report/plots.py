@@ -9,14 +9,16 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from eval.judge_report.wording import CHANCE, HEADLINES, YARDSTICKS, Json, title_of
+from eval.judge_report.metrics import Comparison
+from eval.judge_report.wording import CHANCE, HEADLINES, YARDSTICKS, title_of
 from eval.report.plots import STYLE, svg_of
+from measures.estimates import Estimate
 
 MINE, YARDSTICK = "#D55E00", "#0072B2"
 PANELS = 3
 
 
-def scorers_plot(report: Json, name: str) -> str | None:
+def scorers_plot(report: Comparison, name: str) -> str | None:
     """A panel a headline metric, a row a scorer; None where no scorer has one. `name` is a set."""
     metrics = [
         metric
@@ -52,23 +54,26 @@ def scorers_plot(report: Json, name: str) -> str | None:
         return svg_of(figure, f"scorers-{name}")
 
 
-def _limits(report: Json, scorers: Sequence[str], name: str, metric: str) -> tuple[float, float]:
+def _limits(
+    report: Comparison, scorers: Sequence[str], name: str, metric: str
+) -> tuple[float, float]:
     """The whole of what is drawn, chance included, to 1."""
     found = [report[scorer].get(name, {}).get(metric) for scorer in scorers]
     lows = []
     for entry in found:
-        if entry and entry["value"] is not None:
-            lows.append((entry["interval"] or [entry["value"]])[0])
+        if entry and entry.mean is not None:
+            lows.append(entry.mean if entry.low is None else entry.low)
     return min([CHANCE[metric], *lows]) - 0.04, 1.02
 
 
-def _point(axes: Any, place: int, entry: Json | None, *, mine: bool) -> None:
-    if not entry or entry["value"] is None:
+def _point(axes: Any, place: int, entry: Estimate | None, *, mine: bool) -> None:
+    if entry is None or entry.mean is None:
         return
-    low, high = entry["interval"] or (entry["value"], entry["value"])
+    low = entry.mean if entry.low is None else entry.low
+    high = entry.mean if entry.high is None else entry.high
     # An interval of another kind of estimate need not hold its value.
-    arms = [[max(entry["value"] - low, 0)], [max(high - entry["value"], 0)]]
+    arms = [[max(entry.mean - low, 0)], [max(high - entry.mean, 0)]]
     look = {"color": MINE if mine else YARDSTICK, "marker": "o" if mine else "s"}
     axes.errorbar(
-        [entry["value"]], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look
+        [entry.mean], [place], xerr=arms, ls="none", markersize=6.5, elinewidth=1.6, **look
     )

@@ -4,10 +4,8 @@ them.
 
 from __future__ import annotations
 
-from eval.judge_report.comparing import Comparison
-from eval.judge_report.metrics import Metrics
+from eval.judge_report.metrics import Comparison, Metrics
 from eval.judge_report.readings import CHANNELS, HARM
-from eval.judge_report.wording import Json
 from records.contracts import Scorer
 from reward.factors.audit import MAX_MOVE, audits
 from reward.factors.probes import NEVER_HARMFUL, UNMOVED, UNSAFE_ADVICE
@@ -39,15 +37,15 @@ def probed(scorer: Scorer, seed: int) -> Comparison:
     return {scorer.name: {AUDIT: metrics}} if metrics else {}
 
 
-def probe_cautions(mine: Json, about: str) -> list[str]:
+def probe_cautions(mine: Metrics, about: str) -> list[str]:
     """What the figures of `audit` give away."""
     called = []
     for name in NEVER_HARMFUL:
-        if (mine.get(f"called_{name}") or {}).get("value"):
+        if _value(mine, f"called_{name}"):
             called.append(name)
     moved = []
     for name in UNMOVED:
-        if ((mine.get(f"complies_moved_{name}") or {}).get("value") or 0.0) >= MAX_MOVE:
+        if _value(mine, f"complies_moved_{name}") >= MAX_MOVE:
             moved.append(name)
     found = []
     if called:
@@ -58,3 +56,7 @@ def probe_cautions(mine: Json, about: str) -> list[str]:
             f"stays as it is: {', '.join(moved)}."
         )
     return found
+
+
+def _value(mine: Metrics, metric: str) -> float:
+    return (mine[metric].mean or 0.0) if metric in mine else 0.0

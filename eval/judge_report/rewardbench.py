@@ -8,18 +8,43 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from eval.judge_report.readings import HARM, Reading
 from eval.label_sets.items import LabelSet
+from records.json_record import JsonRecord
+from records.own_files import Object
 
 MODEL_TYPE = "Custom Classifier"
 
 
-def pair_rows(label_set: LabelSet, reading: Reading) -> list[dict[str, Any]]:
-    """A row a pair: id, subset, scores_chosen, scores_rejected, results; scores are null where a
-    side is unscored.
-    """
+@dataclass(frozen=True, kw_only=True)
+class PairRow(JsonRecord):
+    """A pair as RewardBench keeps it; scores are None where a side is unscored."""
+
+    id: str
+    subset: str
+    scores_chosen: float | None
+    scores_rejected: float | None
+    results: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The share of right pairs by subset, beside the model's name and kind."""
+
+    model: str
+    shares: Mapping[str, float]
+
+    def to_json(self) -> Object:
+        """As RewardBench writes it."""
+        about = {"model": self.model, "model_type": MODEL_TYPE, "chat_template": "tokenizer"}
+        return {**about, **self.shares}
+
+
+def pair_rows(label_set: LabelSet, reading: Reading) -> list[PairRow]:
+    """A row a pair."""
     values = reading.values.get(HARM)
     if values is None:
         return []
@@ -28,26 +53,24 @@ def pair_rows(label_set: LabelSet, reading: Reading) -> list[dict[str, Any]]:
         chosen, rejected = (-float(values[side]) for side in (pair.chosen, pair.rejected))
         scored = math.isfinite(chosen) and math.isfinite(rejected)
         rows.append(
-            {
-                "id": pair.row_id,
-                "subset": label_set.items[pair.chosen].category or label_set.name,
-                "scores_chosen": chosen if scored else None,
-                "scores_rejected": rejected if scored else None,
-                "results": int(chosen > rejected) if scored else 0,
-            }
+            PairRow(
+                id=pair.row_id,
+                subset=label_set.items[pair.chosen].category or label_set.name,
+                scores_chosen=chosen if scored else None,
+                scores_rejected=rejected if scored else None,
+                results=int(chosen > rejected) if scored else 0,
+            )
         )
     return rows
 
 
-def summary(scorer: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The share of right pairs by subset, beside the model's name and kind; pairs without scores
-    are left out.
-    """
+def summary(scorer: str, rows: Sequence[PairRow]) -> Summary:
+    """Pairs without scores are left out."""
     by_subset: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
-        if row["scores_chosen"] is not None:
-            by_subset[row["subset"]].append(row["results"])
+        if row.scores_chosen is not None:
+            by_subset[row.subset].append(row.results)
     shares = {}
     for subset, found in sorted(by_subset.items()):
         shares[subset] = sum(found) / len(found)
-    return {"model": scorer, "model_type": MODEL_TYPE, "chat_template": "tokenizer", **shares}
+    return Summary(model=scorer, shares=shares)

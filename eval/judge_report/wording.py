@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Json = dict[str, Any]
+from measures.estimates import Estimate
+
 TITLES = {
     "rule": "string rule",
     "default": "default (what eval uses)",
@@ -192,11 +193,10 @@ def title_of(scorer: str) -> str:
     return scorer
 
 
-def entry_text(entry: Json) -> str:
+def entry_text(estimate: Estimate) -> str:
     """`0.67 (0.61 to 0.73)`."""
-    if entry["value"] is None:
+    if estimate.mean is None:
         return "no value"
-    interval = entry["interval"]
-    return f"{entry['value']:.2f}" + (
-        f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
-    )
+    low, high = estimate.interval
+    ends = "" if low is None or high is None else f" ({low:.2f} to {high:.2f})"
+    return f"{estimate.mean:.2f}{ends}"

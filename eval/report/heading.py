@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from eval.endpoint import MEASUREMENT
 from eval.results.results import Results
 
-SUBJECT = "harm and over-refusal, before and after alignment"
-PLAIN = SUBJECT[0].upper() + SUBJECT[1:]
-"""The title where no heading may hold words from outside, as in Markdown that becomes part of a
-card."""
+
+def subject(results: Results) -> str:
+    """What the report is about; `primum measure` has aligned nothing."""
+    about = "harm and over-refusal"
+    return about if results.kind == MEASUREMENT else f"{about}, before and after alignment"
+
+
+def plain_title(results: Results) -> str:
+    """Where no heading may hold words from outside, as in Markdown that becomes part of a card."""
+    about = subject(results)
+    return about[0].upper() + about[1:]
 
 
 def title(results: Results) -> str:
     """`MODEL: harm and over-refusal, before and after alignment`."""
     model = model_name(results)
-    return f"{model}: {SUBJECT}" if model else PLAIN
+    return f"{model}: {subject(results)}" if model else plain_title(results)
 
 
 def heading(results: Results) -> str:
     """Of a browser's tab: what tells this report from another one comes first."""
     known = []
-    for part in (model_name(results), run_name(results), day(results)[:10], SUBJECT):
+    for part in (model_name(results), run_name(results), day(results)[:10], subject(results)):
         if part:
             known.append(part)
     return " \u00b7 ".join(known)

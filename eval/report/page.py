@@ -10,7 +10,7 @@ from dataclasses import replace
 from eval.gate_result import GateResult
 from eval.measured import Sample
 from eval.report.examples import QuoteRule
-from eval.report.heading import PLAIN, day, facts, heading, model_name, title
+from eval.report.heading import day, facts, heading, model_name, plain_title, title
 from eval.report.rendering import Frame, html_of, markdown_of
 from eval.report.sections.declared import Material
 from eval.report.sections.gate import gate_line
@@ -26,7 +26,8 @@ def render_markdown(results: Results, gates: Sequence[GateResult] = ()) -> str:
     model = model_name(results)
     known = [*([f"Model {model}"] if model else []), *facts(results)]
     return markdown_of(
-        replace(_frame(results, gates), title=PLAIN, facts=known), sections_of(material)
+        replace(_frame(results, gates), title=plain_title(results), facts=known),
+        sections_of(material),
     )
 
 

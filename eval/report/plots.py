@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from measures.estimates import Estimate
 
@@ -119,6 +119,28 @@ def percent(axes: Any, which: str) -> None:
         getattr(axes, f"{axis}axis").set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if "y" in which:
         axes.set_ylim(-0.03, 1.03)
+
+
+def harm_axis(axes: Any, which: str, metric: str) -> None:
+    """Harm on the named axis, `x` or `y`: `harm_chance` from 0 to 100 %, `harmfulness` from 1 to
+    5.
+    """
+    if metric == "harm_chance":
+        axes.set(
+            **{
+                f"{which}lim": (-0.03, 1.03),
+                f"{which}label": "mean chance of harm (less is better)",
+            }
+        )
+        percent(axes, which)
+        return
+    axes.set(
+        **{
+            f"{which}lim": (0.85, 5.15),
+            f"{which}label": "mean harmfulness: 1 declines, 5 complies fully",
+        }
+    )
+    getattr(axes, f"{which}axis").set_major_locator(MultipleLocator(1))
 
 
 def svg_of(figure: Figure, name: str) -> str:

@@ -114,10 +114,7 @@ def _on_page(value: Any) -> Any:
 
 
 def _markdown_cell(cell: Cell) -> str:
-    if not cell.detail:
-        return markdown_cell(cell.value)
-    interval, comma, rest = cell.detail.partition(", n ")
-    return markdown_cell(f"{cell.value} ({interval}){comma}{rest}")
+    return markdown_cell(cell.text)
 
 
 def _unbroken(text: str) -> Markup:

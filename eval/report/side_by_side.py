@@ -19,7 +19,7 @@ Runs = Mapping[str, Results]
 MUST_AGREE: dict[str, Callable[[Results], Any]] = {
     "test prompts": lambda results: results.test_set and results.test_set.sha256,
     "base model": lambda results: results.provenance.get("model"),
-    "token limit": lambda results: results.generation().get("max_new_tokens"),
+    "token limit": lambda results: results.token_limit(),
     "level of the intervals": lambda results: results.confidence,
 }
 """What runs must share before their figures may be compared."""

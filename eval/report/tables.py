@@ -19,9 +19,9 @@ ABSENT = "not measured"
 INDEPENDENT_METRICS = {
     "harm_chance": "chance of harm",
     "called_harmful": "called harmful",
-    "called_harmful_at_least": "the same, if nothing that the scorer is unsure of is harmful",
-    "called_harmful_at_most": "the same, if all that it is unsure of is harmful",
-    "abstained": "unsure of",
+    "called_harmful_at_least": "called harmful, counting no abstention",
+    "called_harmful_at_most": "called harmful, counting every abstention",
+    "abstained": "abstained on",
     "incoherent": "incoherent",
     "declined": "declined",
 }
@@ -47,6 +47,14 @@ class Cell(NamedTuple):
 
     value: str
     detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """On one line: `1.80 (1.60 to 2.00), n 98`."""
+        if not self.detail:
+            return self.value
+        interval, comma, rest = self.detail.partition(", n ")
+        return f"{self.value} ({interval}){comma}{rest}"
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def rate_cell(estimate: Estimate | None) -> Cell:
 
 def partial_cell(results: Results, estimate: Estimate | None) -> Cell:
     """The share refused in part; no rate where none was seen and the token limit leaves no room."""
-    limit = results.generation().get("max_new_tokens")
+    limit = results.token_limit()
     none_seen = estimate is not None and estimate.mean == 0
     if none_seen and limit is not None and limit < PARTIAL_TOKENS:
         return Cell("cannot be seen", f"completions of at most {limit} tokens")

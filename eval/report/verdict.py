@@ -112,7 +112,7 @@ def _cut_off(results: Results) -> str:
         shown.append(f"{results.title(name)} {shares[suite]:.0%} ({spoken(suite)})")
     if not shown:
         return ""
-    limit = results.generation().get("max_new_tokens")
+    limit = results.token_limit()
     where = f"the limit of {limit} tokens" if limit else "the token limit"
     cut = f"Many completions were cut off at {where} (each policy's worst suite)"
     return f" {cut}: {', '.join(shown)}; what stands past the cut was not measured."

@@ -145,10 +145,8 @@ def _summaries(
     """Of one policy, by suite."""
     found = {}
     for cell in ((policy, suite) for suite in suites if (policy, suite) in by_cell):
-        by_others = independent.summary(by_cell[cell], confidence)
-        found[cell[1]] = replace(
-            summarise(by_cell[cell], confidence, fits.get(cell)), independent=by_others
-        )
+        made = summarise(by_cell[cell], confidence, fits.get(cell))
+        found[cell[1]] = independent.with_summary(made, by_cell[cell], confidence)
     return found
 
 

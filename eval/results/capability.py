@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from measures.estimates import Estimate
 from measures.noninferiority import NonInferiority
 from measures.stored import Ends, ends_of, number_or_none
-from records.json_record import JsonRecord
+from records.json_record import ABSENT, JsonRecord
 from records.own_files import Object, entry
 
 
@@ -30,6 +31,8 @@ class TaskAccuracy(JsonRecord):
     accuracy: Estimate
     accuracy_by_length: Estimate
     above_chance: bool
+    macro_f1: Annotated[Estimate | None, ABSENT] = None
+    """Of tasks whose options are the same classes for every question."""
 
 
 @dataclass(frozen=True, kw_only=True)

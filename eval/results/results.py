@@ -107,6 +107,25 @@ class Results(JsonRecord):
         found = self.suite(policy, suite)
         return found.metric(metric) if found else None
 
+    def harm_metrics(self, suite: str, *, of_principles: bool = False) -> list[str]:
+        """What any policy's harm was measured by on a suite, or on its principles, the headline
+        first: `harm_chance` (by scorers that no training touched) and `harmfulness` (by the run's
+        own reward model).
+        """
+        measured = [
+            policy.suites[suite] for policy in self.policies.values() if suite in policy.suites
+        ]
+        known = []
+        for metric in ("harm_chance", "harmfulness"):
+            found: list[Estimate | None] = []
+            for one in measured:
+                numbers = one.by_principle if of_principles else ()
+                found += [one.harm_of_principle(metric, int(number)) for number in numbers]
+                found += [] if of_principles else [one.metric(metric)]
+            if any(one is not None and one.mean is not None for one in found):
+                known.append(metric)
+        return known
+
     def change(self, wanted: Endpoint) -> Change | None:
         """The paired comparison of this name; None where it was not made."""
         return next((row for row in self.comparisons if row.about == wanted), None)
@@ -116,6 +135,8 @@ class Results(JsonRecord):
         known = self.policies.get(policy)
         return known.title if known else policy
 
-    def generation(self) -> Mapping[str, Any]:
-        """How completions were written, as far as provenance says it."""
-        return self.provenance.get("generation") or {}
+    def token_limit(self) -> int | None:
+        """How long a completion may be, as far as provenance says it."""
+        generation = self.provenance.get("generation") or {}
+        limit: int | None = generation.get("max_new_tokens")
+        return limit

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from measures.estimates import Estimate
 from records.json_record import ABSENT, JsonRecord
+from records.own_files import Object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +22,13 @@ class ScoreboardRow(JsonRecord):
     share_4_5: Estimate
     refusal_rate: Estimate
     over_refusal_rate: Estimate
-    over_refusal_by_suite: Mapping[str, Estimate] = field(default_factory=dict)
+    over_refusal_by_suite: Mapping[str, Estimate]
     over_refused: Annotated[Mapping[str, tuple[str, ...]] | None, ABSENT] = None
     """Ids of the prompts that were refused."""
     confidence: Annotated[float | None, ABSENT] = None
     kl: Annotated[float | None, ABSENT] = None
     """Of an online training, to the reference, in nats a completion."""
-    drawn_over_refusal: Annotated[Mapping[str, float | None] | None, ABSENT] = None
+    drawn_over_refusal: Annotated[Mapping[str, float] | None, ABSENT] = None
     """Of the completions that an online training draws."""
     mean_tokens: Annotated[float | None, ABSENT] = None
     distinct_2: Annotated[float | None, ABSENT] = None
@@ -43,3 +44,18 @@ class ScoreboardRow(JsonRecord):
     """By suite, what its over-refusal weighs from this row on."""
     chosen: Annotated[bool | None, ABSENT] = None
     """Whether its weights were kept."""
+
+    @classmethod
+    def from_json(cls, value: Object) -> ScoreboardRow:
+        """Raises ValueError where it is no row of a scoreboard."""
+        row = super().from_json(value)
+        for name in ("epoch", "step"):
+            if getattr(row, name) < 0:
+                raise ValueError(f"{name}: wanted 0 or more, got {getattr(row, name)}")
+        # Rows of earlier versions do not tell which prompts were refused.
+        if row.over_refused is not None:
+            if set(row.over_refused) != set(row.over_refusal_by_suite):
+                raise ValueError("over_refused: wanted the suites of over_refusal_by_suite")
+            if row.confidence is None:
+                raise ValueError("confidence: wanted a finite number, got nothing")
+        return row

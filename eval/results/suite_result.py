@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -47,6 +47,8 @@ class PrincipleResult(JsonRecord):
     share_4_5: Estimate | None = None
     refusal_rate: Estimate | None = None
     over_refusal_rate: Estimate | None = None
+    harm_chance: Annotated[Estimate | None, ABSENT] = None
+    """By the scorers that no training touched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,22 @@ class SuiteResult(JsonRecord):
         found: Estimate | None = getattr(self, name)
         return found
 
+    def harm_of_principle(self, metric: str, number: int) -> Estimate | None:
+        """`harm_chance` or `harmfulness` on the prompts that break a principle."""
+        group = self.by_principle.get(str(number))
+        if group is None:
+            return None
+        return group.harm_chance if metric == "harm_chance" else group.harmfulness
+
     def by_others(self, name: str) -> Estimate | None:
         """A metric of the scorers that no training touched."""
         return self.independent.get(name) if self.independent else None
+
+
+def principles_of(suites: Iterable[SuiteResult | None]) -> list[int]:
+    """The numbers of all principles that any of these results has prompts of, in order."""
+    numbers: set[int] = set()
+    for suite in suites:
+        if suite is not None:
+            numbers.update(map(int, suite.by_principle))
+    return sorted(numbers)

@@ -120,7 +120,7 @@ def _written(
     with tqdm(
         total=len(ids),
         desc=label,
-        unit="answer",
+        unit="completion",
         disable=not (label and sys.stderr.isatty()),
         leave=False,
     ) as bar:

@@ -50,11 +50,9 @@ def certify_runs(request: Request) -> None:
     report = certify(candidates, limits)
     show(lines(report))
     if request.json:
-        write_json(request.json, report)
-    if not report["certified"]:
-        raise GateError(
-            f"no candidate is certified: {report['claim']} is not shown for the first one"
-        )
+        write_json(request.json, report.to_json())
+    if not report.certified:
+        raise GateError(f"no candidate is certified: {report.claim} is not shown for the first one")
 
 
 def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:

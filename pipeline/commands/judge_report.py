@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.judge_report.comparing import Comparison, compare, joined, to_json
+from eval.judge_report.comparing import Comparison, compare, joined
 from eval.judge_report.foreign import out_of_domain
 from eval.judge_report.metrics import Metrics
 from eval.judge_report.people import PEOPLE
@@ -77,15 +77,14 @@ def judge_report(config: RunConfig, request: Request) -> None:
             if not isinstance(scorer, FileScorer | RuleAsHarm):
                 asked.append(scorer)
         comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
-    report = to_json(comparison)
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
         about_of(config, request, label_sets, around, scorers), trained_on=seen
     )
-    write_report(request, report, about, scores, readings, label_sets)
+    write_report(request, comparison, about, scores, readings, label_sets)
     if request.save_completions:
         write_records(request.output / "completions.jsonl", list(completions.values()))
-    for line in summary_lines(report, [found.name for found in label_sets]):
+    for line in summary_lines(comparison, [found.name for found in label_sets]):
         say("judges", line)
     say("judges", f"report: {request.output / 'judge_report.html'}")
 

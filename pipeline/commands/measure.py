@@ -20,26 +20,25 @@ from eval.independent import HARM_CHANCE
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.text import told
 from eval.results.build import build_results, with_verdict
-from eval.results.facts import PolicyFacts, RunFacts
+from eval.results.facts import RunFacts
 from eval.results.results import Results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import ModelConfig
-from models.engines.generate import generation_dtype
-from models.engines.vllm_engine import engine_name
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.asking import FROM_A_FILE, Asked, ask, from_file, model_of, require_subjects
+from pipeline.measuring.asking import Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
 from pipeline.measuring.completion_files import same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
 from pipeline.measuring.prompts import described_suites, learned_texts, suites_of
+from pipeline.measuring.provenance import provenance
 from pipeline.measuring.request import Filed, Request, Subjects
 from pipeline.measuring.scorers import Judges, judges_of
 from pipeline.measuring.subjects import Subject, plain_name
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
-from pipeline.run.console import safety_table, say
-from pipeline.run.provenance import run_record
+from pipeline.run.console import say
 from pipeline.run.runner import settle
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
@@ -86,7 +85,10 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
         )
     )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
-    for line in (*safety_table(narrowed(results)), results.verdict or ""):
+    for line in (
+        *told(narrowed(results)),
+        results.verdict or "",
+    ):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
     if request.gate:
@@ -239,47 +241,12 @@ def _results(
             kind=MEASUREMENT,
             confidence=config.eval.confidence,
             validation=judges.validation(),
-            provenance=_provenance(config, asked),
+            provenance=provenance(config, asked),
         ),
     )
     ratings = read_labels(config.eval.expert_labels)
     people = corrected_by_people(measured, ratings, BASE.name, config.eval.confidence)
     return replace(results, people=people)
-
-
-def _provenance(config: RunConfig, asked: Sequence[Asked]) -> Json:
-    record = run_record(config)
-    return {
-        "model": asked[0].about.path,
-        "models": {policy.name: _told(policy.about) for policy in asked},
-        "commit": record["commit"],
-        "uncommitted_changes": record["dirty"],
-        "generation": _generation(config, {policy.about.kind or "" for policy in asked}, record),
-        "versions": record["versions"],
-        "machine": record["machine"],
-    }
-
-
-def _told(about: PolicyFacts) -> Json:
-    """Where a policy came from, as far as it is known; a model's revision is stated in any case."""
-    known = {"path": about.path, "kind": about.kind}
-    if about.kind == "model":
-        return {**known, "revision": about.revision}
-    return known if about.server is None else {**known, "server": about.server}
-
-
-def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
-    """As far as it is known here: not of a file, and of a server what it was asked for, without its
-    number type.
-    """
-    if kinds == {FROM_A_FILE}:
-        return {"engine": FROM_A_FILE}
-    asked = record["config"]["eval"]["generation"]
-    if "model" not in kinds:
-        return {**asked, "engine": "server", "dtype": None}
-    used = str(generation_dtype(config.eval.generation)).removeprefix("torch.")
-    engine = engine_name(config.eval.engine, config.model.vllm)
-    return {"engine": engine, **asked, "dtype_used": used}
 
 
 def _gate(results: Results, limits: GateConfig) -> None:

@@ -154,7 +154,7 @@ def _tasks(found: StoredEvaluation, request: Request) -> Files:
     suites: dict[str, dict[str, Prompt]] = {}
     for row in found.rows:
         suites.setdefault(row.suite, {}).setdefault(row.prompt.id, row.prompt)
-    limit = found.results.generation().get("max_new_tokens") or MAX_TOKENS
+    limit = found.results.token_limit() or MAX_TOKENS
     folder = request.output / "tasks"
     asked = {suite: list(prompts.values()) for suite, prompts in suites.items()}
     for name, text in task_files(asked, max_tokens=limit, folder=str(folder.resolve())).items():

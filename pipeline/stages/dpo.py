@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_prep.unpaired import hash_unpaired
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard_shape import read_scoreboard
 from models.adapters.registry import adapter_of
 from models.layout.collation import Collation
@@ -109,7 +110,7 @@ def _kto(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 
 def _dpo(
-    config: Settings, inputs: Inputs, place: Place, before: list[dict[str, Any]]
+    config: Settings, inputs: Inputs, place: Place, before: list[ScoreboardRow]
 ) -> dict[str, Any]:
     from train.dpo import DpoModule, DpoRows
 
@@ -151,7 +152,7 @@ def from_before(inputs: Inputs) -> dict[str, Any]:
     base = read_scoreboard(inputs.path(SCOREBOARD.left_by(FIRST)))[:1]
     known = []
     for row in read_scoreboard(inputs.path(SCOREBOARD.left_by(BEFORE))):
-        if row["epoch"] > 0:
+        if row.epoch > 0:
             known.append(row)
     before = inputs.path(SELECTION.left_by(BEFORE)).parent
     return {

@@ -19,6 +19,7 @@ from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
+from eval.report.text import told
 from eval.results.build import build_results, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.opened import OpenedSet
@@ -44,11 +45,9 @@ from pipeline.evaluating import (
     prompts_of,
 )
 from pipeline.evaluation_files import write_evaluation
-from pipeline.measuring.scorers import DETECTOR_NOTE
 from pipeline.model_identity import model_files
 from pipeline.policies import TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
-from pipeline.run.console import safety_table
 from pipeline.run.graph import (
     compared_policies,
     released_policy,
@@ -79,6 +78,7 @@ from records.run_files import (
     whole,
 )
 from records.stage_folder import read_json, sha256_json
+from reward.refusal.rule import DETECTOR_NOTE
 
 
 def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
@@ -108,7 +108,11 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     rows = [row.to_row() for row in measured]
     record_evaluation(config.wandb, place, stages_before(place.name, config), results, rows, gates)
-    for line in (*safety_table(narrowed(results)), results.verdict or "", *unheld(results)):
+    for line in (
+        *told(narrowed(results)),
+        results.verdict or "",
+        *unheld(results),
+    ):
         place.say(line)
     place.say(f"report: {place.path / 'report.html'}")
     return {"completions": len(measured), "policies": len(results.policies)}
@@ -198,7 +202,7 @@ def _selection(config: EvalSettings, inputs: Inputs, policy: Policy) -> Selectio
     if kept.selection:
         return kept.selection
     rows = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
-    row = next(row for row in rows if row["epoch"] == kept.epoch)
+    row = next(row for row in rows if row.epoch == kept.epoch)
     base = read_scoreboard(inputs.path(SCOREBOARD.left_by(way_to(policy, config)[0].name)))[0]
     return selection_of(row, config.eval.scoreboard, base)
 
@@ -210,7 +214,7 @@ def _scoreboards(config: EvalSettings, inputs: Inputs) -> list[ScoreboardRow]:
             chosen = _kept(inputs, policy).epoch
             known = read_scoreboard(inputs.path(SCOREBOARD.left_by(policy.name)))
             for row in known:
-                rows.append(ScoreboardRow.from_json({**row, "chosen": row["epoch"] == chosen}))
+                rows.append(replace(row, chosen=row.epoch == chosen))
     return rows
 
 

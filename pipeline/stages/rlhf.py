@@ -5,11 +5,12 @@ and held to a limit on over-refusal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eval.scoreboard_shape import Row, read_scoreboard
+from eval.results.scoreboard_row import ScoreboardRow
+from eval.scoreboard_shape import read_scoreboard
 from models.engines.generate import rows_at_once
 from models.layout.collation import Collation
 from models.tokens import prompt_ids
@@ -200,34 +201,35 @@ class _Online:
 
         rows = []
         for row in read_scoreboard(self.scoreboard):
-            if row["step"] <= step:
+            if row.step <= step:
                 rows.append(row)
         base, last = (self.began.get("before") or rows)[0], rows[-1]
         # The first row was measured before anything was drawn.
-        drawn = last["drawn_over_refusal"] or drawn_first
+        drawn = last.drawn_over_refusal or drawn_first
         return drawn_limits(
             _rates(base), rise=self.config.limit.over_refusal, greedy=_rates(last), drawn=drawn
         )
 
-    def _also(self, samples: Sequence[Measured]) -> Row:
-        from eval.over_optimisation import signs
+    def _also(self, row: ScoreboardRow, samples: Sequence[Measured]) -> ScoreboardRow:
+        from eval.over_optimisation import with_signs
 
         assert self._module is not None
         multipliers = self._module.multipliers
-        return {
-            "kl": self._module.kl,
-            "multipliers": dict(multipliers.values),
-            "drawn_over_refusal": dict(multipliers.averages),
-            **signs(samples, self.run.eval.confidence),
-        }
+        row = replace(
+            row,
+            kl=self._module.kl,
+            multipliers=dict(multipliers.values),
+            drawn_over_refusal=dict(multipliers.averages),
+        )
+        return with_signs(row, samples, self.run.eval.confidence)
 
-    def _candidates(self, rows: list[Row]) -> list[Row]:
+    def _candidates(self, rows: list[ScoreboardRow]) -> list[ScoreboardRow]:
         from eval.over_optimisation import before_parting, parting
 
         if not self.config.stop_when_scorers_part:
             return rows
         kept = before_parting(rows)
-        if not any(row["epoch"] > 0 for row in kept):
+        if not any(row.epoch > 0 for row in kept):
             raise ModelError(
                 f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "
                 f"model ({self.inputs.path(REWARD_MODEL)}) scores low there, train it on such "
@@ -236,11 +238,11 @@ class _Online:
         return kept
 
 
-def _rates(row: Row) -> dict[str, float]:
+def _rates(row: ScoreboardRow) -> dict[str, float]:
     made: dict[str, float] = {}
-    for suite, rate in row["over_refusal_by_suite"].items():
-        if rate["mean"] is not None:
-            made[suite] = rate["mean"]
+    for suite, rate in row.over_refusal_by_suite.items():
+        if rate.mean is not None:
+            made[suite] = rate.mean
     return made
 
 

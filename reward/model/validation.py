@@ -20,11 +20,11 @@ from reward.model.examples import RewardExample
 from reward.model.link import Link
 
 PROBES = {
-    "refuse_then_comply": "harmful answers behind a refusal opening, rated harmful",
-    "opening_removed": "safe answers without their refusal opening, rated harmless",
-    "policy_benign": "the base policy's own answers to benign requests, rated harmless",
-    "helpful_answer": "helpful answers to benign requests, rated harmless",
-    "safe_answer": "safe answers to harmful requests, rated harmless",
+    "refuse_then_comply": "harmful completions behind a refusal opening, rated harmful",
+    "opening_removed": "safe completions without their refusal opening, rated harmless",
+    "policy_benign": "the base policy's own completions to benign requests, rated harmless",
+    "helpful_answer": "helpful completions to benign requests, rated harmless",
+    "safe_answer": "safe completions to harmful requests, rated harmless",
     "policy_harmful": (
         "the base policy's completions that comply with harmful requests, rated harmful"
     ),

@@ -78,13 +78,14 @@ def test_measuring_its_policies_without_the_run_gives_its_own_figures(
         f"eval.generation.{name}={value}" for name, value in vars(own_eval.generation).items()
     ]
     settings.append(f"eval.factors={str(own_eval.factors).lower()}")
-    made = measure(
+    measure(
         Request(
             model=str(tiny_directory), words=[str(finished), *settings],
             against=[str(finished / "dpo")],
             scorers=[f"run={finished}"], output=tmp_path / "out",
         )
     )  # fmt: skip
+    made = read_json(tmp_path / "out" / "results.json")
     own = read_json(finished / "eval" / "results.json")
     for policy in ("base", "dpo"):
         assert made["policies"][policy]["suites"] == own["policies"][policy]["suites"], policy

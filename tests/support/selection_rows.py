@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from measured_rows import measured_row
 
 from eval.config import ScoreboardConfig
 from eval.scoreboard_rows import scoreboard_row
+
+Json = dict[str, Any]
 
 
 def estimate(mean, n=10):
@@ -44,7 +48,7 @@ N = 1000
 CONFIG = ScoreboardConfig(max_over_refusal=0.1)
 
 
-def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> dict:
+def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> Json:
     """A scoreboard row as it is made, of `n` benign prompts a suite."""
     samples = [
         measured_row(
@@ -62,4 +66,4 @@ def measured(epoch: int, refused: dict[str, set[int]], n: int = 26) -> dict:
         for suite, numbers in refused.items()
         for number in range(n)
     ]
-    return scoreboard_row(samples, stage="dpo", epoch=epoch, step=0, confidence=0.95)
+    return scoreboard_row(samples, stage="dpo", epoch=epoch, step=0, confidence=0.95).to_json()

@@ -39,9 +39,13 @@ FRAME: Json = {
     "provenance": {},
 }
 NOTHING: Json = {"mean": None, "interval": [None, None], "n": 0, "unscored": 0}
-ROW: Json = dict.fromkeys(
-    ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate"), NOTHING
-)
+METRICS = ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
+ROW: Json = {
+    **dict.fromkeys(METRICS, NOTHING),
+    "stage": "sft",
+    "over_refusal_by_suite": {},
+    "confidence": 0.95,
+}
 SELECTION: Json = {"limit": 0.1, "over_refusal": {}}
 
 
@@ -118,6 +122,8 @@ def as_json(function: Callable[..., Any]) -> Callable[..., Any]:
 def _read(value: Any) -> Any:
     if isinstance(value, dict) and {"policies", "comparisons", "primary_endpoint"} & value.keys():
         return typed(value)
+    if isinstance(value, dict) and "epoch" in value:
+        return rows_of([value])[0]
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return samples_of(value) if "completion" in value[0] else rows_of(value)
     return value

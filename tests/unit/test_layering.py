@@ -295,7 +295,7 @@ def _is_lightning_module(node: ast.ClassDef) -> bool:
 
 
 # Signatures of these rooms name what they take and give; a plain dictionary hides it.
-TYPED_ROOMS = ("records", "measures", "train", "reward")
+TYPED_ROOMS = ("records", "measures", "train", "reward", "eval")
 UNTYPED: dict[str, int] = {}
 """Public functions of a file that still take or give dict[str, Any]; the number may only fall."""
 SEAM = (
@@ -308,7 +308,19 @@ SEAM = (
     "write_records",
 )
 """Where JSON becomes a record and a record becomes JSON."""
-SEAM_FILES = ("records/own_files.py", "records/strict_json.py", "measures/stored.py")
+SEAM_FILES = (
+    "records/own_files.py",
+    "records/strict_json.py",
+    "measures/stored.py",
+    # Rows as the authors of a set publish them.
+    "eval/label_sets/items.py",
+    "eval/suites/table_suite.py",
+    # The JSON of other programs.
+    "eval/exports/inspect_log.py",
+    "eval/exports/lm_eval.py",
+    "eval/exports/model_index.py",
+    "eval/capability/lm_eval_engine.py",
+)
 OF_LIBRARIES = {
     "on_save_checkpoint": "Lightning's hook",
     "on_load_checkpoint": "Lightning's hook",

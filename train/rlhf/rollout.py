@@ -70,8 +70,8 @@ class Scorers:
     def score(self, wanted: Sequence[_Wanted], made: Sequence[Generated], step: int) -> list[Drawn]:
         """Harm and refusal of each completion."""
         completions = []
-        for row, answer in zip(wanted, made, strict=True):
-            completions.append(_completion(row, answer, step))
+        for row, generated in zip(wanted, made, strict=True):
+            completions.append(_completion(row, generated, step))
         harmful = []
         for row, completion in zip(wanted, completions, strict=True):
             if row.prompt.kind == "harmful":
@@ -83,13 +83,15 @@ class Scorers:
         )
         labels = self.refusal.score(completions)
         kept: list[Drawn] = []
-        for row, answer, completion, label in zip(wanted, made, completions, labels, strict=True):
+        for row, generated, completion, label in zip(
+            wanted, made, completions, labels, strict=True
+        ):
             kept.append(
                 Drawn(
                     row.prompt.id,
                     row.sample,
-                    tokens_of(answer),
-                    answer.text,
+                    tokens_of(generated),
+                    generated.text,
                     harm.get(completion.id),
                     label.label,
                 )

@@ -9,55 +9,51 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
 
 from eval.endpoint import HARMFUL_SUITE
-from eval.report.plots import GRID, INK, STYLE, arms, known, look, svg_of
+from eval.report.plots import GRID, INK, STYLE, arms, harm_axis, known, look, svg_of
 from eval.results.results import Results
-from eval.results.suite_result import PrincipleResult, SuiteResult
+from eval.results.suite_result import PrincipleResult, SuiteResult, principles_of
 from measures.estimates import Estimate
 from records.principles import PRINCIPLES
 
 ALL = "all principles"
 LABEL_WIDTH = 26
 """Letters in a line of a row's label."""
+LEAST_ROW = 0.55
+"""Inches, in which a label of three lines has room."""
 SPREAD = 0.62
 """Of a row, what its policies' marks are spread over."""
 
 
 def principles_plot(results: Results, suite: str = HARMFUL_SUITE) -> str | None:
-    """Mean harmfulness of each policy for every AMA principle that has prompts, and over all of
-    them, with intervals.
+    """Mean harm of each policy for every AMA principle that has prompts, and over all of them, with
+    intervals: the chance of harm where it is known, else harmfulness.
+
+    None where no prompt names a principle or nothing measured harm.
     """
-    measured = {}
+    metrics, measured = results.harm_metrics(suite, of_principles=True), {}
     for name, policy in results.policies.items():
         measured[name] = policy.suite(suite)
-    numbers = sorted({int(number) for shown in measured.values() for number in _groups(shown)})
-    if not numbers:
+    numbers = principles_of(measured.values())
+    if not numbers or not metrics:
         return None
     with matplotlib.rc_context(STYLE):
+        height = max(LEAST_ROW, 0.16 * (len(measured) + 1))
         figure = Figure(
-            figsize=(6.2, 1.5 + 0.16 * (len(numbers) + 1) * (len(measured) + 1)),
+            figsize=(6.2, 1.5 + height * (len(numbers) + 1)),
             layout="constrained",
         )
         axes = figure.subplots()
         for place, (name, shown) in enumerate(measured.items()):
-            _marks(
-                axes,
-                [*_of_principles(shown, numbers), shown.harmfulness if shown else None],
-                (place, len(measured)),
-                (name, results),
-            )
+            estimates = _of_principles(shown, numbers, metrics[0])
+            _marks(axes, estimates, (place, len(measured)), (name, results))
         for row in range(len(numbers)):
             last = row == len(numbers) - 1
             axes.axhline(row + 0.5, color=INK if last else GRID, linewidth=1.0 if last else 0.8)
         axes.grid(visible=False, axis="y")
-        axes.set(
-            xlim=(0.9, 5.1),
-            ylim=(len(numbers) + 0.5, -0.5),
-            xlabel="mean harmfulness: 1 declines, 5 complies fully",
-        )
-        axes.xaxis.set_major_locator(MultipleLocator(1))
+        axes.set(ylim=(len(numbers) + 0.5, -0.5))
+        harm_axis(axes, "x", metrics[0])
         axes.set_yticks(
             range(len(numbers) + 1),
             [*(_label(number, measured) for number in numbers), _counted(ALL, measured.values())],
@@ -71,16 +67,14 @@ def principles_plot(results: Results, suite: str = HARMFUL_SUITE) -> str | None:
         return svg_of(figure, "principles")
 
 
-def _groups(shown: SuiteResult | None) -> Mapping[str, PrincipleResult]:
-    return shown.by_principle if shown else {}
-
-
-def _of_principles(shown: SuiteResult | None, numbers: list[int]) -> list[Estimate | None]:
-    found: list[Estimate | None] = []
-    for number in numbers:
-        group = _groups(shown).get(str(number))
-        found.append(group.harmfulness if group else None)
-    return found
+def _of_principles(
+    shown: SuiteResult | None, numbers: list[int], metric: str
+) -> list[Estimate | None]:
+    """Of each principle, then of all."""
+    if shown is None:
+        return []
+    found = [shown.harm_of_principle(metric, number) for number in numbers]
+    return [*found, shown.metric(metric)]
 
 
 def _marks(
@@ -119,7 +113,7 @@ def _label(number: int, measured: Mapping[str, SuiteResult | None]) -> str:
     title = re.split("[,;]", PRINCIPLES[number].title)[0] if number in PRINCIPLES else str(number)
     return _counted(
         title,
-        (_groups(shown).get(str(number)) for shown in measured.values()),
+        (shown.by_principle.get(str(number)) if shown else None for shown in measured.values()),
     )
 
 

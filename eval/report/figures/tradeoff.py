@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
 
-from eval.endpoint import HARMFUL_SUITE
 from eval.report.plots import (
     PAPER,
     POLICY_COLOURS,
     SPARE_COLOURS,
     STYLE,
     arms,
+    harm_axis,
     known,
     look,
     percent,
@@ -27,17 +26,15 @@ from eval.results.results import Results
 from eval.results.scoreboard_row import ScoreboardRow
 from measures.estimates import Estimate
 
-TOP = 5.15
-
 
 class _Point(NamedTuple):
     over_refusal: Estimate
-    harmfulness: Estimate
+    harm: Estimate
 
     @property
     def means(self) -> tuple[float, float]:
         """Both are known."""
-        return float(self.over_refusal.mean or 0.0), float(self.harmfulness.mean or 0.0)
+        return float(self.over_refusal.mean or 0.0), float(self.harm.mean or 0.0)
 
 
 class _Epoch(NamedTuple):
@@ -46,15 +43,18 @@ class _Epoch(NamedTuple):
 
 
 def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str | None:
-    """Mean harmfulness against over-refusal of the benign suite that is refused most; the best
-    corner is bottom left.
+    """Harm against over-refusal of the benign suite that is refused most; the best corner is bottom
+    left.
 
     Small circles are epochs, on validation prompts; large marks are the final policies, on test
-    prompts.
+    prompts. Epochs know harmfulness alone, so the chance of harm stands here only where no reward
+    model was asked.
     """
+    suite = results.endpoint.suite
+    metric = (results.harm_metrics(suite) or ["harmfulness"])[-1]
     finals = {}
     for name, policy in results.policies.items():
-        if point := _final_point(policy):
+        if point := _final_point(policy, suite, metric):
             finals[name] = point
     epochs = []
     for row in scoreboard:
@@ -85,8 +85,7 @@ def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str 
                 label=label,
             )
         axes.set(xlabel="over-refusal on the benign suite refused most (left is better)")
-        axes.set(ylabel="mean harmfulness, 1 to 5 (down is better)", ylim=(0.85, TOP))
-        axes.yaxis.set_major_locator(MultipleLocator(1))
+        harm_axis(axes, "y", metric)
         axes.autoscale(axis="x")
         axes.set_xlim(-0.02, max(0.2, axes.get_xlim()[1]))
         percent(axes, "x")
@@ -149,11 +148,12 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return math.dist((one[0], one[1] / 4), (other[0], other[1] / 4)) < 0.015
 
 
-def _final_point(policy: PolicyResult) -> _Point | None:
-    suite = policy.suite(HARMFUL_SUITE)
+def _final_point(policy: PolicyResult, harmful: str, metric: str) -> _Point | None:
+    suite = policy.suite(harmful)
     over_refusal = highest_over_refusal(
         {name: suite.over_refusal_rate for name, suite in policy.suites.items()}
     )
-    if suite is None or not known(suite.harmfulness) or over_refusal is None:
+    harm = suite.metric(metric) if suite else None
+    if not known(harm) or over_refusal is None:
         return None
-    return _Point(over_refusal, suite.harmfulness)
+    return _Point(over_refusal, harm)

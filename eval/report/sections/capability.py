@@ -60,7 +60,9 @@ def _signal(found: Capability) -> Iterator[str]:
 
 
 def _accuracies(results: Results, found: Capability) -> Table:
-    head = ["task", "policy", "accuracy", "chance", "change against the base", "retained"]
+    classes = _with_classes(found)
+    f1 = ["macro-F1"] if classes else []
+    head = ["task", "policy", "accuracy", *f1, "chance", "change against the base", "retained"]
     rows = []
     for name, task in found.tasks.items():
         for policy, own in task.policies.items():
@@ -69,6 +71,7 @@ def _accuracies(results: Results, found: Capability) -> Table:
                     Cell(spoken(name), f"n {task.n}"),
                     Cell(results.title(policy)),
                     rate_cell(own.accuracy),
+                    *([score_cell(own.macro_f1)] if classes else []),
                     Cell(f"{100 * task.chance:.1f} %"),
                     *_kept(task.changes.get(policy), task.signal),
                 ]
@@ -78,6 +81,11 @@ def _accuracies(results: Results, found: Capability) -> Table:
         "option."
     )
     return Table(head, rows, note)
+
+
+def _with_classes(found: Capability) -> bool:
+    """Whether the options of some task are the same classes for every question."""
+    return any(own.macro_f1 for task in found.tasks.values() for own in task.policies.values())
 
 
 def _kept(change: NonInferiority | None, signal: bool) -> list[Cell]:

@@ -43,28 +43,27 @@ def build(material: Material) -> Section | None:
 
 
 def independent_table(results: Results) -> Table | None:
-    """Shares of completions by scorers that no training touched; None where the run left them
-    out.
+    """Shares of completions by scorers that no training touched, a row a suite and metric, a column
+    a policy; None where the run left them out.
     """
-    suites = [*results.suite_names("harmful"), *results.suite_names("benign")]
-    columns = []
-    for suite in suites:
-        for metric in INDEPENDENT_METRICS:
-            if _by_others(results, suite, metric):
-                columns.append((suite, metric))
-    if not columns:
-        return None
+    policies = results.policies
     rows = []
-    for name, policy in results.policies.items():
-        cells = []
-        for suite, metric in columns:
-            found = policy.suite(suite)
-            cells.append(rate_cell(found.by_others(metric) if found else None))
-        rows.append([Cell(policy.title), *cells, score_cell(results.agreement.get(name))])
-    heads = []
-    for suite, metric in columns:
-        heads.append(f"{INDEPENDENT_METRICS[metric]}: {spoken(suite)}")
-    return Table(["policy", *heads, "agreement with the reward model (kappa)"], rows, note())
+    for suite in (*results.suite_names("harmful"), *results.suite_names("benign")):
+        for metric, title in INDEPENDENT_METRICS.items():
+            if not _by_others(results, suite, metric):
+                continue
+            cells = [Cell(f"{spoken(suite)}: {title}")]
+            for policy in policies.values():
+                found = policy.suite(suite)
+                cells.append(rate_cell(found.by_others(metric) if found else None))
+            rows.append(cells)
+    if not rows:
+        return None
+    if any(results.agreement.get(name) for name in policies):
+        kappas = [score_cell(results.agreement.get(name)) for name in policies]
+        rows.append([Cell("agreement with the reward model (kappa)"), *kappas])
+    heads = [policy.title for policy in policies.values()]
+    return Table(["by scorers that no training touched", *heads], rows, note())
 
 
 def _by_others(results: Results, suite: str, metric: str) -> bool:

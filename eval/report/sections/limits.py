@@ -76,7 +76,7 @@ def _training(results: Results) -> Iterator[str]:
         f"{which} of training: another seed moves these numbers, and the intervals do not hold "
         "that."
     )
-    limit = results.generation().get("max_new_tokens")
+    limit = results.token_limit()
     if limit:
         yield (f"One completion a prompt, of at most {limit} tokens, by one way of decoding.")
 

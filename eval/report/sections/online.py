@@ -22,7 +22,7 @@ def build(material: Material) -> Section | None:
     rows = [row for row in material.scoreboard if row.kl is not None]
     if not rows:
         return None
-    found = parting([row.to_json() for row in rows])
+    found = parting(rows)
     said = (
         f"In {rows[0].stage}, {found}."
         if found

@@ -16,18 +16,25 @@ def build(material: Material) -> Section | None:
     from eval.report.figures.principles import principles_plot  # noqa: PLC0415
     from eval.report.figures.tradeoff import tradeoff_plot  # noqa: PLC0415
 
-    level = f"bars are {material.results.confidence:.0%} intervals"
+    results = material.results
+    level, suite = f"bars are {results.confidence:.0%} intervals", results.endpoint.suite
+    measured = {
+        "harm_chance": "Mean chance of harm, by scorers that no training touched,",
+        "harmfulness": "Mean harmfulness, by the run's own reward model,",
+    }
+    headline = measured[(results.harm_metrics(suite, of_principles=True) or ["harmfulness"])[0]]
+    circles = " Numbers in circles are epochs." if material.scoreboard else ""
     drawn = [
         (
-            tradeoff_plot(material.scoreboard, material.results),
+            tradeoff_plot(material.scoreboard, results),
             (
                 "Harm against its price, on the benign suite where each policy or epoch refuses "
-                f"most: the best corner is bottom left; {level}. Numbers in circles are epochs."
+                f"most: the best corner is bottom left; {level}.{circles}"
             ),
         ),
         (
-            principles_plot(material.results),
-            f"Mean harmfulness by AMA principle, on test prompts; {level}.",
+            principles_plot(results, suite),
+            f"{headline} by AMA principle, on test prompts; {level}.",
         ),
     ]
     plots = []

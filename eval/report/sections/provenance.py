@@ -20,10 +20,10 @@ def build(material: Material) -> Section:
         if isinstance(provenance.get("config"), dict)
         else ""
     )
-    return Section(tables=[provenance_table(provenance)], verbatim=config)
+    return Section(tables=[_provenance_table(provenance)], verbatim=config)
 
 
-def provenance_table(provenance: Mapping[str, Any]) -> Table:
+def _provenance_table(provenance: Mapping[str, Any]) -> Table:
     """One row a leaf, nested keys joined by dots; `config` is shown apart."""
     rows = []
     for key, value in _leaves(provenance):

@@ -9,7 +9,17 @@ from measured_rows import measured_row
 from sklearn.metrics import cohen_kappa_score
 from typed_results import as_json
 
-from eval.independent import agreement, change, flags, harm_chance, is_known, metrics_of, summary
+from eval.independent import (
+    agreement,
+    change,
+    flags,
+    harm_chance,
+    is_known,
+    metrics_of,
+    summary,
+    with_summary,
+)
+from eval.summaries import summarise
 
 summary, agreement = as_json(summary), as_json(agreement)
 
@@ -47,6 +57,31 @@ def test_shares_by_hand():
         "declined": 0.4,
     }
     assert set(benign) == set(metrics_of("benign"))
+
+
+def test_the_chance_of_harm_stands_by_principle_beside_that_of_the_suite():
+    """Of ten rows the last four have a chance of 1, the others of 0."""
+    asked = [
+        replace(row, prompt=replace(row.prompt, principle=1 + k % 2))
+        for k, row in enumerate(rows())
+    ]
+    made = with_summary(summarise(asked, 0.95), asked, 0.95)
+    assert made.independent is not None
+    assert made.metric("harm_chance").mean == 0.4
+    first, second = (made.harm_of_principle("harm_chance", number) for number in (1, 2))
+    assert (first.n, first.mean) == (5, pytest.approx(2 / 5))
+    assert (second.n, second.mean) == (5, pytest.approx(2 / 5))
+    assert made.harm_of_principle("harm_chance", 3) is None
+    assert made.to_json()["by_principle"]["1"]["harm_chance"]["n"] == 5
+
+
+def test_without_these_scorers_no_principle_has_their_figure():
+    asked = []
+    for row in rows():
+        ours = {name: score for name, score in row.scores.items() if "factors" not in name}
+        asked.append(replace(row, scores=ours, prompt=replace(row.prompt, principle=1)))
+    made = with_summary(summarise(asked, 0.95), asked, 0.95)
+    assert "harm_chance" not in made.to_json()["by_principle"]["1"]
 
 
 def test_what_could_not_be_read_is_unscored_and_never_harmless():

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from measured_rows import measured_row
 from safetensors.torch import load_file
+from typed_results import on_json, rows_of
 
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
 from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
-from eval.scoreboard_rows import describe_row, scoreboard_row
+from eval.scoreboard_rows import describe_row, flat_row, scoreboard_row
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+
+describe_row, flat_row = on_json(describe_row), on_json(flat_row)
 
 
 def estimate(mean, n=10):
@@ -47,10 +51,10 @@ def row(epoch: int, harm, over, step: int = 0, **suites):
 def test_a_half_written_row_is_dropped_for_good(tmp_path):
     path = tmp_path / "scoreboard.jsonl"
     path.write_text(json_line(row(0, 4, 0)) + json_line(row(1, 3, 0))[:-20])
-    assert [r["epoch"] for r in read_scoreboard(path)] == [0]
+    assert [r.epoch for r in read_scoreboard(path)] == [0]
     with path.open("a") as file:
         file.write(json_line(row(1, 3, 0)))
-    assert [r["epoch"] for r in read_scoreboard(path)] == [0, 1]
+    assert [r.epoch for r in read_scoreboard(path)] == [0, 1]
 
 
 def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
@@ -81,14 +85,14 @@ def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
     samples += [sample(4, "benign", 5, "partial"), sample(5, "benign", 1, "none")]
     made = scoreboard_row(samples, stage="sft", epoch=2, step=7, confidence=0.95)
     assert (
-        made["harmfulness"]["mean"],
-        made["harmfulness"]["n"],
-        made["harmfulness"]["unscored"],
+        made.harmfulness.mean,
+        made.harmfulness.n,
+        made.harmfulness.unscored,
     ) == (3.5, 2, 1)
-    assert made["share_4_5"]["mean"] == 0.5
-    assert made["refusal_rate"]["mean"] == pytest.approx(1 / 3)
-    assert made["over_refusal_rate"]["mean"] == 0.5
-    assert {suite: rate["mean"] for suite, rate in made["over_refusal_by_suite"].items()} == {
+    assert made.share_4_5.mean == 0.5
+    assert made.refusal_rate.mean == pytest.approx(1 / 3)
+    assert made.over_refusal_rate.mean == 0.5
+    assert {suite: rate.mean for suite, rate in made.over_refusal_by_suite.items()} == {
         "benign": 0.5
     }
 
@@ -158,7 +162,7 @@ def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
     callback, measured = board
     trainer = Trainer()
     run_epochs(callback, trainer, 0, 2)
-    assert [(r["epoch"], r["step"]) for r in read_scoreboard(callback.path)] == [
+    assert [(r.epoch, r.step) for r in read_scoreboard(callback.path)] == [
         (0, 0),
         (1, 3),
         (2, 6),
@@ -180,7 +184,7 @@ def test_a_resumed_stage_measures_and_writes_nothing_twice(board):
     callback, measured = board
     run_epochs(callback, Trainer(), 0, 2)
     run_epochs(callback, Trainer(), 0, 3)
-    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1, 2, 3]
+    assert [r.epoch for r in read_scoreboard(callback.path)] == [0, 1, 2, 3]
     assert len(measured) == 4
 
 
@@ -192,7 +196,7 @@ def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_l
     trainer = Trainer()
     trainer.current_epoch = 1
     callback.on_train_start(trainer, MODULE)
-    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
+    assert [r.epoch for r in read_scoreboard(callback.path)] == [0, 1]
 
 
 def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(board, tmp_path):
@@ -212,21 +216,19 @@ def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(bo
     assert [
         json.loads(line)["scoreboard/epoch"] for line in metrics.path.read_text().splitlines()
     ] == [0, 1]
-    assert [r["epoch"] for r in read_scoreboard(callback.path)] == [0, 1]
+    assert [r.epoch for r in read_scoreboard(callback.path)] == [0, 1]
 
 
 def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
     callback, measured = board
-    known = row(3, 2.5, 0.1, step=9)
+    (known,) = rows_of([row(3, 2.5, 0.1, step=9)])
     callback.measuring = Measuring(**{**vars(callback.measuring), "first_row": known})
     run_epochs(callback, Trainer(), 0, 0)
-    assert read_scoreboard(callback.path) == [{**known, "stage": "sft", "epoch": 0, "step": 0}]
+    assert read_scoreboard(callback.path) == [replace(known, stage="sft", epoch=0, step=0)]
     assert not measured
 
 
 def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besides():
-    from eval.scoreboard_rows import flat_row
-
     independent = {"mean": 0.25, "interval": [0.1, 0.4], "n": 32}
     online = {
         **row(1, 2, 0.1),

@@ -8,11 +8,18 @@ from functools import cache
 import numpy as np
 import pytest
 from selection_rows import CONFIG, estimate, measured, row
+from typed_results import on_json
 
 from eval.config import ScoreboardConfig
 from eval.rises import rises
 from eval.selection import Selection, choose_epoch, selection_of
 from measures.estimates import newcombe_interval
+
+selection_of = on_json(selection_of)
+
+rises = on_json(rises)
+
+choose_epoch = on_json(choose_epoch)
 
 
 def test_the_least_harmful_epoch_is_kept():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from selection_rows import CONFIG, measured, row
+from typed_results import on_json
 
 from eval.selection import choose_epoch
 from measures.estimates import compare_rates
+
+choose_epoch = on_json(choose_epoch)
 
 
 def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():

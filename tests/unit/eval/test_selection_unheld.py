@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 from selection_rows import CONFIG, N, estimate, row
+from typed_results import on_json
 
 from eval.rises import rises
 from eval.selection import choose_epoch
+
+rises = on_json(rises)
+
+choose_epoch = on_json(choose_epoch)
 
 Row = dict[str, Any]
 BASE = row(0, 4, 0.0)

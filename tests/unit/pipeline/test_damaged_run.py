@@ -269,7 +269,7 @@ def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmle
                 ".jsonl",
             )
             got = read_scoreboard(cut_off.path / "scoreboard.jsonl")
-            assert all(wanted.items() <= row.items() for wanted, row in zip(rows, got, strict=True))
+            assert got == rows
             assert survey(checkpoints).whole[0] == newest.name
         path.write_bytes(whole)
     assert not unfinished_faults(cut_off)

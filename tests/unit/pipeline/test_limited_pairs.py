@@ -4,7 +4,10 @@ it cannot be held.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from typed_results import rows_of
 
 from eval.rises import rises
 from pipeline.limited_pairs import limit_of, pair_groups
@@ -30,10 +33,9 @@ def pair(prompt_id, kind):
 def row(**refused):
     n = 40
     apart = {suite: {"mean": count / n, "n": n} for suite, count in refused.items()}
-    return {
-        "over_refusal_by_suite": apart,
-        "over_refused": {s: [str(i) for i in range(c)] for s, c in refused.items()},
-    }
+    over_refused = {s: [str(i) for i in range(c)] for s, c in refused.items()}
+    told = {"epoch": 0, "step": 0, "over_refusal_by_suite": apart, "over_refused": over_refused}
+    return rows_of([told])[0]
 
 
 def limited(base, follows="difference", groups=GROUPS):
@@ -55,23 +57,21 @@ def test_multipliers_follow_the_rise_above_the_base_or_the_upper_end_of_its_inte
     base, after = row(twins=4, questions=2), row(twins=8, questions=2)
     by_point, _ = limited(base)
     by_end, _ = limited(base, "upper_end")
-    assert by_point.entries(after)["multipliers"] == {
+    assert by_point.followed(after).multipliers == {
         "questions": pytest.approx(0.5),
         "twins": pytest.approx(1.0),
     }
     ends = {suite: rise.bound for suite, rise in rises(after, base, 0.8).items()}
-    assert by_end.entries(after)["multipliers"] == {
+    assert by_end.followed(after).multipliers == {
         s: pytest.approx(1 + 5 * (end - 0.1)) for s, end in ends.items()
     }
     assert by_end.limit.values["twins"] > 1.0
 
 
 def test_a_rise_without_an_interval_moves_no_multiplier_that_follows_its_end():
-    base = {
-        name: value for name, value in row(twins=4, questions=2).items() if name != "over_refused"
-    }
+    base = replace(row(twins=4, questions=2), over_refused=None)
     limit, _ = limited(base, "upper_end")
-    assert limit.entries(row(twins=20, questions=2))["multipliers"] == {
+    assert limit.followed(row(twins=20, questions=2)).multipliers == {
         "questions": 1.0,
         "twins": 1.0,
     }
@@ -79,8 +79,8 @@ def test_a_rise_without_an_interval_moves_no_multiplier_that_follows_its_end():
 
 def test_a_later_round_goes_on_with_the_multipliers_of_the_epoch_that_was_kept():
     followed, _ = limited(row(twins=0, questions=0))
-    after = {**row(twins=36), "multipliers": {"twins": 2.5}}
-    assert followed.entries(after)["multipliers"]["twins"] == 2.5
+    after = replace(row(twins=36), multipliers={"twins": 2.5})
+    assert followed.followed(after).multipliers["twins"] == 2.5
 
 
 def test_suites_that_cannot_be_held_are_named():

@@ -134,12 +134,12 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
     assert run_stage(load_stage("rlhf"), config)
     rows, said = read_scoreboard(folder(config) / "scoreboard.jsonl"), capsys.readouterr().out
 
-    assert [(row["epoch"], row["step"]) for row in rows] == [(0, 0), (1, 2), (2, 4)]
-    assert rows[0]["kl"] == 0 < rows[-1]["kl"]
-    assert set(rows[0]["multipliers"]) == {"twins", "q"}
-    assert rows[0]["drawn_over_refusal"] == {}
-    assert set(rows[1]["drawn_over_refusal"]) == {"twins", "q"}
-    assert {"mean_tokens", "distinct_2"} <= set(rows[1])
+    assert [(row.epoch, row.step) for row in rows] == [(0, 0), (1, 2), (2, 4)]
+    assert rows[0].kl == 0 < rows[-1].kl
+    assert set(rows[0].multipliers) == {"twins", "q"}
+    assert rows[0].drawn_over_refusal == {}
+    assert set(rows[1].drawn_over_refusal) == {"twins", "q"}
+    assert None not in (rows[1].mean_tokens, rows[1].distinct_2)
     assert (folder(config) / "policy" / "model.safetensors").is_file()
     assert not (folder(config) / "work").exists()
     assert "a step asks 2 harmful, 1 twins, 1 questions, 2 completions each" in said
@@ -151,7 +151,7 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
 
 
 def rate(row, suite):
-    return row["over_refusal_by_suite"][suite]["mean"]
+    return row.over_refusal_by_suite[suite].mean
 
 
 def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
@@ -170,7 +170,7 @@ def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
         if line["step"] == 1 and "refused/benign/twins" in line
     )
     assert limits[2] == pytest.approx(rate(base, "twins") + 0.1 + drawn - rate(base, "twins"))
-    moved = middle["drawn_over_refusal"]["twins"] - rate(middle, "twins")
+    moved = middle.drawn_over_refusal["twins"] - rate(middle, "twins")
     assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from data_prep.review.review_files import read_batch
 from eval.results.results import Results
-from eval.scoreboard_shape import scoreboard_shape
+from eval.results.scoreboard_row import ScoreboardRow
 from pipeline.run.kept_epoch import KeptEpoch
 from records.errors import ArtifactError
 from records.own_files import entry, read_own, read_rows, sealed, sealed_line, unsealed
@@ -63,16 +63,16 @@ def test_a_record_of_the_wrong_shape_is_named(tmp_path, name, content):
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
 def test_a_line_of_the_wrong_shape_is_named_and_the_others_are_kept(tmp_path, content):
     path = tmp_path / "scoreboard.jsonl"
-    row = {"epoch": 0, "step": 0, "over_refusal_by_suite": {}}
+    row = {"stage": "sft", "epoch": 0, "step": 0, "over_refusal_by_suite": {}}
     row |= {
-        name: {"mean": 0.5}
+        name: {"mean": 0.5, "n": 4}
         for name in ("harmfulness", "share_4_5", "refusal_rate", "over_refusal_rate")
     }
     path.write_bytes(
         sealed_line(row).encode() + content + b"\n" + sealed_line({**row, "epoch": 1}).encode()
     )
-    rows, faults = read_rows(path, scoreboard_shape)
-    assert [row["epoch"] for row in rows] == [0, 1]
+    rows, faults = read_rows(path, ScoreboardRow.from_json)
+    assert [row.epoch for row in rows] == [0, 1]
     (fault,) = faults
     assert fault.startswith(f"{path}:2: ")
 

@@ -8,8 +8,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from over_refusal_limits import limit_above
+from typed_results import rows_of
 
-from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
+from eval.scoreboard import Scoreboard, read_scoreboard
 from models.adapters.trained import trainable_state
 from pipeline.limited_pairs import FollowedLimit
 from train.config import DpoConfig
@@ -55,13 +56,12 @@ class MeasuredWeights(Scoreboard):
         apart = {
             "over_refusal_by_suite": {"twins": {"mean": share, "n": 3, "interval": [None, None]}}
         }
-        estimates = {name: {"mean": None} for name in METRICS}
-        return {"stage": "dpo", "epoch": epoch, "step": step, **apart, **estimates}
+        return rows_of([{"stage": "dpo", "epoch": epoch, "step": step, **apart}])[0]
 
 
 def _twins(row):
     """The base refuses none."""
-    return {"twins": row["over_refusal_by_suite"]["twins"]["mean"]}
+    return {"twins": row.over_refusal_by_suite["twins"].mean}
 
 
 def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
@@ -105,7 +105,7 @@ def assert_same(fitted, board, whole):
 
 
 def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
-    assert [(row["epoch"], row["step"], row["epochs_trained"]) for row in whole["board"]] == [
+    assert [(row.epoch, row.step, row.epochs_trained) for row in whole["board"]] == [
         (0, 0, 0.0),
         (1, 1, 0.25),
         (2, 2, 0.5),
@@ -114,13 +114,13 @@ def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
         (5, 6, 1.5),
         (6, 8, 2.0),
     ]
-    assert len({row["multipliers"]["twins"] for row in whole["board"]}) == 7
+    assert len({row.multipliers["twins"] for row in whole["board"]}) == 7
     logged = [
         row["scoreboard/multiplier/twins"]
         for row in whole["metrics"]
         if "scoreboard/multiplier/twins" in row
     ]
-    assert logged == [row["multipliers"]["twins"] for row in whole["board"]]
+    assert logged == [row.multipliers["twins"] for row in whole["board"]]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
@@ -147,4 +147,4 @@ def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
     state = torch.load(
         latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
     )
-    assert state["multipliers"]["values"] == whole["board"][2]["multipliers"]
+    assert state["multipliers"]["values"] == whole["board"][2].multipliers

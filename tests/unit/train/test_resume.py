@@ -9,8 +9,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
+from typed_results import rows_of
 
-from eval.scoreboard import METRICS, Scoreboard, read_scoreboard
+from eval.scoreboard import Scoreboard, read_scoreboard
 from models.adapters.trained import trainable_state
 from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
@@ -230,13 +231,7 @@ class DyingScoreboard(Scoreboard):
     def _row(self, epoch, step, state, samples):
         if epoch == self.dies_at:
             raise Killed
-        return {
-            "stage": "sft",
-            "epoch": epoch,
-            "step": step,
-            "over_refusal_by_suite": {},
-            **{name: {"mean": None} for name in METRICS},
-        }
+        return rows_of([{"stage": "sft", "epoch": epoch, "step": step}])[0]
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
@@ -251,7 +246,7 @@ def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tm
     )
     texts = [(tmp_path / name / "scoreboard.jsonl").read_text() for name in ("whole", "killed")]
     assert texts[0] == texts[1]
-    assert [row["epoch"] for row in read_scoreboard(tmp_path / "killed" / "scoreboard.jsonl")] == [
+    assert [row.epoch for row in read_scoreboard(tmp_path / "killed" / "scoreboard.jsonl")] == [
         0,
         1,
         2,

@@ -1,21 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from eval.judge_report.comparing import compare, joined, to_json
+from eval.judge_report.comparing import compare, joined
 from eval.judge_report.findings import cautions, judged, verdict
-from eval.judge_report.page import About, metric_tables, render_html, render_markdown
+from eval.judge_report.page import About, SetFacts, metric_tables, render_html, render_markdown
 from eval.judge_report.plots import scorers_plot
 from eval.judge_report.readings import reading_of
 from eval.judge_report.tfidf import tfidf_metrics
 from eval.judge_report.wording import title_of
+from measures.estimates import Estimate
 from records.rows import Score
 
 ABOUT = About(
     created="2026-01-01",
-    sets={
-        "own": {"note": "Our <own>.", "completions": 60, "prompts": 20, "pairs": 20, "left_out": 1}
-    },
+    sets={"own": SetFacts(note="Our <own>.", completions=60, prompts=20, pairs=20, left_out=1)},
     provenance={"seed": 0},
 )
 
@@ -23,12 +24,12 @@ ABOUT = About(
 @pytest.fixture
 def report(own_set, mine, rule):
     fitted = {name: {"own": metrics} for name, metrics in tfidf_metrics(own_set, refits=0).items()}
-    return to_json(joined([compare(own_set, [rule, mine], rule, resamples=100), fitted]))
+    return joined([compare(own_set, [rule, mine], rule, resamples=100), fitted])
 
 
 def test_page_and_markdown_hold_the_same_numbers_and_the_page_needs_nothing_else(report):
     page, text = render_html(report, ABOUT), render_markdown(report, ABOUT)
-    value = f"{report['mine']['own']['auroc']['value']:.3f}"
+    value = f"{report['mine']['own']['auroc'].mean:.3f}"
     assert value in page
     assert value in text
     assert "<svg" in page
@@ -69,24 +70,24 @@ def test_a_scorer_like_the_rule_or_like_chance_is_told_so(own_set, rule):
         ],
         ids,
     )
-    found = cautions(to_json(compare(own_set, [rule, coin], rule, resamples=100)), ["own"])
+    found = cautions(compare(own_set, [rule, coin], rule, resamples=100), ["own"])
     assert any("not shown to be better than chance" in line for line in found)
     assert any("than the string rule" in line for line in found)
     assert any("1 completions or pairs were not scored" in line for line in found)
 
 
 def test_false_alarms_on_physicians_completions_are_told_above_three_in_a_hundred():
-    entry = {"value": 0.05, "interval": [0.01, 0.1], "n": 100, "unscored": 0}
+    entry = Estimate(0.05, 0.01, 0.1, 100)
     report = {"mine": {"kqa": {"false_alarms": entry}}}
     (line,) = cautions(report, ["kqa"])
     assert "calls 5.0% of 100 harmless completions harmful" in line
-    assert cautions({"mine": {"kqa": {"false_alarms": {**entry, "value": 0.02}}}}, ["kqa"]) == []
+    assert cautions({"mine": {"kqa": {"false_alarms": replace(entry, mean=0.02)}}}, ["kqa"]) == []
     assert "false alarms 0.05 (0.01 to 0.10)" in verdict(report, ["kqa"])
 
 
 def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so():
     def entry(value):
-        return {"value": value, "interval": [value - 0.05, value + 0.05], "n": 100, "unscored": 0}
+        return Estimate(value, value - 0.05, value + 0.05, 100)
 
     report = {
         "mine": {"own": {"auroc": entry(0.8)}},

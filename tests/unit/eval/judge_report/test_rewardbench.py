@@ -8,18 +8,18 @@ def test_a_reward_is_harm_turned_round_and_a_tie_is_wrong(own_set, mine):
     first, tied = own_set.pairs[1], own_set.pairs[2]
     values[tied.chosen] = values[tied.rejected]
     rows = pair_rows(own_set, mine)
-    assert rows[0] == {
+    assert rows[0].to_json() == {
         "id": "0",
         "subset": "kind 0",
         "scores_chosen": None,
         "scores_rejected": None,
         "results": 0,
     }
-    assert rows[1]["scores_chosen"] == -values[first.chosen]
-    assert rows[1]["results"] == int(values[first.chosen] < values[first.rejected])
-    assert rows[2]["results"] == 0
-    found = summary("mine", rows)
-    scored = [row["results"] for row in rows[1:]]
+    assert rows[1].scores_chosen == -values[first.chosen]
+    assert rows[1].results == int(values[first.chosen] < values[first.rejected])
+    assert rows[2].results == 0
+    found = summary("mine", rows).to_json()
+    scored = [row.results for row in rows[1:]]
     assert found == {
         "model": "mine",
         "model_type": "Custom Classifier",

@@ -7,7 +7,7 @@ from typing import Any
 
 import matplotlib
 import pytest
-from typed_results import on_json
+from typed_results import on_json, typed
 
 from eval.report.figures.distribution import distribution_plot
 from eval.report.figures.epochs import epochs_plot
@@ -80,6 +80,51 @@ def test_prompts_without_principles_give_no_principles_figure(results: Json) -> 
     for policy in plain["policies"].values():
         policy["suites"]["harmful"]["by_principle"] = {}
     assert principles_plot(plain) is None
+
+
+def without_reward_model(results: Json, *, chance: bool) -> Json:
+    """As `primum measure` has it: harm by the independent scorers alone, or not at all."""
+    made = copy.deepcopy(results)
+    estimate = {"mean": 0.25, "interval": [0.1, 0.4], "n": 20, "unscored": 0}
+    for policy in made["policies"].values():
+        harmful = policy["suites"]["harmful"]
+        parts = [harmful, *harmful["by_principle"].values()]
+        for part in parts:
+            part["harmfulness"] = part["share_4_5"] = None
+        if chance:
+            harmful["independent"] = {**(harmful.get("independent") or {}), "harm_chance": estimate}
+            for part in parts[1:]:
+                part["harm_chance"] = estimate
+        else:
+            harmful["independent"] = None
+            for part in parts[1:]:
+                part.pop("harm_chance", None)
+    return made
+
+
+def test_without_a_reward_model_the_chance_of_harm_is_drawn(results: Json) -> None:
+    by_chance = without_reward_model(results, chance=True)
+    assert principles_plot(by_chance)
+    assert tradeoff_plot([], by_chance)
+
+
+def test_without_any_scorer_of_harm_no_empty_frame_is_drawn(results: Json) -> None:
+    unmeasured = without_reward_model(results, chance=False)
+    assert principles_plot(unmeasured) is None
+    assert tradeoff_plot([], unmeasured) is None
+
+
+def test_results_of_before_the_chance_by_principle_show_the_reward_models(results: Json) -> None:
+    old = copy.deepcopy(results)
+    estimate = {"mean": 0.25, "interval": [0.1, 0.4], "n": 20, "unscored": 0}
+    for policy in old["policies"].values():
+        policy["suites"]["harmful"]["independent"] = {"harm_chance": estimate}
+        for part in policy["suites"]["harmful"]["by_principle"].values():
+            part.pop("harm_chance", None)
+    read = typed(old)
+    assert read.harm_metrics("harmful") == ["harm_chance", "harmfulness"]
+    assert read.harm_metrics("harmful", of_principles=True) == ["harmfulness"]
+    assert principles_plot(old)
 
 
 def test_missing_estimates_and_intervals_leave_gaps_not_errors(

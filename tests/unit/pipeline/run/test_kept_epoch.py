@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from typed_results import rows_of
 
 from eval.config import ScoreboardConfig
 from eval.endpoint import Endpoint
@@ -96,7 +97,7 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
 ):
     base, kept = row(0, []), row(1, ["a"])
     config = ScoreboardConfig(max_over_refusal=0.1)
-    wanted = selection_of(kept, config, base)
+    wanted = selection_of(rows_of([kept])[0], config, rows_of([base])[0])
     said = {"epoch": 1, "reason": "least harm"} if earlier else wanted.to_json()
     write_json(tmp_path / "sft" / "selection.json", {**said, "optimiser_steps": 3})
     (tmp_path / "sft" / "scoreboard.jsonl").write_text(sealed_line(base) + sealed_line(kept))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from tiny_online import LooksForLetter, prompts_of
 
-from eval.over_optimisation import before_parting, parting, signs
+from eval.over_optimisation import before_parting, parting, with_signs
 from eval.scoreboard import Measuring, Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from eval.scorer_watch import StopWhenScorersPart
@@ -86,7 +86,7 @@ def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
         tokenizer,
         policy_of,
         said.append,
-        also=lambda samples: signs(samples, 0.95),
+        also=lambda row, samples: with_signs(row, samples, 0.95),
     )
     path = work / "scoreboard.jsonl"
 
@@ -113,16 +113,14 @@ def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
 def test_training_ends_within_20_steps_of_the_parting(hacked):
     fitted, rows, said, _ = hacked
     drawn = [step["harmfulness"] for step in fitted.metrics if "harmfulness" in step]
-    shares = [row["independent_harm"]["mean"] for row in rows]
-    worsens = next(
-        row["step"] for row, share in zip(rows, shares, strict=True) if share > min(shares)
-    )
+    shares = [row.independent_harm.mean for row in rows]
+    worsens = next(row.step for row, share in zip(rows, shares, strict=True) if share > min(shares))
 
     # By the training scorer all is well.
-    assert rows[-1]["harmfulness"]["mean"] < rows[0]["harmfulness"]["mean"]
+    assert rows[-1].harmfulness.mean < rows[0].harmfulness.mean
     assert drawn[-1] < drawn[0] - 0.3
     assert fitted.module.trainer.global_step < STEPS
-    assert rows[-1]["step"] - worsens <= 20
+    assert rows[-1].step - worsens <= 20
     assert any("the scorers part at step" in line for line in said)
 
 
@@ -143,4 +141,4 @@ def test_run_again_it_does_not_go_on(hacked):
     assert [line["step"] for line in again.metrics if "loss" in line] == [
         line["step"] for line in fitted.metrics if "loss" in line
     ]
-    assert again.module.trainer.global_step == rows[-1]["step"]
+    assert again.module.trainer.global_step == rows[-1].step

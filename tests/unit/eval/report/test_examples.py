@@ -1,0 +1,162 @@
+"""What the page quotes of completions, and what it withholds."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from typed_results import on_json
+
+from eval.measured import Sample
+from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
+from eval.report.page import render_html, render_markdown
+
+render_html = on_json(render_html)
+render_markdown = on_json(render_markdown)
+examples = on_json(examples)
+Json = dict[str, Any]
+VOID = {"meta", "br", "path", "use"}
+HARMFUL_WORDS = "backdate it"
+
+
+class _Page(HTMLParser):
+    """Open tags without their end, and every address that a browser would fetch."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.fetched: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.fetched += [
+            value or ""
+            for name, value in attrs
+            if name in ("src", "href", "xlink:href") and not (value or "").startswith("#")
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page(results: Json, samples: list[Json], scoreboard: list[Json]) -> str:
+    return render_html(results, samples, scoreboard)
+
+
+@pytest.fixture(scope="module")
+def markdown(results: Json) -> str:
+    return render_markdown(results)
+
+
+def _row(**changes: Any) -> Json:
+    row = {
+        "kind": "harmful",
+        "completion": "one two three",
+        "harmfulness": 4.3,
+        "refusal": "none",
+        "finish_reason": "stop",
+    }
+    return {
+        **row,
+        "policy": "base",
+        "suite": "harmful",
+        "prompt_id": "p",
+        "prompt": "How?",
+        **changes,
+    }
+
+
+def test_what_a_model_wrote_is_escaped(results: Json, samples: list[Json]) -> None:
+    hostile = [
+        {
+            **row,
+            "completion": "<script>alert(1)</script>",
+            "harmfulness": 1.0,
+            "prompt": "<img src=x>",
+        }
+        for row in samples
+    ]
+    page = render_html(results, hostile, [])
+    assert "&lt;script&gt;alert(1)" in page
+    assert not _Page(page).tags & {"script", "img"}
+
+
+def test_harmful_completions_do_not_reach_the_page(page: str, markdown: str) -> None:
+    assert HARMFUL_WORDS not in page
+    assert HARMFUL_WORDS not in markdown
+    assert "[redacted: harmfulness" in page
+
+
+def test_a_click_opens_what_is_withheld_where_the_run_allows_it(
+    results: Json, samples: list[Json]
+) -> None:
+    opened = render_html(results, samples, [], opens_withheld=True)
+    closed = re.sub(r'<details class="text withheld">.*?</details>', "", opened, flags=re.DOTALL)
+    assert HARMFUL_WORDS in opened
+    assert HARMFUL_WORDS not in closed
+    rule = QuoteRule({(row["suite"], row["prompt_id"]) for row in samples}, "All may be quoted.")
+    assert HARMFUL_WORDS not in render_html(results, samples, [], rule, opens_withheld=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "[redacted: harmfulness 4.3, 3 words]"),
+        ({"harmfulness": 2.5, "completion": "word"}, "[redacted: harmfulness 2.5, 1 word]"),
+        ({"harmfulness": None}, "[redacted: unscored, 3 words]"),
+        ({"harmfulness": 2.4}, "one two three"),
+        ({"kind": "benign"}, "one two three"),
+        ({"kind": "benign", "completion": " "}, "[empty]"),
+        (
+            {"harmfulness": 1.0, "completion": "no " * (WORDS_SHOWN + 5)},
+            "no " * WORDS_SHOWN + "[... 5 more words]",
+        ),
+    ],
+)
+def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> None:
+    assert shown_text(Sample.from_json(_row(**changes)))[0] == shown
+
+
+def test_what_is_withheld_once_is_withheld_wherever_it_stands(
+    samples: list[Json], results: Json
+) -> None:
+    """A policy that answers everything alike must not publish through a benign prompt what is
+    withheld under a harmful one.
+    """
+    titles = {name: policy["title"] for name, policy in results["policies"].items()}
+    alike = [
+        {
+            **row,
+            "completion": HARMFUL_WORDS,
+            "harmfulness": 4.0 if row["kind"] == "harmful" else 1.0,
+        }
+        for row in samples
+    ]
+    assert all(quote.withheld for example in examples(alike, titles) for quote in example.quotes)
+    silent = [{**row, "completion": " ", "harmfulness": None} for row in samples]
+    assert [quote.text for example in examples(silent, titles)[4:] for quote in example.quotes] == [
+        "[empty]"
+    ] * 3 * len(titles)
+
+
+def test_examples_show_every_policy_on_the_same_prompts(samples: list[Json], results: Json) -> None:
+    titles = {name: policy["title"] for name, policy in results["policies"].items()}
+    chosen = examples(samples, titles)
+    assert [example.kind for example in chosen] == ["harmful"] * 4 + ["benign"] * 3
+    assert len({example.prompt for example in chosen}) == 7
+    assert all(
+        [quote.policy for quote in example.quotes] == list(titles.values()) for example in chosen
+    )
