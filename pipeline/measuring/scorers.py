@@ -20,9 +20,9 @@ from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
+from reward.refusal.rule import DETECTOR_NOTE
 from reward.scorers import FACTORS, RefusalRule
 
-DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
 WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
 
 

@@ -39,7 +39,6 @@ from models.loading.load import load_tokenizer
 from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
 from pipeline.evaluation_files import write_evaluation
 from pipeline.harm_model import ACCEPTS
-from pipeline.measuring.scorers import DETECTOR_NOTE
 from pipeline.model_identity import model_files
 from pipeline.policies import HARDWARE, MODEL, TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
@@ -74,6 +73,7 @@ from records.run_files import (
     whole,
 )
 from records.stage_folder import read_json, sha256_json
+from reward.refusal.rule import DETECTOR_NOTE
 
 
 def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import re
 from typing import Literal
 
 Refusal = Literal["full", "partial", "none"]
-
+DETECTOR_NOTE = "rule-based; agreement with human labels is measured in docs/refusal_detector.md"
+"""What results say of how far to trust the rule."""
 OPENING_SENTENCES = 3
 _UNABLE = (
     r"(?:can(?:no|')?t|can not|could(?: not|n't)|won't|will not|would not|wouldn't|must not|"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from typed_results import typed
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
@@ -97,7 +98,9 @@ def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(
     assert found["tasks"]["own"]["n"] == 60
     assert "task away left out" in capsys.readouterr().out
     verdicts = {
-        policy: [one.passed for one in kept_lines({"capability": found}, policy, GateConfig())]
+        policy: [
+            one.passed for one in kept_lines(typed({"capability": found}), policy, GateConfig())
+        ]
         for policy in ("sft", "dpo")
     }
     assert all(verdicts["sft"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from typed_results import typed
 
 from eval.endpoint import Endpoint
 from pipeline.stages.release import _require_endpoint
@@ -10,7 +11,7 @@ from records.errors import ArtifactError
 
 
 def test_results_with_a_verdict_on_another_policy_release_nothing():
-    results = {"primary_endpoint": Endpoint("dpo", "base").to_json()}
+    results = typed({"primary_endpoint": Endpoint("dpo", "base").to_json()})
     _require_endpoint(results, "dpo")
     with pytest.raises(
         ArtifactError,

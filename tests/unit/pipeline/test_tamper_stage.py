@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typed_results import typed
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
@@ -97,7 +98,9 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
     folder = Path(config.run_dir) / "tamper"
     found = read_json(folder / "tamper.json")
     assert found["attacks"]["fine_tuned"]["suites"]["bad"]["n"] == 4
-    lines = list(kept_lines({"tamper": found}, "dpo", GateConfig(max_harm_after_tamper=2.5)))[1:]
+    lines = list(
+        kept_lines(typed({"tamper": found}), "dpo", GateConfig(max_harm_after_tamper=2.5))
+    )[1:]
     assert [line.passed for line in lines] == [False, True]
     written = {path.name for path in folder.rglob("*") if path.is_file()}
     assert written == {
