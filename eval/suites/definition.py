@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
@@ -18,7 +18,6 @@ from data_prep.source_registry import SOURCES
 from records.errors import RecordError
 from records.licences import licence_fault
 
-Json = Mapping[str, Any]
 SuiteKind = Literal["harmful", "benign", "rows"]
 KINDS = ("harmful", "benign", "rows")
 """rows: each part, or each row, says it."""
@@ -55,6 +54,13 @@ class Part:
     """The request, with {COLUMN} for a column's text."""
 
 
+class Expected(NamedTuple):
+    """A column of a table, and what its words stand for; the words themselves without `values`."""
+
+    column: str
+    values: Mapping[str, str] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Definition:
     """One suite. `columns` maps id, topic and pair to columns of a table."""
@@ -75,11 +81,11 @@ class Definition:
     only: tuple[str, ...] = ()
     packaged: bool = False
     """The rows come with Primum, so the suite needs no path."""
-    columns: Json = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Column to the values that a row must have one of."""
-    expected: Json = field(default_factory=dict)
-    """{column, values}: what the completion must hold or choose, from a column's word."""
+    expected: Expected | None = None
+    """What the completion must hold or choose."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Name to wording of what a completion chooses between."""
     note: str = ""
@@ -193,6 +199,14 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
     return found
 
 
+def _expected(given: Mapping[str, Any]) -> Expected | None:
+    if not given:
+        return None
+    values = given.get("values")
+    named = None if values is None else {str(word): str(name) for word, name in values.items()}
+    return Expected(str(given["column"]), named)
+
+
 def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     parts = prompts.get("parts") or [{}]
     found = []
@@ -206,6 +220,9 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
             found.append("prompts: format table needs a template, such as '{prompt}'")
         if kind == "rows":
             found += _choice(part.get("kind"), ("harmful", "benign"), "prompts.parts.kind")
+    expected = prompts.get("expected")
+    if expected and not (isinstance(expected, dict) and expected.get("column")):
+        found.append("prompts.expected: needs column, the column that says what is expected")
     if len(parts) > 1 and len({part.get("name") for part in parts}) < len(parts):
         found.append("prompts.parts: each needs a name of its own")
     return found
@@ -218,7 +235,7 @@ def part_names(suite: Definition, called: str) -> list[str]:
     return [f"{called}_{part.name}" if part.name else called for part in suite.parts]
 
 
-def _unknown(given: Json, known: tuple[str, ...], prefix: str) -> list[str]:
+def _unknown(given: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> list[str]:
     found = []
     for name in given:
         if name not in known:
@@ -254,12 +271,12 @@ def _definition(content: dict[str, Any]) -> Definition:
         split=prompts.get("split") or "",
         only=tuple(prompts.get("only") or ()),
         packaged=bool(prompts.get("packaged")),
-        columns=prompts.get("columns") or {},
+        columns={role: str(column) for role, column in (prompts.get("columns") or {}).items()},
         where={
             column: tuple(map(str, values))
             for column, values in (prompts.get("where") or {}).items()
         },
-        expected=prompts.get("expected") or {},
+        expected=_expected(prompts.get("expected") or {}),
         options=content.get("options") or {},
         note=content.get("note") or "",
         gate=content.get("gate", True) is True,

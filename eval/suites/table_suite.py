@@ -142,9 +142,9 @@ def _cell(row: Mapping[str, Any], suite: Definition, role: str) -> str:
 
 
 def _expected(row: Mapping[str, Any], suite: Definition) -> str:
-    if not suite.expected:
+    if suite.expected is None:
         return ""
-    column, values = suite.expected["column"], suite.expected.get("values")
+    column, values = suite.expected
     word = row.get(column)
     if isinstance(word, list):
         return ("\n" if "must_haves" in suite.scorers else " ").join(
@@ -152,7 +152,6 @@ def _expected(row: Mapping[str, Any], suite: Definition) -> str:
         )
     if values is None:
         return str(word or "").strip()
-    named = {str(key): name for key, name in values.items()}
-    if str(word).strip() not in named:
-        raise ValueError(f"{column} is {excerpt(str(word))}; wanted {', '.join(named)}")
-    return str(named[str(word).strip()])
+    if str(word).strip() not in values:
+        raise ValueError(f"{column} is {excerpt(str(word))}; wanted {', '.join(values)}")
+    return values[str(word).strip()]

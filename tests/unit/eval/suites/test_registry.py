@@ -181,6 +181,11 @@ FAULTS = {
     "no licence": ("licence: CC-BY-4.0", "licence:", "no licence"),
     "no template": ('  template: "Ward: {ward}. {question}"\n', "", "needs a template"),
     "acts without a column": ("[refusal, factors]", "[omission]", "need prompts.expected"),
+    "expected without its column": (
+        "format: table",
+        "format: table\n  expected: {values: {a: b}}",
+        "prompts.expected: needs column",
+    ),
     "a table's keys on a reader": ("format: table", "format: kqa", "are for format table"),
 }
 
