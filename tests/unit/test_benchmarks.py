@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import data, gate_power, render
+from benchmarks import data, gate_power, readme, render
 from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
@@ -26,6 +28,14 @@ def test_the_page_on_speed_shows_the_results_in_the_repository():
     page = (ROOT / "docs" / "speed.md").read_text()
     assert page == render.document(page, render.measured())
     assert "| short, lora, bf16 |" in page
+
+
+def test_the_readme_shows_the_runs_in_the_repository():
+    page = (ROOT / "README.md").read_text()
+    stored = json.loads(readme.STORED.read_text())
+    assert page == readme.document(page, stored)
+    assert "demo" in stored
+    assert stored.keys() <= readme.RECIPES.keys()
 
 
 def test_the_floor_is_that_of_the_machine_at_its_quickest():
