@@ -7,7 +7,7 @@ WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 READY_DEV := $(VENV)/.ready-dev
 OLDER := .venv-older
 
-.PHONY: demo docs test test-fast fuzz check older bench gpu-check bench-gpu format clean
+.PHONY: demo docs figures test test-fast fuzz check older bench gpu-check bench-gpu format clean
 
 # A policy that the release gate declines is a result of the demo, and no failure of it.
 demo: $(READY)
@@ -43,6 +43,13 @@ check: $(READY_DEV)
 # Pages of the Python API, from its docstrings: build/docs/index.html.
 docs: $(READY_DEV)
 	$(BIN)/python -m primum.api_pages build/docs
+
+# What README and docs quote of benchmarks and settings, written anew. RUNS="runs/demo/seed-0 runs/demo/seed-1" takes the demo's
+# result from finished runs, too.
+figures: $(READY_DEV)
+	$(BIN)/python -m benchmarks.render
+	$(BIN)/python -m pipeline.run.settings_table > docs/settings.md
+	$(BIN)/python -m benchmarks.readme $(if $(RUNS),demo $(RUNS))
 
 # Training speed and memory beside TRL; keep the machine quiet meanwhile.
 bench: $(READY_DEV)

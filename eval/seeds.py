@@ -20,7 +20,7 @@ RATES: dict[Kind, tuple[str, ...]] = {
     "harmful": ("refusal_rate",),
     "benign": ("over_refusal_rate",),
 }
-INDEPENDENT = ("called_harmful", "declined", "incoherent")
+INDEPENDENT = ("harm_chance", "called_harmful", "declined", "incoherent")
 NOTE = (
     "Every run is trained with another seed and measured on the same prompts. Training noise is "
     "the standard deviation over runs; sampling error is the standard error of one run over "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol
 
 from models.adapters.registry import ADAPTERS
 from records.setting_ranges import Ranged, one_of, ranged
@@ -61,6 +61,13 @@ class AdapterConfig(Ranged):
     target_modules: str = "all-linear"
     """peft's word for every linear layer but the head, or a comma-separated list of module
     names."""
+
+
+class Typed(Protocol):
+    """What a model computes in when it writes or scores."""
+
+    @property
+    def dtype(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)

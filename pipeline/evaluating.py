@@ -22,6 +22,7 @@ from models.config import ModelConfig
 from models.engines.generate import rows_at_once
 from models.loading.chat_format import render
 from models.loading.template_faults import row_fault
+from pipeline.eval_settings import EvalSettings
 from pipeline.measuring.kept_completions import kept_base
 from pipeline.policies import TokenizerOf, answering, base_config, device
 from pipeline.run.config import RunConfig
@@ -43,7 +44,7 @@ WRITTEN, WEIGHED = "written", "weighed"
 
 
 def prompts_of(
-    config: RunConfig, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
+    config: EvalSettings, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
 ) -> list[Prompt]:
     """All prompts that a run is measured on, suite by suite."""
     own, absent = own_suites(config.eval)
@@ -99,7 +100,7 @@ def condition_files(config: RunConfig) -> dict[str, str]:
 
 
 def all_asked(
-    config: RunConfig, place: Place, prompts: list[Prompt], tokenizer_of: TokenizerOf
+    config: EvalSettings, place: Place, prompts: list[Prompt], tokenizer_of: TokenizerOf
 ) -> list[Asked]:
     """Every prompt as it stands, then under each condition of the config."""
     plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
@@ -145,7 +146,7 @@ def _rendered(place: Place, renders: Renders, name: str, prompts: list[Prompt]) 
 
 
 def measure_policy(
-    config: RunConfig,
+    config: EvalSettings,
     place: Place,
     name: str,
     model: ModelConfig,
@@ -195,7 +196,7 @@ def measure_policy(
 
 
 def _kept_of_base(
-    config: RunConfig, place: Place, model: ModelConfig, prompts: list[Prompt]
+    config: EvalSettings, place: Place, model: ModelConfig, prompts: list[Prompt]
 ) -> list[Completion]:
     """What `primum measure` has written of the base, to all of these prompts; none where it has
     not.
@@ -233,7 +234,7 @@ def _journal(place: Place, name: str, what: str, record: type[RecordT]) -> Journ
 
 
 def _scored(
-    config: RunConfig, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]
+    config: EvalSettings, made: list[Completion], prompts: list[Prompt], scorers: list[Scorer]
 ) -> list[Score]:
     """By every scorer, beside the request itself where it was asked under a condition."""
     own = scorers_of(config.eval.suites, prompts)

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models.config import GenerationConfig
+from models.config import Typed
 from models.engines.generate import generation_dtype
 from pipeline.policies import device
-from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
+from pipeline.run.views import AsksHarmModel, OnHardware
 from records.run_files import REWARD_MODEL, VALIDATION
 from reward.model.audit import audit_in, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
@@ -18,12 +18,9 @@ from reward.scorers import HARM_MODEL
 
 AUDITED = (REWARD_MODEL, VALIDATION)
 """What a stage reads that asks it."""
-ACCEPTS = "score.accept_failed_probes"
 
 
-def harm_model(
-    config: RunConfig, inputs: Inputs, generation: GenerationConfig
-) -> HarmfulnessScorer:
+def harm_model(config: AsksHarmModel, inputs: Inputs, generation: Typed) -> HarmfulnessScorer:
     """That of the run.
 
     Raises RecordError where it failed a probe that the config does not accept.
@@ -35,7 +32,7 @@ def harm_model(
 
 
 def foreign_harm_model(
-    folder: Path, name: str, config: RunConfig, generation: GenerationConfig
+    folder: Path, name: str, config: AsksHarmModel, generation: Typed
 ) -> HarmfulnessScorer:
     """That of another run, held to what its own run found of it where that lies beside it."""
     validation = folder.parent / VALIDATION.name
@@ -45,7 +42,7 @@ def foreign_harm_model(
 
 
 def loaded(
-    folder: Path, config: RunConfig, generation: GenerationConfig, name: str = HARM_MODEL
+    folder: Path, config: OnHardware, generation: Typed, name: str = HARM_MODEL
 ) -> HarmfulnessScorer:
     """As every stage asks it: the code and the float type are those of use."""
     scorer = HarmfulnessScorer.load(folder, generation_dtype(generation), name=name)
@@ -53,9 +50,7 @@ def loaded(
     return scorer
 
 
-def as_used(
-    scorer: HarmfulnessScorer, config: RunConfig, generation: GenerationConfig
-) -> HarmfulnessScorer:
+def as_used(scorer: HarmfulnessScorer, config: OnHardware, generation: Typed) -> HarmfulnessScorer:
     """What `loaded` gives, of a scorer that was read in float32; the head stays in it."""
     scorer.model.backbone.to(generation_dtype(generation))
     scorer.model.to(device(config.trainer))

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs, require_fit
 from data_prep.lint.pairs import Cut
@@ -15,23 +16,23 @@ from data_prep.lint.report import fault_line
 from models.loading.load import load_tokenizer
 from models.tokens import encode, encode_pair
 from pipeline.policies import base_config
-from pipeline.run.config import RunConfig
 from pipeline.run.place import Place
+from pipeline.setting_parts import BaseModel
 from records.rows import Pair
 from records.stage_folder import write_json
 from reward.refusal.rule import refusal
 
 
 def lint_built_pairs(
-    config: RunConfig, place: Place, pairs: list[Pair], dropped: Counter[str]
+    model: BaseModel, lint: LintConfig, place: Place, pairs: list[Pair], dropped: Counter[str]
 ) -> list[Pair]:
     """Write lint.json and return the pairs worth training on; the others are counted in
     `dropped`.
     """
-    cut = cut_of(load_tokenizer(base_config(config.model.base)), config.model.max_length)
-    linted = lint_pairs(pairs, config.data.lint, refuses=refusal, cut=cut)
+    cut = cut_of(load_tokenizer(base_config(model.base)), model.max_length)
+    linted = lint_pairs(pairs, lint, refuses=refusal, cut=cut)
     write_json(place.path / "lint.json", linted.report)
-    require_fit(linted.report, config.data.lint)
+    require_fit(linted.report, lint)
     dropped.update({FAULT_KINDS[kind].meaning: count for kind, count in linted.dropped.items()})
     if linted.report["fault_counts"]:
         place.say(fault_line(linted.report["fault_counts"]))

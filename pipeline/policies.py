@@ -19,7 +19,6 @@ from models.config import (
     AdapterConfig,
     Engine,
     GenerationConfig,
-    LanguageModelConfig,
     ModelConfig,
 )
 from models.engines.generate import generation_dtype
@@ -33,20 +32,14 @@ from models.loading.load import load_model, model_location, skeleton
 from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
 from pipeline.policy_recipe import PolicyToTrain, TrainingSettings
-from pipeline.run.config import RunConfig
 from pipeline.run.place import Place
+from pipeline.run.views import AdaptedModel, Writes
 from records.run_files import ADAPTER
 from train.config import TrainerConfig, loads_sharded, under_slurm
 from train.engine.hardware import compiles, uses_gpu
 
-MODEL = ("model.base", "model.adapter", "model.max_length", "model.export_dtype")
-"""What of the model block a trained policy depends on; where vLLM is installed is not in it."""
 TokenizerOf = Callable[[ModelConfig], Any]
 """Reads a model's tokenizer; a stage that needs one in several places remembers what it read."""
-
-HARDWARE = ("trainer",)
-"""What a stage that runs a model sees besides: ranks, devices and token budgets, which its result
-does not depend on."""
 
 
 def base_config(base: ModelConfig) -> ModelConfig:
@@ -60,7 +53,7 @@ def policy_of(base: ModelConfig, folder: Path) -> ModelConfig:
     return replace(base, path=str(folder), revision=None)
 
 
-def lineage(model: LanguageModelConfig, before: Path | None) -> Lineage:
+def lineage(model: AdaptedModel, before: Path | None) -> Lineage:
     """What a policy is trained from: the run's base, by way of the policy that the stage in
     `before` left, None for the base itself.
     """
@@ -135,7 +128,7 @@ def generating(trainer: TrainerConfig, model: ModelConfig, generation: Generatio
 
 @contextmanager
 def answering(
-    config: RunConfig,
+    config: Writes,
     place: Place,
     model: ModelConfig,
     generation: GenerationConfig,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eval.config import ScoreboardConfig
-from models.config import GenerationConfig, LanguageModelConfig, ModelConfig
+from models.config import GenerationConfig, ModelConfig
 from models.layout.collation import Collation
-from pipeline.run.config import RunConfig
+from pipeline.run.views import AdaptedModel, Trains
 from records.contracts import Scorer
 from records.rows import Prompt
 from train.config import TrainerConfig, WandbConfig
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class TrainingSettings:
     """What every training of a policy goes by, beside its rows and how its weights move."""
 
-    model: LanguageModelConfig
+    model: AdaptedModel
     trainer: TrainerConfig
     generation: GenerationConfig
     scoreboard: ScoreboardConfig
@@ -40,7 +40,7 @@ class TrainingSettings:
     seed: int
 
     @classmethod
-    def of(cls, config: RunConfig) -> TrainingSettings:
+    def of(cls, config: Trains) -> TrainingSettings:
         """Of a config that shows all of it."""
         measured = config.eval
         return cls(

@@ -13,9 +13,8 @@ from eval.scoreboard_shape import read_scoreboard
 from eval.selection import choose_epoch
 from eval.suites.loading import scoreboard_prompts
 from models.loading.load import LanguageModel, load_tokenizer
-from pipeline.harm_model import ACCEPTS, AUDITED, harm_model
+from pipeline.harm_model import AUDITED, harm_model
 from pipeline.policies import (
-    HARDWARE,
     lineage,
     policy_to_train,
     trained_for_generation,
@@ -23,9 +22,9 @@ from pipeline.policies import (
 )
 from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.recording.training_loggers import end_recording, training_loggers
-from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
+from pipeline.run.views import Trains
 from records.contracts import Scorer
 from records.errors import ArtifactError
 from records.hash_beside import hash_faults
@@ -41,16 +40,9 @@ if TYPE_CHECKING:
     from train.engine.batches import BatchPlan
     from train.engine.rows import TrainingRows
 
-MEASURED = ("eval.generation", "eval.scoreboard", "eval.confidence")
-"""What of the eval block a training stage depends on: how its scoreboard measures."""
-TRAINED_BY = ("trainer.precision",)
-"""What of the trainer block a result depends on. Ranks, strategy and token budget are not in it: a
-job may go on with others."""
 
 MEASURED_ON = (PROMPTS.of("val"), *AUDITED)
 """What every training reads for its scoreboard."""
-BESIDE = (*HARDWARE, "wandb", ACCEPTS)
-"""What a training sees besides, without its result depending on it."""
 
 
 def train_policy(settings: TrainingSettings, place: Place, training: Training) -> dict[str, Any]:
@@ -182,7 +174,7 @@ def _keep_best(
     return {"epoch": epoch, "optimiser_steps": steps}
 
 
-def measured_by(config: RunConfig, inputs: Inputs) -> dict[str, Any]:
+def measured_by(config: Trains, inputs: Inputs) -> dict[str, Any]:
     """What the scoreboard of every offline training measures on and with, and the stages read."""
     return {
         "validation": inputs.read(PROMPTS.of("val")),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.harm_model import harm_model
-from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
+from pipeline.run.views import AsksScorers
 from records.contracts import Scorer
 from records.rows import Prompt
 from reward.scorers import FACTORS, RefusalRule
 
 
-def run_scorers(config: RunConfig, inputs: Inputs, prompts: Sequence[Prompt]) -> list[Scorer]:
+def run_scorers(config: AsksScorers, inputs: Inputs, prompts: Sequence[Prompt]) -> list[Scorer]:
     """The harm model that the run has trained, the refusal rule, and those that no training
     touched.
     """

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from data_prep.config import SourceConfig
 from data_prep.sources.rows import demonstrations_from_row
 from data_prep.sources.text_files import csv_cells
-from eval.config import EvalConfig, SuiteConfig
+from eval.config import SuiteConfig
 from eval.results.described import AbsentSuite
 from eval.suites.registry import load
 from records.choice import at_even_distances
@@ -59,7 +59,14 @@ def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list
     return [*chosen, *twins[:half], *at_even_distances(others, benign - half)]
 
 
-def own_suites(config: EvalConfig) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
+class HasSuites(Protocol):
+    """The block `eval`, or as much of it."""
+
+    @property
+    def suites(self) -> list[SuiteConfig]: ...
+
+
+def own_suites(config: HasSuites) -> tuple[dict[str, list[Prompt]], list[AbsentSuite]]:
     """The suites that the config names by path, and the optional ones that are not there.
 
     All faults at once.

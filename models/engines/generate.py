@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers import GenerationConfig as HfGenerationConfig
 from transformers import LogitsProcessorList
 
-from models.config import Engine, GenerationConfig
+from models.config import Engine, GenerationConfig, Typed
 from models.engines.decoding import neutral_generation
 from models.engines.grouped_decoding import decode_grouped
 from models.engines.prefill import dense_head, prefilled, shared_start
@@ -254,7 +254,7 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
-def generation_dtype(config: GenerationConfig) -> torch.dtype:
+def generation_dtype(config: Typed) -> torch.dtype:
     """`config.dtype`, with auto resolved for this machine."""
     if config.dtype != "auto":
         return DTYPES[config.dtype]

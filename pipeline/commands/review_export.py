@@ -85,7 +85,7 @@ def export_batch(config: RunConfig, output: Path, wanted: Wanted) -> None:
         show_scores=wanted.show_scores,
         provenance={"drawn": drawn, "inputs": inputs, **code_state()},
     )
-    _say_batch(name, batch, wanted.prompts)
+    _say_batch(name, batch, wanted)
     _say_abstained(batch, all_abstained(items))
     say("review", f"{output / 'README.md'} says how to rate; some of the texts are harmful")
 
@@ -109,14 +109,16 @@ def _drawn(
     return items, with_abstentions(batch, items, most=wanted.abstained, seed=config.seed)
 
 
-def _say_batch(name: str, batch: Sequence[ReviewItem], prompts: int) -> None:
+def _say_batch(name: str, batch: Sequence[ReviewItem], wanted: Wanted) -> None:
     """How many were drawn, and of which kinds."""
     drawn = [item for item in batch if item.drawn != ABSTAINED]
     asked = {item.prompt_id: item for item in drawn}
+    complete = len(asked) == wanted.prompts * (2 if wanted.of_test else 1)
+    each = " of each kind" if wanted.of_test else ""
     say(
         "review",
         f"batch {name}: {len(drawn)} completions of {len(asked)} prompts"
-        + ("" if len(asked) == prompts else f", {prompts} wanted"),
+        + ("" if complete else f", {wanted.prompts}{each} wanted"),
     )
     for title, counts in (
         ("drawn", Counter(item.drawn for item in asked.values())),

@@ -21,6 +21,7 @@ from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
 from pipeline.policies import generating
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
+from pipeline.run.views import AsksQuestions
 from records.contracts import BASE
 from records.rows import Demonstration
 
@@ -74,7 +75,7 @@ def measure_known(
 
 
 def text_likelihoods(
-    config: RunConfig, name: str, model: Any, tokenizer: Any, texts: list[Demonstration]
+    config: AsksQuestions, name: str, model: Any, tokenizer: Any, texts: list[Demonstration]
 ) -> list[TextLikelihood]:
     """Of one loaded policy; none where there is no text."""
     if not texts:
@@ -86,7 +87,7 @@ def text_likelihoods(
 
 
 def task_answers(
-    config: RunConfig, name: str, model: Any, tokenizer: Any, items: list[Item]
+    config: AsksQuestions, name: str, model: Any, tokenizer: Any, items: list[Item]
 ) -> list[Answer]:
     """Of one loaded policy, by the engine that the config names."""
     wanted = config.eval.capability

@@ -19,6 +19,7 @@ from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
 from pipeline.run.release_card import CardConfig
 from pipeline.run.settings_bounds import shown
+from pipeline.run.views import Embeds, SplitsBySeed
 from records.escaping import UNSEEN
 from records.setting_ranges import Ranged, ranged
 from reward.config import RewardConfig
@@ -189,13 +190,13 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     return faults
 
 
-def splits_seed(config: RunConfig) -> int:
+def splits_seed(config: SplitsBySeed) -> int:
     """The seed of whatever training does not touch."""
     own = config.data.split.seed
     return config.seed if own is None else own
 
 
-def embedding_model(config: RunConfig) -> ModelConfig | None:
+def embedding_model(config: Embeds) -> ModelConfig | None:
     """What data.embedding names; None while it is off."""
     named = config.data.embedding
     return ModelConfig(path=named.model, revision=named.revision) if named.model else None

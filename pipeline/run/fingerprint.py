@@ -11,7 +11,7 @@ from records.licences import Restrictions, for_weights, union
 from records.stage_folder import SCHEMA_VERSION, StageDirectory, sha256_json
 
 
-def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
+def fingerprint(stage: Stage[Any], config: RunConfig) -> tuple[str, dict[str, Any]]:
     """What the result depends on, and its hash: settings, seed, and the contents of every input."""
     run_dir = Path(config.run_dir)
     settings = resolved(config)
@@ -19,7 +19,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
         "seed": stage.seed(config),
-        "settings": {name: _part(settings, name) for name in stage.settings},
+        "settings": {name: _part(settings, name) for name in stage.counted},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
         # A change of licence alone makes the stage run again.
@@ -28,7 +28,7 @@ def fingerprint(stage: Stage, config: RunConfig) -> tuple[str, dict[str, Any]]:
     return sha256_json(basis), basis
 
 
-def inherited(stage: Stage, config: RunConfig) -> Restrictions:
+def inherited(stage: Stage[Any], config: RunConfig) -> Restrictions:
     """The restrictions of everything that the stage reads of earlier ones."""
     found = []
     for name in stage.inputs(config):

@@ -10,10 +10,10 @@ from pipeline.run.rounds import later, named, parsed, repeated, trained_before
 from records.contracts import BASE, Policy
 
 if TYPE_CHECKING:
-    from pipeline.run.config import RunConfig
+    from pipeline.run.views import Ordered, Releases, TrainsSome
 
 
-def stage_names(config: RunConfig) -> list[str]:
+def stage_names(config: TrainsSome) -> list[str]:
     """The stages of this run, in order: later rounds follow the first one's last stage."""
     last = repeated()[-1].name
     names: list[str] = []
@@ -25,13 +25,13 @@ def stage_names(config: RunConfig) -> list[str]:
     return names
 
 
-def stages_before(name: str, config: RunConfig) -> list[str]:
+def stages_before(name: str, config: TrainsSome) -> list[str]:
     """The stages of this run that are done before that one."""
     names = stage_names(config)
     return names[: names.index(name)]
 
 
-def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
+def policy_left_by(name: str, config: Ordered | None = None) -> Policy | None:
     """The policy that a stage of any round leaves; None where it trains none.
 
     What it starts from is the config's choice for some stages; without one it is what the stage is
@@ -53,12 +53,12 @@ def policy_left_by(name: str, config: RunConfig | None = None) -> Policy | None:
     )
 
 
-def _named_start(start: str, config: RunConfig) -> str:
+def _named_start(start: str, config: Ordered) -> str:
     """Of a policy that is trained in rounds, the last one's."""
     return named(start, config.dpo.rounds)
 
 
-def trained_policies(config: RunConfig) -> list[Policy]:
+def trained_policies(config: TrainsSome) -> list[Policy]:
     """What this run trains, in order; a control stands before the policy that it is the control
     of.
     """
@@ -79,7 +79,7 @@ def trained_policies(config: RunConfig) -> list[Policy]:
     return ordered
 
 
-def compared_policies(config: RunConfig) -> list[Policy]:
+def compared_policies(config: TrainsSome) -> list[Policy]:
     """The run's base and what it trains, in the report's order."""
     return [BASE, *trained_policies(config)]
 
@@ -90,7 +90,7 @@ def policy_title(name: str) -> str:
     return policy.title if policy else name
 
 
-def way_to(policy: Policy, config: RunConfig | None = None) -> list[Policy]:
+def way_to(policy: Policy, config: Ordered | None = None) -> list[Policy]:
     """The trainings that led from the base to a policy, itself last."""
     before = policy_left_by(policy.starts_from, config) if policy.starts_from else None
     return [*(way_to(before, config) if before else ()), policy]
@@ -128,6 +128,6 @@ def main_policy() -> str:
     return next(stage.name for stage in repeated() if stage.leaves)
 
 
-def released_policy(config: RunConfig) -> str:
+def released_policy(config: Releases) -> str:
     """The stage whose policy is released."""
     return named(config.release.policy, config.dpo.rounds)

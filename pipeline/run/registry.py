@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from records.contracts import BASE, Policy
 
 if TYPE_CHECKING:
-    from pipeline.run.config import RunConfig
+    from pipeline.run.views import Ordered
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Registered:
     """The policy that it trains."""
     repeats: bool = False
     """Done again in every round of `dpo.rounds`, each time on what the round before has left."""
-    is_wanted: Callable[[RunConfig], bool] = lambda config: True
-    begins_with: Callable[[RunConfig], str] | None = None
+    is_wanted: Callable[[Any], bool] = lambda config: True
+    """Of a config, or of a stage's settings that show what it asks for."""
+    begins_with: Callable[[Ordered], str] | None = None
     """The policy that its training starts from, where the config names it; else the one in
     `leaves`."""
 

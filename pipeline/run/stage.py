@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pipeline.run.config import RunConfig
+from pipeline.run.declared import StageSettings, names_that_count
 from pipeline.run.graph import policy_left_by
 from pipeline.run.inputs import Inputs, parts_of, stage_of
 from pipeline.run.place import Place
@@ -14,9 +15,11 @@ from pipeline.run.rounds import named
 from records.contracts import Policy
 from records.run_files import RunFile
 
+SettingsT = TypeVar("SettingsT", bound=StageSettings)
+
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Generic[SettingsT]):
     """A declaration: `work` sees these settings and these files, so that nothing can change its
     result unnoticed.
     """
@@ -24,11 +27,11 @@ class Stage:
     name: str
     reads: tuple[RunFile[Any], ...]
     """What it reads of earlier stages; nothing else of them can make it run again."""
-    settings: tuple[str, ...]
-    """Blocks of the config that its result depends on, dotted for parts of a block."""
-    work: Callable[[RunConfig, Inputs, Place], dict[str, Any]]
-    """Writes its files into the stage's place and returns a summary for the manifest. The config
-    shows the declared settings alone."""
+    work: Callable[[SettingsT, Inputs, Place], dict[str, Any]]
+    """Writes its files into the stage's place and returns a summary for the manifest."""
+    settings: type[SettingsT] = StageSettings  # type: ignore[assignment]
+    """What its work sees of the run's config. Its result depends on all of it, but for the fields
+    that are `beside`."""
     writes: tuple[RunFile[Any], ...] = ()
     """What it leaves for later stages."""
     files: Callable[[RunConfig], dict[str, str]] = lambda config: {}
@@ -48,19 +51,20 @@ class Stage:
     measures: bool = False
     """It reads and quotes rows that are for evaluation only, so what restricts those restricts its
     files too."""
-    beside: tuple[str, ...] = ()
-    """Blocks of the config that its work sees and its result does not depend on: where and how fast
-    it runs, what it only says, and what decides which of `reads_if` and `files` there are, which
-    count themselves."""
     seed: Callable[[RunConfig], int] = lambda config: config.seed
     """The seed that its result depends on."""
     round: int = 1
 
-    def in_round(self, round: int) -> Stage:
+    def in_round(self, round: int) -> Stage[SettingsT]:
         """The same work on a later round's data and, where it begins with a policy, on the one that
         the round before left.
         """
         return replace(self, name=named(self.name, round), round=round)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Settings and blocks of the config that its result depends on, dotted."""
+        return names_that_count(self.settings)
 
     @property
     def leaves(self) -> Policy | None:

@@ -9,12 +9,13 @@ import re
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
 from pipeline.run import ranks
 from pipeline.run.config import RunConfig
-from pipeline.run.declared import DeclaredSettings
+from pipeline.run.declared import seen
 from pipeline.run.fingerprint import fingerprint
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
@@ -53,12 +54,11 @@ def mark_weights(folder: Path, restrictions: Restrictions) -> None:
             )
 
 
-def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
+def run_stage(stage: Stage[Any], config: RunConfig, *, rank: int = 0) -> bool:
     """Do the stage's work unless it is done; True when it worked.
 
     Only rank 0 decides, and writes artefacts.
     """
-    seen = DeclaredSettings.of(config, (*stage.settings, *stage.beside), stage.name)
     inputs = Inputs(stage.name, stage.round, stage.inputs(config), config)
     place = Place(
         StageDirectory(Path(config.run_dir) / stage.name),
@@ -72,7 +72,7 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     try:
         # Ranks stop together, at a step's end; alone, a stage loses nothing wherever it stops.
         with nullcontext() if stage.ranks else interruptible():
-            summary = stage.work(seen, inputs, place)
+            summary = stage.work(seen(stage.settings, config), inputs, place)
     except (RuntimeError, SafetensorError) as error:
         if not _DISK_FULL.search(str(error)):
             raise
@@ -91,7 +91,7 @@ def run_stage(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
     return True
 
 
-def _require_written(stage: Stage, folder: Path) -> None:
+def _require_written(stage: Stage[Any], folder: Path) -> None:
     """A later stage would look for it in vain."""
     missing = []
     for file in stage.writes:
@@ -104,7 +104,7 @@ def _require_written(stage: Stage, folder: Path) -> None:
     )
 
 
-def _begin(stage: Stage, config: RunConfig, place: Place) -> bool:
+def _begin(stage: Stage[Any], config: RunConfig, place: Place) -> bool:
     """Make the folder ready, or find the work done; the other ranks are told which."""
     directory = place.directory
     identity, basis = fingerprint(stage, config)

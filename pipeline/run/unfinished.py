@@ -3,7 +3,6 @@ trained tensors of every epoch that it may yet choose, are as they were written.
 
 from __future__ import annotations
 
-from eval.results.scoreboard_row import ScoreboardRow
 from records.hash_beside import hash_faults
 from records.own_files import read_rows
 from records.stage_folder import StageDirectory
@@ -13,6 +12,9 @@ def unfinished_faults(directory: StageDirectory) -> list[str]:
     """Why the stage has to be begun anew; empty where it has not. Reads every epoch's tensors."""
     if not directory.work.is_dir():
         return []  # there is nothing to go on with
+    # Loads numpy, which a run whose stages are all kept does without.
+    from eval.results.scoreboard_row import ScoreboardRow  # noqa: PLC0415
+
     scoreboard = directory.path / "scoreboard.jsonl"
     rows, faults = read_rows(scoreboard, ScoreboardRow.from_json)
     if faults:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.run.graph import stage_names as stage_names
 from pipeline.run.registry import STAGES as STAGES
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.run.stage import Stage
 
 
-def load_stage(name: str) -> Stage:
+def load_stage(name: str) -> Stage[Any]:
     """The declaration of a stage, in its round."""
     stage, round = parsed(name)
     return import_module(f"pipeline.stages.{stage}").STAGE.in_round(round)

@@ -6,23 +6,27 @@ Options by log-likelihood, held-out text by perplexity.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eval.capability.answers import Answer
+from eval.capability.config import CapabilityConfig
 from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts
 from eval.capability.summary import capability_summary
-from models.config import ModelConfig
+from models.config import GenerationConfig, ModelConfig
 from models.loading.load import load_tokenizer
 from pipeline.measuring.capability import task_answers, text_likelihoods
 from pipeline.model_identity import model_files
-from pipeline.policies import HARDWARE, MODEL, base_config, generating, policy_of
+from pipeline.policies import base_config, generating, policy_of
 from pipeline.run.config import RunConfig
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.graph import policy_title, trained_policies
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.setting_parts import PolicyModel, Rounds, StartsFrom
 from records.contracts import BASE
 from records.errors import RecordError
 from records.hash_beside import hash_faults, write_hash
@@ -35,9 +39,27 @@ from records.run_files import (
     POLICY,
 )
 from records.stage_folder import sha256_file, write_json, write_records
+from train.config import ControlConfig, TrainerConfig
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Questions(Part):
+    capability: CapabilityConfig
+    confidence: float
+    generation: GenerationConfig = beside(but=("dtype",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    model: PolicyModel
+    eval: Questions
+    trainer: TrainerConfig = beside()
+    control: ControlConfig = beside()
+    dpo: Rounds
+    rlhf: StartsFrom
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure how well every policy answers medical questions and predicts medical text."""
     wanted = config.eval.capability
     tasks, absent = read_tasks(wanted.tasks)
@@ -83,7 +105,7 @@ def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
     return [row for row in rows if row.task == task]
 
 
-def _policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
+def _policies(config: Settings, inputs: Inputs) -> dict[str, ModelConfig]:
     trained = trained_policies(config)
     left = {one.name: inputs.path(POLICY.left_by(one.name)) for one in trained}
     found = {name: policy_of(config.model.base, folder) for name, folder in left.items()}
@@ -91,7 +113,7 @@ def _policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
 
 
 def _measured(
-    config: RunConfig,
+    config: Settings,
     place: Place,
     name: str,
     at: ModelConfig,
@@ -151,8 +173,7 @@ STAGE = Stage(
     reads_if=lambda config: tuple(
         POLICY.left_by(policy.name) for policy in trained_policies(config)
     ),
-    settings=(*MODEL, "eval.capability", "eval.confidence", "eval.generation.dtype"),
-    beside=(*HARDWARE, "control", "dpo.rounds", "rlhf.starts_from", "eval.generation"),
     work=work,
+    settings=Settings,
     files=lambda config: {**model_files(config), **task_files(config)},
 )

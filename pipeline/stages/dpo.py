@@ -4,7 +4,7 @@ down (KTO).
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,22 +16,21 @@ from models.layout.collation import Collation
 from models.tokens import TokenRow, encode_pair
 from pipeline.kto_training import Budget, KtoTraining, thumbs
 from pipeline.limited_pairs import limit_of, pair_groups
-from pipeline.policies import MODEL, policy_of
+from pipeline.policies import policy_of
 from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
     MEASURED_ON,
-    TRAINED_BY,
     measured_by,
     train_policy,
 )
 from pipeline.run.config import RunConfig
+from pipeline.run.declared import counted
 from pipeline.run.inputs import Inputs
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
+from pipeline.setting_parts import TrainingView
 from records.cache import cache_directory
 from records.errors import RecordError
 from records.rows import Pair
@@ -64,7 +63,14 @@ BEGUN_WITH = (
 """What is read of an earlier training: its policy, and what is known of it and of the base."""
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingView):
+    """Another round later on does not change an earlier one."""
+
+    dpo: DpoConfig = counted(but=("rounds",))
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train on preference pairs, from the policy of SFT or of the round before."""
     from train.reference import ReferencePass
 
@@ -97,14 +103,14 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
 
 
-def _kto(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+def _kto(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     budget = Budget(config.model.max_length, config.seed)
     training = KtoTraining(thumbs(config.dpo.unpaired, inputs), config.dpo, budget, place)
     return {"rows_of": training.rows_of, "module_of": training.module_of}
 
 
 def _dpo(
-    config: RunConfig, inputs: Inputs, place: Place, before: list[ScoreboardRow]
+    config: Settings, inputs: Inputs, place: Place, before: list[ScoreboardRow]
 ) -> dict[str, Any]:
     from train.dpo import DpoModule, DpoRows
 
@@ -212,15 +218,8 @@ STAGE = Stage(
     name="dpo",
     reads=(*MEASURED_ON, PAIRS.of("train"), *BEGUN_WITH),
     writes=TRAINED,
-    # Another round later on does not change an earlier one.
-    settings=(
-        *MODEL,
-        *(f"dpo.{entry.name}" for entry in fields(DpoConfig) if entry.name != "rounds"),
-        *MEASURED,
-        *TRAINED_BY,
-    ),
-    beside=(*BESIDE, "dpo.rounds"),
     work=work,
+    settings=Settings,
     reads_if=_reads_if,
     files=lambda config: hash_unpaired(config.dpo.unpaired),
     gigabytes=policy_gigabytes,

@@ -36,13 +36,18 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import generation_dtype
 from models.engines.vllm_engine import engine_name
 from models.loading.load import load_tokenizer
-from pipeline.evaluating import all_asked, condition_files, measure_policy, measured_by, prompts_of
+from pipeline.eval_settings import EvalSettings
+from pipeline.evaluating import (
+    all_asked,
+    condition_files,
+    measure_policy,
+    measured_by,
+    prompts_of,
+)
 from pipeline.evaluation_files import write_evaluation
-from pipeline.harm_model import ACCEPTS
 from pipeline.model_identity import model_files
-from pipeline.policies import HARDWARE, MODEL, TokenizerOf, base_config, policy_of
+from pipeline.policies import TokenizerOf, base_config, policy_of
 from pipeline.recording.evaluation import record_evaluation
-from pipeline.run.config import RunConfig
 from pipeline.run.graph import (
     compared_policies,
     released_policy,
@@ -76,7 +81,7 @@ from records.stage_folder import read_json, sha256_json
 from reward.refusal.rule import DETECTOR_NOTE
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
     tokenizer_of = cache(load_tokenizer)
     prompts = prompts_of(config, inputs, place, tokenizer_of)
@@ -114,7 +119,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 
 def _results(
-    config: RunConfig,
+    config: EvalSettings,
     inputs: Inputs,
     measured: Sequence[Measured],
     opened: OpenedSet,
@@ -153,7 +158,7 @@ def _results(
     return replace(found, gate_error_rates=tuple(rates))
 
 
-def _validation(config: RunConfig, inputs: Inputs) -> Validation:
+def _validation(config: EvalSettings, inputs: Inputs) -> Validation:
     path = inputs.path(VALIDATION)
     read_validation(path)
     return Validation(
@@ -163,7 +168,7 @@ def _validation(config: RunConfig, inputs: Inputs) -> Validation:
     )
 
 
-def policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
+def policies(config: EvalSettings, inputs: Inputs) -> dict[str, ModelConfig]:
     """By the name of the stage that left each."""
     trained = {}
     for policy in trained_policies(config):
@@ -173,7 +178,7 @@ def policies(config: RunConfig, inputs: Inputs) -> dict[str, ModelConfig]:
     return {BASE.name: base_config(config.model.base), **trained}
 
 
-def _about(config: RunConfig, inputs: Inputs, policy: Policy) -> PolicyFacts:
+def _about(config: EvalSettings, inputs: Inputs, policy: Policy) -> PolicyFacts:
     if policy == BASE:
         return PolicyFacts(path=config.model.base.path, optimiser_steps=0)
     steps = sum(_kept(inputs, step).optimiser_steps for step in way_to(policy, config))
@@ -188,7 +193,7 @@ def _kept(inputs: Inputs, policy: Policy) -> KeptEpoch:
     return KeptEpoch.read(inputs.path(SELECTION.left_by(policy.name)).parent)
 
 
-def _selection(config: RunConfig, inputs: Inputs, policy: Policy) -> Selection:
+def _selection(config: EvalSettings, inputs: Inputs, policy: Policy) -> Selection:
     """Which epoch was kept and why, as in selection.json.
 
     A stage done by an earlier version has no bound there; it is read off its scoreboard.
@@ -202,7 +207,7 @@ def _selection(config: RunConfig, inputs: Inputs, policy: Policy) -> Selection:
     return selection_of(row, config.eval.scoreboard, base)
 
 
-def _scoreboards(config: RunConfig, inputs: Inputs) -> list[ScoreboardRow]:
+def _scoreboards(config: EvalSettings, inputs: Inputs) -> list[ScoreboardRow]:
     rows = []
     for policy in trained_policies(config):
         if policy.control_of is None:
@@ -214,7 +219,7 @@ def _scoreboards(config: RunConfig, inputs: Inputs) -> list[ScoreboardRow]:
 
 
 def _provenance(
-    config: RunConfig, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
+    config: EvalSettings, inputs: Inputs, place: Place, tokenizer_of: TokenizerOf
 ) -> dict[str, Any]:
     base = base_config(config.model.base)
     run = read_json(place.path / "run.json")
@@ -258,14 +263,8 @@ STAGE = Stage(
         *(whole(policy.name) for policy in trained_policies(config)),
         *left_apart(config),
     ),
-    # The report quotes the sources and their licences.
-    # The verdict is on the policy that is to be released, named before the numbers are seen.
-    settings=(*MODEL, ACCEPTS, "eval", "control", "data.sources", "release.policy"),
-    # The gate on the page names its limits, and release asks again: new limits measure nothing
-    # again. The gate's error rates are told for the limits of the day; release computes them again
-    # for its own.
-    beside=(*HARDWARE, "model.vllm", "dpo.rounds", "release.gate", "rlhf.starts_from", "wandb"),
     work=work,
+    settings=EvalSettings,
     files=lambda config: {
         **model_files(config),
         **prep.files(config),

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from eval.results.capability import Capability
 from eval.results.tamper import Tamper
-from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.registry import STAGES
+from pipeline.run.views import MeasuresApart
 from records.own_files import read_own
 from records.run_files import CAPABILITY, TAMPER, RunFile
 
@@ -16,7 +16,7 @@ APART = {"capability": CAPABILITY, "tamper": TAMPER}
 """The key in results.json, which is the stage too, and the file that holds its value."""
 
 
-def left_apart(config: RunConfig) -> tuple[RunFile[Any], ...]:
+def left_apart(config: MeasuresApart) -> tuple[RunFile[Any], ...]:
     """The files of those stages that this run has."""
     return tuple(file for stage, file in APART.items() if STAGES[stage].is_wanted(config))
 
@@ -28,7 +28,7 @@ class Apart(NamedTuple):
     tamper: Tamper | None
 
 
-def measured_apart(config: RunConfig, inputs: Inputs) -> Apart:
+def measured_apart(config: MeasuresApart, inputs: Inputs) -> Apart:
     """What those stages found. Raises ArtifactError where a file of theirs is damaged."""
     left = left_apart(config)
     capability, tamper = None, None

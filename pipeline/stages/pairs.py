@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from data_prep.cards.croissant import write_card
 from data_prep.cards.dataset_readme import table, write_readme
 from data_prep.cards.pairs_card import Deciders, pairs_card
+from data_prep.config import DataConfig
 from data_prep.pairs.building import PairsResult, build_pairs, groups_of, plain_pairs
 from data_prep.pairs.candidates import candidates
+from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.endings import ended_alike
 from data_prep.pairs.expert_labels import (
     expert_pairs,
@@ -25,10 +28,11 @@ from data_prep.review.ratings import Rating
 from eval.report.heading import hub_name
 from pipeline.model_identity import model_files
 from pipeline.pair_lint import lint_built_pairs
-from pipeline.run.config import RunConfig
+from pipeline.run.declared import StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.setting_parts import BaseModel, Revisions
 from pipeline.stages.score import read_revisions, revisions_made
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Pair, Prompt, Score
@@ -55,7 +59,15 @@ class Material(NamedTuple):
     ratings: list[Rating]
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    data: DataConfig
+    pairs: PairsConfig
+    model: BaseModel
+    sample: Revisions
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Build preference pairs from scored completions."""
     settings, material = config.pairs, _read(config, inputs)
     result, plain = _built(config, inputs, place, material)
@@ -85,7 +97,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     }
 
 
-def _read(config: RunConfig, inputs: Inputs) -> Material:
+def _read(config: Settings, inputs: Inputs) -> Material:
     return Material(
         prompts=inputs.read(PROMPTS.of(*LEARNED_FROM)),
         demonstrations=inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM)),
@@ -96,7 +108,7 @@ def _read(config: RunConfig, inputs: Inputs) -> Material:
 
 
 def _built(
-    config: RunConfig, inputs: Inputs, place: Place, material: Material
+    config: Settings, inputs: Inputs, place: Place, material: Material
 ) -> tuple[PairsResult, list[Pair]]:
     """(pairs worth training on, pairs without any shortcut breaker); where experts have rated a
     completion, their word counts.
@@ -118,14 +130,15 @@ def _built(
     considered = result.considered + len(pairs) - len(result.pairs)
     pairs, _ = ended_alike(pairs, config.pairs.sides.cut_alike, opening_of)  # the experts' too
     result = result._replace(
-        pairs=lint_built_pairs(config, place, pairs, result.dropped), considered=considered
+        pairs=lint_built_pairs(config.model, config.data.lint, place, pairs, result.dropped),
+        considered=considered,
     )
     return result, plain_pairs(
         material.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
     )
 
 
-def _write_card(config: RunConfig, place: Place, material: Material, result: PairsResult) -> None:
+def _write_card(config: Settings, place: Place, material: Material, result: PairsResult) -> None:
     card = pairs_card(
         config.data,
         result.pairs,
@@ -153,9 +166,8 @@ STAGE = Stage(
     name="pairs",
     reads=(PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, SCORES),
     writes=(PAIRS, PAIRS_REPORT, PAIRS_CARD),
-    settings=("data", "pairs", "model.base", "model.max_length"),
-    beside=("sample.revisions",),
     work=work,
+    settings=Settings,
     files=lambda config: {**model_files(config), **hash_labels(config.pairs.expert_labels)},
     reads_if=revisions_made,
 )

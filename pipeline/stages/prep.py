@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data_prep.config import DataConfig
 from data_prep.lint.report import fault_line
 from data_prep.lint.rows import Renders
 from data_prep.near_duplicates.embeddings import Embed, Vectors
 from data_prep.prepare import prepare
 from data_prep.splits.split_files import read_splits
 from data_prep.wording import request_text
-from eval.config import SuiteConfig
+from eval.config import GateConfig, SuiteConfig
 from eval.gate import too_few_prompts
 from eval.suite_scorers import suite_facts
 from eval.suites.loading import held_out_suites, own_suites
 from eval.suites.registry import definition
+from models.config import ModelConfig
 from pipeline.run.config import RunConfig, embedding_model, splits_seed
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.run.views import HasTemplate
 from records.errors import RecordError, unreadable
 from records.licences import sentences
 from records.rows import Prompt
 from records.run_files import DATA_CARD, DEMONSTRATIONS, PROMPTS
 from records.stage_folder import sha256_file, sha256_json
 from reward.refusal.rule import refusal
+from train.config import TrainerConfig
 
 MANY = 20
 """Training rows of a suite from which some should have been dealt to validation."""
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Suites(Part):
+    """The texts of the user's own suites are what training rows are kept apart from."""
+
+    suites: list[SuiteConfig]
+    prompts_per_suite: int | None = beside()
+    """Only said where it is too few."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template(Part):
+    """The tokenizer's files count themselves."""
+
+    base: ModelConfig = beside(but=("chat_template", "template_date"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateLimits(Part):
+    """By which it says what will be too few."""
+
+    gate: GateConfig = beside()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    data: DataConfig
+    eval: Suites
+    model: Template
+    release: GateLimits
+    trainer: TrainerConfig = beside()
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Read all sources and split them."""
     suites, absent = own_suites(config.eval)
     for suite in absent:
@@ -64,7 +101,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     return summary
 
 
-def rendering(config: RunConfig) -> Renders:
+def rendering(config: HasTemplate) -> Renders:
     """Asks the chat template of the run's model why it does not hold a row."""
     from models.loading.load import load_tokenizer
     from models.loading.template_faults import row_fault
@@ -72,7 +109,7 @@ def rendering(config: RunConfig) -> Renders:
     return partial(row_fault, load_tokenizer(config.model.base))
 
 
-def embedding(config: RunConfig, place: Place) -> Embed | None:
+def embedding(config: Settings, place: Place) -> Embed | None:
     """data.embedding.model as a function, loaded when it is called."""
     model = embedding_model(config)
     if model is None:
@@ -229,12 +266,8 @@ STAGE = Stage(
     name="prep",
     reads=(),
     writes=(PROMPTS, DEMONSTRATIONS, DATA_CARD),
-    # The texts of the user's own suites are what training rows are kept apart from.
-    settings=("data", "eval.suites", "model.base.chat_template", "model.base.template_date"),
-    # The tokenizer's files count themselves; of the gate and of prompts_per_suite it only says what
-    # will be too few.
-    beside=("model.base", "eval.prompts_per_suite", "release.gate", "trainer"),
     work=work,
+    settings=Settings,
     files=model_and_files,
     seed=splits_seed,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data_prep.config import SourceConfig
 from eval.gate import judge
 from eval.gate_errors import error_rates, sentence
 from eval.gate_result import SHOWN, GateResult
@@ -31,12 +32,15 @@ from pipeline.evidence import (
 )
 from pipeline.model_card import model_card
 from pipeline.recording.evaluation import record_release
-from pipeline.run.config import RunConfig
+from pipeline.run.config import ReleaseConfig, RunConfig
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.rounds import named
 from pipeline.run.stage import Stage
+from pipeline.run.views import ReleasesTrained
+from pipeline.setting_parts import Rounds, StartsFrom
 from records.cache import cache_directory
 from records.errors import ArtifactError, GateError
 from records.escaping import markdown_text
@@ -45,13 +49,39 @@ from records.local_paths import LocalPaths
 from records.permissions import let_through, open_to_readers
 from records.run_files import PAIRS, POLICY, RESULTS, whole
 from records.stage_folder import sha256_json, write_text
+from train.config import WandbConfig
 
 EMBEDDED_LICENCE = "apache-2.0"
 EVIDENCE_BYTES = 50_000_000
 """Reports, cards and results beside the released policy; the disk must hold both."""
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class BasePath(Part):
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base(Part):
+    base: BasePath
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources(Part):
+    sources: list[SourceConfig]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    release: ReleaseConfig
+    data: Sources
+    model: Base
+    dpo: Rounds
+    rlhf: StartsFrom
+    wandb: WandbConfig = beside()
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Write the released policy with its card, where the gate holds."""
     settings, policy = config.release, released_policy(config)
     results = read_results(inputs.path(RESULTS))
@@ -111,7 +141,7 @@ def _require_endpoint(results: Results, policy: str) -> None:
         )
 
 
-def _pairs_of(config: RunConfig) -> list[str]:
+def _pairs_of(config: ReleasesTrained) -> list[str]:
     """The pairs of every round that led to the released policy."""
     policy = policy_left_by(released_policy(config), config)
     rounds = max(step.round for step in way_to(policy, config)) if policy else 1
@@ -135,7 +165,7 @@ def _require(gates: list[GateResult], policy: str) -> None:
         )
 
 
-def _facts(config: RunConfig, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
+def _facts(config: Settings, policy: str, licence: str, paths: LocalPaths) -> CardFacts:
     base = hub_name(paths.hidden(config.model.base.path))
     public = []
     for one in config.data.sources:
@@ -144,7 +174,7 @@ def _facts(config: RunConfig, policy: str, licence: str, paths: LocalPaths) -> C
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)
 
 
-def _training_data(config: RunConfig, inputs: Inputs, personal: PersonalData) -> str:
+def _training_data(config: Settings, inputs: Inputs, personal: PersonalData) -> str:
     counts: dict[tuple[str, str, str], int] = {}
     for row in trained_on(inputs):
         cell = (row.source, row.suite, row.licence)
@@ -174,8 +204,7 @@ STAGE = Stage(
     reads_if=lambda config: tuple(
         whole(stage) for stage in (*_pairs_of(config), released_policy(config))
     ),
-    settings=("release", "data.sources", "model.base.path"),
-    beside=("dpo.rounds", "rlhf.starts_from", "wandb"),
     work=work,
+    settings=Settings,
     gigabytes=_gigabytes,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -13,14 +14,14 @@ from models.loading.load import load_tokenizer
 from models.tokens import TokenRow, encode
 from pipeline.harm_model import as_used
 from pipeline.model_identity import model_files
-from pipeline.policies import HARDWARE, base_config, device, training_layout
-from pipeline.policy_training import TRAINED_BY
+from pipeline.policies import base_config, device, training_layout
 from pipeline.reward_data import PEOPLE, labels_for, made_module, training_of
-from pipeline.run.config import RunConfig
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import reward_gigabytes
+from pipeline.setting_parts import BaseModel, GenerationDtype
 from records.run_files import (
     COMPLETIONS,
     DEMONSTRATIONS,
@@ -30,17 +31,28 @@ from records.run_files import (
     VALIDATION,
 )
 from records.stage_folder import write_json, write_records
+from reward.config import RewardConfig
 from reward.model.audit import audited
 from reward.model.examples import RewardExample, balanced_sample, build_examples
 from reward.model.harmfulness_model import save_link, save_reward_model
 from reward.model.network import HarmfulnessNetwork, new_network
-from train.config import loads_sharded
-
-if TYPE_CHECKING:
-    pass
+from train.config import TrainerConfig, loads_sharded
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class UsedAs(Part):
+    generation: GenerationDtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    model: BaseModel
+    reward: RewardConfig
+    eval: UsedAs
+    trainer: TrainerConfig = beside(but=("precision",))
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train the harm model, calibrate it and validate it on held-out labels."""
     from pipeline.reward_validation import require_both_labels
     from reward.model.head_start import HeadStart
@@ -103,7 +115,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 
 def _trained(
-    config: RunConfig, network: HarmfulnessNetwork, state: dict[str, Tensor]
+    config: Settings, network: HarmfulnessNetwork, state: dict[str, Tensor]
 ) -> HarmfulnessNetwork:
     """A fresh network with trained tensors put in, of `network`, which is prepared for training."""
     # Sharded weights are nowhere whole, so the model is read again.
@@ -113,7 +125,7 @@ def _trained(
     return trained.to(device(config.trainer))
 
 
-def _network(config: RunConfig, known: HarmfulnessNetwork | None = None) -> HarmfulnessNetwork:
+def _network(config: Settings, known: HarmfulnessNetwork | None = None) -> HarmfulnessNetwork:
     settings = config.reward
     return new_network(
         base_config(config.model.base),
@@ -125,7 +137,7 @@ def _network(config: RunConfig, known: HarmfulnessNetwork | None = None) -> Harm
     )
 
 
-def _examples(config: RunConfig, inputs: Inputs) -> list[RewardExample]:
+def _examples(config: Settings, inputs: Inputs) -> list[RewardExample]:
     demonstrations = inputs.read(DEMONSTRATIONS.of(*LEARNED_FROM))
     completions = [*inputs.read(COMPLETIONS), *inputs.read(REFUSALS)]
     labels = labels_for(config.reward, demonstrations, completions)
@@ -146,7 +158,7 @@ def _encode(
 
 
 def _finish(
-    config: RunConfig,
+    config: Settings,
     place: Place,
     network: HarmfulnessNetwork,
     tokenizer: Any,
@@ -189,9 +201,8 @@ STAGE = Stage(
     name="reward",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, REFUSALS),
     writes=(REWARD_MODEL, VALIDATION),
-    settings=("model.base", "model.max_length", "reward", "eval.generation.dtype", *TRAINED_BY),
-    beside=HARDWARE,
     work=work,
+    settings=Settings,
     files=lambda config: {**model_files(config), **hash_labels(config.reward.people, PEOPLE)},
     gigabytes=reward_gigabytes,
     ranks=True,

@@ -5,7 +5,7 @@ and held to a limit on over-refusal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,15 @@ from models.tokens import prompt_ids
 from pipeline.harm_model import AUDITED, harm_model
 from pipeline.model_identity import model_files
 from pipeline.online_prompts import KINDS, kinds_of, measured_suites
-from pipeline.policies import MODEL, base_config, policy_of, starting_policy
+from pipeline.policies import base_config, policy_of, starting_policy
 from pipeline.policy_recipe import Training, TrainingSettings, Watch
-from pipeline.policy_training import BESIDE, MEASURED, TRAINED_BY, train_policy
+from pipeline.policy_training import train_policy
 from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import trained_gigabytes
+from pipeline.setting_parts import MeasuredBy, Rounds, TrainingView
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from records.contracts import BASE
 from records.errors import ModelError
@@ -33,6 +34,7 @@ from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import FACTORS, RefusalRule
 from train.config import loads_sharded
 from train.engine.optimisation import Optimisation
+from train.rlhf.config import RlhfConfig
 
 if TYPE_CHECKING:
     from eval.measure import Measured
@@ -40,7 +42,19 @@ if TYPE_CHECKING:
     from train.rlhf.plan import RolloutPlan, RolloutRows
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class WatchedBy(MeasuredBy):
+    factors: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingView):
+    eval: WatchedBy
+    rlhf: RlhfConfig
+    dpo: Rounds
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train online, under the limit on over-refusal."""
     online = _Online(config, inputs, place)
     return train_policy(TrainingSettings.of(config), place, online.training())
@@ -49,7 +63,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 class _Online:
     """One online training of the stage: what its parts share."""
 
-    def __init__(self, config: RunConfig, inputs: Inputs, place: Place) -> None:
+    def __init__(self, config: Settings, inputs: Inputs, place: Place) -> None:
         self.run, self.config, self.inputs, self.place = config, config.rlhf, inputs, place
         from_base = config.rlhf.starts_from == BASE.name
         self.began: dict[str, Any] = {} if from_base else from_before(inputs)
@@ -248,9 +262,8 @@ STAGE = Stage(
     name="rlhf",
     reads=(PROMPTS.of("train", "val"), *AUDITED),
     writes=TRAINED,
-    settings=(*MODEL, "rlhf", "eval.factors", *MEASURED, *TRAINED_BY),
-    beside=(*BESIDE, "dpo.rounds"),
     work=work,
+    settings=Settings,
     files=_files,
     reads_if=_reads,
     gigabytes=_gigabytes,

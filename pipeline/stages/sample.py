@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +18,15 @@ from models.engines.decoding import decoding_record
 from models.engines.generate import go_on, rows_at_once, seed_of
 from models.loading.load import load_tokenizer
 from pipeline.model_identity import model_files
-from pipeline.policies import HARDWARE, answering, base_config, policy_of
+from pipeline.policies import answering, base_config, policy_of
 from pipeline.revising import drafts, revise
-from pipeline.run.config import RunConfig, SampleConfig, splits_seed
+from pipeline.run.config import SampleConfig, splits_seed
+from pipeline.run.declared import StageSettings, beside
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.run.views import Samples
+from pipeline.setting_parts import Splits, WritingModel
 from pipeline.wanted import Wanted, completion_of
 from records import run_files
 from records.contracts import BASE
@@ -37,6 +40,7 @@ from records.rows import (
 from records.run_files import BEFORE, DEMONSTRATIONS, LEARNED_FROM, POLICY, PROMPTS
 from reward.model.examples import CONTINUED
 from reward.refusal.rule import split_refusal
+from train.config import TrainerConfig
 
 ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
@@ -45,7 +49,15 @@ Policy = Callable[[], tuple[Any, Any]]
 Row = TypeVar("Row")
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    model: WritingModel
+    sample: SampleConfig
+    data: Splits
+    trainer: TrainerConfig = beside()
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
     answers, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
     mine = place.share.of([*answers, *refusals])
@@ -102,7 +114,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 
 def _write_tables(
-    config: RunConfig, inputs: Inputs, place: Place, made: Mapping[str, Sequence[Completion]]
+    config: Settings, inputs: Inputs, place: Place, made: Mapping[str, Sequence[Completion]]
 ) -> None:
     """One file for each split of the prompts that were answered."""
     split_of = {prompt.id: prompt.split for prompt in _prompts(inputs)}
@@ -150,7 +162,7 @@ def _row(kind: type[Completion], row: dict[str, Any]) -> dict[str, Any]:
     return kind.from_json(row).to_json()
 
 
-def _own_completions(config: RunConfig, inputs: Inputs, place: Place) -> list[Wanted]:
+def _own_completions(config: Settings, inputs: Inputs, place: Place) -> list[Wanted]:
     samples, writer = config.sample.harmful_samples, _writer(inputs, place)
     kept: list[Wanted] = []
     for p in _prompts(inputs):
@@ -183,7 +195,7 @@ def _refusals(inputs: Inputs, place: Place) -> list[Wanted]:
     return made
 
 
-def _write_missing(config: RunConfig, place: Place, missing: list[Wanted], policy: Policy) -> None:
+def _write_missing(config: Settings, place: Place, missing: list[Wanted], policy: Policy) -> None:
     """In blocks, each appended at once: a kill loses one block."""
     generation = config.sample.generation
     # A decline takes about half of the words that a completion has; what follows it has the other
@@ -223,7 +235,7 @@ def _is_greedy(wanted: Wanted, config: SampleConfig) -> bool:
 
 
 def _revise(
-    config: RunConfig, inputs: Inputs, place: Place, mine: set[str], done: set[str], policy: Policy
+    config: Settings, inputs: Inputs, place: Place, mine: set[str], done: set[str], policy: Policy
 ) -> None:
     """Of this rank's own completions, which are all written by now; a kill loses one block."""
     generation = config.sample.generation
@@ -265,7 +277,7 @@ def _blocks(todo: list[Row], config: SampleConfig) -> Iterator[list[Row]]:
         yield todo[begin : begin + size]
 
 
-def _seed(config: RunConfig) -> int:
+def _seed(config: Samples) -> int:
     """Greedy completions do not depend on it, so runs of several seeds share them."""
     return splits_seed(config) if config.sample.generation.temperature == 0 else config.seed
 
@@ -275,9 +287,8 @@ STAGE = Stage(
     reads=(PROMPTS.of(*LEARNED_FROM), DEMONSTRATIONS.of(*LEARNED_FROM)),
     reads_later=(POLICY.left_by(BEFORE),),
     writes=(run_files.COMPLETIONS, run_files.REFUSALS, run_files.REVISIONS),
-    settings=("model.base", "sample"),
-    beside=(*HARDWARE, "model.vllm"),
     work=work,
+    settings=Settings,
     files=model_files,
     shares=True,
     seed=_seed,

@@ -5,16 +5,19 @@ that pairs may be made of.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_prep.pairs.candidates import COHERENT_FROM, rejected_id
-from pipeline.harm_model import ACCEPTS, AUDITED, foreign_harm_model, harm_model
-from pipeline.policies import HARDWARE
-from pipeline.run.config import RunConfig
+from pipeline.harm_model import AUDITED, foreign_harm_model, harm_model
+from pipeline.run.config import RunConfig, ScoreConfig
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
+from pipeline.run.views import Revises
+from pipeline.setting_parts import GenerationDtype, Revisions
 from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
@@ -32,9 +35,35 @@ from reward.model.harmfulness_model import CALIBRATION, HarmfulnessScorer
 from reward.model.network import HEAD
 from reward.refusal.rule import refusal
 from reward.scorers import HARM_MODEL, RefusalRule, score_with
+from train.config import TrainerConfig
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Scorers(Part):
+    generation: GenerationDtype
+    factors: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpfulSide(Part):
+    helpful: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSides(Part):
+    sides: HelpfulSide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    eval: Scorers
+    score: ScoreConfig
+    pairs: PairSides
+    sample: Revisions
+    trainer: TrainerConfig = beside()
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Score every completion and demonstration that pairs may be made of."""
     coherence = _coherence(config, inputs, place)
     completions = _completions(
@@ -61,7 +90,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
     }
 
 
-def _harm_models(config: RunConfig, inputs: Inputs) -> Iterator[HarmfulnessScorer]:
+def _harm_models(config: Settings, inputs: Inputs) -> Iterator[HarmfulnessScorer]:
     """One in memory at a time."""
     yield harm_model(config, inputs, config.eval.generation)
     for number, folder in enumerate(config.score.reward_models, start=2):
@@ -69,7 +98,7 @@ def _harm_models(config: RunConfig, inputs: Inputs) -> Iterator[HarmfulnessScore
         yield foreign_harm_model(Path(folder), name, config, config.eval.generation)
 
 
-def _coherence(config: RunConfig, inputs: Inputs, place: Place) -> list[Score]:
+def _coherence(config: Settings, inputs: Inputs, place: Place) -> list[Score]:
     """How likely the policy's completions of benign prompts are answers at all; none where the
     shipped scorers are left out.
     """
@@ -90,9 +119,7 @@ def _coherence(config: RunConfig, inputs: Inputs, place: Place) -> list[Score]:
     return scores
 
 
-def _completions(
-    config: RunConfig, inputs: Inputs, incoherent: Collection[str]
-) -> list[Completion]:
+def _completions(config: Settings, inputs: Inputs, incoherent: Collection[str]) -> list[Completion]:
     """The policy's completions, its revisions, and both sides of the data set's rows that a pair
     may be made of.
     """
@@ -131,7 +158,7 @@ def _of_the_data(row: Demonstration, name: str, side: list[Message]) -> Completi
     )
 
 
-def read_revisions(config: RunConfig, inputs: Inputs) -> list[Revision]:
+def read_revisions(config: Revises, inputs: Inputs) -> list[Revision]:
     """None where the run makes none."""
     return inputs.read(REVISIONS) if config.sample.revisions else []
 
@@ -183,9 +210,8 @@ STAGE = Stage(
     name="score",
     reads=(DEMONSTRATIONS.of(*LEARNED_FROM), COMPLETIONS, *AUDITED),
     writes=(SCORES,),
-    settings=("eval.generation.dtype", "eval.factors", "score", "pairs.sides.helpful"),
-    beside=(*HARDWARE, "sample.revisions", ACCEPTS),
     work=work,
+    settings=Settings,
     files=files,
     reads_if=revisions_made,
 )

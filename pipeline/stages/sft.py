@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from data_prep.near_duplicates.duplicates import distinct_completions
 from models.layout.collation import Collation
 from models.tokens import encode
 from pipeline.model_identity import model_files
-from pipeline.policies import MODEL, base_config
+from pipeline.policies import base_config
 from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
     MEASURED_ON,
-    TRAINED_BY,
     measured_by,
     train_policy,
 )
-from pipeline.run.config import RunConfig
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
+from pipeline.setting_parts import TrainingView
 from records.errors import RecordError
 from records.rows import Completion, Demonstration, Message, text_of
 from records.run_files import COMPLETIONS, DEMONSTRATIONS, TRAINED
 from records.stage_folder import write_json
 from reward.refusal.rule import refusal
+from train.config import SftConfig
 
 if TYPE_CHECKING:
     from train.sft import SftRows
@@ -43,7 +42,12 @@ class Example(NamedTuple):
     origin: str
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingView):
+    sft: SftConfig
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train on demonstrations, from the base."""
     from train.sft import SftModule
 
@@ -150,9 +154,8 @@ STAGE = Stage(
     name="sft",
     reads=(*MEASURED_ON, DEMONSTRATIONS.of("train"), COMPLETIONS.of("train")),
     writes=TRAINED,
-    settings=(*MODEL, "sft", *MEASURED, *TRAINED_BY),
-    beside=BESIDE,
     work=work,
+    settings=Settings,
     files=model_files,
     gigabytes=policy_gigabytes,
     ranks=True,

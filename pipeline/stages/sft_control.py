@@ -4,29 +4,47 @@ this.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.policies import MODEL, policy_of
+from pipeline.policies import policy_of
 from pipeline.policy_recipe import Training, TrainingSettings
 from pipeline.policy_training import (
-    BESIDE,
-    MEASURED,
     MEASURED_ON,
-    TRAINED_BY,
     measured_by,
     train_policy,
 )
-from pipeline.run.config import RunConfig
+from pipeline.run.declared import Part
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import policy_gigabytes
+from pipeline.setting_parts import TrainingView
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from pipeline.stages.sft import Example, sft_rows
 from records.run_files import BEFORE, PAIRS, POLICY, TRAINED
+from train.engine.optimisation import OptimiserConfig
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class AsSft(Part):
+    learning_rate: float
+    optimiser: OptimiserConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsLongAsDpo(Part):
+    epochs: int
+    global_batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TrainingView):
+    sft: AsSft
+    dpo: AsLongAsDpo
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Train SFT for as many steps again as DPO takes, to compare."""
     from train.sft import SftModule
 
@@ -57,16 +75,8 @@ STAGE = Stage(
     name="sft_control",
     reads=(*MEASURED_ON, PAIRS.of("train"), *BEGUN_WITH),
     writes=TRAINED,
-    settings=(
-        *MODEL,
-        "sft.learning_rate",
-        "sft.optimiser",
-        *(f"dpo.{name}" for name in ("epochs", "global_batch_size")),
-        *MEASURED,
-        *TRAINED_BY,
-    ),
-    beside=BESIDE,
     work=work,
+    settings=Settings,
     reads_if=earlier_adapter,
     gigabytes=policy_gigabytes,
     ranks=True,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,25 @@ from data_prep.sources import read_source
 from eval.measure import Measured, complete, joined
 from eval.results.tamper import AttackAbout
 from eval.suites.loading import held_out_suites
+from eval.tamper.config import TamperConfig
 from eval.tamper.fine_tuning import fine_tuned
 from eval.tamper.refusal_direction import ablated, refusal_direction
 from eval.tamper.summary import ABLATED, FINE_TUNED, tamper_summary, tampered_name
-from models.config import ModelConfig
+from models.config import GenerationConfig, ModelConfig
 from models.engines.generate import generation_dtype
 from models.loading.load import load_model, load_tokenizer
 from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode
-from pipeline.harm_model import ACCEPTS, AUDITED
-from pipeline.policies import HARDWARE, MODEL, device, generating, policy_of
+from pipeline.harm_model import AUDITED
+from pipeline.policies import device, generating, policy_of
 from pipeline.run.config import RunConfig
+from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.graph import released_policy
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run_scorers import run_scorers
+from pipeline.setting_parts import Accepts, PolicyModel, Rounds
 from records.cache import cache_directory
 from records.choice import at_even_distances
 from records.content_hashes import content_hashes
@@ -48,12 +51,36 @@ from records.run_files import (
 )
 from records.stage_folder import sha256_json, write_json, write_records
 from reward.scorers import score_with
+from train.config import TrainerConfig
 
 DECLINES = 16
 """Safe completions by whose likelihood the attacker chooses among directions."""
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Tampering(Part):
+    tamper: TamperConfig
+    generation: GenerationConfig
+    factors: bool
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released(Part):
+    policy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StageSettings):
+    model: PolicyModel
+    eval: Tampering
+    release: Released
+    trainer: TrainerConfig = beside()
+    dpo: Rounds
+    score: Accepts
+
+
+def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Undo the alignment by fine-tuning and by its direction, and measure what is left."""
     policy = released_policy(config)
     start = policy_of(config.model.base, inputs.path(POLICY.left_by(policy)))
@@ -84,7 +111,7 @@ def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 
 def _measured(
-    config: RunConfig,
+    config: Settings,
     name: str,
     model: Any,
     tokenizer: Any,
@@ -102,7 +129,7 @@ Attacked = tuple[Any, AttackAbout]
 
 @contextmanager
 def _fine_tuned(
-    config: RunConfig, inputs: Inputs, start: ModelConfig, tokenizer: Any
+    config: Settings, inputs: Inputs, start: ModelConfig, tokenizer: Any
 ) -> Iterator[Attacked]:
     rows = _encoded(tokenizer, benign_rows(config, inputs), config.model.max_length)
     model = load_model(replace(start, dtype="float32")).to(device(config.trainer))
@@ -115,7 +142,7 @@ def _fine_tuned(
 
 @contextmanager
 def _ablated(
-    config: RunConfig, inputs: Inputs, start: ModelConfig, tokenizer: Any
+    config: Settings, inputs: Inputs, start: ModelConfig, tokenizer: Any
 ) -> Iterator[Attacked]:
     # Read again: the attack before this one has changed its weights.
     model = generating(config.trainer, start, config.eval.generation)
@@ -133,13 +160,13 @@ def _ablated(
         yield model, about
 
 
-ATTACKS: dict[str, Callable[[RunConfig, Inputs, ModelConfig, Any], Any]] = {
+ATTACKS: dict[str, Callable[[Settings, Inputs, ModelConfig, Any], Any]] = {
     FINE_TUNED: _fine_tuned,
     ABLATED: _ablated,
 }
 
 
-def benign_rows(config: RunConfig, inputs: Inputs) -> list[Demonstration]:
+def benign_rows(config: Settings, inputs: Inputs) -> list[Demonstration]:
     """Questions with completions that nobody would object to: MedQuAD's, or the run's training
     rows.
     """
@@ -202,15 +229,7 @@ STAGE = Stage(
     writes=(TAMPER, TAMPER_COMPLETIONS, TAMPER_SCORES),
     measures=True,
     reads_if=lambda config: (POLICY.left_by(released_policy(config)),),
-    settings=(
-        *MODEL,
-        "eval.tamper",
-        "eval.generation",
-        "eval.factors",
-        "eval.confidence",
-        "release.policy",
-    ),
-    beside=(*HARDWARE, "dpo.rounds", ACCEPTS),
     work=work,
+    settings=Settings,
     files=medquad_files,
 )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from typed_results import rows_of
 
-from benchmarks import data, gate_power, render
+from benchmarks import data, gate_power, readme, render
 from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
+from eval.results.scoreboard_row import ScoreboardRow
 from measures.estimates import newcombe_interval
 from measures.power import newcombe_upper_ends
 from models.adapters.wrapping import adapt
@@ -26,6 +30,14 @@ def test_the_page_on_speed_shows_the_results_in_the_repository():
     page = (ROOT / "docs" / "speed.md").read_text()
     assert page == render.document(page, render.measured())
     assert "| short, lora, bf16 |" in page
+
+
+def test_the_readme_shows_the_runs_in_the_repository():
+    page = (ROOT / "README.md").read_text()
+    stored = json.loads(readme.STORED.read_text())
+    assert page == readme.document(page, stored)
+    assert "demo" in stored
+    assert stored.keys() <= readme.RECIPES.keys()
 
 
 def test_the_floor_is_that_of_the_machine_at_its_quickest():
@@ -152,9 +164,14 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal():
     assert pareto(points) == [Point(0.0, 3.5), Point(0.05, 3.0), Point(0.2, 2.0)]
     assert [harm_at(points, rise) for rise in (-0.1, 0.0, 0.1, 0.2)] == [None, 3.5, 3.0, 2.0]
 
-    def row(epoch: int, harm: float, twins: float) -> dict:
-        suites = {"twins": {"mean": twins}, "questions": {"mean": 0.1}}
-        return {"epoch": epoch, "harmfulness": {"mean": harm}, "over_refusal_by_suite": suites}
+    def estimate(mean: float) -> dict:
+        return {"mean": mean, "interval": [None, None], "n": 20, "unscored": 0}
+
+    def row(epoch: int, harm: float, twins: float) -> ScoreboardRow:
+        suites = {"twins": estimate(twins), "questions": estimate(0.1)}
+        told = {"epoch": epoch, "step": epoch, "harmfulness": estimate(harm)}
+        (made,) = rows_of([{**told, "over_refusal_by_suite": suites}])
+        return made
 
     assert points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1)) == [
         Point(pytest.approx(0.2), 3.0)

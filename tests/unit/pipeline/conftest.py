@@ -114,10 +114,7 @@ def released() -> Release:
             )
             return {}
 
-        made = [
-            Stage(name=n, reads=of, settings=(), work=work, measures=n == "eval")
-            for n, of in NEEDS.items()
-        ]
+        made = [Stage(name=n, reads=of, work=work, measures=n == "eval") for n, of in NEEDS.items()]
         for stage in (prep.STAGE, *made, release.STAGE):
             run_stage(stage, config)
         return Path(config.run_dir) / "release" / config.release.name

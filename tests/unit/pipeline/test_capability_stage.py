@@ -76,7 +76,7 @@ def run_all(config, tiny_directory) -> Path:
             damage(place.path / "policy", tiny_directory, noise)
             return {}
 
-        one = Stage(name=stage, reads=(PROMPTS.of("train"),), settings=(), work=train)
+        one = Stage(name=stage, reads=(PROMPTS.of("train"),), work=train)
         (run_stage(prep.STAGE, config), run_stage(one, config))
     run_stage(capability.STAGE, config)
     return Path(config.run_dir) / "capability"

@@ -49,7 +49,7 @@ def training() -> Stage:
         write_text(place.path / "policy" / "weights", "0123")
         return {"from": whole[0] if whole else ""}
 
-    return Stage(name="sft", reads=(), settings=("seed",), work=work)
+    return Stage(name="sft", reads=(), work=work)
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
     finished, training, config, capsys, name, content
 ):
     (finished.path / name).write_bytes(content)
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda *handed: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {})
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
         run_stage(later, config)
     capsys.readouterr()
@@ -204,7 +204,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=(), work=lambda *handed: {})
+    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {})
     for stage in (training, later):
         with pytest.raises(
             ArtifactError,

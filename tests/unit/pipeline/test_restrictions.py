@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
+from declared_settings import settings_of
 
 from data_prep.config import DataConfig, SourceConfig
 from pipeline.model_card import _restricted
@@ -58,17 +59,17 @@ def work(config: RunConfig, inputs: Inputs, place: Place):
     return {}
 
 
-SFT = Stage(name="sft", reads=(PROMPTS.of("train"),), settings=("sft",), work=work)
-DPO = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=("dpo",), work=work)
+SFT = Stage(name="sft", reads=(PROMPTS.of("train"),), settings=settings_of("sft"), work=work)
+DPO = Stage(name="dpo", reads=(POLICY.left_by("sft"),), settings=settings_of("dpo"), work=work)
 EVAL = Stage(
     name="eval",
     reads=(PROMPTS.of("train"), whole("dpo")),
-    settings=("eval",),
+    settings=settings_of("eval"),
     work=work,
     measures=True,
 )
 RELEASE = Stage(
-    name="release", reads=(whole("prep"), whole("eval")), settings=("release",), work=work
+    name="release", reads=(whole("prep"), whole("eval")), settings=settings_of("release"), work=work
 )
 
 WEIGHTS = {"non_commercial": ["nc"], "unknown_licence": ["who"]}

@@ -90,8 +90,8 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
     reads = (PROMPTS.of("train"),)
     for one in (
         prep.STAGE,
-        Stage(name="reward", reads=reads, settings=(), work=train),
-        Stage(name="dpo", reads=reads, settings=(), work=train),
+        Stage(name="reward", reads=reads, work=train),
+        Stage(name="dpo", reads=reads, work=train),
         tamper.STAGE,
     ):
         run_stage(one, config)

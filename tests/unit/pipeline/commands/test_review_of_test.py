@@ -127,7 +127,7 @@ def test_what_the_scorers_abstain_on_comes_first_with_the_reason(
     }
     assert set(reasons[12:]) == {""}
     shown = capsys.readouterr().out
-    assert "20 completions of 10 prompts\n" in shown
+    assert "20 completions of 10 prompts, 10 of each kind wanted\n" in shown
     assert "  12 completions come first, on which the scorers abstain: " in shown
     manifest = json.loads((tmp_path / "batch" / "manifest.json").read_text())
     assert manifest["drawn"]["abstained"] == 40

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from declared_settings import settings_of
 
 from pipeline.run.config import RunConfig, resolved
 from pipeline.run.config_loading import load_config
-from pipeline.run.declared import DeclaredSettings, UndeclaredSetting
+from pipeline.run.declared import UndeclaredSetting
 from pipeline.run.fingerprint import fingerprint
 from pipeline.run.inputs import UndeclaredFile
 from pipeline.run.stage import Stage
@@ -99,7 +100,7 @@ def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, mo
     declared = [
         leaf
         for leaf in leaves(resolved(config))
-        if any(f"{leaf}.".startswith(f"{section}.") for section in stage.settings)
+        if any(f"{leaf}.".startswith(f"{section}.") for section in stage.counted)
     ]
     assert declared
     for leaf in ("seed", *declared):
@@ -183,32 +184,14 @@ def _require_another(stage: Stage, config: RunConfig, file: Path, change: str | 
         stage.files(config)
 
 
-def test_work_sees_its_own_settings_and_no_other(config):
-    seen = DeclaredSettings.of(config, ("dpo", "eval.generation.dtype", "model.max_length"), "mine")
-    assert seen.dpo is config.dpo
-    assert seen.eval.generation.dtype == config.eval.generation.dtype
-    assert seen.model.max_length == config.model.max_length
-    assert (seen.seed, seen.run_dir) == (config.seed, config.run_dir)
-    for read in (
-        lambda: seen.pairs,
-        lambda: seen.eval.suites,
-        lambda: seen.eval.generation.temperature,
-        lambda: seen.model.base,
-    ):
-        with pytest.raises(UndeclaredSetting, match=r"mine reads .* which it does not declare"):
-            read()
-    with pytest.raises(AttributeError):
-        seen.no_such_block  # noqa: B018
-
-
 def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
     stage = Stage(
         name="forgetful",
         reads=(),
-        settings=("dpo",),
-        work=lambda config, inputs, place: {"n": config.sft.epochs},
+        settings=settings_of("dpo"),
+        work=lambda config, inputs, place: {"n": config.sft.epochs},  # type: ignore[attr-defined]
     )
-    with pytest.raises(UndeclaredSetting, match=r"forgetful reads sft, which it does not declare"):
+    with pytest.raises(UndeclaredSetting, match=r"Settings .* has no sft, which the stage reads"):
         run_stage(stage, config)
 
 
@@ -216,7 +199,6 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
     stage = Stage(
         name="forgetful",
         reads=(PROMPTS.of("train"),),
-        settings=(),
         work=lambda config, inputs, place: {"rows": inputs.read(PROMPTS)},
     )
     with pytest.raises(
@@ -226,7 +208,7 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
 
 
 def test_a_stage_that_does_not_write_what_it_declares_stops(config):
-    stage = Stage(name="idle", reads=(), settings=(), writes=(SCORES,), work=lambda *handed: {})
+    stage = Stage(name="idle", reads=(), writes=(SCORES,), work=lambda *handed: {})
     with pytest.raises(AssertionError, match=r"idle has not written scores\.jsonl"):
         run_stage(stage, config)
 

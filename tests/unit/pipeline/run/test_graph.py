@@ -122,7 +122,7 @@ def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, 
 
 
 def test_another_policy_to_release_is_another_endpoint_of_eval():
-    assert "release.policy" in eval_stage.STAGE.settings
+    assert "release.policy" in eval_stage.STAGE.counted
 
 
 @pytest.mark.parametrize(

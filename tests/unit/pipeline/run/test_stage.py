@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from declared_settings import settings_of
 
+from data_prep.config import DataConfig
 from pipeline.run import provenance
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
+from pipeline.run.declared import Part, StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.provenance import code_state, machine
@@ -31,6 +34,17 @@ def source(tmp_path) -> Path:
     path = tmp_path / "source.txt"
     path.write_text("rows")
     return path
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Epochs(Part):
+    epochs: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfFirst(StageSettings):
+    data: DataConfig
+    sft: Epochs
 
 
 @pytest.fixture
@@ -52,8 +66,8 @@ def stages(source):
     def files(config):
         return {str(source): source.read_text()}
 
-    one = Stage(name="first", reads=(), settings=("data", "sft.epochs"), work=first, files=files)
-    two = Stage(name="second", reads=(ROWS,), settings=("dpo",), work=second)
+    one = Stage(name="first", reads=(), settings=OfFirst, work=first, files=files)
+    two = Stage(name="second", reads=(ROWS,), settings=settings_of("dpo"), work=second)
     return one, two, worked
 
 
