@@ -7,75 +7,26 @@ after - before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, TypedDict, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 import scipy
 
+from measures.estimate import MIN_PRINTED as MIN_PRINTED
+from measures.estimate import Comparison as Comparison
+from measures.estimate import Estimate as Estimate
+from measures.estimate import PrintedFigure as PrintedFigure
 from measures.intervals import Interval as Interval
 from measures.intervals import newcombe_interval as newcombe_interval
 from measures.intervals import t_interval as t_interval
 from measures.intervals import wilson_interval as wilson_interval
 from measures.power import smallest_mean_difference, smallest_rate_difference
-from measures.stored import Ends, count_or_none, ends_of, number_or_none
-from records.own_files import Object, entry
 
 PERMUTATIONS = 9999
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean or a rate. `n` counts what was scored; without any, the numbers are None."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    n: int
-    unscored: int = 0
-
-    @property
-    def interval(self) -> Ends:
-        """(low, high)"""
-        return self.low, self.high
-
-    @classmethod
-    def from_json(cls, value: Object) -> Estimate:
-        """Raises ValueError where it is no estimate."""
-        low, high = ends_of(value)
-        return cls(
-            number_or_none(value, "mean"),
-            low,
-            high,
-            entry(value, "n", int),
-            entry(value, "unscored", int, optional=True) or 0,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """As results.json has it."""
-        return {
-            "mean": self.mean,
-            "interval": [self.low, self.high],
-            "n": self.n,
-            "unscored": self.unscored,
-        }
-
-
-MIN_PRINTED = 20
-"""With fewer, a rate is no figure: its interval would hold most of what is possible."""
-
-
-class PrintedFigure(TypedDict, total=False):
-    """An estimate as JSON; of fewer than MIN_PRINTED the count alone."""
-
-    mean: float | None
-    interval: list[float | None]
-    n: int
-    unscored: int
 
 
 def printed(estimate: Estimate) -> PrintedFigure:
@@ -88,55 +39,6 @@ def printed(estimate: Estimate) -> PrintedFigure:
         "n": estimate.n,
         "unscored": estimate.unscored,
     }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A paired difference. `n` counts pairs scored on both sides, `unscored` the others."""
-
-    difference: float | None
-    low: float | None
-    high: float | None
-    n: int
-    p_value: float | None
-    test: str
-    p_holm: float | None = None
-    unscored: int = 0
-    mde: float | None = None
-    """The smallest true difference, either way, that so many pairs with this spread show in 80 % of
-    runs."""
-    gained: int | None = None
-    """Of rates: pairs that only `after` counts in. `lost`: that only `before` does."""
-    lost: int | None = None
-
-    @property
-    def interval(self) -> Ends:
-        """(low, high)"""
-        return self.low, self.high
-
-    @classmethod
-    def from_json(cls, value: Object) -> Comparison:
-        """Raises ValueError where it is no comparison."""
-        low, high = ends_of(value)
-        return cls(
-            number_or_none(value, "difference"),
-            low,
-            high,
-            entry(value, "n", int),
-            number_or_none(value, "p_value"),
-            entry(value, "test", str, optional=True) or "",
-            number_or_none(value, "p_holm"),
-            entry(value, "unscored", int, optional=True) or 0,
-            number_or_none(value, "mde"),
-            count_or_none(value, "gained"),
-            count_or_none(value, "lost"),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """As results.json has it."""
-        row = asdict(self)
-        row["interval"] = [row.pop("low"), row.pop("high")]
-        return row
 
 
 def mean_estimate(

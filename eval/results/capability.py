@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from measures.estimates import Estimate
+from measures.estimate import Estimate
 from measures.noninferiority import NonInferiority
 from measures.stored import Ends, ends_of, number_or_none
 from records.json_record import ABSENT, JsonRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from eval.endpoint import Endpoint
-from measures.estimates import Comparison
+from measures.estimate import Comparison
 from measures.stored import Ends
 from records.json_record import INLINE, JsonRecord
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from measures.estimates import Comparison, Estimate
+from measures.estimate import Comparison, Estimate
 from records.json_record import INLINE, JsonRecord
 
 

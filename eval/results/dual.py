@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from eval.results.choices import Judgement
-from measures.estimates import Estimate
+from measures.estimate import Estimate
 from records.json_record import INLINE, JsonRecord
 
 

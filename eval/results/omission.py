@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eval.results.change import PolicyChange
-from measures.estimates import Estimate
+from measures.estimate import Estimate
 from records.json_record import JsonRecord
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from measures.estimates import Estimate
+from measures.estimate import Estimate
 from measures.stored import Ends
 from records.json_record import ABSENT, JsonRecord
 

@@ -29,7 +29,7 @@ from eval.results.tamper import Tamper
 from eval.results.twin_gap import SuiteTwins
 from eval.results.useless import UselessResult
 from eval.results.validation import Validation
-from measures.estimates import Estimate
+from measures.estimate import Estimate
 from records.json_record import ABSENT, Absent, JsonRecord, Key
 from records.rows import Kind
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from eval.results.change import PolicyChange
-from measures.estimates import Comparison, Estimate
+from measures.estimate import Comparison, Estimate
 from records.json_record import INLINE, JsonRecord
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from measures.estimates import Comparison, Estimate
+from measures.estimate import Comparison, Estimate
 from records.json_record import JsonRecord
 
 

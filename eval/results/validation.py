@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from measures.estimates import MIN_PRINTED, Estimate
+from measures.estimate import MIN_PRINTED, Estimate
 from measures.stored import Ends, ends_of, number_or_none
 from records.json_record import ABSENT, JsonRecord
 from records.own_files import Object, entry
