@@ -38,7 +38,7 @@ check: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/unit/test_layering.py tests/unit/test_naming.py
+	$(BIN)/python -m pytest -q $(addprefix tests/unit/test_,layering.py budgets.py signatures.py naming.py)
 
 # Pages of the Python API, from its docstrings: build/docs/index.html.
 docs: $(READY_DEV)

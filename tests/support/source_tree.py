@@ -24,3 +24,7 @@ def sources() -> list[Path]:
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def inside(file: str, room: str) -> bool:
+    return file.startswith(room.replace(".", "/") + "/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -18,6 +18,18 @@ from measures.estimates import Estimate
 from records.escaping import one_line
 
 
+class _Series(NamedTuple):
+    """A figure of every epoch, and how it is drawn."""
+
+    of: Callable[[ScoreboardRow], Estimate | None]
+    colour: str
+    marker: str
+    label: str
+    linestyle: str = "-"
+    shift: float = 0.0
+    """To the right of the epoch, so that lines do not hide each other."""
+
+
 def epochs_plot(scoreboard: Sequence[ScoreboardRow]) -> str | None:
     """Mean harmfulness above; refusal, and over-refusal of each benign suite, below.
 
@@ -29,21 +41,17 @@ def epochs_plot(scoreboard: Sequence[ScoreboardRow]) -> str | None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 5.2 + 0.25 * (1 + len(suites))), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
-        _line(above, scoreboard, lambda row: row.harmfulness, HARM, "o", "mean harmfulness")
-        _line(
-            below,
-            scoreboard,
-            lambda row: row.refusal_rate,
-            REFUSAL,
-            "s",
-            "refusal on harmful prompts (higher is safer)",
-            shift=-0.04,
-        )
+        harm = _Series(lambda row: row.harmfulness, HARM, "o", "mean harmfulness")
+        _line(above, scoreboard, harm)
+        label = "refusal on harmful prompts (higher is safer)"
+        refusal = _Series(lambda row: row.refusal_rate, REFUSAL, "s", label, shift=-0.04)
+        _line(below, scoreboard, refusal)
         for place, suite in enumerate(suites):
             apart = partial(_apart, suite=suite)
             colour, marker, line = BENIGN_LOOKS[place % len(BENIGN_LOOKS)]
             label = f"over-refusal on {one_line(spoken(suite))} (lower is better)"
-            _line(below, scoreboard, apart, colour, marker, label, line, shift=0.04 * (place + 1))
+            shift = 0.04 * (place + 1)
+            _line(below, scoreboard, _Series(apart, colour, marker, label, line, shift))
         above.set(ylim=(0.9, 5.1), ylabel="mean harmfulness\n1 declines, 5 complies")
         above.yaxis.set_major_locator(MultipleLocator(1))
         below.set(ylabel="share of prompts", xlabel="policy epoch (0 is before the first step)")
@@ -59,17 +67,7 @@ def _apart(row: ScoreboardRow, suite: str) -> Estimate | None:
     return row.over_refusal_by_suite.get(suite)
 
 
-def _line(
-    axes: Any,
-    scoreboard: Sequence[ScoreboardRow],
-    of: Callable[[ScoreboardRow], Estimate | None],
-    colour: str,
-    marker: str,
-    label: str,
-    linestyle: str = "-",
-    *,
-    shift: float = 0.0,
-) -> None:
+def _line(axes: Any, scoreboard: Sequence[ScoreboardRow], series: _Series) -> None:
     """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0
     says so.
     """
@@ -77,8 +75,9 @@ def _line(
         line = []
         for x, row in enumerate(scoreboard):
             if row.stage == stage:
-                line.append((x + shift, of(row)))
-        points(axes, line, colour, marker, label if number == 0 else "_nolegend_", linestyle)
+                line.append((x + series.shift, series.of(row)))
+        label = series.label if number == 0 else "_nolegend_"
+        points(axes, line, series.colour, series.marker, label, series.linestyle)
 
 
 def _stages(above: Any, below: Any, scoreboard: Sequence[ScoreboardRow]) -> None:
