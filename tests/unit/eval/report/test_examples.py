@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from read_page import ReadPage
 from typed_results import on_json
 
 from eval.measured import Sample
@@ -17,38 +17,7 @@ render_html = on_json(render_html)
 render_markdown = on_json(render_markdown)
 examples = on_json(examples)
 Json = dict[str, Any]
-VOID = {"meta", "br", "path", "use"}
 HARMFUL_WORDS = "backdate it"
-
-
-class _Page(HTMLParser):
-    """Open tags without their end, and every address that a browser would fetch."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.fetched: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.fetched += [
-            value or ""
-            for name, value in attrs
-            if name in ("src", "href", "xlink:href") and not (value or "").startswith("#")
-        ]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +60,7 @@ def test_what_a_model_wrote_is_escaped(results: Json, samples: list[Json]) -> No
     ]
     page = render_html(results, hostile, [])
     assert "&lt;script&gt;alert(1)" in page
-    assert not _Page(page).tags & {"script", "img"}
+    assert not ReadPage(page).tags & {"script", "img"}
 
 
 def test_harmful_completions_do_not_reach_the_page(page: str, markdown: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from read_page import ReadPage
 from typed_results import on_json
 
 from eval.gate_result import GateResult
@@ -16,37 +16,6 @@ from eval.report.page import render_html, render_markdown
 render_html = on_json(render_html)
 render_markdown = on_json(render_markdown)
 Json = dict[str, Any]
-VOID = {"meta", "br", "path", "use"}
-
-
-class _Page(HTMLParser):
-    """Open tags without their end, and every address that a browser would fetch."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-        self.fetched: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.fetched += [
-            value or ""
-            for name, value in attrs
-            if name in ("src", "href", "xlink:href") and not (value or "").startswith("#")
-        ]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +29,7 @@ def markdown(results: Json) -> str:
 
 
 def test_page_is_well_formed_and_fetches_nothing(page: str) -> None:
-    parsed = _Page(page)
+    parsed = ReadPage(page)
     assert parsed.open == []
     assert parsed.fetched == []
     assert not parsed.tags & {"script", "link", "iframe", "img"}
