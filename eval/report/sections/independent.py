@@ -15,6 +15,7 @@ from eval.report.tables import (
     spoken,
 )
 from eval.results.results import Results
+from measures.estimates import Estimate
 from reward.factors.shipped import FIGURES, FOLDER
 
 
@@ -50,13 +51,9 @@ def independent_table(results: Results) -> Table | None:
     rows = []
     for suite in (*results.suite_names("harmful"), *results.suite_names("benign")):
         for metric, title in INDEPENDENT_METRICS.items():
-            if not _by_others(results, suite, metric):
-                continue
-            cells = [Cell(f"{spoken(suite)}: {title}")]
-            for policy in policies.values():
-                found = policy.suite(suite)
-                cells.append(rate_cell(found.by_others(metric) if found else None))
-            rows.append(cells)
+            found = _by_others(results, suite, metric)
+            if any(found):
+                rows.append([Cell(f"{spoken(suite)}: {title}"), *map(rate_cell, found)])
     if not rows:
         return None
     if any(results.agreement.get(name) for name in policies):
@@ -66,10 +63,10 @@ def independent_table(results: Results) -> Table | None:
     return Table(["by scorers that no training touched", *heads], rows, note())
 
 
-def _by_others(results: Results, suite: str, metric: str) -> bool:
-    """Whether any policy has it."""
-    found = [policy.suite(suite) for policy in results.policies.values()]
-    return any(one and one.by_others(metric) for one in found)
+def _by_others(results: Results, suite: str, metric: str) -> list[Estimate | None]:
+    """Of every policy, in their order."""
+    measured = [policy.suite(suite) for policy in results.policies.values()]
+    return [one.by_others(metric) if one else None for one in measured]
 
 
 SECTION = Declared("independent", 310, "Safety, by scorers that no training touched", build)
