@@ -50,7 +50,8 @@ JOBS = {
 ADAPTERS = ("lora", "full")
 PRECISIONS = ("fp32", "bf16")
 REWARD_JOBS = ("reward", "reward-cut")
-ALL_REGIMES = REGIMES | GROWTH
+ON_GPU = {"policy 16": Regime(None, None, 256, 16, "16 pairs as in policy: what fills a GPU")}
+ALL_REGIMES = REGIMES | GROWTH | ON_GPU
 STEPS_OF_ROWS = 4
 """Different batches to go through, so that no step is timed on the row before."""
 

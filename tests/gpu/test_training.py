@@ -75,8 +75,10 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
             for p, pair in zip(prompts, zip(safe, harmful, strict=True), strict=True)
         ]
         return DpoRows(pairs, layout)
+    # Not one prompt on both sides: its gradients cancel, and Adam makes steps of what rounding
+    # leaves of them.
     sides = [
-        (prompt, completion, side)
+        (user(f"{side}. {prompt[0]['content']}"), completion, side)
         for side, several in enumerate((safe, harmful))
         for prompt, completion in zip(prompts, several, strict=True)
     ]
