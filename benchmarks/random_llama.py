@@ -4,6 +4,7 @@ weights say.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -61,5 +62,8 @@ def _built(name: str) -> Path:
     load_tokenizer(ModelConfig()).save_pretrained(partial)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(partial)
-    partial.rename(folder)
+    try:
+        partial.rename(folder)
+    except OSError:  # another contestant was first; its copy is the same
+        shutil.rmtree(partial)
     return folder

@@ -13,11 +13,11 @@ Contestants are processes that take turns step by step, two at a time, so that a
 both alike. `trl` is TRL's trainer as it comes; `trl_best` has gradient checkpointing off and, for
 DPO, the reference precomputed; `trl_ones` is that, one pair at a time; `padded` is Primum on padded
 rows with peft's own LoRA layers, as architectures that cannot be packed get it; `plain` is Primum
-with trainer.compile_layers=off, beside `--compile-layers on`. The time of precomputing the
-reference is in nobody's step. A ratio is the median of the rounds' ratios; figures are for one
-optimiser step. Cases are added to the output file as they end, in place of older ones
-of the same name. `python -m benchmarks.render` shows them. `--against` sets another version of
-Primum beside this one, and only prints.
+with trainer.compile_layers=off, beside `--compile-layers on`; `none` measures Primum alone. The
+time of precomputing the reference is in nobody's step. A ratio is the median of the rounds' ratios;
+figures are for one optimiser step. Cases are added to the output file as they end, in place of
+older ones of the same name. `python -m benchmarks.render` shows them. `--against` sets another
+version of Primum beside this one, and only prints.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from records.cache import name_compiler_caches
 
 WARM_UP = 1
 PACKAGES = ("torch", "transformers", "trl", "peft", "pytorch-lightning")
-RIVALS = ("trl", "trl_best", "trl_ones", "padded", "plain")
+RIVALS = ("trl", "trl_best", "trl_ones", "padded", "plain", "none")
 
 
 class Contestant:
-    """A process with its own trainer, which takes one step a call."""
+    """A process with its own trainer, which takes one step a call once it is `ready`."""
 
     def __init__(self, name: str, case: dict[str, Any], root: Path = ROOT) -> None:
         self.name = name
@@ -76,6 +76,10 @@ class Contestant:
             env=environment,
             cwd=root,
         )
+        self.known: dict[str, float] = {}
+
+    def ready(self) -> None:
+        """Wait until its trainer is about to take the first step."""
         self.known = self._read()
 
     def step(self) -> dict[str, float]:
@@ -109,43 +113,60 @@ def duel(
 
     With `checkout` the rival is the Primum that lies there.
     """
-    names = ("primum", rival)
-    contestants = [
+    contestants = _started(
         Contestant("primum", case),
         Contestant("primum", case, checkout) if checkout else Contestant(rival, case),
-    ]
-    for _, contestant in itertools.product(range(WARM_UP), contestants):
-        contestant.step()
+    )
     taken = []
     for _ in range(rounds):
         taken.append([contestant.step() for contestant in contestants])
     peaks = [contestant.stop() for contestant in contestants]
-    known = contestants[0].known
-    result: dict[str, Any] = {
-        "rounds": rounds,
-        "gflop": known["gflop"],
-        "machine_gflops": known["machine_gflops"],
-        "tokens": known["tokens"],
-    }
-    for k, name in enumerate(names):
-        seconds = sorted(turn[k]["seconds"] for turn in taken)
-        result[name] = {
-            "seconds": {
-                "min": seconds[0],
-                "median": statistics.median(seconds),
-                "max": seconds[-1],
-            },
-            "cpu_seconds": statistics.median(turn[k]["cpu_seconds"] for turn in taken),
-            "peak_gb": peaks[k],
-        }
+    result = _of_primum(contestants[0].known, rounds, [turn[0] for turn in taken], peaks[0])
+    result[rival] = _figures([turn[1] for turn in taken], peaks[1])
     for measure, name in (("seconds", "speed_ratio"), ("cpu_seconds", "cpu_ratio")):
-        ratios = sorted(turn[1][measure] / turn[0][measure] for turn in taken)
-        result[name] = {"min": ratios[0], "median": statistics.median(ratios), "max": ratios[-1]}
-    result["memory_ratio"] = peaks[0] / peaks[1]
-    result["floor_share"] = (
-        known["gflop"] / known["machine_gflops"] / result["primum"]["seconds"]["median"]
-    )
-    return result
+        result[name] = _spread([turn[1][measure] / turn[0][measure] for turn in taken])
+    return {**result, "memory_ratio": peaks[0] / peaks[1]}
+
+
+def alone(case: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Primum without a rival."""
+    (contestant,) = _started(Contestant("primum", case))
+    steps = [contestant.step() for _ in range(rounds)]
+    return _of_primum(contestant.known, rounds, steps, contestant.stop())
+
+
+def _started(*contestants: Contestant) -> tuple[Contestant, ...]:
+    """They load and compile side by side, and take their first steps, which are not counted."""
+    for contestant in contestants:
+        contestant.ready()
+    for _, contestant in itertools.product(range(WARM_UP), contestants):
+        contestant.step()
+    return contestants
+
+
+def _of_primum(
+    known: dict[str, float], rounds: int, steps: list[dict[str, float]], peak_gb: float
+) -> dict[str, Any]:
+    figures = _figures(steps, peak_gb)
+    floor = known["gflop"] / known["machine_gflops"]
+    return {
+        "rounds": rounds,
+        **{name: known[name] for name in ("gflop", "machine_gflops", "tokens")},
+        "primum": figures,
+        "floor_share": floor / figures["seconds"]["median"],
+    }
+
+
+def _figures(steps: list[dict[str, float]], peak_gb: float) -> dict[str, Any]:
+    return {
+        "seconds": _spread([step["seconds"] for step in steps]),
+        "cpu_seconds": statistics.median(step["cpu_seconds"] for step in steps),
+        "peak_gb": peak_gb,
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"min": min(values), "median": statistics.median(values), "max": max(values)}
 
 
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -179,14 +200,14 @@ def with_threads(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def show(name: str, rival: str, result: dict[str, Any]) -> None:
-    ours, theirs, ratio = result["primum"], result[rival], result["speed_ratio"]
-    print(
-        f"{name:<34} {rival:<9} {theirs['seconds']['median']:7.3f} s  primum "
-        f"{ours['seconds']['median']:7.3f} s  {ratio['median']:4.1f} times ({ratio['min']:.1f} to "
-        f"{ratio['max']:.1f})  memory {ours['peak_gb']:.1f} of {theirs['peak_gb']:.1f} GB  "
-        f"{result['floor_share']:.0%} of the floor's speed",
-        flush=True,
-    )
+    ours = result["primum"]
+    parts = [f"{name:<34} primum {ours['seconds']['median']:7.3f} s, {ours['peak_gb']:.1f} GB"]
+    parts.append(f"{result['floor_share']:.0%} of the floor's speed")
+    if rival in result:
+        theirs, ratio = result[rival], result["speed_ratio"]
+        parts.append(f"{rival} {theirs['seconds']['median']:7.3f} s, {theirs['peak_gb']:.1f} GB")
+        parts.append(f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})")
+    print("  ".join(parts), flush=True)
 
 
 def main() -> None:
@@ -232,9 +253,11 @@ def main() -> None:
         for rival in options.rivals:
             if rival == "trl_ones" and ALL_REGIMES[case["regime"]].pairs == 1:
                 continue  # one pair at a time is what trl_best does
-            result = duel(with_threads(case), rival, options.rounds)
-            entry["against"][rival] = result
-            show(name, rival, result)
+            if rival == "none":
+                entry["alone"] = alone(with_threads(case), options.rounds)
+            else:
+                entry["against"][rival] = duel(with_threads(case), rival, options.rounds)
+            show(name, rival, entry["alone"] if rival == "none" else entry["against"][rival])
             options.output.parent.mkdir(parents=True, exist_ok=True)
             stamp = {
                 "machine": machine(options.device, PACKAGES),

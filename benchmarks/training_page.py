@@ -11,10 +11,12 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks.random_llama import MODELS
-from benchmarks.training_cases import ADAPTERS, JOBS, PRECISIONS, REGIMES
+from benchmarks.training_cases import ADAPTERS, ALL_REGIMES, JOBS, PRECISIONS, REGIMES
 from eval.report.plots import POLICY_COLOURS, STYLE
 
 Json = dict[str, Any]
+DENSE_BF16_TFLOPS = {"H100": 989, "H200": 989}
+"""Of the SXM cards, by their makers' sheets."""
 RIVALS = {
     "trl": ("TRL, defaults", "#4D4D4D", "o"),
     "trl_best": ("TRL at its best", POLICY_COLOURS["sft"], "s"),
@@ -38,13 +40,18 @@ def best(case: Json) -> str | None:
     return min(names, key=lambda name: case["against"][name]["speed_ratio"]["median"], default=None)
 
 
+def _all_of(case: Json) -> list[Json]:
+    """Measurements of Primum in a case: beside each rival, and alone."""
+    return [*case["against"].values(), *([case["alone"]] if "alone" in case else [])]
+
+
 def machine_rates(results: Json) -> dict[str, float]:
     """Billion FLOPs a second in each precision: the most that any process saw, as a busy moment
     makes the floor look near.
     """
     rates: dict[str, float] = {}
     for case in results["cases"]:
-        seen = max(found["machine_gflops"] for found in case["against"].values())
+        seen = max(found["machine_gflops"] for found in _all_of(case))
         rates[case["precision"]] = max(rates.get(case["precision"], 0), seen)
     return rates
 
@@ -66,7 +73,7 @@ def training_tables(results: Json) -> Iterator[str]:
 
 def _place(case: Json) -> tuple[int, ...]:
     """Of a row in its table, in whichever order cases were measured."""
-    order = (MODELS, ADAPTERS, PRECISIONS, list(REGIMES))
+    order = (MODELS, ADAPTERS, PRECISIONS, list(ALL_REGIMES))
     return tuple(
         values.index(case[part])
         for values, part in zip(order, ("model", "adapter", "precision", "regime"), strict=True)
@@ -76,7 +83,7 @@ def _place(case: Json) -> tuple[int, ...]:
 def _row(case: Json, rate: float) -> str:
     against, rival = case["against"], best(case)
     default, quickest = against.get("trl"), against.get(rival) if rival else None
-    ours = quickest or next(iter(against.values()))
+    ours = quickest or _all_of(case)[0]
 
     def seconds(found: Json | None, name: str | None) -> str:
         return f"{found[name]['seconds']['median']:.2f} s" if found and name else "-"
@@ -199,13 +206,56 @@ def gpu_section(results: Json) -> list[str]:
         f"{rate / 1000:.0f} TFLOP/s in {precision}"
         for precision, rate in machine_rates(results).items()
     )
+    regimes = {case["regime"] for case in results["cases"]} - set(REGIMES)
     return [
         f"**On {results['machine']['gpu']}**",
         "",
         f"{where_measured(results)} It multiplied large square matrices at up to {rates}.",
+        *results.get("remarks", []),
+        "",
+        *(f"- {name}: {ALL_REGIMES[name].description}" for name in sorted(regimes)),
         "",
         *training_tables(results),
+        *(_utilisation(case, results["machine"]["gpu"]) for case in results["cases"]),
+        *(_plain_gain(case) for case in results["cases"] if "plain" in case["against"]),
+        *(_profile_line(profile) for profile in results.get("profiles", [])),
+        "",
     ]
+
+
+def _utilisation(case: Json, card: str) -> str:
+    """Model FLOPs utilisation: arithmetic that cannot be avoided, a second, of what the card's
+    sheet says.
+    """
+    ours = min(_all_of(case), key=lambda found: found["primum"]["seconds"]["median"])
+    rate = ours["gflop"] / 1000 / ours["primum"]["seconds"]["median"]
+    peak = next((peak for name, peak in DENSE_BF16_TFLOPS.items() if name in card), None)
+    share = f", {rate / peak:.0%} of the card's {peak}" if peak else ""
+    return f"- {case['name']}: {ours['tokens']} tokens a step, {rate:.0f} TFLOP/s{share}"
+
+
+def _plain_gain(case: Json) -> str:
+    """What compiled layers bring."""
+    found = case["against"]["plain"]
+    ratio = found["speed_ratio"]
+    return (
+        f"- {case['name']}, compiled layers: {found['primum']['seconds']['median']:.3f} s, "
+        f"{found['primum']['peak_gb']:.1f} GB; operator by operator: "
+        f"{found['plain']['seconds']['median']:.3f} s, {found['plain']['peak_gb']:.1f} GB; "
+        f"{ratio['median']:.1f} times ({ratio['min']:.1f} to {ratio['max']:.1f})"
+    )
+
+
+def _profile_line(profile: Json) -> str:
+    """Where the time of a step goes (benchmarks/step_profile.py)."""
+    largest = ", ".join(
+        f"{kind} {milliseconds:.1f}" for kind, milliseconds in profile["kernel_ms"].items()
+    )
+    return (
+        f"- {profile['name']}, one step under torch's profiler: {profile['launches']:.0f} "
+        f"launches, {profile['busy_ms']:.0f} ms of kernels ({largest} ms) in "
+        f"{profile['step_ms']:.0f} ms without the profiler"
+    )
 
 
 def where_measured(results: Json) -> str:

@@ -24,10 +24,13 @@ from models.layout.arithmetic import autocast_dtype
 
 CHUNK_TOKENS = 512
 """Of a head that is called as a module."""
-AT_ONCE = {"cpu": (1024, 2048), "cuda": (8192, 4096)}
-"""Tokens and words of a block. On a CPU 8 MB in float32, which a shared cache holds: blocks of 1024
-to 8192 words took as long to a tenth (SmolLM2, AMD EPYC). A GPU wants products large enough for the
-calls around them; not measured there."""
+AT_ONCE = {"cpu": (1024, 2048), "cuda": (8192, 8192)}
+"""Tokens and words of a block. On a CPU 8 MB of logits in float32, which a shared cache holds:
+blocks of 1024 to 8192 words took as long to a tenth (SmolLM2, AMD EPYC)."""
+FILLED = {"cpu": 0, "cuda": 2**26}
+"""Logits that a block of few tokens has all the same, by more words. A block is some 20 launches of
+a GPU; in blocks of 4096 words, 1,100 tokens of a Llama of 1B made a third of a step's launches by
+the head alone (H200)."""
 
 
 def head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:
@@ -143,11 +146,16 @@ class _Block(NamedTuple):
 
 
 def _blocks(states: Tensor, weight: Tensor, targets: Tensor) -> Iterator[_Block]:
-    for words in _cut(len(weight), AT_ONCE[states.device.type][1]):
+    for words in _cut(len(weight), words_at_once(states.device.type, len(states))):
         rows, place = weight[words].to(states.dtype), targets - words.start
         inside = (place >= 0) & (place < len(rows))
         logits = (states @ rows.t()).to(_wide(states.dtype))
         yield _Block(words, rows, logits, place.clamp(0, len(rows) - 1)[:, None], inside)
+
+
+def words_at_once(device: str, tokens: int) -> int:
+    """Of a block with so many tokens."""
+    return max(AT_ONCE[device][1], FILLED[device] // max(tokens, 1))
 
 
 def _cut(length: int, size: int) -> Iterator[slice]:

@@ -33,7 +33,7 @@ from transformers import AutoModelForCausalLM
 
 from models.adapters.registry import adapter_of
 from models.config import AdapterConfig, ModelConfig
-from models.layout.head_logps import AT_ONCE, CHUNK_TOKENS
+from models.layout.head_logps import AT_ONCE, CHUNK_TOKENS, words_at_once
 from models.layout.mask_blocks import BLOCK, BYTES_A_PAIR
 from models.loading.load import DTYPES, architecture_of
 
@@ -145,8 +145,9 @@ def layout_bytes(tokens: int) -> float:
 def _logits_bytes(shape: Shape, matrix_bytes: int, tokens: int, *, sharded: bool) -> int:
     if sharded:
         return CHUNK_TOKENS * shape.vocabulary * (8 + matrix_bytes)
-    most, words = AT_ONCE["cuda"]
-    return min(tokens, most) * min(shape.vocabulary, words) * (4 + matrix_bytes)
+    at_once = min(tokens, AT_ONCE["cuda"][0])
+    words = min(shape.vocabulary, words_at_once("cuda", at_once))
+    return at_once * words * (4 + matrix_bytes)
 
 
 def layer_bytes(shape: Shape, *, weight_bytes: int, matrix_bytes: int, lean: bool) -> int:

@@ -81,6 +81,16 @@ def test_half_precision_is_close_to_what_it_rounds(monkeypatch):
         assert (ours - wanted).norm() < 0.02 * wanted.norm()
 
 
+def test_few_tokens_are_few_blocks_on_a_gpu_and_many_never_more_logits():
+    """Llama's vocabulary."""
+    for tokens in (1, 100, 1_270, 8_192):
+        words = module.words_at_once("cuda", tokens)
+        blocks = len(list(module._cut(128_256, words)))
+        assert min(words, 128_256) * tokens <= module.FILLED["cuda"]
+        assert blocks <= max(1, 128_256 * tokens // module.FILLED["cuda"] + 1)
+    assert {module.words_at_once("cpu", tokens) for tokens in (1, 1_024)} == {2_048}
+
+
 def test_a_token_that_is_certain_has_no_log_probability_above_zero():
     """The target's logit and the normaliser come of the same rounded products."""
     head, states, _ = drawn(200, 20, trained=False, dtype=torch.float32)
