@@ -13,7 +13,7 @@ code 1 where any token differs that was no tie.
 `--vllm` names a Python that has vllm (its CPU build on a machine without a GPU), `--llama` the
 folder in which `npm install node-llama-cpp` was run (it brings llama.cpp compiled), and `--gguf`
 the same model as the converter writes it with `--outtype f32` (docs/exports.md). Results go to
-benchmarks/results/engines.json, or to `--output`.
+benchmarks/results/engines.json, or to `--output`, beside those of engines that it has already.
 """
 
 from __future__ import annotations
@@ -170,6 +170,11 @@ def line(name: str, found: dict[str, Any]) -> str:
     return told
 
 
+def _kept(output: Path) -> dict[str, Any]:
+    """Engines that were asked before; the same engine's row is replaced."""
+    return json.loads(output.read_text())["engines"] if output.is_file() else {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -188,10 +193,11 @@ def main() -> None:
     found = measured(options)
     for name, row in found.items():
         print(line(name, row))
+    counted = {name: {**row, "tokens": options.tokens} for name, row in found.items()}
     stamp = {
         "machine": machine("cpu", ("torch", "transformers")),
         "date": time.strftime("%Y-%m-%d"),
-        "engines": {name: {**row, "tokens": options.tokens} for name, row in found.items()},
+        "engines": {**_kept(options.output), **counted},
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(stamp, indent=1) + "\n")
