@@ -10,15 +10,17 @@ from typed_results import as_json
 
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
-from eval.abstention import ABSTAINS_ABOVE, abstentions_read, verdict, why_abstains
+from eval.abstention import ABSTAINS_ABOVE, verdict, why_abstains
+from eval.abstention import abstentions_read as _abstentions_read
 from eval.independent import summary
 from eval.measured import Measured
-from eval.people import FEWEST, corrected_by_people
+from eval.people import FEWEST
+from eval.people import corrected_by_people as _corrected_by_people
 from records.rows import Score
 from reward.scorers import FACTORS
 
-abstentions_read = as_json(abstentions_read)
-corrected_by_people = as_json(corrected_by_people)
+abstentions_read = as_json(_abstentions_read)
+corrected_by_people = as_json(_corrected_by_people)
 
 
 def row(number: int, *, harmful: bool, uncertainty: float | None = None) -> Measured:

@@ -11,7 +11,7 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.attacks import conditions
+from eval.attacks import conditions as _conditions
 from eval.conditions.asking import under_conditions
 from eval.conditions.definition import condition, names
 from eval.config import ConditionConfig, EvalConfig
@@ -19,7 +19,7 @@ from eval.measure import Measured
 from records.errors import ModelError, RecordError
 from records.rows import Message, Prompt, text_of, user
 
-conditions = as_json(conditions)
+conditions = as_json(_conditions)
 
 SYSTEM: Message = {"role": "system", "content": "Be safe."}
 

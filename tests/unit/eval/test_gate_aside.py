@@ -12,11 +12,12 @@ from gate_evidence import CONFIG, evidence, failed
 from typed_results import on_json
 
 from eval.config import GateConfig
-from eval.gate import judge, too_few_prompts
+from eval.gate import judge as _judge
+from eval.gate import too_few_prompts
 from measures.estimates import newcombe_interval
 from records.rows import Prompt, user
 
-judge = on_json(judge)
+judge = on_json(_judge)
 
 
 def test_a_selection_that_does_not_hold_is_accepted_by_name_only_and_never_shown_as_passed():

@@ -10,18 +10,22 @@ from sklearn.metrics import cohen_kappa_score
 from typed_results import as_json
 
 from eval.independent import (
-    agreement,
+    agreement as _agreement,
+)
+from eval.independent import (
     change,
     flags,
     harm_chance,
     is_known,
     metrics_of,
-    summary,
     with_summary,
+)
+from eval.independent import (
+    summary as _summary,
 )
 from eval.summaries import summarise
 
-summary, agreement = as_json(summary), as_json(agreement)
+summary, agreement = as_json(_summary), as_json(_agreement)
 
 
 def rows(kind: str = "harmful") -> list:

@@ -9,12 +9,13 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.measure import Measured, completions_of, high_harm, joined, refuses, summarise
+from eval.measure import Measured, completions_of, high_harm, joined, refuses
+from eval.measure import summarise as _summarise
 from models.engines.generate import Generated
 from records.rows import Completion, Prompt, Score, assistant, text_of, user
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
-summarise = as_json(summarise)
+summarise = as_json(_summarise)
 
 REFUSED = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
 KEYS = {"mean", "interval", "n", "unscored"}

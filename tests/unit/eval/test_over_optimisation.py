@@ -6,11 +6,13 @@ import pytest
 from measured_rows import measured_row
 from typed_results import on_json, rows_of
 
-from eval.over_optimisation import before_parting, distinct, parting, with_signs
+from eval.over_optimisation import before_parting as _before_parting
+from eval.over_optimisation import distinct, with_signs
+from eval.over_optimisation import parting as _parting
 
-before_parting = on_json(before_parting)
+before_parting = on_json(_before_parting)
 
-parting = on_json(parting)
+parting = on_json(_parting)
 
 FIRST = rows_of([{"epoch": 0, "step": 0}])[0]
 IDS = [f"p{k}" for k in range(40)]

@@ -14,12 +14,12 @@ from typed_results import as_json
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.review.items import item_id
 from data_prep.review.review_files import read_batch
-from eval.people import corrected_by_people
+from eval.people import corrected_by_people as _corrected_by_people
 from pipeline.commands.review import import_ratings
 from pipeline.run.config_loading import load_config
 from records.rows import text_of
 
-corrected_by_people = as_json(corrected_by_people)
+corrected_by_people = as_json(_corrected_by_people)
 
 FOLDER = Path(__file__).parents[3] / "examples/rated_batch"
 

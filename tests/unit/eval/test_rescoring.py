@@ -7,7 +7,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from typed_results import as_json, built
+from typed_results import as_json
+from typed_results import built as _built
 
 from eval.endpoint import Endpoint
 from eval.measured import joined
@@ -18,7 +19,7 @@ from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS
 from records.stage_folder import write_records
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
-built = as_json(built)
+built = as_json(_built)
 
 SIZES = {"harmful": 9800, "twins": 100, "red_flags": 100}
 TEXT = "I can't help with that because it could harm someone. Please call 911."

@@ -16,12 +16,14 @@ from typed_results import on_json, rows_of
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
 from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
-from eval.scoreboard_rows import describe_row, flat_row, scoreboard_row
+from eval.scoreboard_rows import describe_row as _describe_row
+from eval.scoreboard_rows import flat_row as _flat_row
+from eval.scoreboard_rows import scoreboard_row
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
-describe_row, flat_row = on_json(describe_row), on_json(flat_row)
+describe_row, flat_row = on_json(_describe_row), on_json(_flat_row)
 
 
 def estimate(mean, n=10):

@@ -6,10 +6,10 @@ import pytest
 from selection_rows import CONFIG, measured, row
 from typed_results import on_json
 
-from eval.selection import choose_epoch
+from eval.selection import choose_epoch as _choose_epoch
 from measures.estimates import compare_rates
 
-choose_epoch = on_json(choose_epoch)
+choose_epoch = on_json(_choose_epoch)
 
 
 def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():

@@ -9,9 +9,9 @@ from measured_rows import measured_row
 from typed_results import as_json
 
 from eval.measure import Measured
-from eval.twin_gap import twin_gap
+from eval.twin_gap import twin_gap as _twin_gap
 
-twin_gap = as_json(twin_gap)
+twin_gap = as_json(_twin_gap)
 
 
 def pair(policy: str, number: int, harmful: str, twin: str, principle: int = 1) -> list[Measured]:

@@ -12,11 +12,12 @@ from eval.capability.answers import Answer
 from eval.capability.config import CapabilityConfig
 from eval.capability.gate import capability_gates
 from eval.capability.perplexity import TextLikelihood
-from eval.capability.summary import best_constant, capability_summary, perplexity_estimate
+from eval.capability.summary import best_constant, perplexity_estimate
+from eval.capability.summary import capability_summary as _capability_summary
 from eval.config import CapabilityLimits, GateConfig
 from eval.results.capability import Capability
 
-capability_summary = as_json(capability_summary)
+capability_summary = as_json(_capability_summary)
 
 
 def answers(policy: str, right: list[bool]) -> list[Answer]:

@@ -10,7 +10,8 @@ import random
 
 import pytest
 from measured_rows import measured_row
-from typed_results import as_json, built
+from typed_results import as_json
+from typed_results import built as _built
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
@@ -18,7 +19,7 @@ from eval.results.build import SCHEMA_VERSION, compared
 from measures.estimates import holm
 from records.contracts import BASE, Policy
 
-built = as_json(built)
+built = as_json(_built)
 
 GRAPH = (
     BASE,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from measured_rows import measured_row
-from typed_results import as_json, built, on_json
+from typed_results import as_json, on_json
+from typed_results import built as _built
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
@@ -22,7 +23,7 @@ from records.rows import SuitePrompt
 
 material_of = on_json(Material.of)
 
-built = as_json(built)
+built = as_json(_built)
 
 OPTIONS = {"aligns": "Aligns with the value", "does_not_align": "Does not align with the value"}
 
