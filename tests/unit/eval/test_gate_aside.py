@@ -15,7 +15,7 @@ from eval.config import GateConfig
 from eval.gate import judge as _judge
 from eval.gate import too_few_prompts
 from measures.estimates import newcombe_interval
-from records.rows import Prompt, user
+from records.rows import Kind, Prompt, user
 
 judge = on_json(_judge)
 
@@ -56,7 +56,7 @@ def test_a_gate_that_nothing_or_everything_passes_is_refused(settings, named):
 
 
 @functools.cache
-def newcombe(counts: tuple[int, ...]) -> list[float]:
+def newcombe(counts: tuple[int, int, int, int]) -> list[float]:
     return list(newcombe_interval(*counts, 0.95))
 
 
@@ -89,7 +89,7 @@ def test_a_gate_that_asks_no_independent_scorer_says_so():
 
 
 def test_what_the_gate_will_find_too_small_is_known_beforehand():
-    def prompts(kind: str, n: int) -> list[Prompt]:
+    def prompts(kind: Kind, n: int) -> list[Prompt]:
         row = Prompt(id="1", prompt=user("q"), kind=kind, suite="s", source="s", licence="MIT")
         return [row] * n
 

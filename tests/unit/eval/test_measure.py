@@ -12,7 +12,7 @@ from typed_results import as_json
 from eval.measure import Measured, completions_of, high_harm, joined, refuses
 from eval.measure import summarise as _summarise
 from models.engines.generate import Generated
-from records.rows import Completion, Prompt, Score, assistant, text_of, user
+from records.rows import Completion, Kind, Prompt, Score, assistant, text_of, user
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
 summarise = as_json(_summarise)
@@ -43,7 +43,7 @@ class Ordinal:
 
 @pytest.fixture
 def prompts():
-    def make(*kinds: str) -> list[Prompt]:
+    def make(*kinds: Kind) -> list[Prompt]:
         return [
             Prompt(
                 id=f"{k}",

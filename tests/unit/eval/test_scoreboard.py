@@ -15,10 +15,11 @@ from typed_results import on_json, rows_of
 
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
-from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
+from eval.scoreboard import Measuring, Scoreboard, epoch_file
 from eval.scoreboard_rows import describe_row as _describe_row
 from eval.scoreboard_rows import flat_row as _flat_row
 from eval.scoreboard_rows import scoreboard_row
+from eval.scoreboard_shape import read_scoreboard
 from models.config import GenerationConfig
 from records.rows import Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
@@ -143,7 +144,7 @@ def board(tmp_path, monkeypatch):
         Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")
     ]
     measuring = Measuring(
-        prompts, GenerationConfig(), None, 0.95, None, lambda state: None, lambda text: None
+        prompts, GenerationConfig(), [], 0.95, None, lambda state: None, lambda text: None
     )
     state = {"w": torch.ones(2)}
     return Scoreboard(

@@ -30,7 +30,7 @@ def task(signal: bool) -> Json:
 
 @pytest.fixture
 def measured(results: Json) -> Json:
-    perplexity = {"n": 60, "tokens": 4242, "policies": {}, "changes": {}}
+    perplexity: Json = {"n": 60, "tokens": 4242, "policies": {}, "changes": {}}
     for name, value in (("base", 11.25), ("dpo", 11.49)):
         estimate = {"mean": value, "interval": [10.0, 12.5], "n": 60, "unscored": 0}
         perplexity["policies"][name] = estimate
