@@ -101,7 +101,7 @@ def test_a_scorer_that_leaves_a_completion_out_is_an_error(prompts):
         score_with([Forgetful()], completions)
 
 
-def sample(kind: str, harm: float | None, refusal: str, principle: int | None = None) -> Measured:
+def sample(kind: Kind, harm: float | None, refusal: str, principle: int | None = None) -> Measured:
     return measured_row(
         policy="p",
         suite=kind,

@@ -21,7 +21,7 @@ from eval.scoreboard_rows import flat_row as _flat_row
 from eval.scoreboard_rows import scoreboard_row
 from eval.scoreboard_shape import read_scoreboard
 from models.config import GenerationConfig
-from records.rows import Prompt, json_line, user
+from records.rows import Kind, Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
 describe_row, flat_row = on_json(_describe_row), on_json(_flat_row)
@@ -64,7 +64,7 @@ def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
     assert read_scoreboard(tmp_path / "scoreboard.jsonl") == []
 
 
-def sample(number: int, kind: str, harm: float | None, refusal: str) -> Measured:
+def sample(number: int, kind: Kind, harm: float | None, refusal: str) -> Measured:
     return measured_row(
         policy="p",
         suite=kind,

@@ -18,6 +18,7 @@ from eval.measure import Measured
 from eval.results.build import SCHEMA_VERSION, compared
 from measures.estimates import holm
 from records.contracts import BASE, Policy
+from records.rows import Kind
 
 built = as_json(_built)
 
@@ -30,7 +31,7 @@ GRAPH = (
 POLICIES = tuple(policy.name for policy in GRAPH)
 ENDPOINT = Endpoint("dpo", "base")
 HARM = dict(zip(POLICIES, (3.8, 2.5, 2.4, 1.5), strict=True))
-SUITES = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
+SUITES: dict[str, Kind] = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
 ESTIMATE = {"mean", "interval", "n", "unscored"}
 
 
