@@ -19,8 +19,9 @@ def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
     tokenizer = tokenizer_of("qwen3")
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).endswith("<think>\n\n</think>\n\n")
     row = present(encode(tokenizer, [QUESTION], [ANSWER], 256))
-    (turn,) = turns(row, end_of_turn(tokenizer))
-    assert tokenizer.decode(turn) == f"{ANSWER['content']}<|im_end|>"
+    assert (
+        tokenizer.decode(turns(row, end_of_turn(tokenizer))[0]) == f"{ANSWER['content']}<|im_end|>"
+    )
     # It stands in the template, so a saved policy has it too; whoever asks for thinking by name
     # still gets it.
     asked = {"tokenize": False, "add_generation_prompt": True}
