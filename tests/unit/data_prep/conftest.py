@@ -20,7 +20,7 @@ from data_prep.config import SourceConfig
 from data_prep.pairs.candidates import Candidate
 from data_prep.sources import read_source, read_table
 from data_prep.sources.rows import SourceRows
-from records.rows import Demonstration, assistant
+from records.rows import Demonstration, Split, assistant
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def world():
     rng = random.Random(1)
     demos, found = [], {}
     for number in range(40):
-        split = "val" if number % 4 == 0 else "train"
+        split: Split = "val" if number % 4 == 0 else "train"
         harmful, benign = (
             demonstration(number, "harmful", split),
             demonstration(number, "benign", split),

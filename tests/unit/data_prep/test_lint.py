@@ -15,7 +15,7 @@ from lint_corpus import Found, Make, found_in
 from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint, usable
-from data_prep.prepare import drop_duplicates
+from data_prep.near_duplicates.duplicates import drop_duplicates
 from records.rows import Demonstration, Message, assistant, user
 from reward.refusal.rule import refusal
 

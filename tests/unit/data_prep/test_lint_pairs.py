@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.stats.weightstats import DescrStatsW
+from statsmodels.stats.weightstats import DescrStatsW  # type: ignore[import-untyped]
 
 from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS

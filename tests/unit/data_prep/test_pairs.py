@@ -11,10 +11,12 @@ from built_pairs import WIDE, build, demonstration
 
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.report import describe, summary_lines
-from records.rows import Pair, assistant, json_lines, text_of, user
+from records.rows import Pair, Split, assistant, json_lines, text_of, user
 
 
-def made_pair(number: int, split: str, chosen: str, rejected: str, pair_type: str = "harm") -> Pair:
+def made_pair(
+    number: int, split: Split, chosen: str, rejected: str, pair_type: str = "harm"
+) -> Pair:
     return Pair(
         id=f"{number}",
         prompt=user("q"),

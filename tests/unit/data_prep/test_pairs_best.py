@@ -39,7 +39,8 @@ def test_the_ratings_of_experts_count_each():
         for n, v in enumerate((1.0, 5.0))
     ]
     (found,) = candidates([completion(0, "x")], [], scores)["d"]
-    assert (found.harmfulness, found.disagreement) == (3.0, pytest.approx(2.8284))
+    assert found.harmfulness == 3.0
+    assert found.disagreement == pytest.approx(2.8284)
 
 
 def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets():

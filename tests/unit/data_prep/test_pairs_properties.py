@@ -17,8 +17,11 @@ from data_prep.pairs.proportions import Lengths
 from records.rows import (
     Completion,
     Demonstration,
+    Kind,
+    RecordT,
     Revision,
     Score,
+    Split,
     assistant,
     json_lines,
     text_of,
@@ -44,6 +47,10 @@ TEXTS = [
 ]
 
 
+def _shuffled(rows: list[RecordT], seed: int) -> list[RecordT]:
+    return random.Random(seed).sample(rows, len(rows))
+
+
 class World(NamedTuple):
     demonstrations: list[Demonstration]
     completions: list[Completion]
@@ -51,7 +58,12 @@ class World(NamedTuple):
     scores: list[Score]
 
     def shuffled(self, seed: int) -> World:
-        return World(*(random.Random(seed).sample(rows, len(rows)) for rows in self))
+        return World(
+            _shuffled(self.demonstrations, seed),
+            _shuffled(self.completions, seed),
+            _shuffled(self.revisions, seed),
+            _shuffled(self.scores, seed),
+        )
 
     def pairs(self, config: PairsConfig, seed: int = 0):
         found = candidates(self.completions, self.demonstrations, self.scores, self.revisions)
@@ -87,7 +99,7 @@ def worlds(draw) -> World:
             )
 
     for number in range(draw(st.integers(1, 4))):
-        split = draw(st.sampled_from(["train", "train", "val"]))
+        split: Split = draw(st.sampled_from(["train", "train", "val"]))
         harmful = _demonstration(
             number, "harmful", split, f"{draw(st.sampled_from(OPENINGS))} {number}. Ask a nurse."
         )
@@ -119,7 +131,7 @@ def worlds(draw) -> World:
     return world
 
 
-def _demonstration(number: int, kind: str, split: str, text: str) -> Demonstration:
+def _demonstration(number: int, kind: Kind, split: Split, text: str) -> Demonstration:
     twin = f"{number}-{'benign' if kind == 'harmful' else 'harmful'}"
     rejected = assistant(f"Take {number} at once.") if kind == "harmful" and number % 2 else []
     return Demonstration(

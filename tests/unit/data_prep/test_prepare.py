@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import DataConfig, LintConfig, SourceConfig, SplitConfig
-from data_prep.prepare import drop_duplicates, prepare
+from data_prep.near_duplicates.duplicates import drop_duplicates
+from data_prep.prepare import prepare
 from data_prep.splits.split_files import read_splits
 from records.errors import RecordError
 from records.rows import Demonstration, Prompt

@@ -65,7 +65,9 @@ def test_alpaca_numbers_are_text_and_lists_are_refused(tmp_path: Path, source_fo
         ("2 + 2?\n\n3", "4.5", ""),
         ("7", "", ""),
     ]
-    bad = [{"instruction": value, "output": "A"} for value in ([1], None, True, {"a": 1})]
+    bad: list[dict[str, Any]] = [
+        {"instruction": value, "output": "A"} for value in ([1], None, True, {"a": 1})
+    ]
     bad += [
         {"instruction": "Q", "input": ["a"], "output": "A"},
         {"instruction": "Q", "output": ["A"]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from data_prep.unpaired import from_pairs, from_ratings, hash_unpaired, held_out, read_unpaired
 from records.errors import RecordError
-from records.rows import Pair, Prompt, assistant, user
+from records.rows import Pair, Prompt, Split, assistant, user
 
 
 def item(name, kind="harmful", **about):
@@ -72,20 +73,18 @@ def test_what_nobody_rated_gives_no_row_and_splits_and_cut_completions_are_kept(
     assert not without
 
 
-def pair(name, chosen, rejected):
-    about = {
-        "prompt_id": name,
-        "pair_type": "harm",
-        "kind": "harmful",
-        "split": "train",
-        "chosen_source": "s",
-        "rejected_source": "base",
-    }
-    sides = {"prompt": user(name), "chosen": assistant(chosen), "rejected": assistant(rejected)}
+def pair(name: str, chosen: str, rejected: str) -> Pair:
     return Pair(
         id=name + rejected,
-        **sides,
-        **about,
+        prompt=user(name),
+        chosen=assistant(chosen),
+        rejected=assistant(rejected),
+        prompt_id=name,
+        pair_type="harm",
+        kind="harmful",
+        split="train",
+        chosen_source="s",
+        rejected_source="base",
         chosen_score=1.0,
         rejected_score=4.0,
         margin=3.0,
@@ -170,8 +169,8 @@ def test_rows_about_prompts_that_the_run_measures_on_are_found_by_their_text(tmp
             )
         ]
     )
-    about = {"kind": "benign", "suite": "s", "source": "s", "licence": "MIT"}
-    splits = {"one": "test", "two": "train", "three": "val"}
+    about: dict[str, Any] = {"kind": "benign", "suite": "s", "source": "s", "licence": "MIT"}
+    splits: dict[str, Split] = {"one": "test", "two": "train", "three": "val"}
     prompts = [
         Prompt(id=text, prompt=user(text), split=split, **about) for text, split in splits.items()
     ]

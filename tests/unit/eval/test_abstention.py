@@ -6,19 +6,22 @@ from dataclasses import replace
 
 import pytest
 from measured_rows import measured_row
+from present import present
 from typed_results import as_json
 
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
-from eval.abstention import ABSTAINS_ABOVE, abstentions_read, verdict, why_abstains
+from eval.abstention import ABSTAINS_ABOVE, verdict, why_abstains
+from eval.abstention import abstentions_read as _abstentions_read
 from eval.independent import summary
 from eval.measured import Measured
-from eval.people import FEWEST, corrected_by_people
+from eval.people import FEWEST
+from eval.people import corrected_by_people as _corrected_by_people
 from records.rows import Score
 from reward.scorers import FACTORS
 
-abstentions_read = as_json(abstentions_read)
-corrected_by_people = as_json(corrected_by_people)
+abstentions_read = as_json(_abstentions_read)
+corrected_by_people = as_json(_corrected_by_people)
 
 
 def row(number: int, *, harmful: bool, uncertainty: float | None = None) -> Measured:
@@ -64,7 +67,7 @@ def test_a_score_abstains_where_it_has_no_value_or_too_much_entropy():
 
 def test_the_bounds_are_those_of_none_and_of_every_abstention_being_harmful():
     """Of ten, two are surely harmful and three are abstentions: 2 of 10, and 5 of 10."""
-    made = summary(rows(), 0.95).to_json()
+    made = present(summary(rows(), 0.95)).to_json()
     assert made["called_harmful_at_least"]["mean"] == pytest.approx(0.2)
     assert made["called_harmful_at_most"]["mean"] == pytest.approx(0.5)
     assert made["abstained"]["mean"] == pytest.approx(0.3)

@@ -28,7 +28,8 @@ class Policy:
     """
 
     def __init__(self, stubborn=lambda text: 0, killed_after: int = 10**9) -> None:
-        self.stubborn, self.left, self.written = stubborn, killed_after, []
+        self.stubborn, self.left = stubborn, killed_after
+        self.written: list[str] = []
 
     def write(self, prompts, label):
         if self.left < len(prompts):

@@ -11,15 +11,15 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.attacks import conditions
+from eval.attacks import conditions as _conditions
 from eval.conditions.asking import under_conditions
 from eval.conditions.definition import condition, names
 from eval.config import ConditionConfig, EvalConfig
 from eval.measure import Measured
 from records.errors import ModelError, RecordError
-from records.rows import Message, Prompt, text_of, user
+from records.rows import Kind, Message, Prompt, text_of, user
 
-conditions = as_json(conditions)
+conditions = as_json(_conditions)
 
 SYSTEM: Message = {"role": "system", "content": "Be safe."}
 
@@ -41,7 +41,7 @@ def render_without_system(messages: list[Message]) -> str:
 
 
 def prompt(
-    name: str, kind: str = "harmful", suite: str = "harmful", system: bool = False
+    name: str, kind: Kind = "harmful", suite: str = "harmful", system: bool = False
 ) -> Prompt:
     messages = [SYSTEM, *user(f"Request {name}?")] if system else user(f"Request {name}?")
     return Prompt(id=name, prompt=messages, kind=kind, suite=suite, source="s", licence="MIT")

@@ -8,10 +8,11 @@ from typed_results import as_json
 
 from data_prep.config import SourceConfig
 from data_prep.sources import read_source
-from eval.declines import declines, quality
+from eval.declines import declines as _declines
+from eval.declines import quality
 from records.rows import text_of
 
-declines = as_json(declines)
+declines = as_json(_declines)
 
 BOTH, REASON, ALTERNATIVE, CURT = (True, True), (True, False), (False, True), (False, False)
 PLANTED = {

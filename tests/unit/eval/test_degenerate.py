@@ -5,6 +5,7 @@ passes none.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from measured_rows import measured_row
@@ -16,6 +17,7 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_use import useless_told
 from eval.measure import Measured
+from eval.results.results import Results
 from eval.useless import CONSTANTS, REFUSES, USELESS
 from records.contracts import BASE, Policy
 
@@ -69,10 +71,12 @@ def policy(name: str, declines: str | None, complete) -> list[Measured]:
         for k, (prompt, answer) in enumerate(pairs):
             text, refused = complete(prompt, answer, k)
             refusal = "full" if refused else "none"
-            about = {"policy": name, "kind": "benign", "suite": suite, "prompt_id": f"{suite}-{k}"}
             rows.append(
                 measured_row(
-                    **about,
+                    policy=name,
+                    kind="benign",
+                    suite=suite,
+                    prompt_id=f"{suite}-{k}",
                     prompt=prompt,
                     completion=text,
                     harmfulness=1.0,
@@ -92,7 +96,7 @@ def other_words(_: str, answer: str, place: int) -> tuple[str, bool]:
     return (REFUSES, True) if place % 20 == 7 else (" ".join(answer.split()[3:45]), False)
 
 
-def results(*policies: list[Measured]) -> dict:
+def results(*policies: list[Measured]) -> Results:
     names = [rows[0].policy for rows in policies]
     held = {"held": True, "reason": "least harm", "epoch": 1}
     graph = [BASE, *(Policy(name, name, "base") for name in names if name != "base")]
@@ -109,7 +113,7 @@ def results(*policies: list[Measured]) -> dict:
 COMPLIES = policy("base", None, first_words)
 
 
-def failed(made: dict, name: str, config: GateConfig | None = None) -> list[str]:
+def failed(made: Results, name: str, config: GateConfig | None = None) -> list[str]:
     return [gate.name for gate in judge(made, name, config or GateConfig()) if not gate.passed]
 
 
@@ -159,12 +163,12 @@ def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
 
 def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
-    loose = {"min_relevance": 0.0, "max_relevance_fall": 1.0, "max_over_refusal": 1.0}
-    (line,) = failed(made, "dpo", GateConfig(**loose))
+    loose = GateConfig(min_relevance=0.0, max_relevance_fall=1.0, max_over_refusal=1.0)
+    (line,) = failed(made, "dpo", loose)
     assert line == "policies that help nobody fail this gate"
     accepted = [
         gate
-        for gate in judge(made, "dpo", GateConfig(**loose, accept_useless=True))
+        for gate in judge(made, "dpo", replace(loose, accept_useless=True))
         if gate.aside == "accepted"
     ]
     assert [gate.name for gate in accepted] == [line]

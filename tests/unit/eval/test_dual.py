@@ -14,14 +14,15 @@ from typed_results import as_json
 
 from eval import dual as module
 from eval.config import EvalConfig
-from eval.dual import DUAL, OPENINGS, dual, dual_scores
+from eval.dual import DUAL, OPENINGS, dual_scores
+from eval.dual import dual as _dual
 from eval.measure import Measured
 from eval.suite_scorers import CHOICE
 from models.option_logps import Option, option_logps
 from models.tokens import prompt_ids
 from records.rows import Prompt, Score, SuitePrompt, text_of, user
 
-dual = as_json(dual)
+dual = as_json(_dual)
 
 
 def prompt(name: str, suite: str = "harmful") -> Prompt:

@@ -9,9 +9,9 @@ from gate_evidence import CONFIG, evidence, failed, useless
 from typed_results import on_json
 
 from eval.config import GateConfig
-from eval.gate import judge
+from eval.gate import judge as _judge
 
-judge = on_json(judge)
+judge = on_json(_judge)
 
 
 def test_good_evidence_passes_every_gate():

@@ -12,11 +12,12 @@ from gate_evidence import CONFIG, evidence, failed
 from typed_results import on_json
 
 from eval.config import GateConfig
-from eval.gate import judge, too_few_prompts
+from eval.gate import judge as _judge
+from eval.gate import too_few_prompts
 from measures.estimates import newcombe_interval
-from records.rows import Prompt, user
+from records.rows import Kind, Prompt, user
 
-judge = on_json(judge)
+judge = on_json(_judge)
 
 
 def test_a_selection_that_does_not_hold_is_accepted_by_name_only_and_never_shown_as_passed():
@@ -55,7 +56,7 @@ def test_a_gate_that_nothing_or_everything_passes_is_refused(settings, named):
 
 
 @functools.cache
-def newcombe(counts: tuple[int, ...]) -> list[float]:
+def newcombe(counts: tuple[int, int, int, int]) -> list[float]:
     return list(newcombe_interval(*counts, 0.95))
 
 
@@ -88,7 +89,7 @@ def test_a_gate_that_asks_no_independent_scorer_says_so():
 
 
 def test_what_the_gate_will_find_too_small_is_known_beforehand():
-    def prompts(kind: str, n: int) -> list[Prompt]:
+    def prompts(kind: Kind, n: int) -> list[Prompt]:
         row = Prompt(id="1", prompt=user("q"), kind=kind, suite="s", source="s", licence="MIT")
         return [row] * n
 

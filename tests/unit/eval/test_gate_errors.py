@@ -7,20 +7,22 @@ import re
 import numpy as np
 import pytest
 from stored_run import rows
-from typed_results import as_json, built, on_json
+from typed_results import as_json, on_json
+from typed_results import built as _built
 
 from eval.config import GateConfig
 from eval.endpoint import Endpoint
-from eval.gate import judge
-from eval.gate_errors import error_rates, sentence
+from eval.gate import judge as _judge
+from eval.gate_errors import error_rates as _error_rates
+from eval.gate_errors import sentence
 from measures.estimates import churn, compare_rates
 from measures.power import Paired, mean_passes, rate_passes
 from records.contracts import BASE, Policy
 
-built = as_json(built)
+built = as_json(_built)
 
-error_rates = on_json(error_rates)
-judge = on_json(judge)
+error_rates = on_json(_error_rates)
+judge = on_json(_judge)
 
 CONFIG = GateConfig()
 

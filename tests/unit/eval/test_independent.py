@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from measured_rows import measured_row
+from present import present
 from sklearn.metrics import cohen_kappa_score
 from typed_results import as_json
 
-from eval.independent import (
-    agreement,
-    change,
-    flags,
-    harm_chance,
-    is_known,
-    metrics_of,
-    summary,
-    with_summary,
-)
+from eval.independent import agreement as _agreement
+from eval.independent import change, flags, harm_chance, is_known, metrics_of, with_summary
+from eval.independent import summary as _summary
+from eval.measured import Measured
 from eval.summaries import summarise
+from records.rows import Kind, Score
 
-summary, agreement = as_json(summary), as_json(agreement)
+summary, agreement = as_json(_summary), as_json(_agreement)
 
 
-def rows(kind: str = "harmful") -> list:
+def rescored(row: Measured, scorer: str, **changes: Any) -> Measured:
+    """The row with another word of one of its scorers."""
+    return replace(row, scores={**row.scores, scorer: replace(row.scores[scorer], **changes)})
+
+
+def rows(kind: Kind = "harmful") -> list[Measured]:
     """Ten: four called harmful, two incoherent, three full and one partial refusals."""
     refusals = ["full"] * 3 + ["partial"] + ["none"] * 6
     return [
@@ -67,10 +69,10 @@ def test_the_chance_of_harm_stands_by_principle_beside_that_of_the_suite():
     ]
     made = with_summary(summarise(asked, 0.95), asked, 0.95)
     assert made.independent is not None
-    assert made.metric("harm_chance").mean == 0.4
-    first, second = (made.harm_of_principle("harm_chance", number) for number in (1, 2))
-    assert (first.n, first.mean) == (5, pytest.approx(2 / 5))
-    assert (second.n, second.mean) == (5, pytest.approx(2 / 5))
+    assert present(made.metric("harm_chance")).mean == 0.4
+    first, second = (present(made.harm_of_principle("harm_chance", k)) for k in (1, 2))
+    assert (first.n, second.n) == (5, 5)
+    assert [first.mean, second.mean] == pytest.approx([2 / 5, 2 / 5])
     assert made.harm_of_principle("harm_chance", 3) is None
     assert made.to_json()["by_principle"]["1"]["harm_chance"]["n"] == 5
 
@@ -87,9 +89,8 @@ def test_without_these_scorers_no_principle_has_their_figure():
 def test_what_could_not_be_read_is_unscored_and_never_harmless():
     silent = measured_row(kind="harmful", harmfulness=None, refusal="", called_harmful=False)
     for scorer in ("factors", "factors/coherent"):
-        silent.scores[scorer] = type(silent.scores[scorer])(
-            id="x", completion_id=silent.id, scorer=scorer, reason="no words"
-        )
+        unread = Score(id="x", completion_id=silent.id, scorer=scorer, reason="no words")
+        silent = replace(silent, scores={**silent.scores, scorer: unread})
     assert harm_chance(silent) is None
     assert [flags([silent], metric) for metric in metrics_of("harmful")[1:]] == [[None]] * 3
     made = summary([*rows(), silent], 0.95)
@@ -103,11 +104,9 @@ def test_what_the_scorers_are_unsure_of_counts_against_the_policy():
     """
     asked = rows()
     for k in (0, 1, 9):
-        asked[k].scores["factors"] = replace(asked[k].scores["factors"], uncertainty=0.6)
+        asked[k] = rescored(asked[k], "factors", uncertainty=0.6)
     silent = measured_row(kind="harmful", harmfulness=None, refusal="", called_harmful=False)
-    silent.scores["factors"] = replace(
-        silent.scores["factors"], value=None, label="", reason="no words"
-    )
+    silent = rescored(silent, "factors", value=None, label="", reason="no words")
     made = summary([*asked, silent], 0.95)
     assert made["abstained"]["mean"] == pytest.approx(4 / 11)
     assert made["called_harmful_at_most"]["mean"] == pytest.approx(7 / 11)

@@ -9,12 +9,13 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.measure import Measured, completions_of, high_harm, joined, refuses, summarise
+from eval.measure import Measured, completions_of, high_harm, joined, refuses
+from eval.measure import summarise as _summarise
 from models.engines.generate import Generated
-from records.rows import Completion, Prompt, Score, assistant, text_of, user
+from records.rows import Completion, Kind, Prompt, Score, assistant, text_of, user
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
-summarise = as_json(summarise)
+summarise = as_json(_summarise)
 
 REFUSED = "I'm sorry, but I can't help with that. Please talk to your pharmacist."
 KEYS = {"mean", "interval", "n", "unscored"}
@@ -42,7 +43,7 @@ class Ordinal:
 
 @pytest.fixture
 def prompts():
-    def make(*kinds: str) -> list[Prompt]:
+    def make(*kinds: Kind) -> list[Prompt]:
         return [
             Prompt(
                 id=f"{k}",
@@ -100,7 +101,7 @@ def test_a_scorer_that_leaves_a_completion_out_is_an_error(prompts):
         score_with([Forgetful()], completions)
 
 
-def sample(kind: str, harm: float | None, refusal: str, principle: int | None = None) -> Measured:
+def sample(kind: Kind, harm: float | None, refusal: str, principle: int | None = None) -> Measured:
     return measured_row(
         policy="p",
         suite=kind,

@@ -11,11 +11,11 @@ from measured_rows import measured_row
 from typed_results import as_json
 
 from eval.must_have_rule import MUST_HAVES, MustHaves, held
-from eval.must_haves import must_haves
+from eval.must_haves import must_haves as _must_haves
 from eval.suites.registry import definition
 from records.rows import SuitePrompt, user
 
-must_haves = as_json(must_haves)
+must_haves = as_json(_must_haves)
 
 QUESTION = "Would you tell me more about Lexapro?"
 STATEMENTS = [

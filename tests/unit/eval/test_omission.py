@@ -9,13 +9,13 @@ from measured_rows import measured_row
 from typed_results import as_json
 
 from eval.measure import Measured
-from eval.omission import omissions
+from eval.omission import omissions as _omissions
 from eval.omission_rule import ACTS, missing_acts
 from eval.suite_scorers import OMISSION, OmissionRule
 from eval.suites.registry import load
 from records.rows import SuitePrompt, assistant
 
-omissions = as_json(omissions)
+omissions = as_json(_omissions)
 
 SAID = {
     "urgent_care": (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from measured_rows import measured_row
+from present import present
 from typed_results import on_json, rows_of
 
-from eval.over_optimisation import before_parting, distinct, parting, with_signs
+from eval.over_optimisation import before_parting as _before_parting
+from eval.over_optimisation import distinct, with_signs
+from eval.over_optimisation import parting as _parting
 
-before_parting = on_json(before_parting)
+before_parting = on_json(_before_parting)
 
-parting = on_json(parting)
+parting = on_json(_parting)
 
 FIRST = rows_of([{"epoch": 0, "step": 0}])[0]
 IDS = [f"p{k}" for k in range(40)]
@@ -66,7 +69,7 @@ def test_a_slow_drift_is_held_against_the_best_row_not_the_last():
 
 
 def test_rows_that_the_independent_scorer_has_not_read_say_nothing():
-    silent = {"independently_harmful": [], "independently_read": []}
+    silent: dict[str, list[str]] = {"independently_harmful": [], "independently_read": []}
     assert parting([row(0, 4.0, 8), row(1, 3.0, 0, **silent), row(2, 2.0, 9)]) is None
     rows = [{"epoch": 0, "step": 0, "harmfulness": {"mean": 4.0, "n": 40}}]
     assert parting(rows) is None
@@ -95,11 +98,11 @@ def test_signs_of_a_row():
         0.95,
     )
 
-    assert found.independent_harm.mean == 0.75
-    assert 0 < found.independent_chance.mean < 1
+    assert present(found.independent_harm).mean == 0.75
+    assert 0 < present(present(found.independent_chance).mean) < 1
     assert found.independently_harmful == ("0", "1", "2")
     assert found.distinct_2 == pytest.approx(3 / 10)
-    assert found.mean_tokens > 0
+    assert present(found.mean_tokens) > 0
     assert found.harmfulness == FIRST.harmfulness
 
 

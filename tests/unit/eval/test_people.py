@@ -9,12 +9,13 @@ from typed_results import as_json, on_json
 
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
-from eval.people import FEWEST, corrected_by_people
+from eval.people import FEWEST
+from eval.people import corrected_by_people as _corrected_by_people
 from eval.people_words import words_of
-from eval.report.verdict import verdict
+from eval.report.verdict import verdict as _verdict
 
-verdict = on_json(verdict)
-corrected_by_people = as_json(corrected_by_people)
+verdict = on_json(_verdict)
+corrected_by_people = as_json(_corrected_by_people)
 
 TRUE = {"base": 2.4, "dpo": 1.2}
 N = 120

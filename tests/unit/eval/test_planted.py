@@ -8,16 +8,17 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.declines import declines
+from eval.declines import declines as _declines
 from eval.form import form_of
-from eval.measure import Measured, counts_as_refusal, summarise
+from eval.measure import Measured, counts_as_refusal
+from eval.measure import summarise as _summarise
 from eval.omission_rule import missing_acts
 from eval.suite_scorers import OmissionRule
-from records.rows import SuitePrompt
+from records.rows import Kind, SuitePrompt
 from reward.refusal.rule import refusal
 
-declines = as_json(declines)
-summarise = as_json(summarise)
+declines = as_json(_declines)
+summarise = as_json(_summarise)
 
 DOCS = Path(__file__).parents[3] / "docs" / "results.md"
 COMPLIES = (
@@ -59,7 +60,7 @@ def test_a_planted_completion_is_classed_as_documented(name):
     assert f"| {name} |" in DOCS.read_text(encoding="utf-8")
 
 
-def measured(kind: str, text: str, finish: str = "stop") -> Measured:
+def measured(kind: Kind, text: str, finish: str = "stop") -> Measured:
     return measured_row(
         kind=kind, completion=text, harmfulness=1.0, refusal=refusal(text), finish_reason=finish
     )

@@ -5,6 +5,7 @@ that it was drawn from.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,12 @@ from typed_results import as_json
 from data_prep.pairs.expert_labels import read_labels
 from data_prep.review.items import item_id
 from data_prep.review.review_files import read_batch
-from eval.people import corrected_by_people
+from eval.people import corrected_by_people as _corrected_by_people
 from pipeline.commands.review import import_ratings
 from pipeline.run.config_loading import load_config
 from records.rows import text_of
 
-corrected_by_people = as_json(corrected_by_people)
+corrected_by_people = as_json(_corrected_by_people)
 
 FOLDER = Path(__file__).parents[3] / "examples/rated_batch"
 
@@ -37,20 +38,19 @@ def measured():
     """
     rows = []
     for item in read_batch(FOLDER):
-        facts = {
-            "kind": item.kind,
-            "harmfulness": item.scores["reward_model"],
-            "refusal": item.refusal,
-            "policy": item.source,
-            "suite": item.completion_id.partition("/")[0],
-            "called_harmful": item.refusal == "none",
-        }
-        texts = {"prompt": text_of(item.prompt), "completion": text_of(item.completion)}
-        rows.append(measured_row(**facts, prompt_id=item.prompt_id, **texts))
+        written = partial(
+            measured_row,
+            kind=item.kind,
+            harmfulness=item.scores["reward_model"],
+            refusal=item.refusal,
+            policy=item.source,
+            suite=item.completion_id.partition("/")[0],
+            called_harmful=item.refusal == "none",
+        )
+        prompt, completion = text_of(item.prompt), text_of(item.completion)
+        rows.append(written(prompt_id=item.prompt_id, prompt=prompt, completion=completion))
         rows.append(
-            measured_row(
-                **facts, prompt_id=f"other {item.prompt_id}", prompt="another", completion="text"
-            )
+            written(prompt_id=f"other {item.prompt_id}", prompt="another", completion="text")
         )
     return rows
 

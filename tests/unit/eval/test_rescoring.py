@@ -7,18 +7,19 @@ from __future__ import annotations
 import sys
 
 import pytest
-from typed_results import as_json, built
+from typed_results import as_json
+from typed_results import built as _built
 
 from eval.endpoint import Endpoint
 from eval.measured import joined
 from eval.suite_scorers import OmissionRule, suite_scores
 from records.contracts import BASE
-from records.rows import Completion, Score, SuitePrompt, assistant, read_records, user
+from records.rows import Completion, Kind, Score, SuitePrompt, assistant, read_records, user
 from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS
 from records.stage_folder import write_records
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
 
-built = as_json(built)
+built = as_json(_built)
 
 SIZES = {"harmful": 9800, "twins": 100, "red_flags": 100}
 TEXT = "I can't help with that because it could harm someone. Please call 911."
@@ -43,7 +44,7 @@ class ByLength:
 
 @pytest.fixture
 def folder(tmp_path):
-    kinds = {
+    kinds: dict[str, tuple[Kind, str]] = {
         "harmful": ("harmful", ""),
         "twins": ("benign", ""),
         "red_flags": ("benign", "urgent_care"),

@@ -15,13 +15,16 @@ from typed_results import on_json, rows_of
 
 from eval import scoreboard as scoreboard_module
 from eval.measure import Measured
-from eval.scoreboard import Measuring, Scoreboard, epoch_file, read_scoreboard
-from eval.scoreboard_rows import describe_row, flat_row, scoreboard_row
+from eval.scoreboard import Measuring, Scoreboard, epoch_file
+from eval.scoreboard_rows import describe_row as _describe_row
+from eval.scoreboard_rows import flat_row as _flat_row
+from eval.scoreboard_rows import scoreboard_row
+from eval.scoreboard_shape import read_scoreboard
 from models.config import GenerationConfig
-from records.rows import Prompt, json_line, user
+from records.rows import Kind, Prompt, json_line, user
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 
-describe_row, flat_row = on_json(describe_row), on_json(flat_row)
+describe_row, flat_row = on_json(_describe_row), on_json(_flat_row)
 
 
 def estimate(mean, n=10):
@@ -61,7 +64,7 @@ def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
     assert read_scoreboard(tmp_path / "scoreboard.jsonl") == []
 
 
-def sample(number: int, kind: str, harm: float | None, refusal: str) -> Measured:
+def sample(number: int, kind: Kind, harm: float | None, refusal: str) -> Measured:
     return measured_row(
         policy="p",
         suite=kind,
@@ -141,7 +144,7 @@ def board(tmp_path, monkeypatch):
         Prompt(id="1", prompt=user("q"), kind="harmful", suite="harmful", source="s", licence="MIT")
     ]
     measuring = Measuring(
-        prompts, GenerationConfig(), None, 0.95, None, lambda state: None, lambda text: None
+        prompts, GenerationConfig(), [], 0.95, None, lambda state: None, lambda text: None
     )
     state = {"w": torch.ones(2)}
     return Scoreboard(

@@ -11,15 +11,17 @@ from selection_rows import CONFIG, estimate, measured, row
 from typed_results import on_json
 
 from eval.config import ScoreboardConfig
-from eval.rises import rises
-from eval.selection import Selection, choose_epoch, selection_of
+from eval.rises import rises as _rises
+from eval.selection import Selection
+from eval.selection import choose_epoch as _choose_epoch
+from eval.selection import selection_of as _selection_of
 from measures.estimates import newcombe_interval
 
-selection_of = on_json(selection_of)
+selection_of = on_json(_selection_of)
 
-rises = on_json(rises)
+rises = on_json(_rises)
 
-choose_epoch = on_json(choose_epoch)
+choose_epoch = on_json(_choose_epoch)
 
 
 def test_the_least_harmful_epoch_is_kept():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from present import present
 from selection_rows import CONFIG, measured, row
 from typed_results import on_json
 
-from eval.selection import choose_epoch
+from eval.selection import choose_epoch as _choose_epoch
 from measures.estimates import compare_rates
 
-choose_epoch = on_json(choose_epoch)
+choose_epoch = on_json(_choose_epoch)
 
 
 def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():
@@ -50,7 +51,7 @@ def test_every_rise_is_told_by_suite_with_its_paired_interval():
         26,
     )
     assert selection.held is False
-    low, high = (f"{100 * end:+.0f}" for end in (wanted.low, wanted.high))
+    low, high = (f"{100 * present(end):+.0f}" for end in (wanted.low, wanted.high))
     assert (
         f"(twins: +23 points ({low} to {high}, n 26); patient_questions: -4 points ("
         in selection.reason

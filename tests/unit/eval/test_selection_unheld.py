@@ -11,12 +11,12 @@ import pytest
 from selection_rows import CONFIG, N, estimate, row
 from typed_results import on_json
 
-from eval.rises import rises
-from eval.selection import choose_epoch
+from eval.rises import rises as _rises
+from eval.selection import choose_epoch as _choose_epoch
 
-rises = on_json(rises)
+rises = on_json(_rises)
 
-choose_epoch = on_json(choose_epoch)
+choose_epoch = on_json(_choose_epoch)
 
 Row = dict[str, Any]
 BASE = row(0, 4, 0.0)

@@ -9,14 +9,18 @@ from measured_rows import measured_row
 from typed_results import as_json
 
 from eval.measure import Measured
-from eval.twin_gap import twin_gap
+from eval.twin_gap import twin_gap as _twin_gap
+from records.rows import Kind
 
-twin_gap = as_json(twin_gap)
+twin_gap = as_json(_twin_gap)
 
 
 def pair(policy: str, number: int, harmful: str, twin: str, principle: int = 1) -> list[Measured]:
     """`harmful` and `twin` are labels of the refusal rule."""
-    sides = {"h": ("harmful", "harmful", harmful), "t": ("benign", "twins", twin)}
+    sides: dict[str, tuple[Kind, str, str]] = {
+        "h": ("harmful", "harmful", harmful),
+        "t": ("benign", "twins", twin),
+    }
     rows = []
     for side, other in (("h", "t"), ("t", "h")):
         kind, suite, label = sides[side]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -56,7 +58,7 @@ def test_the_interval_covers_as_often_as_it_says(rate, per_cluster):
         flags = (rng.random((60, per_cluster)) < level[:, None]).astype(float).ravel()
         groups = [str(i // per_cluster) for i in range(len(flags))]
         found = bootstrap_estimate(
-            lambda w, flags=flags: weighted_share(flags, w),
+            partial(weighted_share, flags),
             cluster_weights(groups, 400, seed=sample),
         )
         assert found.low is not None
@@ -69,6 +71,6 @@ def test_fits_that_a_draw_makes_worse_keep_their_spread_around_the_value():
     draws = [0.6, 0.7] * 50
     found = refitted_estimate(0.8, draws, 50)
     half = 1.959964 * np.std(draws, ddof=1)
-    assert (found.low, found.high) == (pytest.approx(0.8 - half), pytest.approx(0.8 + half))
+    assert (found.low, found.high) == pytest.approx((0.8 - half, 0.8 + half))
     assert refitted_estimate(0.99, draws, 50).high == 1.0
     assert refitted_estimate(0.8, [np.nan] * 100, 50).low is None

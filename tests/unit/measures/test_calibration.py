@@ -42,7 +42,7 @@ def test_the_weighted_error_is_the_same_with_weights_of_one_and_counts_drawn_row
     found = weighted_calibration(p, y, np.concatenate([whole, drawn]))
     assert found == pytest.approx(
         [
-            expected_calibration_error(p, y)[0],
-            expected_calibration_error(p[rows], y[rows])[0],
+            expected_calibration_error(p.tolist(), y.tolist())[0],
+            expected_calibration_error(p[rows].tolist(), y[rows].tolist())[0],
         ]
     )

@@ -12,10 +12,10 @@ sm = pytest.importorskip("statsmodels.api")
 
 
 def test_a_mean_of_pairs_agrees_with_statsmodels():
-    from statsmodels.stats.weightstats import DescrStatsW
+    from statsmodels.stats.weightstats import DescrStatsW  # type: ignore[import-untyped]
 
     differences = np.random.default_rng(0).normal(-0.05, 0.4, 60)
-    found = non_inferior_mean(differences, 0.2)
+    found = non_inferior_mean(differences.tolist(), 0.2)
     theirs = DescrStatsW(differences)
     assert found.p_value == pytest.approx(theirs.ttest_mean(-0.2, alternative="larger")[1])
     assert (found.low, found.high) == pytest.approx(theirs.tconfint_mean(0.05))
@@ -29,11 +29,11 @@ def test_a_mean_over_clusters_agrees_with_statsmodels_cluster_robust_errors():
     fit = sm.OLS(tokens, np.ones_like(tokens)).fit(
         cov_type="cluster", cov_kwds={"groups": texts}, use_t=True
     )
-    sums = np.bincount(texts, tokens)
-    found = non_inferior_mean(sums, 0.5, weights=sizes)
+    sums, counts = np.bincount(texts, tokens).tolist(), sizes.tolist()
+    found = non_inferior_mean(sums, 0.5, weights=counts)
     assert found.difference == pytest.approx(fit.params[0])
     assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]))
-    assert tuple(ratio_interval(sums, sizes, 0.95)) == pytest.approx(tuple(fit.conf_int()[0]))
+    assert tuple(ratio_interval(sums, counts, 0.95)) == pytest.approx(tuple(fit.conf_int()[0]))
 
 
 def test_a_rate_decides_on_the_lower_end_of_newcombes_interval():

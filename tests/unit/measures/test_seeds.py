@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from present import present
 
 from measures.estimates import mean_estimate, rate_estimate
 from measures.seeds import over_seeds, standard_error
@@ -72,6 +73,6 @@ def test_the_interval_holds_the_truth_in_about_95_percent_of_simulated_recipes()
     for _ in range(1000):
         prompts = rng.normal(0, 0.1)
         runs = 2.0 + prompts + rng.normal(0, 0.15, 5)
-        low, high = over_seeds(runs.tolist(), [0.1] * 5).interval
+        low, high = map(present, over_seeds(runs.tolist(), [0.1] * 5).interval)
         held += low <= 2.0 <= high
     assert held / 1000 == pytest.approx(0.95, abs=0.02)

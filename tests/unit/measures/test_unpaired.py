@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from statsmodels.stats.proportion import confint_proportions_2indep
+from statsmodels.stats.proportion import confint_proportions_2indep  # type: ignore[import-untyped]
 
 from measures.estimates import Estimate, count_estimate
 from measures.unpaired import unpaired_difference

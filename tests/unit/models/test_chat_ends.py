@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from chat_shapes import ANSWER, ENDS, OTHER, QUESTION
+from present import present
 
 from models.config import GenerationConfig
 from models.engines.generate import generate
@@ -42,7 +43,7 @@ def scripted(vocabulary, script, positions=128):
 @pytest.mark.parametrize("shape", ENDS)
 def test_generation_stops_where_the_turn_ends(tokenizer_of, shape):
     tokenizer = tokenizer_of(shape)
-    row = encode(tokenizer, [QUESTION], [ANSWER], 120)
+    row = present(encode(tokenizer, [QUESTION], [ANSWER], 120))
     # After its turn the model goes on with a turn of the user, as a model does that is not stopped.
     model = scripted(len(tokenizer), [*row.input_ids[1:], *prompt_ids(tokenizer, [OTHER])][:127])
     (made,) = generate(

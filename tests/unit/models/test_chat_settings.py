@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from chat_shapes import ANSWER, QUESTION, SHAPES, turns
+from present import present
 
 from models.config import ModelConfig
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
@@ -17,11 +18,9 @@ def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
 ):
     tokenizer = tokenizer_of("qwen3")
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).endswith("<think>\n\n</think>\n\n")
+    row = present(encode(tokenizer, [QUESTION], [ANSWER], 256))
     assert (
-        tokenizer.decode(
-            turns(encode(tokenizer, [QUESTION], [ANSWER], 256), end_of_turn(tokenizer))[0]
-        )
-        == f"{ANSWER['content']}<|im_end|>"
+        tokenizer.decode(turns(row, end_of_turn(tokenizer))[0]) == f"{ANSWER['content']}<|im_end|>"
     )
     # It stands in the template, so a saved policy has it too; whoever asks for thinking by name
     # still gets it.

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import pytest
 from chat_shapes import ANSWER, ENDS, NEXT, OTHER, QUESTION, turns
+from present import present
 
 from models.loading.chat_format import end_of_turn
 from models.loading.template_faults import row_fault
 from models.tokens import encode, encode_pair, prompt_ids
 from records.errors import ModelError
+from records.rows import Message
 
 REFUSED = {
     "header_unlike_the_prompt": (
@@ -28,9 +30,9 @@ REFUSED = {
     "no_end_after_the_last_turn": "ends a completion with ''",
     "alpaca_without_end": "holds no end token of this tokenizer",
 }
-SYSTEM = {"role": "system", "content": "Be careful."}
-TOOL = {"role": "tool", "content": "found: 2 pages"}
-CONVERSATIONS = {
+SYSTEM: Message = {"role": "system", "content": "Be careful."}
+TOOL: Message = {"role": "tool", "content": "found: 2 pages"}
+CONVERSATIONS: dict[str, tuple[list[Message], list[Message]]] = {
     "single": ([QUESTION], [ANSWER]),
     "system": ([SYSTEM, QUESTION], [ANSWER]),
     "several turns": ([QUESTION, ANSWER, OTHER], [NEXT]),
@@ -70,7 +72,7 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
     assert bool(row_fault(tokenizer, prompt, completion)) == ((shape, conversation) in LEFT_OUT)
     if (shape, conversation) in LEFT_OUT:
         return
-    row = encode(tokenizer, prompt, completion, 512)
+    row = present(encode(tokenizer, prompt, completion, 512))
     end = tokenizer.convert_tokens_to_ids(ENDS[shape][0])
     # The oracle is transformers alone: the template's whole text, as tokens.
     whole = tokenizer.apply_chat_template([*prompt, *completion], tokenize=True, return_dict=False)
@@ -98,9 +100,10 @@ def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes
 def test_a_pair_of_completions_of_several_messages_is_cut_alike(tokenizer_of):
     tokenizer = tokenizer_of("tools")
     sides = ([ANSWER, TOOL, NEXT], [ANSWER, TOOL, ANSWER])
-    whole = encode_pair(tokenizer, [QUESTION], sides, 512)
+    whole = present(encode_pair(tokenizer, [QUESTION], sides, 512))
     assert [len(turns(row, end_of_turn(tokenizer))) for row in whole] == [2, 2]
-    shorter = encode_pair(tokenizer, [QUESTION], sides, len(whole[0].input_ids) - 2)
+    room = len(whole[0].input_ids) - 2
+    shorter = present(encode_pair(tokenizer, [QUESTION], sides, room))
     assert all(row.truncated and row.input_ids[-1] != end_of_turn(tokenizer) for row in shorter)
 
 
@@ -110,7 +113,7 @@ def test_a_row_that_the_template_drops_or_rewrites_is_named_without_its_text(tok
     assert fault == "the template does not write message 2 (tool)"
     assert "System role not supported" in row_fault(tokenizer_of("gemma2"), [SYSTEM, QUESTION], [])
     assert row_fault(tokenizer_of("mistral_with_system"), [SYSTEM, QUESTION], [ANSWER]) != ""
-    own = {"role": "user", "content": "What does <turn|> end?"}
+    own: Message = {"role": "user", "content": "What does <turn|> end?"}
     assert (
         row_fault(tokenizer_of("gemma4"), [own], [])
         == "message 0 holds the tokenizer's own '<turn|>', which would end or fake a turn"

@@ -62,7 +62,8 @@ def test_the_exported_adapter_on_its_base_answers_as_the_policy(
     from transformers import AutoModelForCausalLM
 
     batch = collate(rows, 0)
-    export.export_policy(*trained, tmp_path)
+    model, tokenizer = trained
+    export.export_policy(model, tokenizer, tmp_path)
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "policy")
     apart = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(tiny_directory), tmp_path / "adapter"
@@ -82,7 +83,7 @@ def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkey
     from safetensors.torch import load_file, save_file
     from transformers import AutoModelForCausalLM
 
-    plain = AutoModelForCausalLM.from_pretrained
+    (model, tokenizer), plain = trained, AutoModelForCausalLM.from_pretrained
 
     def corrupted(where, *args, **options):
         file = Path(where) / "model.safetensors"
@@ -96,7 +97,7 @@ def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkey
         sys.modules["models.export"].AutoModelForCausalLM, "from_pretrained", corrupted
     )
     with pytest.raises(ModelError, match="logits differ"):
-        export.export_policy(*trained, tmp_path)
+        export.export_policy(model, tokenizer, tmp_path)
 
 
 def test_an_adapter_on_a_bfloat16_base_is_exported_though_merging_rounds(tiny_directory, tmp_path):

@@ -62,7 +62,7 @@ LAYERS = {
     "sliding_window": 8,
     "head_dim": 8,
 }
-ARCHITECTURES = {
+ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e5}},
     "llama3": {"model_type": "llama", "rope_parameters": LLAMA_3},
     "llama_linear": {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from present import present
 
-from models.tokens import encode, encode_pair, prompt_ids
+from models.tokens import TokenRow, encode, encode_pair, prompt_ids
 from records.errors import ModelError
+from records.rows import Message, assistant, user
 
 FAMILIES = ("own", "chatml", "llama2", "alpaca", "plain")
 PROSE = st.text(
@@ -23,21 +26,14 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
-def user(text):
-    return [{"role": "user", "content": text}]
-
-
-def assistant(text):
-    return [{"role": "assistant", "content": text}]
-
-
-def kept(row):
+def kept(row: TokenRow | None) -> list[int]:
     """Completion ids."""
+    row = present(row)
     return [i for i, mask in zip(row.input_ids, row.completion_mask, strict=True) if mask]
 
 
-def assert_contract(tokenizer, prompt, row):
-    start = prompt_ids(tokenizer, prompt)
+def assert_contract(tokenizer: Any, prompt: list[Message], row: TokenRow | None) -> None:
+    row, start = present(row), prompt_ids(tokenizer, prompt)
     assert row.input_ids[: len(start)] == start
     assert row.completion_mask == [0] * len(start) + [1] * (len(row.input_ids) - len(start))
 
@@ -49,7 +45,7 @@ def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(
     families, family, question, answer
 ):
     tokenizer = families[family]
-    row = encode(tokenizer, user(question), assistant(answer), 2048)
+    row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert_contract(tokenizer, user(question), row)
     completion = kept(row)
     assert completion.count(tokenizer.eos_token_id) == 1
@@ -63,7 +59,7 @@ def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(
 @given(question=PROSE, answer=PROSE)
 def test_a_row_has_one_bos_and_it_is_first(families, family, question, answer):
     tokenizer = families[family]
-    row = encode(tokenizer, user(question), assistant(answer), 2048)
+    row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert row.input_ids[0] == tokenizer.bos_token_id
     assert row.input_ids.count(tokenizer.bos_token_id) == 1
 
@@ -82,7 +78,7 @@ def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(
     families, family, question, answer
 ):
     tokenizer = families[family]
-    row = encode(tokenizer, user(question), assistant(answer), 2048)
+    row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert_contract(tokenizer, user(question), row)
     assert kept(row).count(tokenizer.eos_token_id) == 1
 
@@ -92,12 +88,14 @@ def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(
 @given(answer=PROSE, room=st.integers(0, 12))
 def test_a_row_that_is_cut_fits_and_has_no_end_token(families, family, answer, room):
     tokenizer = families[family]
-    whole = encode(tokenizer, user("Why?"), assistant(answer), 2048)
+    whole = present(encode(tokenizer, user("Why?"), assistant(answer), 2048))
     start = prompt_ids(tokenizer, user("Why?"))
     row = encode(tokenizer, user("Why?"), assistant(answer), len(start) + room)
     if room < 2:
         assert row is None
-    elif whole.num_completion_tokens <= room:
+        return
+    row = present(row)
+    if whole.num_completion_tokens <= room:
         assert row == whole
     else:
         assert row.truncated
@@ -122,6 +120,7 @@ def test_both_sides_of_a_pair_are_cut_alike(families, family, first, second, roo
     if wanted[0] == wanted[1]:
         assert pair is None
     else:
+        pair = present(pair)
         assert [kept(row) for row in pair] == wanted
         assert [row.truncated for row in pair] == [cut, cut]
         assert all(row.input_ids[: len(start)] == start for row in pair)
@@ -138,8 +137,10 @@ def test_a_pair_that_cutting_makes_identical_is_no_pair(tokenizer):
 
 
 def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
-    whole = encode(tokenizer, user("Why?"), assistant("Because of"), 512)
-    unfinished = encode(tokenizer, user("Why?"), assistant("Because of"), 512, finished=False)
+    whole = present(encode(tokenizer, user("Why?"), assistant("Because of"), 512))
+    unfinished = present(
+        encode(tokenizer, user("Why?"), assistant("Because of"), 512, finished=False)
+    )
     assert unfinished.input_ids == whole.input_ids[:-1]
     pair = encode_pair(
         tokenizer,
@@ -148,11 +149,11 @@ def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
         512,
         finished=(True, False),
     )
-    assert [tokenizer.eos_token_id in kept(row) for row in pair] == [False, False]
+    assert [tokenizer.eos_token_id in kept(row) for row in present(pair)] == [False, False]
     whole_pair = encode_pair(
         tokenizer, user("Why?"), (assistant("No."), assistant("Because of")), 512
     )
-    assert [tokenizer.eos_token_id in kept(row) for row in whole_pair] == [True, True]
+    assert [tokenizer.eos_token_id in kept(row) for row in present(whole_pair)] == [True, True]
 
 
 def test_a_row_without_anything_to_learn_is_none(tokenizer):
@@ -170,7 +171,7 @@ def test_a_row_without_anything_to_learn_is_none(tokenizer):
 
 
 def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(families):
-    turns = [
+    turns: list[Message] = [
         {"role": "system", "content": "Be kind."},
         *user("Hi"),
         *assistant("Hello."),

@@ -61,13 +61,18 @@ def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path, read: li
     assert len(read) == 2
 
 
+def folder_instead(note: Path) -> None:
+    note.unlink()
+    note.mkdir()
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "another hash": lambda note: note.write_text(
         note.read_text().replace('"sha256": "', '"sha256": "0')
     ),
     "a half": lambda note: note.write_text(note.read_text()[:40]),
     "a list": lambda note: note.write_text("[]"),
-    "a folder": lambda note: (note.unlink(), note.mkdir()),
+    "a folder": folder_instead,
     "nesting": lambda note: note.write_text("[" * 100_000),
 }
 

@@ -107,8 +107,14 @@ def test_a_prompt_keeps_its_fields(tmp_path):
 
 
 def test_a_line_holds_all_fields_of_a_record_in_their_order():
-    about = {"kind": "harmful", "suite": "harmful", "source": "s", "licence": "CC0-1.0"}
     row = Demonstration(
-        id="a", prompt=user("Q\u2019?"), completion=assistant("No."), split="val", **about
+        id="a",
+        prompt=user("Q\u2019?"),
+        completion=assistant("No."),
+        split="val",
+        kind="harmful",
+        suite="harmful",
+        source="s",
+        licence="CC0-1.0",
     )
     assert json_line(row) == json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n"

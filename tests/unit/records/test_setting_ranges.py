@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from records.json_types import Json
 from records.setting_ranges import Range, Ranged, limits, numeric_settings, range_faults, ranged
 
 
@@ -42,7 +43,7 @@ def test_every_number_is_found_in_blocks_lists_and_by_name():
 
 
 def test_every_number_out_of_range_is_told_at_once():
-    wrong = {
+    wrong: dict[str, Json] = {
         "count": 10,
         "inner": {"share": math.nan},
         "several": [{"share": 1}, {"share": -math.inf}],

@@ -50,7 +50,7 @@ def test_write_replaces_whole_files_only(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(artifacts.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_json(path, {"x": 2})
     assert read_json(path) == {"x": 1}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from present import present
 
 from models.tokens import encode
 from records.errors import ModelError
@@ -77,7 +78,9 @@ def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
 ):
     found = scores(f"reward_model={reward_model}", around)
     alone = HarmfulnessScorer.load(reward_model)
-    wanted = alone.scores([encode(tokenizer, row.prompt, row.completion, 1024) for row in ROWS[:2]])
+    wanted = alone.scores(
+        [present(encode(tokenizer, row.prompt, row.completion, 1024)) for row in ROWS[:2]]
+    )
     assert [score.value for score in found[:2]] == pytest.approx(wanted, abs=1e-5)
     assert (found[2].value, found[2].reason) == (None, "empty completion")
     assert {score.label for score in found} == {""}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import torch
 
 from models.layout.collation import padded
+from records.rows import assistant, user
 from train.engine.optimisation import Optimisation, OptimiserConfig
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
@@ -26,14 +27,6 @@ ANSWERS = (
     "Rest it for a week, then see a doctor.",
     "No. Ask a pharmacist first.",
 )
-
-
-def user(text: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": text}]
-
-
-def assistant(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
 
 
 @pytest.fixture(scope="session")
@@ -170,9 +163,9 @@ def _fit(
     micro_batch_tokens: int = 150,
     every: int = 2,
     callbacks: Any = (),
-    precision: str = "32-true",
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
 ) -> Fitted:
-    from eval.scoreboard import read_scoreboard
+    from eval.scoreboard_shape import read_scoreboard
     from models.adapters.wrapping import adapt
     from models.config import AdapterConfig, ModelConfig
     from models.loading.load import load_model

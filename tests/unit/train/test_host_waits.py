@@ -4,9 +4,13 @@ before its next kernels are launched.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
+from present import present
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.layout import packed_attention
@@ -44,19 +48,23 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+def counted(name: str, calls: list[str]) -> Callable[..., Any]:
+    """The method of tensors that has this name, and adds it to `calls` first."""
+    real = getattr(torch.Tensor, name)
+
+    def call(*args: Any, **named: Any) -> Any:
+        calls.append(name)
+        return real(*args, **named)
+
+    return call
+
+
 @pytest.fixture
 def moved(monkeypatch) -> list[str]:
     """Calls that fetch a tensor."""
     calls: list[str] = []
     for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__int__", "__float__"):
-        real = getattr(torch.Tensor, name)
-        monkeypatch.setattr(
-            torch.Tensor,
-            name,
-            lambda self, *a, _real=real, _name=name, **k: (
-                calls.append(_name) or _real(self, *a, **k)
-            ),
-        )
+        monkeypatch.setattr(torch.Tensor, name, counted(name, calls))
 
     # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
     def attend(q, k, v, packed, scale):
@@ -74,24 +82,18 @@ def module_and_batch(job, model, tokenizer):
     )
     layout = prepared_layout(model, tokenizer.pad_token_id, 128)
     indices = [0, 1]
-    if job == "sft":
-        rows = SftRows(
-            [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)], layout
-        )
-        return SftModule(model, COMMON), rows.collate(indices, 1.0)
     if job == "dpo":
         pairs = [
-            encode_pair(tokenizer, p, c, 128)
+            present(encode_pair(tokenizer, p, c, 128))
             for p, c in zip(prompts, zip(good, bad, strict=True), strict=True)
         ]
-        rows = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
-        return DpoModule(model, DpoConfig(), COMMON), rows.collate(indices, 1.0)
-    rows = RewardRows(
-        [encode(tokenizer, p, c, 128) for p, c in zip(prompts, good, strict=True)],
-        [True, False],
-        layout,
-    )
-    return RewardModule(HarmfulnessNetwork(model.model), COMMON), rows.collate(indices, 1.0)
+        sides = DpoRows(pairs, layout, [(-1.0, -2.0)] * 2)
+        return DpoModule(model, DpoConfig(), COMMON), sides.collate(indices, 1.0)
+    rows = [present(encode(tokenizer, p, c, 128)) for p, c in zip(prompts, good, strict=True)]
+    if job == "sft":
+        return SftModule(model, COMMON), SftRows(rows, layout).collate(indices, 1.0)
+    module = RewardModule(HarmfulnessNetwork(model.model), COMMON)
+    return module, RewardRows(rows, [True, False], layout).collate(indices, 1.0)
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from present import present
 
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
@@ -51,9 +52,9 @@ def texts():
 def rows_of(tokenizer, batch_rows=None):
     """TRL's rotation within a batch: every prompt with the completion of the row before."""
     data = texts()
-    rows = [encode(tokenizer, row["prompt"], row["completion"], 128) for row in data]
+    rows = [present(encode(tokenizer, row["prompt"], row["completion"], 128)) for row in data]
     mismatched = [
-        encode(tokenizer, row["prompt"], data[i - 1]["completion"], 128)
+        present(encode(tokenizer, row["prompt"], data[i - 1]["completion"], 128))
         for i, row in enumerate(data)
     ]
     return KtoRows(rows, mismatched, LABELS, batch_rows or padded(0))
@@ -100,9 +101,8 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
         seed=0,
     )
     parts = [plan.micro_batches(0, rank) for rank in range(world_size)]
-    module.use_kl(
-        sum(module.kl_sums([rows.collate_mismatched(*one) for one in mine]) for mine in parts)
-    )
+    sums = [module.kl_sums([rows.collate_mismatched(*one) for one in mine]) for mine in parts]
+    module.use_kl(sum(sums, start=torch.zeros(2)))
     loss = 0.0
     for mine in parts:
         for indices, scale in mine:
@@ -123,7 +123,8 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     learning rate 0.
     """
     from datasets import Dataset
-    from trl import KTOConfig, KTOTrainer
+    from trl.trainer.kto_config import KTOConfig
+    from trl.trainer.kto_trainer import KTOTrainer
 
     ours = copy.deepcopy(tokenizer)
     # Nothing follows the end token in this template, as in test_trl_agreement.py.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from over_refusal_limits import limit_above
+from present import present
 from typed_results import rows_of
 
-from eval.scoreboard import Scoreboard, read_scoreboard
+from eval.scoreboard import Scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from models.adapters.trained import trainable_state
 from pipeline.limited_pairs import FollowedLimit
 from train.config import DpoConfig
@@ -45,7 +48,7 @@ class MeasuredWeights(Scoreboard):
 
     def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
         self.dies_at = dies_at
-        measuring = SimpleNamespace(say=lambda text: None)
+        measuring: Any = SimpleNamespace(say=lambda text: None)
         path, state_of = work / "scoreboard.jsonl", lambda module: trainable_state(module.model)
         super().__init__("dpo", path, work / "epochs", measuring, state_of, steps, limit)
 
@@ -129,7 +132,8 @@ def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_doe
 ):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(step)])
-    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
+    fitted, board = limited_fit(fit_dpo, tmp_path)
+    assert_same(fitted, board, whole)
 
 
 @pytest.mark.parametrize("candidate", [2, 3, 5])
@@ -138,13 +142,13 @@ def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(
 ):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, dies_at=candidate)
-    assert_same(*limited_fit(fit_dpo, tmp_path), whole)
+    fitted, board = limited_fit(fit_dpo, tmp_path)
+    assert_same(fitted, board, whole)
 
 
 def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(4)], every=1)
-    state = torch.load(
-        latest_checkpoint(tmp_path / "checkpoints") / "trainer.pt", weights_only=True
-    )
+    checkpoint = present(latest_checkpoint(tmp_path / "checkpoints"))
+    state = torch.load(checkpoint / "trainer.pt", weights_only=True)
     assert state["multipliers"]["values"] == whole["board"][2].multipliers

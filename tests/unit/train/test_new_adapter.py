@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ FILE, LINE = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
+def config(tmp_path, monkeypatch) -> RunConfig:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "norms.py").write_text(FILE)
     monkeypatch.setattr(

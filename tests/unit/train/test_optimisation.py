@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import pytorch_lightning as pl
 
 from models.layout.collation import padded
 from train.config import TrainerConfig
-from train.engine import trainer
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import Observers, batch_plan, fit
 from train.sft import SftModule, SftRows
@@ -40,7 +40,7 @@ def test_a_fit_clips_by_what_its_module_says(
         asked.update(options)
         raise Asked
 
-    monkeypatch.setattr(trainer.pl, "Trainer", made)
+    monkeypatch.setattr(pl, "Trainer", made)
     config = TrainerConfig(accelerator="cpu", precision="32-true", strategy=strategy)
     rows = SftRows(make_rows(4), padded(0))
     plan = batch_plan(rows, config, global_batch_size=2, epochs=1, seed=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 
 from train.config import TrainerConfig
-from train.engine import hardware
 from train.engine.hardware import autocast, compiles, device_faults, precision
 
 
@@ -47,7 +48,7 @@ def test_zero_3_cannot_be_told_to_compile():
 
 
 def test_a_missing_compiler_is_a_fault_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.delenv("CXX", raising=False)
     config = TrainerConfig(compile_layers="on", accelerator="cpu")
     (fault,) = device_faults(config)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from present import present
 from safetensors.torch import load_file
 from typed_results import rows_of
 
-from eval.scoreboard import Scoreboard, read_scoreboard
+from eval.scoreboard import Scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from models.adapters.trained import trainable_state
 from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
@@ -157,12 +160,12 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
     with pytest.raises(Killed):
         fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
     folder = tmp_path / "checkpoints"
-    assert latest_checkpoint(folder).name == "step-0000004"
+    assert present(latest_checkpoint(folder)).name == "step-0000004"
     # Cut off while it was written.
     shutil.copytree(folder / "step-0000004", folder / ".step-0000006.partial")
     (folder / ".step-0000006.partial" / "trainer.pt").unlink()
     (folder / "step-0000005").mkdir()  # renamed, but never pointed to
-    assert latest_checkpoint(folder).name == "step-0000004"
+    assert present(latest_checkpoint(folder)).name == "step-0000004"
     assert_same(fit_sft(tmp_path), whole)
     assert not list(folder.glob(".*.partial"))
 
@@ -188,13 +191,14 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(fit_sft, who
         fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
     newest = tmp_path / "checkpoints" / "step-0000006" / "tensors-0.pt"
     newest.write_bytes(newest.read_bytes()[:-100])
-    assert latest_checkpoint(newest.parent.parent).name == "step-0000005"
+    assert present(latest_checkpoint(newest.parent.parent)).name == "step-0000005"
     assert_same(fit_sft(tmp_path), whole)
 
 
 def test_a_resumed_run_has_the_random_state_that_the_checkpoint_was_made_with(fit_sft, tmp_path):
     """Nothing draws while Primum trains; this callback does, as a model with dropout would."""
-    whole, drawn = [], []
+    whole: list[float] = []
+    drawn: list[float] = []
     torch.manual_seed(0)
     fit_sft(tmp_path / "whole", callbacks=[Draws(whole)])
     torch.manual_seed(0)
@@ -219,7 +223,7 @@ class DyingScoreboard(Scoreboard):
 
     def __init__(self, work, dies_at=None):
         self.dies_at = dies_at
-        measuring = SimpleNamespace(say=lambda text: None)
+        measuring: Any = SimpleNamespace(say=lambda text: None)
         super().__init__(
             "sft",
             work / "scoreboard.jsonl",

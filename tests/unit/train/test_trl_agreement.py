@@ -8,11 +8,13 @@ import copy
 
 import pytest
 import torch
+from present import present
 
 from models.config import ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
 from models.tokens import encode_pair
+from records.rows import assistant, user
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.optimisation import Optimisation, OptimiserConfig
@@ -27,7 +29,8 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     learning rate 0.
     """
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
 
     ours = copy.deepcopy(tokenizer)
     # Nothing follows the end token in this template: TRL trains on a newline after it, where a
@@ -35,14 +38,9 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\n'", "'<|im_end|>'")
     rows = [
         {
-            "prompt": [{"role": "user", "content": f"Question {i}?"}],
-            "chosen": [
-                {
-                    "role": "assistant",
-                    "content": "No, that is not safe." + " Ask a doctor." * (i % 2),
-                }
-            ],
-            "rejected": [{"role": "assistant", "content": "Sure." + " Do it." * (i % 3)}],
+            "prompt": user(f"Question {i}?"),
+            "chosen": assistant("No, that is not safe." + " Ask a doctor." * (i % 2)),
+            "rejected": assistant("Sure." + " Do it." * (i % 3)),
         }
         for i in range(6)
     ]
@@ -75,7 +73,8 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
         processing_class=ours,
     )
     pairs = [
-        encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128) for row in rows
+        present(encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128))
+        for row in rows
     ]
     logps = reference_logps(
         reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None

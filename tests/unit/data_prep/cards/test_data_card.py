@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from card_parts_shown import NO_FAULTS, Make, sections
@@ -36,7 +37,8 @@ def test_every_heading_of_the_page_has_something_under_it(tmp_path: Path) -> Non
 )
 def test_an_empty_part_is_refused_by_name(card: DataCard, name: str) -> None:
     require_complete(card)
-    for nothing in ("", " \n", ()):
+    nothings: tuple[Any, ...] = ("", " \n", ())
+    for nothing in nothings:
         with pytest.raises(RecordError, match=f"{name} is empty"):
             require_complete(dataclasses.replace(card, **{name: nothing}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -228,7 +229,7 @@ def test_paraphrases_are_in_one_group_and_one_beside_an_evaluation_row_goes_with
     assert not split(rows, SplitConfig(), 0).dropped
 
 
-def written(tmp_path: Path, config: EmbeddingConfig, **options: object) -> Path:
+def written(tmp_path: Path, config: EmbeddingConfig, **options: Any) -> Path:
     texts = [text for text in MEANINGS if text != "How much paracetamol is deadly?"]
     (tmp_path / "rows.jsonl").write_text(
         "".join(json.dumps({"prompt": text, "completion": "No."}) + "\n" for text in texts)
@@ -241,7 +242,7 @@ def written(tmp_path: Path, config: EmbeddingConfig, **options: object) -> Path:
         seed=0,
         evaluation_texts={"suite": ["How much paracetamol is deadly?"]},
         **options,
-    )  # type: ignore[arg-type]
+    )
     return tmp_path / "out"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]
 
 from data_prep.pairs.probe_results import accuracy, held_to, wins
 from records.errors import RecordError

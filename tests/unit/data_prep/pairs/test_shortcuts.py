@@ -9,7 +9,7 @@ import pytest
 from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.shortcuts import judge_shortcuts, shortcut_accuracies
 from records.errors import RecordError
-from records.rows import Pair, assistant, user
+from records.rows import Pair, Split, assistant, user
 
 WORDS = [
     "rest",
@@ -32,7 +32,7 @@ WORDS = [
 
 
 def pair(
-    number: int, chosen: str, rejected: str, split: str = "train", pair_type: str = "harm"
+    number: int, chosen: str, rejected: str, split: Split = "train", pair_type: str = "harm"
 ) -> Pair:
     return Pair(
         id=str(number),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -34,7 +35,7 @@ def items(count: int, *, answers: int = 1, scores=None) -> list[ReviewItem]:
 
 
 def ratings(
-    *raters: list[int | None], refusals: dict[str, list[str]] | None = None
+    *raters: Sequence[int | None], refusals: dict[str, list[str]] | None = None
 ) -> list[Rating]:
     found = [
         Rating(f"c-{n}", f"r{k}", level, "")

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+from present import present
 from review_ratings import ITEMS, faults_of, filled, read
 
 from data_prep.review.ratings import EMPTY, REPEATED, SKIPPED, Rating
@@ -74,7 +75,7 @@ def annotated(folder: Path, annotations: dict[int, list[dict]]) -> list[dict]:
 
 def converted(folder: Path, tasks: list[dict], kind: str, *, from_folder: bool = False) -> Path:
     """What Label Studio's own converter makes of them."""
-    from label_studio_sdk.converter import Converter
+    from label_studio_sdk.converter.converter import Converter
 
     source, output = folder.parent / "project", folder.parent / f"export_{kind}"
     source.mkdir(exist_ok=True)
@@ -131,13 +132,13 @@ def test_raters_without_an_address_keep_their_number(folder, kind):
 
 
 def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
-    from label_studio_sdk.label_interface import LabelInterface
+    from label_studio_sdk.label_interface.interface import LabelInterface
 
     random.seed(0)
     interface = LabelInterface(label_studio_config(show_scores=False))
     given = {
         n: [
-            interface.generate_sample_annotation()
+            present(interface.generate_sample_annotation())
             | {"id": n, "completed_by": 1, "created_at": "2026"}
         ]
         for n in range(len(ITEMS))
@@ -170,7 +171,7 @@ def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
 
 
 def test_our_test_annotations_are_valid_for_label_studio():
-    from label_studio_sdk.label_interface import LabelInterface
+    from label_studio_sdk.label_interface.interface import LabelInterface
 
     interface = LabelInterface(label_studio_config(show_scores=False))
     assert all(

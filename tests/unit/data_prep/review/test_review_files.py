@@ -130,7 +130,7 @@ def test_several_turns_say_who_speaks(tmp_path):
 
 @pytest.mark.parametrize("show_scores", [False, True])
 def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path, show_scores):
-    from label_studio_sdk.label_interface import LabelInterface
+    from label_studio_sdk.label_interface.interface import LabelInterface
 
     write_batch(
         tmp_path, drawn(run_items()), principles=PRINCIPLES, show_scores=show_scores, provenance={}
@@ -149,7 +149,7 @@ def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path, show_scores):
 
 
 def test_label_studio_knows_the_scale_and_the_words_of_the_config():
-    from label_studio_sdk.label_interface import LabelInterface
+    from label_studio_sdk.label_interface.interface import LabelInterface
 
     schema = LabelInterface(label_studio_config(show_scores=False)).to_json_schema()
     assert schema["properties"]["harmfulness"]["maximum"] == 5

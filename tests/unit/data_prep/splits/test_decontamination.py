@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -72,7 +73,7 @@ def test_prompts_without_a_word_contaminate_nothing(row: Make) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("threshold", 0), ("threshold", 1.1), ("ngram", 0)])
-def test_a_threshold_or_run_length_out_of_range_is_refused(field: str, value: float) -> None:
+def test_a_threshold_or_run_length_out_of_range_is_refused(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"DecontaminationConfig.{field}: got {value}, wanted"):
         DecontaminationConfig(**{field: value})
 
@@ -97,7 +98,8 @@ def test_the_report_counts_what_was_compared_and_shows_no_text(row: Make) -> Non
 
 
 def test_without_an_evaluation_prompt_no_row_was_compared(row: Make) -> None:
-    for texts in ({}, {"other": []}):
+    nothings: list[dict[str, list[str]]] = [{}, {"other": []}]
+    for texts in nothings:
         assert decontaminate([row("a", "A")], texts, CONFIG).report()["rows_compared"] == 0
 
 

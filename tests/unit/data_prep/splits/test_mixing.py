@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from data_prep.prepare import prepare
 from data_prep.splits.mixing import mixed, wanted_counts
-from records.rows import Demonstration, assistant, user
+from records.rows import Demonstration, Split, assistant, user
 
 
 def source(name: str, weight: float | None) -> SourceConfig:
     return SourceConfig(name=name, format="jsonl", path=f"{name}.jsonl", weight=weight)
 
 
-def row(name: str, number: int, split: str = "train", twin: str | None = None) -> Demonstration:
+def row(name: str, number: int, split: Split = "train", twin: str | None = None) -> Demonstration:
     return Demonstration(
         id=f"{name}{number}",
         prompt=user(f"{name} {number}"),
@@ -36,7 +36,8 @@ def row(name: str, number: int, split: str = "train", twin: str | None = None) -
 def rows() -> list[Demonstration]:
     sizes = {"a": 30, "b": 50, "c": 9}
     made = [row(name, number) for name, size in sizes.items() for number in range(size)]
-    return [*made, *(row(name, 100, split) for name in sizes for split in ("val", "test"))]
+    held_out: tuple[Split, ...] = ("val", "test")
+    return [*made, *(row(name, 100, split) for name in sizes for split in held_out)]
 
 
 def test_three_to_one_is_kept_to_and_what_has_no_weight_is_whole():

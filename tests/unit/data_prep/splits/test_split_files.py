@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,35 +79,35 @@ def test_a_split_without_rows_is_left_out_and_a_column_without_values_has_its_ty
     assert found["train"].features == found["validation"].features
 
 
-ANSWER = {
-    "prompt_id": "p",
-    "policy": "base",
-    "sample": 0,
-    "seed": 1,
-    "num_tokens": 2,
-    "finish_reason": "stop",
-}
-SIDES = {
-    "prompt": user("q"),
-    "chosen": assistant("a"),
-    "rejected": assistant("b"),
-    "chosen_source": "x",
-    "rejected_source": "y",
-}
-SCORES = {"chosen_score": 1.0, "rejected_score": 4.5, "margin": 3.5}
+ANSWER = Completion(
+    id="c",
+    prompt=user("q"),
+    completion=assistant("a"),
+    prompt_id="p",
+    policy="base",
+    sample=0,
+    seed=1,
+    num_tokens=2,
+    finish_reason="stop",
+)
+REVISED: dict[str, Any] = {**vars(ANSWER), "id": "r"}
 EXAMPLES: dict[str, Record] = {
-    "completions": Completion(id="c", prompt=user("q"), completion=assistant("a"), **ANSWER),
-    "revisions": Revision(
-        id="r",
-        prompt=user("q"),
-        completion=assistant("a"),
-        answer_id="c",
-        principle=1,
-        critique="w",
-        **ANSWER,
-    ),
+    "completions": ANSWER,
+    "revisions": Revision(answer_id="c", principle=1, critique="w", **REVISED),
     "pairs": Pair(
-        id="d", prompt_id="p", pair_type="harm", kind="harmful", split="train", **SIDES, **SCORES
+        id="d",
+        prompt_id="p",
+        pair_type="harm",
+        kind="harmful",
+        split="train",
+        prompt=user("q"),
+        chosen=assistant("a"),
+        rejected=assistant("b"),
+        chosen_source="x",
+        rejected_source="y",
+        chosen_score=1.0,
+        rejected_score=4.5,
+        margin=3.5,
     ),
 }
 

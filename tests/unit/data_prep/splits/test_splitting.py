@@ -12,7 +12,7 @@ from data_prep.near_duplicates.groups import near_pairs
 from data_prep.sources import read_source
 from data_prep.splits.splitting import NEAR_EVALUATION, split
 from data_prep.wording import request_text
-from records.rows import Demonstration, user
+from records.rows import Demonstration, Kind, user
 
 Make = Callable[..., Demonstration]
 Pair = Callable[..., list[Demonstration]]
@@ -26,7 +26,7 @@ def rows_and_config(draw: st.DrawFn) -> tuple[list[Demonstration], SplitConfig]:
     rows = []
     for number in range(draw(st.integers(1, 24))):
         words = draw(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=2, max_size=4))
-        kind = draw(st.sampled_from(["harmful", "benign"]))
+        kind: Kind = draw(st.sampled_from(["harmful", "benign"]))
         rows.append(
             Demonstration(
                 id=f"r{number}",
@@ -40,13 +40,15 @@ def rows_and_config(draw: st.DrawFn) -> tuple[list[Demonstration], SplitConfig]:
                 split=draw(st.sampled_from(["train", "train", "train", "test"])),
             )
         )
-    limits = {
-        name: draw(st.none() | st.integers(0, 4))
-        for name in ("train_limit", "benign_train_limit", "val_limit", "test_limit")
-    }
-    shares = {"val": draw(st.sampled_from([0.0, 0.2])), "test": draw(st.sampled_from([0.0, 0.3]))}
+    limits = st.none() | st.integers(0, 4)
     return rows, SplitConfig(
-        near_duplicate_ngram=draw(st.sampled_from([1, 1, 2])), **shares, **limits
+        near_duplicate_ngram=draw(st.sampled_from([1, 1, 2])),
+        val=draw(st.sampled_from([0.0, 0.2])),
+        test=draw(st.sampled_from([0.0, 0.3])),
+        train_limit=draw(limits),
+        benign_train_limit=draw(limits),
+        val_limit=draw(limits),
+        test_limit=draw(limits),
     )
 
 

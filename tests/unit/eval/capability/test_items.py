@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from eval.capability.config import CapabilityTaskConfig
+from eval.capability.config import CapabilityTaskConfig, TaskFormat
 from eval.capability.items import read_task, read_tasks
 from records.errors import RecordError
 
 OPTIONS = {"A": "rest", "B": "water", "C": "an ambulance", "D": "sleep"}
 
 
-def task(path: Path, format: str, **settings) -> CapabilityTaskConfig:
-    return CapabilityTaskConfig(name=format, format=format, path=str(path), **settings)
+def task(path: Path, format: TaskFormat, *, optional: bool = False) -> CapabilityTaskConfig:
+    return CapabilityTaskConfig(name=format, format=format, path=str(path), optional=optional)
 
 
 def lines(path: Path, *rows: dict) -> Path:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from present import present
 
 from eval.judge_report.tfidf import tfidf_metrics
 
@@ -11,10 +12,10 @@ def test_words_of_the_completion_tell_harm_here_and_those_of_the_prompt_do_not(o
     found = tfidf_metrics(own_set, refits=4)
     assert found["tfidf_completion_only"]["auroc"].mean == pytest.approx(1, abs=0.02)
     assert found["tfidf_completion_only"]["refusal_kappa"].mean == pytest.approx(1)
-    assert found["tfidf_prompt_only"]["auroc"].mean < 0.6
+    assert present(found["tfidf_prompt_only"]["auroc"].mean) < 0.6
     assert set(found) == {"tfidf", "tfidf_completion_only", "tfidf_prompt_only"}
     estimate = found["tfidf"]["auroc"]
-    assert estimate.low <= estimate.mean <= estimate.high
+    assert present(estimate.low) <= present(estimate.mean) <= present(estimate.high)
     assert estimate.n == 60
 
 
@@ -31,7 +32,7 @@ def test_no_fold_sees_its_own_prompt(own_set):
         for i in own_set.items
     ]
     found = tfidf_metrics(type(own_set)(name="own", items=items, note=""), refits=0)
-    assert found["tfidf"]["auroc"].mean < 0.75
+    assert present(found["tfidf"]["auroc"].mean) < 0.75
     assert found["tfidf"]["auroc"].low is None
 
 
@@ -51,7 +52,7 @@ def test_pairs_are_told_by_the_difference_of_their_words(own_set):
         if own_set.items[p.rejected].labels.harmful and not own_set.items[p.chosen].labels.harmful
     ]
     part = type(own_set)(name="own", items=own_set.items, note="", pairs=kept)
-    assert tfidf_metrics(part, refits=0)["tfidf"]["pair_accuracy"].mean > 0.9
+    assert present(tfidf_metrics(part, refits=0)["tfidf"]["pair_accuracy"].mean) > 0.9
 
 
 def test_too_few_prompts_are_not_cross_validated(own_set):

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from typed_results import on_json
 
-from eval.report.page import render_html, render_markdown
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
 from eval.results.capability import Capability
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
 
 Json = dict[str, Any]
 ACCURACY = {"mean": 0.412, "interval": [0.36, 0.47], "n": 300, "unscored": 0}
@@ -29,7 +30,7 @@ def task(signal: bool) -> Json:
 
 @pytest.fixture
 def measured(results: Json) -> Json:
-    perplexity = {"n": 60, "tokens": 4242, "policies": {}, "changes": {}}
+    perplexity: Json = {"n": 60, "tokens": 4242, "policies": {}, "changes": {}}
     for name, value in (("base", 11.25), ("dpo", 11.49)):
         estimate = {"mean": value, "interval": [10.0, 12.5], "n": 60, "unscored": 0}
         perplexity["policies"][name] = estimate

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from typed_results import on_json
 
-from eval.report.epochs import unheld
-from eval.report.page import render_html, render_markdown
-from eval.report.verdict import cautions
+from eval.report.epochs import unheld as _unheld
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
+from eval.report.verdict import cautions as _cautions
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
-cautions = on_json(cautions)
-unheld = on_json(unheld)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
+cautions = on_json(_cautions)
+unheld = on_json(_unheld)
 Json = dict[str, Any]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typed_results import on_json
 
-from eval.report.epochs import epochs_table
+from eval.report.epochs import epochs_table as _epochs_table
 
-epochs_table = on_json(epochs_table)
+epochs_table = on_json(_epochs_table)
 
 
 def row(number, **more):

@@ -10,12 +10,14 @@ from read_page import ReadPage
 from typed_results import on_json
 
 from eval.measured import Sample
-from eval.report.examples import WORDS_SHOWN, QuoteRule, examples, shown_text
-from eval.report.page import render_html, render_markdown
+from eval.report.examples import WORDS_SHOWN, QuoteRule, shown_text
+from eval.report.examples import examples as _examples
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
-examples = on_json(examples)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
+examples = on_json(_examples)
 Json = dict[str, Any]
 HARMFUL_WORDS = "backdate it"
 

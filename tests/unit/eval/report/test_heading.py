@@ -6,9 +6,11 @@ from typing import Any
 
 from typed_results import on_json
 
-from eval.report.heading import heading, plain_title, title
+from eval.report.heading import heading as _heading
+from eval.report.heading import plain_title as _plain_title
+from eval.report.heading import title as _title
 
-title, heading, plain_title = on_json(title), on_json(heading), on_json(plain_title)
+title, heading, plain_title = on_json(_title), on_json(_heading), on_json(_plain_title)
 
 
 def test_a_run_has_a_before_and_an_after(results: dict[str, Any]) -> None:

@@ -17,12 +17,13 @@ import pytest
 from typed_results import on_json
 
 from eval.gate_result import GateResult
-from eval.report.browser.page import FIRST, sample_pages
-from eval.report.page import render_html
+from eval.report.browser.page import FIRST
+from eval.report.browser.page import sample_pages as _sample_pages
+from eval.report.page import render_html as _render_html
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
 
-render_html, sample_pages = on_json(render_html), on_json(sample_pages)
+render_html, sample_pages = on_json(_render_html), on_json(_sample_pages)
 
 material_of = on_json(Material.of)
 

@@ -8,12 +8,14 @@ import pytest
 from typed_results import on_json, rows_of, typed
 
 from eval.report.narrowing import SHOWN, narrowed, narrowed_scoreboard, narrowing_note
-from eval.report.page import render_html, render_markdown
-from eval.report.verdict import CAUTIONS_SHOWN, cautions
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
+from eval.report.verdict import CAUTIONS_SHOWN
+from eval.report.verdict import cautions as _cautions
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
-cautions = on_json(cautions)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
+cautions = on_json(_cautions)
 
 MANY = 500
 

@@ -11,10 +11,11 @@ from read_page import ReadPage
 from typed_results import on_json
 
 from eval.gate_result import GateResult
-from eval.report.page import render_html, render_markdown
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
 Json = dict[str, Any]
 
 

@@ -9,16 +9,17 @@ import matplotlib
 import pytest
 from typed_results import on_json, typed
 
-from eval.report.figures.distribution import distribution_plot
-from eval.report.figures.epochs import epochs_plot
-from eval.report.figures.principles import principles_plot
-from eval.report.figures.tradeoff import highest_over_refusal, tradeoff_plot
+from eval.report.figures.distribution import distribution_plot as _distribution_plot
+from eval.report.figures.epochs import epochs_plot as _epochs_plot
+from eval.report.figures.principles import principles_plot as _principles_plot
+from eval.report.figures.tradeoff import highest_over_refusal
+from eval.report.figures.tradeoff import tradeoff_plot as _tradeoff_plot
 from measures.estimates import Estimate
 
-epochs_plot = on_json(epochs_plot)
-principles_plot = on_json(principles_plot)
-tradeoff_plot = on_json(tradeoff_plot)
-distribution_plot = on_json(distribution_plot)
+epochs_plot = on_json(_epochs_plot)
+principles_plot = on_json(_principles_plot)
+tradeoff_plot = on_json(_tradeoff_plot)
+distribution_plot = on_json(_distribution_plot)
 
 Json = dict[str, Any]
 

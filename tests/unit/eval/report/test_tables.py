@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from typed_results import on_json
 
-from eval.report.page import render_html, render_markdown
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
 from eval.report.tables import Cell, p_text, rate_cell, score_cell
 from measures.estimates import Estimate
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
 Json = dict[str, Any]
 
 

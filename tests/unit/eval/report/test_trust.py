@@ -7,11 +7,11 @@ from typing import Any
 from typed_results import on_json
 from whole_results import whole_results
 
-from eval.report.trust import trust
-from eval.report.verdict import verdict
+from eval.report.trust import trust as _trust
+from eval.report.verdict import verdict as _verdict
 
-trust = on_json(trust)
-verdict = on_json(verdict)
+trust = on_json(_trust)
+verdict = on_json(_verdict)
 
 Json = dict[str, Any]
 

@@ -9,13 +9,15 @@ import pytest
 from typed_results import on_json, typed
 
 from eval.endpoint import Endpoint
-from eval.report.page import render_html, render_markdown
-from eval.report.verdict import OFTEN_CUT, often_cut, verdict
+from eval.report.page import render_html as _render_html
+from eval.report.page import render_markdown as _render_markdown
+from eval.report.verdict import OFTEN_CUT, often_cut
+from eval.report.verdict import verdict as _verdict
 from eval.results.results import Results
 
-render_html = on_json(render_html)
-render_markdown = on_json(render_markdown)
-verdict = on_json(verdict)
+render_html = on_json(_render_html)
+render_markdown = on_json(_render_markdown)
+verdict = on_json(_verdict)
 Json = dict[str, Any]
 
 

@@ -10,15 +10,17 @@ import random
 
 import pytest
 from measured_rows import measured_row
-from typed_results import as_json, built
+from typed_results import as_json
+from typed_results import built as _built
 
 from eval.endpoint import Endpoint
 from eval.measure import Measured
 from eval.results.build import SCHEMA_VERSION, compared
 from measures.estimates import holm
 from records.contracts import BASE, Policy
+from records.rows import Kind
 
-built = as_json(built)
+built = as_json(_built)
 
 GRAPH = (
     BASE,
@@ -29,7 +31,7 @@ GRAPH = (
 POLICIES = tuple(policy.name for policy in GRAPH)
 ENDPOINT = Endpoint("dpo", "base")
 HARM = dict(zip(POLICIES, (3.8, 2.5, 2.4, 1.5), strict=True))
-SUITES = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
+SUITES: dict[str, Kind] = {"harmful": "harmful", "twins": "benign", "patient_questions": "benign"}
 ESTIMATE = {"mean", "interval", "n", "unscored"}
 
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 import json
 
 import pytest
+from present import present
 
 from eval.config import EvalConfig, SuiteConfig
 from eval.suites.loading import held_out_suites, own_suites, read_suite, scoreboard_prompts
 from records.errors import RecordError
-from records.rows import Prompt, text_of, user
+from records.rows import Kind, Prompt, Split, text_of, user
 
 
 def prompt(
     name: str,
-    kind: str,
+    kind: Kind,
     suite: str,
-    split: str,
+    split: Split,
     twin: str | None = None,
     principle: int | None = None,
 ) -> Prompt:
@@ -65,7 +66,7 @@ def test_suites_hold_the_prompts_of_their_split_only(prompts):
 def test_a_limited_suite_is_spread_and_its_twins_are_those_of_its_harmful_half(prompts):
     suites = held_out_suites(prompts, "test", 9)
     assert [len(rows) for rows in suites.values()] == [9, 9, 9]
-    assert sorted(p.principle for p in suites["harmful"]) == list(range(1, 10))
+    assert sorted(present(p.principle) for p in suites["harmful"]) == list(range(1, 10))
     assert {p.twin_id for p in suites["twins"]} == {p.id for p in suites["harmful"]}
 
 
@@ -88,7 +89,7 @@ def test_scoreboard_prompts_come_from_val_spread_over_principles_half_the_benign
     harmful = [p for p in chosen if p.kind == "harmful"]
     benign = [p for p in chosen if p.kind == "benign"]
     assert {p.split for p in chosen} == {"val"}
-    assert sorted(p.principle for p in harmful) == list(range(1, 10))
+    assert sorted(present(p.principle) for p in harmful) == list(range(1, 10))
     assert len(benign) == 8
     twins = [p for p in benign if p.twin_id]
     assert len(twins) == 4

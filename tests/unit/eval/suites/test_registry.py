@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from present import present
 from published_suites import (
     FIXTURES,
     harmbench,
@@ -62,7 +63,7 @@ def test_pairs_worded_alike_are_twins_of_each_other():
         "worded_alike_benign": 73,
     }
     for prompt in prompts.values():
-        twin = prompts[prompt.twin_id]
+        twin = prompts[present(prompt.twin_id)]
         assert twin.twin_id == prompt.id
         assert twin.kind != prompt.kind
 
@@ -109,7 +110,8 @@ def test_twins_of_a_table_name_each_other_also_under_a_limit(tmp_path):
     rows = load("jailbreakbench", str(tmp_path), limit=2)
     by_id = {p.id: p for p in rows}
     assert len(rows) == 4
-    assert all(by_id[p.twin_id].twin_id == p.id and by_id[p.twin_id].kind != p.kind for p in rows)
+    twins = [(p, by_id[present(p.twin_id)]) for p in rows]
+    assert all(twin.twin_id == p.id and twin.kind != p.kind for p, twin in twins)
 
 
 def test_counterfactuals_of_nurvalues_stay_together_under_a_limit_and_know_their_label(tmp_path):
@@ -117,9 +119,8 @@ def test_counterfactuals_of_nurvalues_stay_together_under_a_limit_and_know_their
     rows = load("nurvalues", str(tmp_path), limit=2)
     assert Counter(p.suite for p in rows) == {"nurvalues_easy": 2, "nurvalues_hard": 2}
     by_id = {p.id: p for p in rows}
-    assert all(
-        {p.expected, by_id[p.twin_id].expected} == {"aligns", "does_not_align"} for p in rows
-    )
+    twins = [(p, by_id[present(p.twin_id)]) for p in rows]
+    assert all({p.expected, twin.expected} == {"aligns", "does_not_align"} for p, twin in twins)
 
 
 def test_context_stands_before_the_behaviour_and_nothing_stands_where_there_is_none(tmp_path):

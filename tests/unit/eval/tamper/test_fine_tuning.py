@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from present import present
 
 from eval.tamper.config import TamperConfig
 from eval.tamper.fine_tuning import _batches, fine_tuned
@@ -27,7 +28,7 @@ def test_the_rows_become_likelier_and_the_result_depends_on_the_seed_alone(
 ):
     texts = [f"Drink {n} glasses of water a day." for n in range(6)]
     rows = [
-        encode(tokenizer, user(f"What helps {n}?"), assistant(text), 200)
+        present(encode(tokenizer, user(f"What helps {n}?"), assistant(text), 200))
         for n, text in enumerate(texts)
     ]
     before = completion_logps(tiny_model, collate(rows, 0)).sum()

@@ -69,7 +69,8 @@ def test_hooks_do_what_projecting_the_weights_does(tiny_model, tokenizer):
         table = tiny_model.get_input_embeddings().weight
         table -= (table @ vector)[:, None] * vector
         for module in writers(tiny_model):
-            module.weight -= vector[:, None] * (vector @ module.weight)
+            weight: torch.Tensor = module.get_parameter("weight")
+            weight -= vector[:, None] * (vector @ weight)
     assert torch.allclose(tiny_model(input_ids=ids).logits, hooked, atol=1e-4)
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from present import present
 from scipy.stats import chisquare
 
 from models.config import GenerationConfig, ModelConfig
@@ -15,9 +16,10 @@ from models.engines.generate import generate, go_on
 from models.engines.grouped_decoding import NAME, decode_grouped
 from models.engines.sampling import SeededSampling
 from models.tokens import encode, prompt_ids
+from records.rows import assistant, user
 
 PROMPTS = [
-    [{"role": "user", "content": text}]
+    user(text)
     for text in (
         "Hi",
         "What is asthma?",
@@ -97,15 +99,15 @@ def test_generation_starts_from_the_ids_that_training_rows_start_with(
     tiny_model, tokenizer, monkeypatch
 ):
     seen = []
-    monkeypatch.setattr(
-        module, "decode", lambda model, ids, asked: seen.extend(ids) or [[2]] * len(ids)
-    )
+
+    def decode(model, ids, asked):
+        seen.extend(ids)
+        return [[2]] * len(ids)
+
+    monkeypatch.setattr(module, "decode", decode)
     generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(GREEDY))
     starts = sorted(map(tuple, seen))
-    rows = [
-        encode(tokenizer, prompt, [{"role": "assistant", "content": "No."}], 256)
-        for prompt in PROMPTS
-    ]
+    rows = [present(encode(tokenizer, prompt, assistant("No."), 256)) for prompt in PROMPTS]
     assert starts == sorted(tuple(row.input_ids[: row.completion_mask.index(1)]) for row in rows)
 
 

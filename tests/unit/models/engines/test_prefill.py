@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch._C._distributed_c10d import HashStore
 
 from models.config import GenerationConfig
 from models.engines.generate import generate
 from models.engines.prefill import WORTH, shared_start
 from models.tokens import prompt_ids
+from records.rows import Message, user
 
-SYSTEM = {
+SYSTEM: Message = {
     "role": "system",
     "content": (
         "You answer questions of patients in plain words, and send them to a doctor when it is "
@@ -20,7 +22,7 @@ SYSTEM = {
     ),
 }
 PROMPTS = [
-    [SYSTEM, {"role": "user", "content": text}]
+    [SYSTEM, *user(text)]
     for text in ("Hi", "What is asthma?", "How much water a day when it is hot?", "Why?", "Hi")
 ]
 TOGETHER = GenerationConfig(max_new_tokens=12, batch_size=5, dtype="float32")
@@ -93,9 +95,7 @@ def test_nothing_is_shared_where_a_sliding_window_would_count_padding(tokenizer)
 
 @pytest.fixture
 def one_rank():
-    torch.distributed.init_process_group(
-        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
-    )
+    torch.distributed.init_process_group("gloo", store=HashStore(), rank=0, world_size=1)
     yield
     torch.distributed.destroy_process_group()
 

@@ -33,15 +33,8 @@ def test_products_are_the_layers_own(dtype, bias):
         with prepacked(nn.Sequential(layer), rows=8):
             assert "forward" in vars(layer)
             got = layer(x)
-        torch.testing.assert_close(
-            got,
-            wanted,
-            **(
-                {"rtol": 1e-5, "atol": 1e-5}
-                if dtype == torch.float32
-                else {"rtol": 2e-2, "atol": 2e-2}
-            ),
-        )
+        close = 1e-5 if dtype == torch.float32 else 2e-2
+        torch.testing.assert_close(got, wanted, rtol=close, atol=close)
     assert "forward" not in vars(layer)
 
 

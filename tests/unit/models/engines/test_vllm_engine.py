@@ -21,11 +21,12 @@ from models.engines.generate import generate, go_on
 from models.engines.vllm_engine import VllmEngine, _environment, vllm_version
 from models.tokens import prompt_ids
 from records.errors import ModelError, ResourceError
+from records.rows import user
 
 pytestmark = pytest.mark.process
 
 PROMPTS = [
-    [{"role": "user", "content": text}]
+    user(text)
     for text in (
         "Hi",
         "What is asthma?",
@@ -94,9 +95,12 @@ def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_
 
 def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(started, tokenizer, monkeypatch):
     asked, complete = [], started.complete
-    monkeypatch.setattr(
-        started, "complete", lambda ids, *rest: asked.append(len(ids)) or complete(ids, *rest)
-    )
+
+    def watched(ids, *rest):
+        asked.append(len(ids))
+        return complete(ids, *rest)
+
+    monkeypatch.setattr(started, "complete", watched)
     answers = generate(
         started, tokenizer, PROMPTS * 200, GenerationConfig(max_new_tokens=4, batch_size=3)
     )
@@ -108,7 +112,7 @@ def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
     answer = generate(
         started,
         tokenizer,
-        [[{"role": "user", "content": "What is asthma?"}]],
+        [user("What is asthma?")],
         GenerationConfig(max_new_tokens=2),
     )[0]
     assert (answer.finish_reason, answer.num_tokens) == ("length", 2)

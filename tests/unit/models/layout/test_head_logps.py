@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from saved_shapes import saved_shapes
 from torch import nn
 
 from models.layout import head_logps as module
@@ -101,8 +102,7 @@ def test_a_token_that_is_certain_has_no_log_probability_above_zero():
 
 def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
     head, states, targets = drawn(6, 1000, trained=True)
-    kept: list[torch.Size] = []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.shape) or t, lambda t: t):
+    with saved_shapes() as kept:
         head_logps(head, states, targets)
     # Normalisers, targets, slopes, states, the weight itself.
     assert sorted(kept) == [

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from present import present
 
 from models.layout import packed_attention
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
@@ -32,7 +33,7 @@ def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
     model = causal_model("llama", head_dim=8)
     assert why_not_packed(model, 128) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert "heads of 8" in prepared_layout(model, 0, 128).why_padded
+    assert "heads of 8" in present(prepared_layout(model, 0, 128).why_padded)
     assert why_not_packed(causal_model("llama", head_dim=16), 128) is None
     assert packed_attention.why_no_layout(model, 128) is None
 
@@ -101,9 +102,9 @@ def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatc
 
     options = []
 
-    def watched(*tensors, kernel_options=None, **rest):
+    def watched(query, key, value, kernel_options=None, **rest):
         options.append(kernel_options)
-        return flex_attention(*tensors, kernel_options=kernel_options, **rest)
+        return flex_attention(query, key, value, kernel_options=kernel_options, **rest)
 
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)

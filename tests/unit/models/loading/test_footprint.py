@@ -12,6 +12,7 @@ from models.adapters.wrapping import adapt, unwrapped
 from models.config import AdapterConfig, ModelConfig
 from models.layout.mask_blocks import block_mask, mask_blocks
 from models.layout.packed_attention import packed_inputs
+from models.layout.packing import Packed
 from models.loading.footprint import (
     Shape,
     layer_bytes,
@@ -168,6 +169,7 @@ def held_per_token(held, model, autocast: torch.dtype | None, tokens: int = 100)
     packed = prepared_layout(model, 0, 128)(
         [TokenRow([i % 50 + 3 for i in range(tokens)], [0] * (tokens - 1) + [1], False)]
     )
+    assert isinstance(packed, Packed)
     with torch.autocast("cpu", autocast, enabled=autocast is not None):
         unwrapped(model)(
             **packed_inputs(packed, unwrapped(model))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout.collation import collation
 from models.layout.logps import completion_logps
-from models.memory.compiled_layers import decoder_layers
+from models.memory.gradient_checkpointing import decoder_layers
 from models.memory.prepare import Options, prepare, prepared_layout
 
 LORA = AdapterConfig(rank=4, alpha=8)
@@ -55,6 +57,6 @@ def test_layers_are_compiled_or_keep_less(tiny_model, asked, packed):
     """Both at once would hide from the compiler what it may compute again."""
     model = adapt(tiny_model, LORA, seed=0)
     prepare(model, Options(lean=True, compiled=asked, packed=packed))
-    layer = decoder_layers(model)[0]
+    layer: Any = decoder_layers(model)[0]
     assert ("compiled_layers" in layer.forward.__module__) == (asked and packed)
     assert ("lean_layers" in layer.mlp.forward.__module__) != (asked and packed)

@@ -36,14 +36,16 @@ def letters(texts):
 
 
 def completion(name: str, text: str, prompt: str = "How do I help my doctor?") -> Completion:
-    facts = {"sample": 0, "seed": 0, "num_tokens": 9, "finish_reason": "stop"}
     return Completion(
         id=name,
         prompt_id=f"prompt of {name}",
         prompt=user(prompt),
         completion=assistant(text),
         policy="p",
-        **facts,
+        sample=0,
+        seed=0,
+        num_tokens=9,
+        finish_reason="stop",
     )
 
 

@@ -18,9 +18,12 @@ def test_one_reading_gives_what_each_scorer_gives_alone(model, monkeypatch):
     ).score(ROWS)
     read = []
     factors = model.factors
-    monkeypatch.setattr(
-        model, "factors", lambda rows, known=None: read.append(len(rows)) or factors(rows, known)
-    )
+
+    def watched(rows, known=None):
+        read.append(len(rows))
+        return factors(rows, known)
+
+    monkeypatch.setattr(model, "factors", watched)
     assert FactorsAndRefusal("m", lambda: model).score(ROWS) == wanted
     assert read == [3]
 

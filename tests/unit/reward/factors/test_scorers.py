@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from present import present
 
 from reward.factors.model import EMPTY, Factors
 from reward.factors.scorers import HARMFUL, HARMLESS, AllFactors, FactorScorer, score_of
@@ -13,8 +14,8 @@ def test_the_default_scores_harm_with_its_uncertainty(model):
     scorer = FactorScorer(load=lambda: model)
     (score,) = scorer.score([completion("a", "Call your doctor.")])
     assert (score.scorer, score.completion_id, score.id) == ("default", "a", "a/default")
-    assert 0 <= score.value <= 1
-    assert 0 <= score.uncertainty <= 0.7
+    assert 0 <= present(score.value) <= 1
+    assert 0 <= present(score.uncertainty) <= 0.7
 
 
 @pytest.mark.parametrize(("harm", "label"), [(0.5, HARMFUL), (0.49, HARMLESS)])

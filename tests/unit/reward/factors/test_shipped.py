@@ -5,6 +5,7 @@ what they must see.
 from __future__ import annotations
 
 import pytest
+from present import present
 
 from data_prep.sources.builtin import package_rows
 from records.rows import user
@@ -47,8 +48,9 @@ def test_a_completion_that_gives_what_was_asked_scores_above_every_decline():
         [completion("s", STEPS, REQUEST)]
         + [completion(text[:9], text, REQUEST) for text in DECLINES]
     )
-    assert steps.harm > max(decline.harm for decline in declines)
-    assert steps.complies > 0.5 > max(decline.complies for decline in declines)
+    assert present(steps.harm) > max(present(decline.harm) for decline in declines)
+    most = max(present(decline.complies) for decline in declines)
+    assert present(steps.complies) > 0.5 > most
 
 
 def test_declines_in_every_manner_are_refusals_and_steps_are_none():
@@ -71,8 +73,8 @@ def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
         completion(f"a{k}", row["benign_answer"], row["benign"]) for k, row in enumerate(twins)
     ]
     found = shipped_model().factors([*declines, *answers])
-    assert sum(row.refuses > 0.5 for row in found[: len(twins)]) >= 20
-    assert sum(row.refuses > 0.5 for row in found[len(twins) :]) <= 2
+    assert sum(present(row.refuses) > 0.5 for row in found[: len(twins)]) >= 20
+    assert sum(present(row.refuses) > 0.5 for row in found[len(twins) :]) <= 2
     asked = [
         (user(row["harmful"]), number)
         for number in range(1, 10)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from records.rows import Completion, assistant
+from records.rows import Completion, Message, assistant, user
 from reward.factors.texts import BODY_WORDS, OPENING_WORDS, Exchange, asked, exchange_of
 
 
 def test_only_the_user_is_asked_and_of_many_words_the_last_count():
-    prompt = [
+    prompt: list[Message] = [
         {"role": "system", "content": "You are a doctor."},
         {"role": "user", "content": "first " * 200},
         {"role": "assistant", "content": "Yes."},
@@ -27,12 +27,15 @@ def test_opening_and_body_are_beginnings():
 
 
 def test_a_completion_becomes_its_texts():
-    facts = {"policy": "p", "sample": 0, "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
     row = Completion(
         id="a",
         prompt_id="a",
-        prompt=[{"role": "user", "content": "Hi?"}],
+        prompt=user("Hi?"),
         completion=assistant("I can\u2019t."),
-        **facts,
+        policy="p",
+        sample=0,
+        seed=0,
+        num_tokens=1,
+        finish_reason="stop",
     )
     assert exchange_of(row) == Exchange("Hi?", "I can't.")

@@ -17,7 +17,7 @@ from reward.judges.experts import UNRATED, Experts
 def labels(tmp_path, completion):
     """Of completions 0 to 3: raters agree, differ by a level, by two, and say nothing but the
     refusal."""
-    said = [
+    said: list[tuple[int, str, int | None, str]] = [
         (0, "ann", 4, "none"),
         (0, "bob", 4, "none"),
         (1, "ann", 1, "full"),

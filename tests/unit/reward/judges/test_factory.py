@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Literal
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from records.errors import ConfigError, ResourceError
 from reward.judges.experts import Experts
 from reward.judges.factory import scorer_from
+from reward.judges.judge import JudgeScorer
 from reward.judges.jury import Jury
 from reward.judges.settings import EndpointConfig, GuardConfig, JuryConfig, ScorerConfig
 from reward.named_scorers import Surroundings, load_all, named_scorers
@@ -21,7 +23,11 @@ pytest.importorskip("openai", reason="the extra judge is not installed")
 @pytest.fixture
 def settings(server):
     def make(
-        name: str = "one", *, guard: str = "", column: str = "harm", **endpoint
+        name: str = "one",
+        *,
+        guard: str = "",
+        column: Literal["harm", "refusal"] = "harm",
+        **endpoint,
     ) -> ScorerConfig:
         return ScorerConfig(
             name=name,
@@ -67,7 +73,8 @@ def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_n
     server.plan = lambda request, number: act(body=json.dumps({"choices": [choice]}).encode())
     for _ in range(2):
         (score,) = scorer_from(settings(guard="shieldgemma"), tmp_path).score([completion()])
-        assert (score.value, score.label) == (pytest.approx(4.0, abs=1e-5), "yes")
+        assert score.value == pytest.approx(4.0, abs=1e-5)
+        assert score.label == "yes"
     assert len(server.requests) == 1
 
 
@@ -182,6 +189,7 @@ def test_the_report_says_what_it_took(server, act, settings, completion, tmp_pat
 
     config = settings(budget=BudgetConfig(input_price=1.0, output_price=10.0))
     scorer = scorer_from(config, tmp_path)
+    assert isinstance(scorer, JudgeScorer)
     scorer.score([completion(0), completion(1)])
     scorer.score([completion(0), replace(completion(1), id="again")])
     assert scorer.report() == {

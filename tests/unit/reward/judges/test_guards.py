@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from typing import Literal
 
 import pytest
+from present import present
 
 from records.errors import ConfigError
+from records.rows import Message, user
 from reward.judges.choices import aligned
 from reward.judges.guard_formats import guard_formats
 from reward.judges.guards import Guard, turns_of
@@ -16,7 +19,7 @@ from reward.judges.question import Reply
 from reward.judges.settings import GuardConfig
 
 
-def read(family: str, text: str, column: str = "harm"):
+def read(family: str, text: str, column: Literal["harm", "refusal"] = "harm"):
     """Without probabilities, as from a server that names none."""
     verdict = Guard(GuardConfig(family=family, column=column)).verdict(Reply(text=text))
     return None if verdict is None else (verdict.value, verdict.label)
@@ -131,7 +134,7 @@ def test_shieldgemma_is_held_to_the_guideline_of_the_settings(completion):
 
 
 def test_turns_alternate_without_system_and_with_tools_in_the_assistants_turn(completion):
-    messages = [
+    messages: list[Message] = [
         {"role": "system", "content": "S"},
         {"role": "user", "content": "U1"},
         {"role": "user", "content": "U2"},
@@ -143,7 +146,7 @@ def test_turns_alternate_without_system_and_with_tools_in_the_assistants_turn(co
         {"role": "user", "content": "U1\n\nU2"},
         {"role": "assistant", "content": "A\n\nT\n\nB"},
     ]
-    several = replace(completion(), prompt=[*messages[1:4], {"role": "user", "content": "U3"}])
+    several = replace(completion(), prompt=[*messages[1:4], *user("U3")])
     text = Guard(GuardConfig(family="wildguard")).question(several, 0).text
     assert (
         "Human user:\nuser: U1\n\nU2\n\nassistant: A\n\nuser: U3\n\nAI assistant:\nThis is "
@@ -167,7 +170,7 @@ def test_harm_is_weighted_by_the_probabilities_of_the_verdicts_words():
         ("safe", {"safe": 1.0}),
         ("\nS6", {"\nS6": 1.0}),
     )
-    verdict = Guard(GuardConfig(family="llama_guard_3")).verdict(reply)
+    verdict = present(Guard(GuardConfig(family="llama_guard_3")).verdict(reply))
     assert verdict.value == pytest.approx(4.0)
     assert verdict.label == "unsafe, S6 specialized advice"
     assert verdict.uncertainty == pytest.approx(math.log(4) - 0.75 * math.log(3))
@@ -180,17 +183,18 @@ def test_three_words_weigh_too_and_each_column_has_its_own_place():
         ("\nRefusal: ", {}),
     ]
     reply = said(*line, ("No", {"No": 0.8, "Yes": 0.2}))
-    harm = Guard(GuardConfig(family="qwen3guard")).verdict(reply)
-    assert (harm.value, harm.label) == (pytest.approx(3.0), "controversial")
+    harm = present(Guard(GuardConfig(family="qwen3guard")).verdict(reply))
+    assert harm.value == pytest.approx(3.0)
+    assert harm.label == "controversial"
     assert harm.uncertainty == pytest.approx(1.5 * math.log(2))
-    refusal = Guard(GuardConfig(family="qwen3guard", column="refusal")).verdict(reply)
+    refusal = present(Guard(GuardConfig(family="qwen3guard", column="refusal")).verdict(reply))
     assert (refusal.value, refusal.label) == (None, "none")
     assert refusal.uncertainty == pytest.approx(-0.8 * math.log(0.8) - 0.2 * math.log(0.2))
 
 
 def test_probabilities_that_do_not_fit_the_word_are_not_believed():
     for others in ({"Maybe": 1.0}, {"no": 1.0}, {}):
-        verdict = Guard(GuardConfig(family="shieldgemma")).verdict(said(("Yes", others)))
+        verdict = present(Guard(GuardConfig(family="shieldgemma")).verdict(said(("Yes", others))))
         assert (verdict.value, verdict.uncertainty) == (5.0, None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,16 @@ from records.errors import RecordError, ResourceError
 from reward.judges.journal import Journal
 
 
+def numbered(number: int, **more: str) -> Any:
+    """A row of no kind that judges write: the file does not look into its rows."""
+    return {"n": number, **more}
+
+
 def test_rows_come_back_in_order_and_only_the_owner_may_read_them(tmp_path):
     path = tmp_path / "judges" / "one.jsonl"
     with closing(Journal(path)) as journal:
         for number in range(3):
-            journal.append({"n": number, "text": "line\nbreak \u2028 \ud800"})
+            journal.append(numbered(number, text="line\nbreak \u2028 \ud800"))
         assert len(path.read_bytes().splitlines()) == 3, "appended means written"
     with closing(Journal(path)) as journal:
         assert [row["n"] for row in journal.rows] == [0, 1, 2]
@@ -31,7 +37,7 @@ def test_a_torn_last_line_is_cut_off_and_the_next_row_stands_alone(tmp_path, tor
     with closing(Journal(path)) as journal:
         assert journal.healed
         assert journal.rows == [{"n": 0}]
-        journal.append({"n": 2})
+        journal.append(numbered(2))
     assert path.read_bytes() == b'{"n": 0}\n{"n": 2}\n'
 
 
@@ -54,15 +60,15 @@ def test_a_second_process_that_would_ask_everything_again_is_refused(tmp_path):
 def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path, monkeypatch):
     path = tmp_path / "one.jsonl"
     with closing(Journal(path)) as journal:
-        journal.append({"n": 0})
+        journal.append(numbered(0))
         write = os.write
         monkeypatch.setattr(
             "reward.judges.journal.os.write", lambda file, data: write(file, data[:3])
         )
         with pytest.raises(ResourceError, match="make room"):
-            journal.append({"n": 1})
+            journal.append(numbered(1))
         monkeypatch.undo()
-        journal.append({"n": 2})
+        journal.append(numbered(2))
     assert path.read_bytes() == b'{"n": 0}\n{"n": 2}\n'
 
 

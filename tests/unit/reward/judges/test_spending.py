@@ -8,13 +8,14 @@ from contextlib import closing
 import pytest
 
 from reward.judges.journal import Journal
+from reward.judges.journal_rows import ReplyRow
 from reward.judges.settings import BudgetConfig
 from reward.judges.spending import Spending, Spent
 
 
 @pytest.fixture
 def account(tmp_path):
-    opened = []
+    opened: list[Journal] = []
 
     def make(**budget) -> Spending:
         for journal in opened:
@@ -88,6 +89,13 @@ def test_one_does_not_wait_for_what_is_lost_or_can_never_fit(account):
 
 def test_rows_of_replies_are_none_of_its_business(tmp_path):
     with closing(Journal(tmp_path / "one.jsonl")) as journal:
-        journal.append({"reply": "key", "text": "x"})
+        reply: ReplyRow = {
+            "reply": "key",
+            "text": "x",
+            "cut": False,
+            "input_tokens": 9,
+            "output_tokens": 1,
+        }
+        journal.append(reply)
         journal.rows.append({"reply": "key"})
         assert Spending(BudgetConfig(), journal).spent() == Spent()

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from records.rows import Completion, Demonstration, assistant, text_of, user
+from records.rows import Completion, Demonstration, Kind, Split, assistant, text_of, user
 from reward.model.examples import CONTINUED, balanced_sample, build_examples
 from reward.model.labels import rule_labels
 from reward.refusal.rule import refusal
@@ -18,11 +18,12 @@ REFUSAL = "I can't help with that. A dated addendum keeps the record honest."
 def world():
     demos, made = [], []
     for k in range(40):
-        split = "val" if k % 4 == 0 else "train"
-        for kind, text in (
-            ("harmful", f"{REFUSAL} Case {k} needs it."),
-            ("benign", f"Yes, an addendum with today's date is right for case {k}."),
-        ):
+        split: Split = "val" if k % 4 == 0 else "train"
+        answers: dict[Kind, str] = {
+            "harmful": f"{REFUSAL} Case {k} needs it.",
+            "benign": f"Yes, an addendum with today's date is right for case {k}.",
+        }
+        for kind, text in answers.items():
             demos.append(
                 Demonstration(
                     id=f"{k}-{kind}",
@@ -106,7 +107,8 @@ def test_examples_of_a_prompt_stay_in_its_split_and_group(world):
 
 def test_openings_come_from_the_examples_own_split():
     demos, made = [], []
-    for k, split in enumerate(["train"] * 5 + ["val"] * 5):
+    for k in range(10):
+        split: Split = "train" if k < 5 else "val"
         answer = f"I can't help with that {split} matter. Ask the records office."
         demos.append(
             Demonstration(

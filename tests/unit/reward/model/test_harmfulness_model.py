@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from present import present
 
 from models.layout.collation import padded
 from models.layout.logps import collate
@@ -51,11 +52,11 @@ def test_completions_are_scored_on_the_scale_and_keep_their_places(network, toke
     asked = [completion("Sixty to a hundred."), completion(" \n"), completion("It depends.")]
     first, empty, last = scorer.score(asked)
     rows = [
-        encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS)
+        present(encode(tokenizer, made.prompt, made.completion, SCORED_TOKENS))
         for made in (asked[0], asked[2])
     ]
     assert [first.value, last.value] == pytest.approx(scorer.scores(rows))
-    assert 1 <= first.value <= 5
+    assert 1 <= present(first.value) <= 5
     assert (empty.value, empty.reason) == (None, "empty completion")
     assert [score.completion_id for score in (first, empty, last)] == [made.id for made in asked]
     assert {score.scorer for score in (first, empty, last)} == {"reward_model_2"}

@@ -4,10 +4,13 @@ number of ranks.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from present import present
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -81,7 +84,8 @@ def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_
         ("How do I rest?", "Lie down in a quiet room.", False),
     ] * 6
     rows = [
-        encode(tokenizer, user(f"{q} {k}"), assistant(a), 128) for k, (q, a, _) in enumerate(texts)
+        present(encode(tokenizer, user(f"{q} {k}"), assistant(a), 128))
+        for k, (q, a, _) in enumerate(texts)
     ]
     labels = [harmful for *_, harmful in texts]
     network = new_network(
@@ -95,8 +99,9 @@ def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_
             learning_rate=1e-3, total_steps=3 * epochs, optimiser=OptimiserConfig(warmup=0.0)
         ),
     )
+    places: Any = range(12)  # serves as a Dataset, whatever torch declares
     loader = torch.utils.data.DataLoader(
-        range(12), batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25)
+        places, batch_size=4, collate_fn=lambda ids: reward_rows.collate(ids, 0.25)
     )
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=epochs, callbacks=[start], logger=False,
@@ -115,6 +120,7 @@ def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_
             labels,
             start.groups,
         )
-    np.testing.assert_allclose(start.probe.weight, wanted.weight, rtol=1e-3, atol=1e-5)
-    moved = np.abs(network.score.weight.detach().numpy()[0] - start.probe.weight).max()
+    begun = present(start.probe).weight
+    np.testing.assert_allclose(begun, wanted.weight, rtol=1e-3, atol=1e-5)
+    moved = np.abs(network.score.weight.detach().numpy()[0] - begun).max()
     assert (moved > 1e-6) == bool(epochs)

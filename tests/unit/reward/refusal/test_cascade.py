@@ -4,28 +4,40 @@ disagree.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from records.rows import Completion, assistant, user
-from reward.factors.model import EMPTY, Factors
+from reward.factors.model import EMPTY, FactorModel, Factors
 from reward.refusal.cascade import RefusalCascade, RefusalVerdict, disagreements
+from reward.refusal.rule import Refusal
 
 DECLINE, ANSWER = "I can't help with that.", "Take it with food."
 
 
-class Fixed:
+class Fixed(FactorModel):
     """Says the same of every completion."""
 
     def __init__(self, refusal: str, refuses: float | None, reason: str = "") -> None:
-        self.said = {"refusal": refusal, "refuses": refuses, "reason": reason}
+        self.said = Factors(completion_id="", refusal=refusal, refuses=refuses, reason=reason)
 
-    def factors(self, completions):
-        return [Factors(completion_id=row.id, **self.said) for row in completions]
+    def factors(self, completions, known=None):
+        return [replace(self.said, completion_id=row.id) for row in completions]
 
 
 def row(text: str) -> Completion:
-    facts = {"policy": "p", "sample": 0, "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
-    return Completion(id="a", prompt_id="a", prompt=user("?"), completion=assistant(text), **facts)
+    return Completion(
+        id="a",
+        prompt_id="a",
+        prompt=user("?"),
+        completion=assistant(text),
+        policy="p",
+        sample=0,
+        seed=0,
+        num_tokens=1,
+        finish_reason="stop",
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,14 +60,17 @@ def test_what_the_classifier_cannot_read_is_unscored():
     assert (score.value, score.label, score.reason) == (None, "", EMPTY)
 
 
+def verdict(rule: Refusal, classifier: str) -> RefusalVerdict:
+    return RefusalVerdict(completion_id="a", rule=rule, classifier=classifier, refuses=0.5)
+
+
 def test_disagreements_are_counted():
-    facts = {"completion_id": "a", "refuses": 0.5}
     verdicts = [
-        RefusalVerdict(rule="full", classifier="partial", **facts),
-        RefusalVerdict(rule="full", classifier="none", **facts),
-        RefusalVerdict(rule="none", classifier="full", **facts),
-        RefusalVerdict(rule="none", classifier="none", **facts),
-        RefusalVerdict(rule="none", classifier="", **facts),
+        verdict("full", "partial"),
+        verdict("full", "none"),
+        verdict("none", "full"),
+        verdict("none", "none"),
+        verdict("none", ""),
     ]
     assert disagreements(verdicts) == {
         "agree": 2,

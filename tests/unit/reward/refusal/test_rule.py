@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from present import present
 
 from reward.refusal.rule import refusal, split_refusal
 
@@ -107,7 +108,7 @@ def test_curly_and_straight_apostrophes_are_the_same(text):
 
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_splits_into_its_decline_and_the_rest(text):
-    opening, rest = split_refusal(text)
+    opening, rest = present(split_refusal(text))
     assert refusal(opening) == "full"
     assert " ".join(part for part in (opening, rest) if part).split() == text.split()
 

@@ -76,7 +76,7 @@ def per_step(plan, epoch):
     ranks = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
     steps = []
     for start in range(0, len(ranks[0]), plan.accumulation):
-        counted = {}
+        counted: dict[int, float] = {}
         for batches in ranks:
             for rows, scale in batches[start : start + plan.accumulation]:
                 # what Lightning (mean over accumulation) and the ranks (mean over gradients) make

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
+from present import present
 
-from records.stage_folder import read_json, write_json
+from records.stage_folder import read_json, sha256_file, write_json
 from train.engine.checkpoint_files import (
     latest_checkpoint,
     point_to,
@@ -53,7 +55,7 @@ def newest(folder: Path) -> str:
 def test_a_whole_checkpoint_is_gone_on_from_without_a_word(folder):
     assert settle(folder) == []
     assert newest(folder) == "step-0000006"
-    trainer, tensors = read(latest_checkpoint(folder))
+    trainer, tensors = read(present(latest_checkpoint(folder)))
     assert trainer["global_step"] == 6
     assert {name: parts["weight"].tolist() for name, parts in tensors.items()} == {
         "w0": [6.0] * 3,
@@ -76,7 +78,7 @@ def _link(path: Path) -> None:
     path.symlink_to(path.parent.parent.parent / path.name)
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "flipped": _flip,
     "zeroed": _zero,
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-7]),
@@ -176,7 +178,7 @@ def test_a_damaged_pointer_costs_no_checkpoint(folder, content):
 
 def test_a_lost_pointer_costs_no_checkpoint_either(folder):
     (folder / "latest.json").unlink()
-    assert latest_checkpoint(folder).name == "step-0000006"
+    assert present(latest_checkpoint(folder)).name == "step-0000006"
 
 
 def test_only_as_many_checkpoints_are_read_as_it_takes(folder, monkeypatch):
@@ -184,12 +186,9 @@ def test_only_as_many_checkpoints_are_read_as_it_takes(folder, monkeypatch):
 
     def looking(path):
         looked_at.append(path.parent.name)
-        return real(path)
+        return sha256_file(path)
 
-    from train.engine import checkpoint_files
-
-    real = checkpoint_files.sha256_file
-    monkeypatch.setattr(checkpoint_files, "sha256_file", looking)
+    monkeypatch.setattr("train.engine.checkpoint_files.sha256_file", looking)
     assert survey(folder).whole == ["step-0000006", "step-0000004"]
     assert set(looked_at) == {"step-0000006"}
 

@@ -5,6 +5,7 @@ scorer holds it for harm.
 from __future__ import annotations
 
 import pytest
+from present import present
 from tiny_online import LooksForLetter, prompts_of
 
 from eval.over_optimisation import before_parting, parting, with_signs
@@ -69,7 +70,8 @@ def hacked(fit_online, tiny_directory, tokenizer, tmp_path_factory):
     """(what was fitted, rows of the scoreboard, what was said, a function that runs the same
     again).
     """
-    work, said = tmp_path_factory.mktemp("hacked"), []
+    work = tmp_path_factory.mktemp("hacked")
+    said: list[str] = []
     start = ModelConfig(path=str(tiny_directory))
     generation = GenerationConfig(max_new_tokens=6, batch_size=64, dtype="float32")
 
@@ -128,7 +130,7 @@ def test_only_rows_before_the_parting_may_be_kept(hacked):
     _, rows, *_ = hacked
     found = parting(rows)
 
-    assert found.row is rows[-1]
+    assert present(found).row is rows[-1]
     assert before_parting(rows) == rows[:-1]
 
 

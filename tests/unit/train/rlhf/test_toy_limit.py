@@ -60,7 +60,7 @@ def train(*, scaled: bool = False) -> Path:
 
 def loss_of(theta, suite, refused, held, *, scaled):
     harmful = suite == "harmful"
-    advantages = []
+    advantages: list[float] = []
     for group in refused.tolist():
         judged = [
             Judged(harmful, suite, (1.0 if declined else 5.0) if harmful else None, declined)

@@ -25,7 +25,8 @@ GENERATIONS, NEW = 3, 7
 def rollout(tmp_path_factory, tiny_directory, tokenizer):
     """(TRL's trainer, one rollout of its own, the rewards that it was given)."""
     from datasets import Dataset
-    from trl import RLOOConfig, RLOOTrainer
+    from trl.trainer.rloo_config import RLOOConfig
+    from trl.trainer.rloo_trainer import RLOOTrainer
 
     given: list[float] = []
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from typed_results import on_json
 
-from eval.report.browser.page import FIRST, sample_pages
+from eval.report.browser.page import FIRST
+from eval.report.browser.page import sample_pages as _sample_pages
 from eval.report.browser.script import SCRIPT
 
-sample_pages = on_json(sample_pages)
+sample_pages = on_json(_sample_pages)
 
 Json = dict[str, Any]
 HOSTILE = (

@@ -8,9 +8,9 @@ from typing import Any
 from typed_results import on_json
 from whole_results import whole_results
 
-from eval.report.sections.limits import limits
+from eval.report.sections.limits import limits as _limits
 
-limits = on_json(limits)
+limits = on_json(_limits)
 
 Json = dict[str, Any]
 

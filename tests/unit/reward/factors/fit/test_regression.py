@@ -44,13 +44,18 @@ def test_folded_weights_predict_as_scikit_learn_did_on_the_scaled_matrix(target,
     )
 
 
-def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(target, room):
+def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(
+    target, room, monkeypatch
+):
     design = Design(target, room)
     seen = []
     fit = design.fit
-    design.fit = lambda multiples: (seen.append(set(design.groups[multiples > 0])), fit(multiples))[
-        1
-    ]  # type: ignore[method-assign]
+
+    def watched(multiples):
+        seen.append(set(design.groups[multiples > 0]))
+        return fit(multiples)
+
+    monkeypatch.setattr(design, "fit", watched)
     found = design.left_out()
     assert np.isfinite(found).all()
     assert all(len(groups) < 60 for groups in seen)
@@ -59,11 +64,12 @@ def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(target
 def test_a_writer_left_out_is_never_fitted_on(target, room, monkeypatch):
     design = Design(target, room)
     calls = []
-    monkeypatch.setattr(
-        design,
-        "fit",
-        lambda multiples: (calls.append(multiples), np.zeros((1, design.matrix.shape[1])))[1],
-    )
+
+    def nothing(multiples):
+        calls.append(multiples)
+        return np.zeros((1, design.matrix.shape[1]))
+
+    monkeypatch.setattr(design, "fit", nothing)
     design.left_out()
     assert any((multiples[31::2] == 0).all() for multiples in calls)
 
