@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models.tokens import TokenRow
+from records.rows import Message
+
 SHAPES = Path(__file__).resolve().parents[1] / "unit" / "models" / "chat_shapes"
 
 
@@ -36,19 +39,15 @@ OWN_TOKENS = (
 )  # fmt: skip
 
 
-QUESTION, OTHER = (
-    {"role": "user", "content": "What is asthma?"},
-    {"role": "user", "content": "And sepsis?"},
-)
-ANSWER, NEXT = (
-    {"role": "assistant", "content": "It narrows the airways."},
-    {"role": "assistant", "content": "An emergency."},
-)
+QUESTION: Message = {"role": "user", "content": "What is asthma?"}
+OTHER: Message = {"role": "user", "content": "And sepsis?"}
+ANSWER: Message = {"role": "assistant", "content": "It narrows the airways."}
+NEXT: Message = {"role": "assistant", "content": "An emergency."}
 
 
-def turns(row, end):
+def turns(row: TokenRow, end: int) -> list[list[int]]:
     """What the loss covers, cut after each end token; the turns of some templates adjoin."""
-    found = [[]]
+    found: list[list[int]] = [[]]
     for token, learned in zip(row.input_ids, row.completion_mask, strict=True):
         if learned:
             found[-1].append(token)
