@@ -15,10 +15,17 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 TOTAL_STEPS = 10_000
-SETTINGS = {"beta": 0.1, "learning_rate": 1e-5, "rank": 16, "alpha": 32, "max_length": 2048}
+SETTINGS: dict[str, Any] = {
+    "beta": 0.1,
+    "learning_rate": 1e-5,
+    "rank": 16,
+    "alpha": 32,
+    "max_length": 2048,
+}
+T = TypeVar("T")
 
 
 class Turns:
@@ -192,12 +199,14 @@ def _problem(
     if job == "sft":
         texts = demonstrations_of(regime, tokenizer)
         rows = SftRows(
-            [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
+            [_whole(encode(tokenizer, t["prompt"], t["completion"], max_length)) for t in texts],
+            batch_rows,
         )
         return SftModule(model, optimisation), rows
     pairs = []
     for t in pairs_of(regime, tokenizer):
-        pairs.append(encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length))
+        sides = (t["chosen"], t["rejected"])
+        pairs.append(_whole(encode_pair(tokenizer, t["prompt"], sides, max_length)))
     if job == "dpo":
         pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
         return DpoModule(model, DpoConfig(beta=SETTINGS["beta"]), optimisation), pair_rows
@@ -207,11 +216,22 @@ def _problem(
     return RewardModule(model, optimisation), answers
 
 
+def _whole(row: T | None) -> T:
+    """A regime's rows are made to fit."""
+    assert row is not None
+    return row
+
+
 def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForSequenceClassification, TrainerCallback
-    from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS, demonstrations_of, pairs_of
