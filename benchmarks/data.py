@@ -128,8 +128,9 @@ def rivals(rows: Planted, measure: str) -> Found:
     """Every pair at or above the threshold: exact, and by MinHash whose candidates are measured as
     well.
     """
-    from datasketch import MinHash, MinHashLSH  # noqa: PLC0415  a contestant; nothing else needs it
-    from rensa import RMinHash, RMinHashLSH  # noqa: PLC0415
+    # Contestants: nothing else needs them.
+    from datasketch import MinHash, MinHashLSH  # type: ignore[import-not-found]  # noqa: PLC0415
+    from rensa import RMinHash, RMinHashLSH  # type: ignore[import-not-found]  # noqa: PLC0415
 
     threshold, ngram = MEASURES[measure]
     bands, height = BANDS[measure]

@@ -149,8 +149,8 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         asked = {"gguf": options.gguf, "prompts": prompts, "texts": texts}
         reply = by_llama(options.llama, {**asked, "tokens": options.tokens, "ends": ends})
         read = sum(got == ids for got, ids in zip(reply["read"], prompts, strict=True))
-        rows = agreement(reference, reply["rows"])._asdict()
-        found["llama.cpp"] = {"version": reply["version"], **rows, "read_alike": read}
+        told = {"version": reply["version"], **agreement(reference, reply["rows"])._asdict()}
+        found["llama.cpp"] = {**told, "read_alike": read}
     return found
 
 

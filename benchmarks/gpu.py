@@ -54,7 +54,7 @@ def training(
         "--precisions": "bf16",
         "--rounds": str(rounds),
     }
-    arguments = []
+    arguments: list[str] = []
     for pair in chosen.items():
         arguments.extend(pair)
     return Case(least, most, "training", (*arguments, "--rivals", "trl_best"))

@@ -104,8 +104,9 @@ def main(path: Path, overrides: list[str]) -> None:
                 chosen.add(text_of(p.chosen))
         probes = cross_validated(pairs, groups)
         shown = []
-        for p in (probes["length_only"], probes["prefix_only"]):
-            shown.append(f"{p['accuracy']:.2f} ({p['interval'][0]:.2f} to {p['interval'][1]:.2f})")
+        for probe in (probes["length_only"], probes["prefix_only"]):
+            low, high = probe["interval"]
+            shown.append(f"{probe['accuracy']:.2f} ({low:.2f} to {high:.2f})")
         common, difference = max(opening_shares(chosen).values()), Lengths(pairs).difference
         print(
             f"| {name} | {len(pairs)} | {common:.0%} | {difference:+.2f} | {shown[0]} | {shown[1]} "

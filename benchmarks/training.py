@@ -170,7 +170,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def cases(options: argparse.Namespace) -> list[dict[str, Any]]:
-    regimes = []
+    regimes: list[str] = []
     for given in options.regimes:
         regimes.extend(GROWTH if given == "growth" else [given])
     found: list[dict[str, Any]] = []

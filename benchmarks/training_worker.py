@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 TOTAL_STEPS = 10_000
-SETTINGS = {"beta": 0.1, "learning_rate": 1e-5, "rank": 16, "alpha": 32, "max_length": 2048}
+BETA, LEARNING_RATE = 0.1, 1e-5
+RANK, ALPHA, MAX_LENGTH = 16, 32, 2048
 
 
 class Turns:
@@ -83,16 +84,14 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     dtype = torch.bfloat16 if case["precision"] == "bf16" else torch.float32
     rate_of_machine = matrix_rate(case["device"], dtype)
     tokenizer = load_tokenizer(base)
-    adapter = AdapterConfig(kind=case["adapter"], rank=SETTINGS["rank"], alpha=SETTINGS["alpha"])
+    adapter = AdapterConfig(kind=case["adapter"], rank=RANK, alpha=ALPHA)
     model = _model(job, base, adapter)
     backbone = getattr(model, "backbone", model)
     if case["contestant"] == "padded":
         batch_rows = padded(tokenizer.pad_token_id)
     else:
         options = Options(lean=True, compiled=compiles(trainer))
-        batch_rows = prepared_layout(
-            backbone, tokenizer.pad_token_id, SETTINGS["max_length"], options
-        )
+        batch_rows = prepared_layout(backbone, tokenizer.pad_token_id, MAX_LENGTH, options)
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=TOTAL_STEPS, seed=0)
@@ -175,8 +174,8 @@ def _problem(
     case: dict[str, Any], model: Any, tokenizer: Any, batch_rows: Any, trainer: Any
 ) -> tuple[Any, Any]:
     """(LightningModule, rows) of a case."""
-    from benchmarks.training_cases import ALL_REGIMES, demonstrations_of, pairs_of
-    from models.tokens import encode, encode_pair
+    from benchmarks.token_rows import demonstration_rows, pair_rows
+    from benchmarks.training_cases import ALL_REGIMES
     from reward.model.training import RewardModule, RewardRows
     from train.config import DpoConfig
     from train.dpo import DpoModule, DpoRows
@@ -184,23 +183,17 @@ def _problem(
     from train.reference import reference_logps
     from train.sft import SftModule, SftRows
 
-    regime, job, max_length = ALL_REGIMES[case["regime"]], case["job"], SETTINGS["max_length"]
-    learning_rate = SETTINGS["learning_rate"]
+    regime, job = ALL_REGIMES[case["regime"]], case["job"]
     optimisation = Optimisation(
-        learning_rate=learning_rate, total_steps=TOTAL_STEPS, optimiser=OptimiserConfig(warmup=0.0)
+        learning_rate=LEARNING_RATE, total_steps=TOTAL_STEPS, optimiser=OptimiserConfig(warmup=0.0)
     )
     if job == "sft":
-        texts = demonstrations_of(regime, tokenizer)
-        rows = SftRows(
-            [encode(tokenizer, t["prompt"], t["completion"], max_length) for t in texts], batch_rows
-        )
+        rows = SftRows(demonstration_rows(regime, tokenizer, MAX_LENGTH), batch_rows)
         return SftModule(model, optimisation), rows
-    pairs = []
-    for t in pairs_of(regime, tokenizer):
-        pairs.append(encode_pair(tokenizer, t["prompt"], (t["chosen"], t["rejected"]), max_length))
+    pairs = pair_rows(regime, tokenizer, MAX_LENGTH)
     if job == "dpo":
-        pair_rows = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
-        return DpoModule(model, DpoConfig(beta=SETTINGS["beta"]), optimisation), pair_rows
+        sides = DpoRows(pairs, batch_rows, reference_logps(model, pairs, batch_rows, trainer))
+        return DpoModule(model, DpoConfig(beta=BETA), optimisation), sides
     answers = RewardRows(
         [side for pair in pairs for side in pair], [False, True] * len(pairs), batch_rows
     )
@@ -211,7 +204,12 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForSequenceClassification, TrainerCallback
-    from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     from benchmarks.random_llama import model_config
     from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS, demonstrations_of, pairs_of
@@ -227,7 +225,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
         "output_dir": tempfile.mkdtemp(),
         "per_device_train_batch_size": rows_a_pair * at_once,
         "gradient_accumulation_steps": regime.pairs // at_once,
-        "learning_rate": SETTINGS["learning_rate"],
+        "learning_rate": LEARNING_RATE,
         "max_steps": TOTAL_STEPS,
         "report_to": [],
         "use_cpu": case["device"] == "cpu",
@@ -235,11 +233,11 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
         "disable_tqdm": True,
         "save_strategy": "no",
         "logging_steps": 1,
-        "max_length": SETTINGS["max_length"],
+        "max_length": MAX_LENGTH,
     }
     if best:
         common["gradient_checkpointing"] = False
-    lora = {"r": SETTINGS["rank"], "lora_alpha": SETTINGS["alpha"], "target_modules": "all-linear"}
+    lora = {"r": RANK, "lora_alpha": ALPHA, "target_modules": "all-linear"}
     peft_config = (
         None
         if case["adapter"] == "full"
@@ -247,7 +245,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     )
     settings: dict[str, Any] = {"processing_class": tokenizer, "peft_config": peft_config}
     if job == "dpo":
-        args = DPOConfig(beta=SETTINGS["beta"], precompute_ref_log_probs=best, **common)
+        args = DPOConfig(beta=BETA, precompute_ref_log_probs=best, **common)
         trainer = DPOTrainer(
             model=load_model(base),
             args=args,

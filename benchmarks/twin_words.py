@@ -85,7 +85,7 @@ def read_worded_alike() -> list[Twins]:
 
 def fitted(pairs: Sequence[Twins]) -> Pipeline:
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
-    texts = []
+    texts: list[str] = []
     for pair in pairs:
         texts.extend((pair.harmful, pair.benign))
     return make_pipeline(words, LogisticRegression(max_iter=2000)).fit(texts, [1, 0] * len(pairs))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from file_module import module_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -19,10 +19,7 @@ ROOT = HERE.parent.parent
 @pytest.fixture(scope="session")
 def ranks_module() -> Any:
     """tests/distributed/ranks.py, for the one-rank cases that run in this process."""
-    spec = importlib.util.spec_from_file_location("distributed_ranks", HERE / "ranks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of("distributed_ranks", HERE / "ranks.py")
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -29,8 +29,8 @@ from models.layout import head_logps
 from models.layout.collation import Collation
 from models.loading.load import load_model, load_tokenizer, skeleton
 from models.memory.prepare import Options, prepared_layout
-from models.tokens import encode, encode_pair
-from records.rows import json_line
+from models.tokens import TokenRow, encode, encode_pair
+from records.rows import Message, assistant, json_line, user
 from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.loggers import JsonLinesLogger, forget_metrics_after
@@ -63,7 +63,9 @@ class Witness(pl.Callback):
     """
 
     def __init__(self, dies_at: int | None) -> None:
-        self.dies_at, self.norms, self.tensors = dies_at, [], {}
+        self.dies_at = dies_at
+        self.norms: list[float] = []
+        self.tensors: dict[str, torch.Tensor] = {}
         self.last_step = 0
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, module: Any, optimizer: Any) -> None:
@@ -94,36 +96,32 @@ class Witness(pl.Callback):
         self.tensors = {name: tensor.clone() for name, tensor in state_of(module).items()}
 
 
+def row_of(tokenizer: Any, prompt: list[Message], completion: list[Message]) -> TokenRow:
+    row = encode(tokenizer, prompt, completion, 128)
+    assert row is not None
+    return row
+
+
 def rows_for(method: str, tokenizer: Any, batch_rows: Collation) -> Any:
-    questions = [
-        [{"role": "user", "content": f"Question {i}?" + " Please." * (i % 3)}] for i in range(ROWS)
-    ]
+    questions = [user(f"Question {i}?" + " Please." * (i % 3)) for i in range(ROWS)]
     good = [
-        [
-            {
-                "role": "assistant",
-                "content": "That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor.",
-            }
-        ]
-        for i in range(ROWS)
+        assistant("That is not safe; " * (1 + (5 * i) % 4) + "ask a doctor.") for i in range(ROWS)
     ]
-    bad = [
-        [{"role": "assistant", "content": f"Sure, step {i}. " + "Do it. " * (i % 5)}]
-        for i in range(ROWS)
-    ]
+    bad = [assistant(f"Sure, step {i}. " + "Do it. " * (i % 5)) for i in range(ROWS)]
     if method == "sft":
         return SftRows(
-            [encode(tokenizer, q, a, 128) for q, a in zip(questions, good, strict=True)], batch_rows
+            [row_of(tokenizer, q, a) for q, a in zip(questions, good, strict=True)], batch_rows
         )
     if method == "kto":
         said = [(good, bad)[i % 2][i] for i in range(ROWS)]
-        rows = [encode(tokenizer, q, a, 128) for q, a in zip(questions, said, strict=True)]
-        mismatched = [encode(tokenizer, q, said[i - 1], 128) for i, q in enumerate(questions)]
+        rows = [row_of(tokenizer, q, a) for q, a in zip(questions, said, strict=True)]
+        mismatched = [row_of(tokenizer, q, said[i - 1]) for i, q in enumerate(questions)]
         return KtoRows(rows, mismatched, [i % 2 == 0 for i in range(ROWS)], batch_rows)
-    pairs = [
-        encode_pair(tokenizer, q, sides, 128)
-        for q, *sides in zip(questions, good, bad, strict=True)
-    ]
+    pairs = []
+    for question, chosen, rejected in zip(questions, good, bad, strict=True):
+        pair = encode_pair(tokenizer, question, (chosen, rejected), 128)
+        assert pair is not None
+        pairs.append(pair)
     return DpoRows(
         pairs, batch_rows, groups=[i % 3 for i in range(ROWS)] if method == "limit" else ()
     )

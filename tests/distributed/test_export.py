@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from present import present
 from safetensors.torch import load_file
 
 from models.adapters.trained import load_trainable_state
@@ -64,7 +65,8 @@ def test_a_checkpoint_becomes_a_directory_that_plain_transformers_loads(case, tr
 
 def test_a_damaged_shard_is_named(trained, tmp_path):
     config = run_of(trained, CASES[-1], tmp_path / "run")
-    shard = latest_checkpoint(tmp_path / "run" / "sft" / "work" / "checkpoints") / "tensors-1.pt"
+    checkpoint = present(latest_checkpoint(tmp_path / "run" / "sft" / "work" / "checkpoints"))
+    shard = checkpoint / "tensors-1.pt"
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 0xFF  # one bit pattern turned over: the size stays
     shard.write_bytes(content)

@@ -120,9 +120,9 @@ def test_one_two_and_four_ranks_report_the_same(folder, case):
     """To 1e-6 while the weights are the same; after that the order of additions has moved them."""
     rows = [metrics(folder / "four", case), metrics(folder, case), metrics(folder, alone(case))]
     for step, found in enumerate(zip(*rows, strict=True)):
-        tolerance = {"rel": 1e-6, "abs": 1e-6} if step == 0 else {"rel": 1e-5, "abs": 2e-5}
-        assert found[0] == pytest.approx(found[2], **tolerance)
-        assert found[1] == pytest.approx(found[2], **tolerance)
+        share, most = (1e-6, 1e-6) if step == 0 else (1e-5, 2e-5)
+        assert found[0] == pytest.approx(found[2], rel=share, abs=most)
+        assert found[1] == pytest.approx(found[2], rel=share, abs=most)
 
 
 @pytest.mark.parametrize("case", HALF)

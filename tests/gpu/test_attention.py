@@ -28,9 +28,8 @@ HEADS = [
 ]
 
 
-def dense(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed
-) -> torch.Tensor:
+def dense(inputs: list[torch.Tensor], packed: Packed) -> torch.Tensor:
+    query, key, value = inputs
     places = torch.arange(packed.input_ids.shape[1], device=query.device)
     repeats = query.shape[1] // key.shape[1]
     scores = query @ key.repeat_interleave(repeats, 1).mT * query.shape[-1] ** -0.5
@@ -55,11 +54,12 @@ def test_attention_and_gradients_are_those_of_a_dense_float64(
         for n in (heads, groups, groups)
     ]
     attend = _flex if device.type == "cuda" else blocked_attention
-    out = attend(*inputs, packed, size**-0.5)
+    query, key, value = inputs
+    out = attend(query, key, value, packed, size**-0.5)
     back = torch.randn_like(out)
     found = [out, *torch.autograd.grad(out, inputs, back)]
     exact_inputs = [tensor.detach().double().requires_grad_() for tensor in inputs]
-    exact = dense(*exact_inputs, packed)
+    exact = dense(exact_inputs, packed)
     wanted = [exact, *torch.autograd.grad(exact, exact_inputs, back.double())]
     limit = 1e-4 if dtype == torch.float32 else 2e-2
     for got, right in zip(found, wanted, strict=True):

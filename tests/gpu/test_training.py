@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import pytorch_lightning as pl
 import torch
+from present import present
 
 from models.adapters.trained import trainable_state
 from models.adapters.wrapping import adapt
@@ -21,14 +22,14 @@ from models.tokens import encode, encode_pair
 from records.rows import assistant, user
 from reward.model.network import new_network
 from reward.model.training import RewardModule, RewardRows
-from train.config import DpoConfig, TrainerConfig
+from train.config import DpoConfig, TrainerConfig, loads_sharded
 from train.dpo import DpoModule, DpoRows
 from train.engine.hardware import compiles
 from train.engine.loggers import JsonLinesLogger
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import Observers, batch_plan, fit
 from train.engine.weights import state_of
-from train.reference import ReferencePass, loads_sharded
+from train.reference import ReferencePass
 from train.sft import SftModule, SftRows
 
 pytestmark = pytest.mark.gpu
@@ -67,11 +68,12 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
     harmful = [assistant(f"Sure, step {i}. " + "Do it now. " * (i % 5)) for i in range(ROWS)]
     if job == "sft":
         return SftRows(
-            [encode(tokenizer, p, c, 256) for p, c in zip(prompts, safe, strict=True)], layout
+            [present(encode(tokenizer, p, c, 256)) for p, c in zip(prompts, safe, strict=True)],
+            layout,
         )
     if job == "dpo":
         pairs = [
-            encode_pair(tokenizer, p, pair, 256)
+            present(encode_pair(tokenizer, p, pair, 256))
             for p, pair in zip(prompts, zip(safe, harmful, strict=True), strict=True)
         ]
         return DpoRows(pairs, layout)
@@ -82,7 +84,7 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
         for side, several in enumerate((safe, harmful))
         for prompt, completion in zip(prompts, several, strict=True)
     ]
-    rows = [encode(tokenizer, prompt, completion, 256) for prompt, completion, _ in sides]
+    rows = [present(encode(tokenizer, prompt, completion, 256)) for prompt, completion, _ in sides]
     return RewardRows(rows, [bool(side) for *_, side in sides], layout)
 
 

@@ -16,6 +16,7 @@ from records.rows import (
     Demonstration,
     Pair,
     Prompt,
+    Record,
     Score,
     read_json_lines,
     read_records,
@@ -55,7 +56,7 @@ def test_run_json_walks_every_number_back_to_code_and_inputs(finished):
 
 
 def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished):
-    kinds = {
+    kinds: dict[str, type[Record]] = {
         **{f"prep/prompts.{split}": Prompt for split in SPLITS},
         **{f"prep/demonstrations.{split}": Demonstration for split in SPLITS},
         **{f"sample/completions.{split}": Completion for split in LEARNED_FROM},

@@ -59,10 +59,9 @@ def test_answers_rated_harmful_are_not_in_what_is_released(finished):
         for p in (finished / "release").rglob("*")
         if p.suffix in (".md", ".html", ".json", ".yaml")
     )
-    prompts, completions, scores = (
-        read_records(finished / "eval" / f"{name}.jsonl", kind)
-        for name, kind in (("prompts", Prompt), ("completions", Completion), ("scores", Score))
-    )
+    prompts = read_records(finished / "eval" / "prompts.jsonl", Prompt)
+    completions = read_records(finished / "eval" / "completions.jsonl", Completion)
+    scores = read_records(finished / "eval" / "scores.jsonl", Score)
     asked = {(prompt.suite, prompt.id): prompt for prompt in prompts}
     wanted = [asked[made.suite, made.prompt_id] for made in completions for _ in ("policy",)]
     harmful = [

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from cluster import OVER, Cluster, missing
+from cluster import OVER, Cluster, missing  # type: ignore[import-not-found]
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB_SECONDS = 600

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cluster import OVER
+from cluster import OVER  # type: ignore[import-not-found]
 from safetensors.torch import load_file
 
 pytestmark = pytest.mark.slow
@@ -198,7 +198,7 @@ def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkp
     then the job is submitted again.
     """
     points = random.Random(0)
-    lost = []
+    lost: list[str] = []
     for _ in range(KILLS):
         number, run_dir = dpo("killed", settings=EVERY_STEP)
         before = steps_taken(run_dir)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 PREFIX = "primum: "
 
@@ -25,11 +26,11 @@ class SetUp:
         )
         self.overrides: list[str] = []
 
-    def change(self, name: str, **changes) -> None:
+    def change(self, name: str, **changes: Any) -> None:
         path = self.model / name
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
-    def rows(self, *rows: dict[str, object], name: str = "own") -> str:
+    def rows(self, *rows: Mapping[str, object], name: str = "own") -> str:
         """A source of these rows, repeated with other numbers."""
         path = self.folder / f"{name}.jsonl"
         texts = [
@@ -119,7 +120,7 @@ HARMFUL = {
 UNANSWERED = {"prompt": HARMFUL["prompt"]}
 
 
-def sources(*rows: dict[str, object], more: str = "") -> Broken:
+def sources(*rows: Mapping[str, object], more: str = "") -> Broken:
     return lambda s: s.overrides.append(f"data.sources=[{s.rows(*rows)}{more}]")
 
 

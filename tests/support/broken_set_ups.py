@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 SCRIPT = """\
 #!/usr/bin/env bash
@@ -43,88 +45,99 @@ class SetUp:
         assert old in text
         self.script.write_text(text.replace(old, new))
 
-    def model_json(self, name: str, **changes) -> None:
+    def model_json(self, name: str, **changes: Any) -> None:
         path = self.model / name
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def no_model(s):
+Broken = Callable[[SetUp], object]
+
+
+def no_model(s: SetUp) -> None:
     shutil.rmtree(s.model)
 
 
-def no_vllm(s):
+def no_vllm(s: SetUp) -> None:
     s.overrides = ["eval.engine=vllm", "model.vllm.python=nowhere/python"]
 
 
-def no_weights(s):
+def no_weights(s: SetUp) -> None:
     (s.model / "model.safetensors").unlink()
 
 
-def cut_off_weights(s):
+def cut_off_weights(s: SetUp) -> None:
     weights = s.model / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
 
 
-def a_missing_shard(s):
+def a_missing_shard(s: SetUp) -> None:
     (s.model / "model.safetensors").unlink()
     (s.model / "model.safetensors.index.json").write_text(
         json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
     )
 
 
-def broken_model_config(s):
+def broken_model_config(s: SetUp) -> None:
     (s.model / "config.json").write_text("{")
 
 
-def unknown_architecture(s):
+def unknown_architecture(s: SetUp) -> None:
     s.model_json("config.json", model_type="no_such_model")
 
 
-def no_chat_template(s):
+def no_chat_template(s: SetUp) -> None:
     (s.model / "chat_template.jinja").unlink()
 
 
-def template_without_the_user(s):
+def template_without_the_user(s: SetUp) -> None:
     (s.model / "chat_template.jinja").write_text(
         "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] }}{% "
         "endif %}{% endfor %}"
     )
 
 
-def template_that_fails(s):
+def template_that_fails(s: SetUp) -> None:
     (s.model / "chat_template.jinja").write_text("{{ messages[7]['content'] }}")
 
 
-def template_that_rewrites_the_prompt(s):
+def template_that_rewrites_the_prompt(s: SetUp) -> None:
     (s.model / "chat_template.jinja").write_text(
         "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
     )
 
 
-def no_end_token(s):
+def no_end_token(s: SetUp) -> None:
     (s.model / "chat_template.jinja").write_text(
         "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor "
         "%}assistant: "
     )
 
 
-def override(*words):
+def override(*words: str) -> Broken:
     return lambda s: s.overrides.extend(words)
 
 
-def script(old, new):
+def script(old: str, new: str) -> Broken:
     return lambda s: s.lines(old, new)
 
 
-def a_file_for_a_run_directory(s):
+def all_of(*breaks: Broken) -> Broken:
+    def break_it(s: SetUp) -> None:
+        for each in breaks:
+            each(s)
+
+    return break_it
+
+
+def a_file_for_a_run_directory(s: SetUp) -> None:
     (s.folder / "run").write_text("")
 
 
-def online_wandb(s):
+def online_wandb(s: SetUp) -> None:
     s.overrides.append("wandb.mode=online")
 
 
-BROKEN = {
+BROKEN: dict[str, tuple[Broken, str]] = {
     "the model directory is not there": (no_model, "no such directory"),
     "no weights": (no_weights, "no weights"),
     "no vllm": (no_vllm, "model.vllm.python=nowhere/python: cannot be run"),
@@ -187,9 +200,9 @@ BROKEN = {
     "no ranks started": (script("primum_step dpo", "echo"), "starts no ranks"),
     "no tasks per node": (script("#SBATCH --ntasks-per-node=2\n", ""), "--ntasks-per-node"),
     "more tasks than GPUs": (
-        lambda s: (
-            s.lines("--gpus-per-node=2", "--gres=gpu:a100:1"),
-            s.overrides.append("trainer.accelerator=gpu"),
+        all_of(
+            script("--gpus-per-node=2", "--gres=gpu:a100:1"),
+            override("trainer.accelerator=gpu"),
         ),
         "make them equal",
     ),
@@ -212,10 +225,10 @@ BROKEN = {
         "reads the whole model",
     ),
     "a policy that the GPUs of a task cannot hold": (
-        lambda s: (
-            s.lines("primum_step dpo", "primum_step eval"),
-            s.lines("--gpus-per-node=2", "--gpus-per-node=4"),
-            s.overrides.extend(["trainer.accelerator=gpu", "--gpu-gb=0.00001"]),
+        all_of(
+            script("primum_step dpo", "primum_step eval"),
+            script("--gpus-per-node=2", "--gpus-per-node=4"),
+            override("trainer.accelerator=gpu", "--gpu-gb=0.00001"),
         ),
         "it is spread over them",
     ),

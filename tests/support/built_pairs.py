@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from data_prep.pairs.building import build_pairs
-from data_prep.pairs.config import PairsConfig, SidesConfig
-from records.rows import Demonstration, assistant, user
+from typing import Any
 
-WIDE = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
-NEITHER = {
+from data_prep.pairs.building import PairsResult, build_pairs
+from data_prep.pairs.candidates import Candidate
+from data_prep.pairs.config import PairsConfig, SidesConfig
+from records.rows import Demonstration, Kind, Split, assistant, user
+
+World = tuple[list[Demonstration], dict[str, list[Candidate]]]
+WIDE: dict[str, Any] = {"max_length_ratio": 1e9, "max_pairs_per_prompt": 100}
+NEITHER: dict[str, Any] = {
     "min_margin": 1.0,
     "max_opening_share": 1.0,
     "max_length_difference": None,
@@ -17,7 +21,9 @@ NEITHER = {
 tests of their own look at what is done about it."""
 
 
-def demonstration(number: int, kind: str, split: str = "train", twin: bool = True) -> Demonstration:
+def demonstration(
+    number: int, kind: Kind, split: Split = "train", twin: bool = True
+) -> Demonstration:
     name, other = (
         f"{number:03}-{kind}",
         f"{number:03}-{'benign' if kind == 'harmful' else 'harmful'}",
@@ -40,7 +46,7 @@ def demonstration(number: int, kind: str, split: str = "train", twin: bool = Tru
     )
 
 
-def build(world, seed=0, **settings):
+def build(world: World, seed: int = 0, **settings: Any) -> PairsResult:
     demos, found = world
     return build_pairs(
         demos,

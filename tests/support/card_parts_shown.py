@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from records.rows import Demonstration
 
 Make = Callable[..., Demonstration]
-NO_FAULTS = {"fault_counts": {}, "openings": {}, "faults": []}
+NO_FAULTS: dict[str, Any] = {"fault_counts": {}, "openings": {}, "faults": []}
 
 
 def sections(text: str) -> dict[str, str]:

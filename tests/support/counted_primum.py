@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
@@ -18,6 +19,7 @@ from pipeline.cli import main
 from pipeline.run import runner
 from pipeline.run.config import RunConfig
 from pipeline.run.stage import Stage
+from pipeline.run.stage_run import run_stage
 
 READERS = {AutoModel: "model", AutoModelForCausalLM: "model", AutoTokenizer: "tokenizer"}
 BEFORE = "before the first stage"
@@ -38,16 +40,15 @@ def count(reader: Any, what: str) -> None:
 
 def named_stages() -> None:
     """From now on it is known which stage is at work."""
-    run_stage = runner.run_stage
 
-    def named(stage: Stage, config: RunConfig, *, rank: int = 0) -> bool:
+    def named(stage: Stage[Any], config: RunConfig, *, rank: int = 0) -> bool:
         at_work.append(stage.name)
         try:
             return run_stage(stage, config, rank=rank)
         finally:
             at_work.pop()
 
-    runner.run_stage = named
+    mock.patch.object(runner, "run_stage", named).start()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import mlcroissant as mlc
+import mlcroissant as mlc  # type: ignore[import-untyped]
 
 from records.rows import (
     Pair,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from data_prep.review.items import ReviewItem, item_id
 from data_prep.review.ratings import Rating
-from records.rows import assistant, user
+from records.rows import Split, assistant, user
 
 
-def item(name: str, prompt: str = "p", *, run: str = "base", split: str = "train") -> ReviewItem:
+def item(name: str, prompt: str = "p", *, run: str = "base", split: Split = "train") -> ReviewItem:
     asked, completion = user(f"Request {prompt}?"), assistant(f"Words {name}.")
     return ReviewItem(
         id=item_id(asked, completion),

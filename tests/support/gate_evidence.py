@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from typed_results import typed
+from typed_results import Json, typed
 
 from eval.config import GateConfig
 from eval.gate import judge
@@ -12,7 +12,7 @@ from eval.gate import judge
 CONFIG = GateConfig()
 
 
-def evidence() -> dict:
+def evidence() -> Json:
     """A policy that passes every gate."""
     harmful = {
         "kind": "harmful",
@@ -78,7 +78,7 @@ def evidence() -> dict:
     }
 
 
-def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
+def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> Json:
     """What a policy that refuses nothing and answers nothing shows on a suite."""
     return {
         "over_refusal_rate": {"mean": 0.0, "interval": [0.0, 0.02], "n": 200},
@@ -92,5 +92,5 @@ def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> dict:
     }
 
 
-def failed(results: dict, config: GateConfig = CONFIG, policy: str = "dpo") -> list[str]:
+def failed(results: Json, config: GateConfig = CONFIG, policy: str = "dpo") -> list[str]:
     return [gate.name for gate in judge(typed(results), policy, config) if not gate.passed]

@@ -47,7 +47,8 @@ class Request:
     def words(self) -> str:
         """What was asked: the last message, or the text."""
         messages = self.body.get("messages")
-        return messages[-1]["content"] if messages else self.body["prompt"]
+        words: str = messages[-1]["content"] if messages else self.body["prompt"]
+        return words
 
 
 class JudgeServer:

@@ -6,13 +6,13 @@ from typing import Any
 
 from eval.independent import CASCADE, COHERENT
 from eval.measure import Measured, completion_id
-from records.rows import Completion, Prompt, Score, assistant, user
+from records.rows import Completion, Kind, Prompt, Score, assistant, user
 from reward.scorers import FACTORS, HARM_MODEL, REFUSAL
 
 
 def measured_row(
     *,
-    kind: str,
+    kind: Kind,
     harmfulness: float | None,
     refusal: str,
     policy: str = "p",

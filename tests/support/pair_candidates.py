@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from data_prep.pairs.building import build_pairs
+from dataclasses import replace
+from typing import Any
+
+from data_prep.pairs.building import PairsResult, build_pairs
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.config import PairsConfig
 from records.rows import (
@@ -15,27 +18,32 @@ from records.rows import (
 )
 
 
-def demonstration(**fields) -> Demonstration:
-    known = {
-        "kind": "harmful",
-        "suite": "harmful",
-        "source": "made",
-        "licence": "MIT",
-        "completion": assistant("I will not."),
-    }
-    return Demonstration(id="d", prompt=user("q"), **(known | fields))
+def demonstration(**fields: Any) -> Demonstration:
+    known = Demonstration(
+        id="d",
+        prompt=user("q"),
+        kind="harmful",
+        suite="harmful",
+        source="made",
+        licence="MIT",
+        completion=assistant("I will not."),
+    )
+    return replace(known, **fields)
 
 
-def completion(sample: int, text: str, **fields) -> Completion:
-    known = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
-    return Completion(
+def completion(sample: int, text: str, **fields: Any) -> Completion:
+    known = Completion(
         id=f"d/base/{sample}",
         prompt_id="d",
         prompt=user("q"),
         completion=assistant(text),
         sample=sample,
-        **(known | fields),
+        policy="base",
+        seed=0,
+        num_tokens=1,
+        finish_reason="stop",
     )
+    return replace(known, **fields)
 
 
 def scored(completion_id: str, *values: float | None, label: str = "none") -> list[Score]:
@@ -54,19 +62,15 @@ def scored(completion_id: str, *values: float | None, label: str = "none") -> li
     ]
 
 
-def build(found: list[Candidate], demo: Prompt | None = None, **settings):
-    config = PairsConfig(
-        **(
-            {
-                "min_margin": 1.0,
-                "refuse_then_comply": 0.0,
-                "max_opening_share": 1.0,
-                "max_length_difference": None,
-                "max_length_ratio": 99,
-            }
-            | settings
-        )
+def build(found: list[Candidate], demo: Prompt | None = None, **settings: Any) -> PairsResult:
+    known = PairsConfig(
+        min_margin=1.0,
+        refuse_then_comply=0.0,
+        max_opening_share=1.0,
+        max_length_difference=None,
+        max_length_ratio=99,
     )
+    config = replace(known, **settings)
     return build_pairs(
         [demo or demonstration()], {"d": found}, config, opening_of=lambda text: None, seed=0
     )

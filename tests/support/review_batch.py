@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from data_prep.review.items import draw, review_items
-from records.rows import Completion, Demonstration, Score, assistant, user
+from collections.abc import Callable, Iterable
+
+from data_prep.review.items import ReviewItem, draw, review_items
+from records.rows import Completion, Demonstration, Kind, Score, Split, assistant, user
 
 
 def demonstration(
-    number: int, *, principle: int | None, kind: str = "harmful", split: str = "train"
+    number: int, *, principle: int | None, kind: Kind = "harmful", split: Split = "train"
 ) -> Demonstration:
     return Demonstration(
         id=f"p{number}",
@@ -43,7 +45,9 @@ def scores(name: str, value: float | None, refusal: str = "none") -> list[Score]
     ]
 
 
-def run_items(count: int = 24, *, values=lambda number: 1 + number % 5):
+def run_items(
+    count: int = 24, *, values: Callable[[int], float | None] = lambda number: 1 + number % 5
+) -> list[ReviewItem]:
     """Two completions each to prompts of three principles and of none."""
     demos = [
         demonstration(n, principle=n % 4 or None, kind="harmful" if n % 4 else "benign")
@@ -55,5 +59,7 @@ def run_items(count: int = 24, *, values=lambda number: 1 + number % 5):
     return review_items(demos, made, demos, found)
 
 
-def drawn(items, prompts=8, uncertain=0.5, seed=0):
+def drawn(
+    items: Iterable[ReviewItem], prompts: int = 8, uncertain: float = 0.5, seed: int = 0
+) -> list[ReviewItem]:
     return draw(items, prompts=prompts, uncertain=uncertain, threshold=3.5, seed=seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.review.items import ReviewItem, batch_id, item_id
-from data_prep.review.ratings import read_ratings
+from data_prep.review.ratings import Ratings, read_ratings
 from records.errors import RecordError
 from records.rows import assistant, user
 
@@ -45,7 +45,7 @@ ITEMS = [made_item(number) for number in range(6)]
 BATCH = batch_id(ITEMS)
 
 
-def read(*paths: Path):
+def read(*paths: Path) -> Ratings:
     return read_ratings(paths, batch=BATCH, items={item.id for item in ITEMS})
 
 
@@ -63,7 +63,7 @@ def filled(
     *,
     delimiter: str = ",",
     encoding: str = "utf-8-sig",
-):
+) -> Path:
     rows = list(
         csv.DictReader(
             io.StringIO((folder / "batch.csv").read_text(encoding="utf-8-sig"), newline="")

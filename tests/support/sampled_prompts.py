@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from models.config import GenerationConfig
 from records.rows import (
     Demonstration,
+    Kind,
     assistant,
     user,
 )
@@ -15,9 +18,9 @@ from records.stage_folder import StageDirectory, write_json
 PRECISE = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=4, dtype="float32")
 
 
-def demonstration(number: int, kind: str, **fields) -> Demonstration:
+def demonstration(number: int, kind: Kind, **fields: Any) -> Demonstration:
     text = f"I won't do {number}. Ask a nurse." if kind == "harmful" else f"Yes, {number} is fine."
-    return Demonstration(
+    known = Demonstration(
         id=f"{number}-{kind}",
         prompt=user(f"What about {number}?"),
         completion=assistant(text),
@@ -25,8 +28,9 @@ def demonstration(number: int, kind: str, **fields) -> Demonstration:
         suite=kind,
         source="builtin",
         licence="MIT",
-        **({"split": "train"} | fields),
+        split="train",
     )
+    return replace(known, **fields)
 
 
 def finish(folder: Path) -> None:

@@ -12,7 +12,7 @@ from eval.scoreboard_rows import scoreboard_row
 Json = dict[str, Any]
 
 
-def estimate(mean, n=10):
+def estimate(mean: float | None, n: int = 10) -> Json:
     return {
         "mean": mean,
         "interval": [None, None] if mean is None else [mean, mean],
@@ -21,7 +21,9 @@ def estimate(mean, n=10):
     }
 
 
-def row(epoch: int, harm, over, step: int = 0, **suites):
+def row(
+    epoch: int, harm: float | None, over: float | None, step: int = 0, **suites: float | None
+) -> Json:
     """`over` on the only benign suite, unless each is given apart."""
     apart = suites or ({} if over is None else {"twins": over})
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -30,7 +31,7 @@ WRONG = {
 }
 
 
-def row(epoch: int) -> dict:
+def row(epoch: int) -> dict[str, Any]:
     return {
         "stage": "sft",
         "epoch": epoch,

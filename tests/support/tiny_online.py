@@ -4,17 +4,19 @@ three kinds, and what they make.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from models.config import GenerationConfig
 from models.tokens import prompt_ids
-from records.rows import Prompt, Score, text_of, user
+from records.rows import Completion, Kind, Prompt, Score, text_of, user
 from train.rlhf.config import DegenerateConfig, LimitConfig, RlhfConfig
 from train.rlhf.module import Online
 from train.rlhf.plan import Asked, RolloutPlan, RolloutRows, shares
 from train.rlhf.rollout import Rollout, Scorers, Store
 
+SUITES: dict[str, Kind] = {"harmful": "harmful", "twins": "benign", "questions": "benign"}
 LIMITS = {"twins": 0.4, "questions": 0.4}
 
 
@@ -23,7 +25,7 @@ class CountsLetters:
 
     name = "harm"
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [
             Score(
                 id=f"{c.id}/harm",
@@ -36,7 +38,7 @@ class CountsLetters:
         ]
 
 
-def harm_of(text):
+def harm_of(text: str) -> float | None:
     return 1 + min(4.0, text.count("e") / 2) if text.strip() else None
 
 
@@ -45,7 +47,7 @@ class LooksForLetter:
 
     name = "refusal"
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         labels = ["full" if "a" in text_of(c.completion) else "none" for c in completions]
         return [
             Score(id=f"{c.id}/refusal", completion_id=c.id, scorer="refusal", label=label)
@@ -57,7 +59,7 @@ def prompts_of(count: int) -> list[Prompt]:
     """Of each kind as many."""
     rows = []
     for i in range(count):
-        for kind, suite in (("harmful", "harmful"), ("benign", "twins"), ("benign", "questions")):
+        for suite, kind in SUITES.items():
             name = f"{suite}-{i}"
             twin = (
                 f"twins-{i}" if suite == "harmful" else f"harmful-{i}" if suite == "twins" else None

@@ -83,7 +83,7 @@ def built(
         if known.get("selection"):
             known["selection"] = Selection.from_json({**SELECTION, **known["selection"]})
         facts[policy] = PolicyFacts(**known)
-    readers = {
+    readers: dict[str, Callable[[Any], Any]] = {
         "validation": Validation.from_json,
         "test_set": OpenedSet.from_json,
         "scoreboard": rows_of,

@@ -6,9 +6,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
-RATE = {"mean": 0.25, "interval": [0.1, 0.5], "n": 8, "unscored": 1}
-NOTHING = {"mean": None, "interval": [None, None], "n": 0, "unscored": 9}
-COMPARISON = {
+RATE: Json = {"mean": 0.25, "interval": [0.1, 0.5], "n": 8, "unscored": 1}
+NOTHING: Json = {"mean": None, "interval": [None, None], "n": 0, "unscored": 9}
+COMPARISON: Json = {
     "difference": -0.5,
     "n": 8,
     "p_value": 0.125,
@@ -22,7 +22,7 @@ COMPARISON = {
 }
 BOUNDS = ("called_harmful_at_least", "called_harmful_at_most", "abstained")
 SIDES = {"policy": "dpo", "baseline": "base"}
-CHANGE = {**SIDES, **COMPARISON}
+CHANGE: Json = {**SIDES, **COMPARISON}
 SELECTION = {
     "epoch": 1,
     "reason": "least harm",
@@ -37,7 +37,7 @@ SELECTION = {
 
 def suite(kind: str) -> Json:
     harmful = kind == "harmful"
-    by_others = {name: RATE for name in ("incoherent", "declined")}
+    by_others: Json = {name: RATE for name in ("incoherent", "declined")}
     if harmful:
         by_others = {"harm_chance": RATE, "called_harmful": RATE, **by_others}
         by_others |= {name: NOTHING for name in BOUNDS}
@@ -176,7 +176,7 @@ def people() -> Json:
     score = {"raw": RATE, "prediction_powered": RATE}
     rate = {"raw": RATE, "rogan_gladen": None, "prediction_powered": RATE}
     figures = {"n": 9, "harmfulness": score, "share_4_5": rate, "harm_chance": score}
-    change = {**SIDES, "suite": "harmful", "metric": "harmfulness"}
+    change: Json = {**SIDES, "suite": "harmful", "metric": "harmfulness"}
     change |= {"difference": -1.0, "interval": [-1.5, None], "n": 9, "rated": 9}
     return {
         "raters": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from benchmarks import data, gate_power, readme, render
 from benchmarks.floor import step_flops
 from benchmarks.machine import ROOT
 from benchmarks.synthetic_requests import synthetic_requests
+from benchmarks.training_page import machine_rates, training_tables
 from eval.results.scoreboard_row import ScoreboardRow
 from measures.estimates import newcombe_interval
 from measures.power import newcombe_upper_ends
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout.logps import completion_logps
+from models.layout.packing import Packed
 from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
@@ -56,7 +59,7 @@ def test_the_floor_is_that_of_the_machine_at_its_quickest():
             "speed_ratio": ratio,
         }
 
-    case = {
+    case: dict[str, Any] = {
         "model": "smollm2",
         "job": "dpo",
         "regime": "short",
@@ -64,10 +67,8 @@ def test_the_floor_is_that_of_the_machine_at_its_quickest():
         "precision": "fp32",
     }
     case["against"] = {"trl": found(100, "trl"), "trl_best": found(50, "trl_best")}
-    assert render.machine_rates({"cases": [case]}) == {"fp32": 100}
-    (row,) = [
-        line for line in render.training_tables({"cases": [case]}) if line.startswith("| short")
-    ]
+    assert machine_rates({"cases": [case]}) == {"fp32": 100}
+    (row,) = [line for line in training_tables({"cases": [case]}) if line.startswith("| short")]
     assert row.endswith("| 50% |")
 
 
@@ -95,12 +96,18 @@ def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
     assert few == synthetic_requests(200, seed=0).texts
 
 
+def packed_row(model: Any) -> Packed:
+    batch = prepared_layout(model, 0, 128)([ROW])
+    assert isinstance(batch, Packed)
+    return batch
+
+
 def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     """Full training of one row: all but attention, of which torch counts the whole square and we
     only what a token sees.
     """
     model = adapt(tiny_model, AdapterConfig(kind="full"), seed=0)
-    packed = prepared_layout(model, 0, 128)([ROW])
+    packed = packed_row(model)
     with FlopCounterMode(display=False) as counter:
         completion_logps(model, packed).sum().backward()
     counted = sum(
@@ -118,12 +125,12 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
 def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
     full = step_flops(
         adapt(tiny_model, AdapterConfig(kind="full"), seed=0),
-        prepared_layout(tiny_model, 0, 128)([ROW]),
+        packed_row(tiny_model),
         head=False,
     )
     tiny_model.requires_grad_(False)
     lora = adapt(tiny_model, AdapterConfig(rank=1, alpha=2), seed=0)
-    assert step_flops(lora, prepared_layout(lora, 0, 128)([ROW]), head=False) < 0.8 * full
+    assert step_flops(lora, packed_row(lora), head=False) < 0.8 * full
 
 
 def test_matrix_rate_is_a_rate():
@@ -136,7 +143,7 @@ def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
     cells = np.random.default_rng(0).multinomial(64, [0.04, 0.1, 0.05, 0.81], size=40)
     cells[:2] = [[0, 0, 0, 64], [64, 0, 0, 0]]
     both, gained, lost, _ = cells.T
-    wanted = [newcombe_interval(*row.tolist(), 0.95).high for row in cells]
+    wanted = [newcombe_interval(a, b, c, d, 0.95).high for a, b, c, d in cells.tolist()]
     assert newcombe_upper_ends(both, gained, lost, 64, 0.95) == pytest.approx(wanted, abs=1e-12)
 
 
@@ -173,9 +180,9 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal():
         (made,) = rows_of([{**told, "over_refusal_by_suite": suites}])
         return made
 
-    assert points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1)) == [
-        Point(pytest.approx(0.2), 3.0)
-    ]
+    (point,) = points_of([row(0, 4.0, 0.1), row(1, 3.0, 0.3)], row(0, 4.0, 0.1))
+    assert point.rise == pytest.approx(0.2)
+    assert point.harm == 3.0
     lines = table([points, points], [[Point(0.1, 3.4)], [Point(0.1, 3.6)]])
     assert lines[2].endswith("| 0 | no seed | unknown |")
     assert lines[4] == "| 10 points | 2 | -0.50 | 0.14 |"

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import engines
 from benchmarks.machine import ROOT
+from pipeline.measuring.prompts import own_prompts
 
 WANTED = engines.Reference([[5, 6, 2], [7, 8, 9]], [[4.0, 3.0, 2.0], [1.0, 0.5, 0.25]])
 
@@ -30,7 +31,7 @@ def test_the_prompts_are_of_all_suites_and_always_the_same():
     found = engines.chosen(50)
     assert len(found) == 50
     assert found == engines.chosen(50)
-    suites = {row.suite for row in engines.own_prompts() if row.prompt in found}
+    suites = {row.suite for row in own_prompts() if row.prompt in found}
     assert suites == {"harmful", "twins", "patient_questions"}
 
 

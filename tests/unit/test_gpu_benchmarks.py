@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks import gpu, render
+from benchmarks import gpu
 from benchmarks.machine import ROOT
 from benchmarks.step_profile import by_kind
+from benchmarks.training_page import gpu_section
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that cases alone move."""
     now = [0.0]
-    monkeypatch.setattr(gpu.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now
 
 
@@ -49,7 +51,7 @@ def test_the_cases_are_of_135m_1b_and_8b_and_of_generation():
 def test_the_page_names_the_card():
     results = json.loads((ROOT / "benchmarks" / "results" / "training.json").read_text())
     results["machine"] |= {"gpu": "NVIDIA H100 80GB HBM3"}
-    page = "\n".join(render.gpu_section(results))
+    page = "\n".join(gpu_section(results))
     assert page.startswith("**On NVIDIA H100 80GB HBM3**")
     assert "Measured" in page
     assert "| case |" in page
@@ -57,7 +59,7 @@ def test_the_page_names_the_card():
 
 def test_the_page_shows_what_was_measured_alone_and_what_compiled_layers_bring():
     results = json.loads((ROOT / "benchmarks" / "results" / "gpu.json").read_text())
-    page = "\n".join(render.gpu_section(results))
+    page = "\n".join(gpu_section(results))
     assert "| policy, lora, bf16, llama-8b | - | - | 0.18 s |" in page
     assert "operator by operator" in page
     # 42.9 TFLOP in 0.181 s, of 989.

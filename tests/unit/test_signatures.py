@@ -96,7 +96,7 @@ def public_functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.Asy
             yield node
 
 
-def annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+def annotated(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
     taken = node.args
     rest = [one for one in (taken.vararg, taken.kwarg) if one]
     for one in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs, *rest):
@@ -111,7 +111,7 @@ def untyped(file: str, tree: ast.Module, aliases: Iterable[str]) -> list[str]:
     plain, found = plain_of(aliases), []
     for node in public_functions(tree.body):
         exempt = {node.name, f"{file}: {node.name}"} & {*SEAM, *OF_LIBRARIES}
-        if not exempt and any(plain.search(annotation) for annotation in annotations(node)):
+        if not exempt and any(plain.search(annotation) for annotation in annotated(node)):
             found.append(f"{node.lineno}: {node.name}")
     return found
 

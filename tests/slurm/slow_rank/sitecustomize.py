@@ -11,6 +11,7 @@ import importlib.machinery
 import os
 import sys
 import time
+from typing import Any
 
 
 class _Slowed(importlib.abc.MetaPathFinder):
@@ -21,7 +22,9 @@ class _Slowed(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
-        execute = spec.loader.exec_module
+        assert spec is not None
+        loader: Any = spec.loader
+        execute = loader.exec_module
 
         def exec_module(module):
             execute(module)
@@ -33,7 +36,7 @@ class _Slowed(importlib.abc.MetaPathFinder):
 
             module.TrainedModule.on_train_batch_start = slow_start
 
-        spec.loader.exec_module = exec_module
+        loader.exec_module = exec_module
         return spec
 
 

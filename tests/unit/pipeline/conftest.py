@@ -17,6 +17,7 @@ from eval.measure import Measured, completions_of, joined
 from models.config import LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated
 from pipeline.run.config import RunConfig, SampleConfig
+from pipeline.run.declared import StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
@@ -28,12 +29,12 @@ from records.rows import (
     Score,
     assistant,
 )
-from records.run_files import PROMPTS, whole
+from records.run_files import PROMPTS, RunFile, whole
 from records.stage_folder import write_json, write_records, write_text
 from reward.scorers import HARM_MODEL, REFUSAL
 
 Release = Callable[..., Path]
-NEEDS = {
+NEEDS: dict[str, tuple[RunFile[Any], ...]] = {
     "reward": (PROMPTS.of("train"),),
     "pairs": (PROMPTS.of("train"),),
     "dpo": (PROMPTS.of("train"),),
@@ -102,7 +103,7 @@ def released() -> Release:
             write_json(place.path / "results.json", results.to_json())
             return {}
 
-        def work(_: RunConfig, inputs: Inputs, place: Place) -> dict[str, Any]:
+        def work(_: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
             if place.path.name == "eval":
                 return evaluate(inputs, place)
             for name in ("validation.json", "pairs.report.json"):
@@ -115,7 +116,8 @@ def released() -> Release:
             return {}
 
         made = [Stage(name=n, reads=of, work=work, measures=n == "eval") for n, of in NEEDS.items()]
-        for stage in (prep.STAGE, *made, release.STAGE):
+        stages: list[Stage[Any]] = [prep.STAGE, *made, release.STAGE]
+        for stage in stages:
             run_stage(stage, config)
         return Path(config.run_dir) / "release" / config.release.name
 

@@ -15,8 +15,8 @@ from eval.kept_lines import kept_lines
 from models.config import ModelConfig
 from models.loading.load import load_model
 from pipeline.checks.inputs import read_suites
-from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
+from pipeline.run.declared import StageSettings
 from pipeline.run.graph import stage_names
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
@@ -72,7 +72,7 @@ def damage(folder: Path, tiny_directory: Path, noise: float) -> None:
 def run_all(config, tiny_directory) -> Path:
     for stage, noise in (("sft", 0.0), ("dpo", 20.0)):
 
-        def train(_config: RunConfig, _inputs: Inputs, place: Place, noise: float = noise) -> dict:
+        def train(_: StageSettings, _inputs: Inputs, place: Place, noise: float = noise) -> dict:
             damage(place.path / "policy", tiny_directory, noise)
             return {}
 

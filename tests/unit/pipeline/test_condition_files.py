@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from eval.config import ConditionConfig, EvalConfig
 from pipeline.evaluating import condition_files
+from pipeline.run.config import RunConfig
 from records.errors import RecordError
 
 
-def files_of(*conditions):
-    return condition_files(SimpleNamespace(eval=EvalConfig(conditions=list(conditions))))
+def files_of(*conditions: ConditionConfig) -> dict[str, str]:
+    return condition_files(RunConfig(eval=EvalConfig(conditions=list(conditions))))
 
 
 def test_a_changed_file_of_paraphrases_is_another_evaluation(tmp_path):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from pipeline.run import ranks
 from records.errors import RecordError
 from train.engine.loggers import forget_metrics_after, wandb_run_id

@@ -13,8 +13,9 @@ import torch
 from safetensors.torch import save_file
 from small_training import WRONG, flip, row, train_one_epoch
 
-from eval.scoreboard import read_scoreboard
+from eval.scoreboard_shape import read_scoreboard
 from pipeline.run.config import RunConfig
+from pipeline.run.declared import StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
@@ -192,7 +193,9 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
     finished, training, config, capsys, name, content
 ):
     (finished.path / name).write_bytes(content)
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {})
+    later: Stage[StageSettings] = Stage(
+        name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {}
+    )
     with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
         run_stage(later, config)
     capsys.readouterr()
@@ -204,7 +207,9 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later = Stage(name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {})
+    later: Stage[StageSettings] = Stage(
+        name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {}
+    )
     for stage in (training, later):
         with pytest.raises(
             ArtifactError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from records.stage_folder import StageDirectory
 
 @pytest.fixture
 def place(tmp_path):
-    said = []
+    said: list[str] = []
     work = StageDirectory(tmp_path / "sample").work
     work.mkdir(parents=True)
     share = SimpleNamespace(rank=0, world=1, of=list)
@@ -34,16 +35,21 @@ def config():
 
 
 def completion(name: str) -> Completion:
-    about = {
-        "prompt": user("?"),
-        "completion": assistant("No."),
-        "policy": "base",
-        "sample": 0,
-        "seed": 1,
-    }
-    return Completion(id=name, prompt_id=name, num_tokens=3, finish_reason="stop", **about)
+    return Completion(
+        id=name,
+        prompt_id=name,
+        prompt=user("?"),
+        completion=assistant("No."),
+        policy="base",
+        sample=0,
+        seed=1,
+        num_tokens=3,
+        finish_reason="stop",
+    )
 
 
+NOT_LOADED: Any = None
+"""In place of a model and of a tokenizer: `answering` stands in for what would load them."""
 LINES = {
     "a flipped letter": lambda line: line.replace(b"No.", b"Ho."),
     "another shape": lambda line: b"[1]\n",
@@ -81,11 +87,11 @@ def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_no
     monkeypatch.setattr(evaluating, "complete_all", complete_all)
     shard = evaluating.shard(place, "sft", evaluating.COMPLETIONS, 0)
     for _ in range(2):
-        evaluating.measure_policy(config, place, "sft", None, [], [], None)
+        evaluating.measure_policy(config, place, "sft", NOT_LOADED, [], [], NOT_LOADED)
     assert measured == ["sft"]
     whole = shard.read_bytes()
     shard.write_bytes(whole.replace(b"No.", b"Ho."))
-    evaluating.measure_policy(config, place, "sft", None, [], [], None)
+    evaluating.measure_policy(config, place, "sft", NOT_LOADED, [], [], NOT_LOADED)
     assert measured == ["sft", "sft"]
     assert shard.read_bytes() == whole
     assert any("made again" in line for line in place.said)

@@ -6,7 +6,7 @@ import pytest
 
 from data_prep.config import DataConfig, SplitConfig
 from pipeline.checks import dealing
-from records.rows import Demonstration, assistant, user
+from records.rows import Demonstration, Kind, assistant, user
 
 NUMBERS = [
     "one",
@@ -30,7 +30,7 @@ NUMBERS = [
 ]
 
 
-def rows(count: int, kind: str, suite: str) -> list[Demonstration]:
+def rows(count: int, kind: Kind, suite: str) -> list[Demonstration]:
     """Requests that share few words."""
     return [
         Demonstration(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,21 +15,22 @@ from records.rows import Pair, Prompt, assistant, user
 from train.config import DpoConfig
 
 
-def pair(number):
-    sides = {
-        "prompt": user(f"Question {number}?"),
-        "chosen": assistant("No. Ask a doctor."),
-        "rejected": assistant(f"Sure, step {number}."),
-    }
-    about = {
-        "prompt_id": f"p{number}",
-        "pair_type": "harm",
-        "kind": "harmful",
-        "split": "train",
-        "chosen_source": "s",
-        "rejected_source": "s",
-    }
-    return Pair(id=f"{number}", **sides, **about, chosen_score=1.0, rejected_score=4.0, margin=3.0)
+def pair(number: int) -> Pair:
+    return Pair(
+        id=f"{number}",
+        prompt=user(f"Question {number}?"),
+        chosen=assistant("No. Ask a doctor."),
+        rejected=assistant(f"Sure, step {number}."),
+        prompt_id=f"p{number}",
+        pair_type="harm",
+        kind="harmful",
+        split="train",
+        chosen_source="s",
+        rejected_source="s",
+        chosen_score=1.0,
+        rejected_score=4.0,
+        margin=3.0,
+    )
 
 
 def prompt(text, split):
@@ -45,9 +47,9 @@ def training(tmp_path):
             (tmp_path / "thumbs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
             files = [str(tmp_path / "thumbs.jsonl")]
         found = {"pairs": list(pairs), "prep": list(prompts)}
-        inputs = SimpleNamespace(read=lambda file: found[file.stage])
+        inputs: Any = SimpleNamespace(read=lambda file: found[file.stage])
         said: list[str] = []
-        place = SimpleNamespace(rank=0, path=tmp_path, say=said.append, said=said)
+        place: Any = SimpleNamespace(rank=0, path=tmp_path, say=said.append, said=said)
         config = DpoConfig(loss="kto", unpaired=files)
         return KtoTraining(thumbs(files, inputs), config, Budget(64, 0), place)
 

@@ -12,22 +12,28 @@ from typed_results import rows_of
 from eval.rises import rises
 from pipeline.limited_pairs import limit_of, pair_groups
 from records.errors import RecordError
-from records.rows import Pair, Prompt, assistant, user
+from records.rows import Kind, Pair, Prompt, assistant, user
 from train.config import DpoConfig, MultiplierConfig
 
 GROUPS = ["harm", "harm", "twins", "twins", "questions"]
 
 
-def pair(prompt_id, kind):
-    sides = {
-        "prompt": user("q"),
-        "chosen": assistant("a"),
-        "rejected": assistant("b"),
-        "chosen_source": "s",
-        "rejected_source": "s",
-    }
-    about = {"prompt_id": prompt_id, "pair_type": "expert", "kind": kind, "split": "train"}
-    return Pair(id=prompt_id, **sides, **about, chosen_score=1.0, rejected_score=4.0, margin=3.0)
+def pair(prompt_id: str, kind: Kind) -> Pair:
+    return Pair(
+        id=prompt_id,
+        prompt=user("q"),
+        chosen=assistant("a"),
+        rejected=assistant("b"),
+        prompt_id=prompt_id,
+        pair_type="expert",
+        kind=kind,
+        split="train",
+        chosen_source="s",
+        rejected_source="s",
+        chosen_score=1.0,
+        rejected_score=4.0,
+        margin=3.0,
+    )
 
 
 def row(**refused):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, ModelCardData
 from measured_rows import measured_row
+from present import present
 from typed_results import built
 
 from data_prep.sources.builtin import package_rows
@@ -62,7 +63,7 @@ def results() -> Results:
         for suite, n in (("harmful", 60), ("twins", 192)):
             samples += [sample(policy, suite, number) for number in range(n)]
     selection = {"epoch": 1, "held": False, "reason": UNHELD}
-    about = {
+    about: dict[Policy, dict[str, Any]] = {
         BASE: {"path": "base"},
         Policy("dpo", "DPO", "base"): {"path": "dpo", "selection": selection},
     }
@@ -104,6 +105,7 @@ def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_in
         found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1"
     )
     data = ModelCard(card, ignore_metadata_errors=False).data
+    assert isinstance(data, ModelCardData)
     assert (data.base_model, data.license, data.datasets, data.language) == (
         "org/base",
         "mit",
@@ -113,16 +115,17 @@ def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_in
     assert data.model_name == "a <b> model: 1"
     harm = next(
         one
-        for one in data.eval_results
+        for one in present(data.eval_results)
         if one.metric_type == "harmfulness" and one.dataset_name == "harmful"
     )
     measured = found.policies["dpo"].suites["harmful"].harmfulness
     assert measured is not None
     assert harm.metric_value == measured.mean
-    ends = tuple(harm.metric_args[end] for end in ("interval_low", "interval_high"))
+    args = present(harm.metric_args)
+    ends = tuple(args[end] for end in ("interval_low", "interval_high"))
     assert ends == measured.interval
-    assert harm.metric_args["n"] == 60
-    assert {one.dataset_name for one in data.eval_results} == {"harmful", "twins"}
+    assert args["n"] == 60
+    assert {one.dataset_name for one in present(data.eval_results)} == {"harmful", "twins"}
     assert "<b>" not in card.split("---")[1]
 
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs
+from models.config import LanguageModelConfig
 from models.tokens import prompt_ids
 from pipeline.pair_lint import cut_of, lint_built_pairs
 from pipeline.run.config_loading import load_config
@@ -55,7 +55,7 @@ def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer):
 
 
 @pytest.fixture
-def where(tmp_path, tiny_directory) -> tuple[Any, ...]:
+def where(tmp_path, tiny_directory) -> tuple[LanguageModelConfig, LintConfig, Place]:
     empty = tmp_path / "empty.yaml"
     empty.write_text("")
     config = load_config(
@@ -70,24 +70,26 @@ def where(tmp_path, tiny_directory) -> tuple[Any, ...]:
 
 
 def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(where, capsys):
+    model, lint, place = where
     fit, same, complies = (
         pair("No, I cannot help.", "Sure, like this"),
         pair("I won't", "I won't"),
         pair("Do it so", "I cannot"),
     )
     dropped: Counter[str] = Counter(earlier=2)
-    assert lint_built_pairs(*where, [fit, same, complies], dropped) == [fit, complies]
+    assert lint_built_pairs(model, lint, place, [fit, same, complies], dropped) == [fit, complies]
     assert dropped == {"earlier": 2, FAULT_KINDS["identical_pair"].meaning: 1}
-    report = read_json(where[-1].path / "lint.json")
+    report = read_json(place.path / "lint.json")
     assert report["fault_counts"] == {"identical_pair": 1, "no_refusal": 1}
     assert report["checked"] | {"identical_after_cut": 3, "no_refusal": 2} == report["checked"]
     assert "lint: 1 identical_pair, 1 no_refusal; see lint.json" in capsys.readouterr().out
 
 
 def test_pairs_beyond_a_limit_stop_the_stage_after_the_report_is_written(where):
+    model, lint, place = where
     with pytest.raises(
         RecordError,
         match=r"no_refusal: 1 over 1 safe answers, data\.lint\.fail_above\.no_refusal allows 0\.6",
     ):
-        lint_built_pairs(*where, [pair("Do it so", "I cannot")], Counter())
-    assert (where[-1].path / "lint.json").is_file()
+        lint_built_pairs(model, lint, place, [pair("Do it so", "I cannot")], Counter())
+    assert (place.path / "lint.json").is_file()

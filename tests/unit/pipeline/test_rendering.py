@@ -11,10 +11,10 @@ import pytest
 from models.config import LanguageModelConfig
 from pipeline.checks.rendering import LONGEST_TRIED, fit_in_length, length_faults, try_rows
 from pipeline.run.config import RunConfig
-from records.rows import Demonstration, assistant, user
+from records.rows import Demonstration, Kind, assistant, user
 
 
-def row(number: int, words: int, kind: str = "harmful") -> Demonstration:
+def row(number: int, words: int, kind: Kind = "harmful") -> Demonstration:
     return Demonstration(
         id=f"{kind}{number}",
         prompt=user(" ".join(["knee"] * words)),

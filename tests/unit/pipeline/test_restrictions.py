@@ -15,6 +15,7 @@ from data_prep.config import DataConfig, SourceConfig
 from pipeline.model_card import _restricted
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
+from pipeline.run.declared import StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
@@ -53,7 +54,7 @@ def config(tmp_path) -> RunConfig:
     )
 
 
-def work(config: RunConfig, inputs: Inputs, place: Place):
+def work(settings: StageSettings, inputs: Inputs, place: Place):
     write_text(place.path / "out.jsonl", "{}\n")
     write_text(place.path / "policy" / "config.json", "{}")
     return {}

@@ -35,15 +35,17 @@ def three_prompts_with_two_answers() -> tuple[list[Prompt], list[Completion]]:
         )
         for i in range(3)
     ]
-    rest = {"policy": "base", "seed": 0, "num_tokens": 1, "finish_reason": "stop"}
     answers = [
         Completion(
             id=f"{p.id}/base/{k}",
             prompt_id=p.id,
             prompt=p.prompt,
             completion=assistant(f"a{k}"),
+            policy="base",
             sample=k,
-            **rest,
+            seed=0,
+            num_tokens=1,
+            finish_reason="stop",
         )
         for p in prompts
         for k in range(2)
@@ -117,20 +119,23 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
     shutil.copytree(Path(run.run_dir) / "prep", Path(whole.run_dir) / "prep")
     run_stage(sample.STAGE, whole)
-    revise, blocks = sample.revise, []
+    blocks: list[int] = []
 
     def cut_off(*arguments, **rest):
         blocks.append(1)
         if len(blocks) == 2:
             raise KeyboardInterrupt
-        return revise(*arguments, **rest)
+        return revising.revise(*arguments, **rest)
 
     monkeypatch.setattr(sample, "revise", cut_off)
     with pytest.raises(KeyboardInterrupt):
         run_stage(sample.STAGE, run)
-    monkeypatch.setattr(
-        sample, "revise", lambda *arguments, **rest: blocks.append(2) or revise(*arguments, **rest)
-    )
+
+    def go_on(*arguments, **rest):
+        blocks.append(2)
+        return revising.revise(*arguments, **rest)
+
+    monkeypatch.setattr(sample, "revise", go_on)
     run_stage(sample.STAGE, run)
     assert blocks == [1, 1, 2]
     for name in ("completions.train.jsonl", "revisions.train.jsonl"):

@@ -8,6 +8,7 @@ import math
 
 import pytest
 import torch
+from present import present
 
 from measures.estimates import Estimate
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
@@ -63,7 +64,7 @@ def exported(tiny_directory, tokenizer, tmp_path):
         )
         for k in range(24)
     ]
-    rows = [encode(tokenizer, e.prompt, e.completion, 256) for e in examples]
+    rows = [present(encode(tokenizer, e.prompt, e.completion, 256)) for e in examples]
     folder = tmp_path / "reward_model"
     save_reward_model(network.eval(), tokenizer, folder, link=Link(), probe_rows=rows[:4])
     return folder, examples, rows

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from present import present
 from safetensors.torch import load_file
 
 from eval.config import EvalConfig, ScoreboardConfig
@@ -22,7 +23,7 @@ from pipeline.run.config import ReleaseConfig, RunConfig
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import load_stage
 from records.errors import PreemptedError
-from records.rows import Prompt, user
+from records.rows import Kind, Prompt, Split, user
 from records.stage_folder import StageDirectory, write_records
 from reward.model.harmfulness_model import save_reward_model
 from reward.model.link import Link
@@ -46,14 +47,15 @@ ONLINE = RlhfConfig(
 )
 
 
-def prompts(split: str, count: int) -> list[Prompt]:
+def prompts(split: Split, count: int) -> list[Prompt]:
     rows = []
     for k in range(count):
-        for kind, suite, twin in (
+        asked: list[tuple[Kind, str, str | None]] = [
             ("harmful", "harmful", f"{split}-twins-{k}"),
             ("benign", "twins", f"{split}-harmful-{k}"),
             ("benign", "q", None),
-        ):
+        ]
+        for kind, suite, twin in asked:
             text = user(f"Request {k} of {suite} in {split}?")
             row = Prompt(
                 id=f"{split}-{suite}-{k}",
@@ -135,10 +137,10 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
     rows, said = read_scoreboard(folder(config) / "scoreboard.jsonl"), capsys.readouterr().out
 
     assert [(row.epoch, row.step) for row in rows] == [(0, 0), (1, 2), (2, 4)]
-    assert rows[0].kl == 0 < rows[-1].kl
-    assert set(rows[0].multipliers) == {"twins", "q"}
+    assert rows[0].kl == 0 < present(rows[-1].kl)
+    assert set(present(rows[0].multipliers)) == {"twins", "q"}
     assert rows[0].drawn_over_refusal == {}
-    assert set(rows[1].drawn_over_refusal) == {"twins", "q"}
+    assert set(present(rows[1].drawn_over_refusal)) == {"twins", "q"}
     assert None not in (rows[1].mean_tokens, rows[1].distinct_2)
     assert (folder(config) / "policy" / "model.safetensors").is_file()
     assert not (folder(config) / "work").exists()
@@ -170,7 +172,7 @@ def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
         if line["step"] == 1 and "refused/benign/twins" in line
     )
     assert limits[2] == pytest.approx(rate(base, "twins") + 0.1 + drawn - rate(base, "twins"))
-    moved = middle.drawn_over_refusal["twins"] - rate(middle, "twins")
+    moved = present(middle.drawn_over_refusal)["twins"] - rate(middle, "twins")
     assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
 
 

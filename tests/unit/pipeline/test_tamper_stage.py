@@ -13,8 +13,8 @@ from typed_results import typed
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
-from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
+from pipeline.run.declared import StageSettings
 from pipeline.run.graph import stage_names
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
@@ -78,7 +78,7 @@ eval:
 def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(
     config, tiny_directory, monkeypatch
 ):
-    def train(config: RunConfig, inputs: Inputs, place: Place) -> dict:
+    def train(settings: StageSettings, inputs: Inputs, place: Place) -> dict:
         (place.path / "reward_model").mkdir()
         (place.path / "validation.json").write_text("{}")
         shutil.copytree(tiny_directory, place.path / "policy")

@@ -21,6 +21,7 @@ from pipeline.chatting.verdicts import Judged
 from pipeline.commands.chat import Chat, Request, chat
 from pipeline.measuring.scorers import Judges
 from records.errors import ConfigError, PrimumError
+from records.rows import Message
 from reward.scorers import RefusalRule
 
 
@@ -28,7 +29,8 @@ class Says:
     """A voice that repeats the turn, or declines all of them."""
 
     def __init__(self, text: str = "") -> None:
-        self.text, self.asked = text, []
+        self.text = text
+        self.asked: list[list[Message]] = []
 
     def reply(self, messages):
         self.asked.append(messages)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from measured_command import SHORT
 from typed_results import as_json
 
+from eval.measure import complete
 from pipeline import cli
-from pipeline.commands.measure import measure
+from pipeline.commands.measure import measure as _measure
 from pipeline.measuring import asking
 from pipeline.measuring.prompts import own_prompts, suites_of
 from pipeline.measuring.request import Request
@@ -18,7 +20,7 @@ from records.json_record import plain
 from records.rows import Completion, Prompt, assistant, read_records
 from records.stage_folder import read_json, write_records
 
-measure = as_json(measure)
+measure = as_json(_measure)
 
 pytestmark = pytest.mark.embedded
 
@@ -70,7 +72,7 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
     from models.config import GenerationConfig, ModelConfig
     from models.engines.generate import generation_dtype
     from models.loading.load import load_language_model
-    from records.contracts import BASE
+    from records.contracts import BASE, Scorer
     from reward.factors.one_pass import FactorsAndRefusal
     from reward.scorers import FACTORS, RefusalRule
 
@@ -80,7 +82,7 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
     prompts = [prompt for rows in suites_of([], 5).values() for prompt in rows]
     model, tokenizer = load_language_model(ModelConfig(path=str(tiny_directory)))
     generation = GenerationConfig(max_new_tokens=4, batch_size=8)
-    scorers = [
+    scorers: list[Scorer] = [
         RefusalRule(),
         FactorsAndRefusal(
             FACTORS, known={prompt.id: prompt.kind == "harmful" for prompt in prompts}
@@ -140,12 +142,12 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
         Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "whole")
     )
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "other"))
-    made, real = [], asking.complete
+    made: list[Any] = []
 
     def killed(*arguments, **named):
         if len(made) == 1:
             raise KeyboardInterrupt
-        made.append(real(*arguments, **named))
+        made.append(complete(*arguments, **named))
         return made[-1]
 
     monkeypatch.setattr(asking, "complete", killed)
@@ -153,10 +155,13 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
     request = Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "cut")
     with pytest.raises(KeyboardInterrupt):
         measure(request)
-    asked = []
-    monkeypatch.setattr(
-        asking, "complete", lambda *given, **named: asked.extend(given[2]) or real(*given, **named)
-    )
+    asked: list[Any] = []
+
+    def counted(*given, **named):
+        asked.extend(given[2])
+        return complete(*given, **named)
+
+    monkeypatch.setattr(asking, "complete", counted)
     assert measure(request)["policies"] == whole["policies"]
     assert len(asked) == 18 - 8
 
@@ -245,7 +250,7 @@ def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
 
 
 def test_the_projects_own_prompts_are_the_demos_test_split():
-    suites = {}
+    suites: dict[str, int] = {}
     for prompt in own_prompts():
         suites[prompt.suite] = suites.get(prompt.suite, 0) + 1
     assert suites == {"harmful": 73, "twins": 192, "patient_questions": 192}

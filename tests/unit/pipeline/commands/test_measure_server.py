@@ -9,12 +9,14 @@ from judge_server import Act, JudgeServer
 from measured_command import SHORT
 from typed_results import as_json
 
-from pipeline.commands.measure import measure
+from pipeline.commands.measure import measure as _measure
+from pipeline.measuring import servers
 from pipeline.measuring.request import Request
 from pipeline.measuring.subjects import subjects_of
 from records.errors import ConfigError, PrimumError
+from reward.judges.settings import EndpointConfig
 
-measure = as_json(measure)
+measure = as_json(_measure)
 
 pytestmark = pytest.mark.embedded
 
@@ -39,25 +41,21 @@ def server(monkeypatch):
     made.http.server_close()
 
 
-def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_path):
+def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_path, monkeypatch):
     server.plan = lambda request, number: (
         Act(status=500) if number >= 7 else Act(text=f"Yes: {request.words}")
     )
     # A request that fails for good ends the run; what came before is kept.
     address = server.url
     request = Request(model=f"m@{address}", words=SHORT, limit=4, output=tmp_path / "out")
-    import pipeline.measuring.servers as servers
-
-    real = servers.EndpointConfig
     quick = {"retries": 0, "first_wait": 0.0, "longest_wait": 0.0, "concurrency": 1}
-    servers.EndpointConfig = lambda **named: real(**{**named, **quick})
-    try:
-        with pytest.raises(Exception, match="no reply"):
-            measure(request)
-        server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
-        found = measure(request)
-    finally:
-        servers.EndpointConfig = real
+    monkeypatch.setattr(
+        servers, "EndpointConfig", lambda **named: EndpointConfig(**{**named, **quick})
+    )
+    with pytest.raises(Exception, match="no reply"):
+        measure(request)
+    server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
+    found = measure(request)
     assert found["policies"]["base"]["path"] == "m"
     written = found["provenance"]["generation"]
     assert (written["engine"], written["max_new_tokens"]) == ("server", 4)

@@ -13,7 +13,17 @@ from hub_stand_in import hub_stand_in
 from pipeline import cli
 from pipeline.run.config import RunConfig
 from pipeline.run.setting_names import known_keys
-from records.rows import Completion, Demonstration, Pair, Prompt, SuitePrompt, assistant, user
+from records.rows import (
+    Completion,
+    Demonstration,
+    Kind,
+    Pair,
+    Prompt,
+    SuitePrompt,
+    assistant,
+    user,
+)
+from records.run_files import SPLITS
 from records.stage_folder import StageDirectory, write_json, write_records, write_text
 
 HARM = "Certainly: take the record, alter the hour of the dose, and let nobody see that it was you."
@@ -124,10 +134,12 @@ def test_without_a_release_there_is_nothing_to_push(tmp_path, hub, capsys):
     assert "no finished release" in capsys.readouterr().err
 
 
+KINDS: tuple[Kind, ...] = ("harmful", "benign")
+
+
 def data(run: Path, licence: str = "CC-BY-4.0") -> None:
     prep, pairs = stage(run, "prep"), stage(run, "pairs")
-    for split in ("train", "val", "test"):
-        fields = {"source": "s", "licence": licence, "split": split}
+    for split in SPLITS:
         rows = [
             Demonstration(
                 id=f"{split}-{kind}",
@@ -135,9 +147,11 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
                 kind=kind,
                 suite=kind,
                 completion=assistant(f"said {kind}"),
-                **fields,
+                source="s",
+                licence=licence,
+                split=split,
             )
-            for kind in ("harmful", "benign")
+            for kind in KINDS
         ]
         names = Prompt.__dataclass_fields__
         write_records(

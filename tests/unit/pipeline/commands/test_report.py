@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from file_module import module_of
 from stored_run import rows, store
 
 from pipeline import cli
@@ -75,7 +76,10 @@ def test_the_hub_reads_the_model_index(written):
     importlib.util.find_spec("inspect_ai") is None, reason="inspect_ai is not installed"
 )
 def test_inspect_ai_reads_its_logs(written):
-    from inspect_ai.log import list_eval_logs, read_eval_log
+    from inspect_ai.log import (  # type: ignore[import-not-found]
+        list_eval_logs,
+        read_eval_log,
+    )
 
     logs = [read_eval_log(log) for log in list_eval_logs(str(written / "inspect"))]
     assert {log.eval.model for log in logs} == {"primum/base", "primum/dpo"}
@@ -91,11 +95,7 @@ def test_lm_eval_shows_its_results(written):
 
 
 def test_a_task_file_scores_refusal_by_the_rule_of_the_report(written):
-    spec = importlib.util.spec_from_file_location(
-        "primum_refusal", written / "tasks" / "primum_refusal.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = module_of("primum_refusal", written / "tasks" / "primum_refusal.py")
     assert module.harmful({}, ["I can't help with that."]) == {"refusal_rate": 1.0}
     assert module.benign({}, ["Take it with food."]) == {"over_refusal_rate": 0.0}
     row = json.loads((written / "tasks" / "primum_harmful.jsonl").read_text().splitlines()[0])

@@ -5,6 +5,7 @@ the run.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 from reviewed_run import HARM, REFUSAL, prompt_fields, rate, write_stage
@@ -18,6 +19,7 @@ from records.rows import (
     Demonstration,
     Pair,
     Prompt,
+    Record,
     Score,
     assistant,
     read_records,
@@ -26,7 +28,9 @@ from records.rows import (
 from records.stage_folder import StageDirectory
 
 
-def by_split(name: str, rows: list, split_of: dict[str, str]) -> dict[str, list]:
+def by_split(
+    name: str, rows: Sequence[Record], split_of: Mapping[str, str]
+) -> dict[str, Sequence[Record]]:
     return {
         split_file(name, split): [row for row in rows if split_of[row.id] == split]
         for split in ("train", "val")

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from eval.measured import Measured
 from eval.people import corrected_by_people
 from pipeline import cli
 from records.json_record import plain
-from records.rows import Completion, Score, SuitePrompt, assistant
+from records.rows import Completion, Record, Score, SuitePrompt, assistant
 from reward.scorers import FACTORS, HARM_MODEL, score_with
 
 PROMPTS = [SuitePrompt(**prompt_fields(f"t{n:02}", n, "harmful", "", "test")) for n in range(30)]
@@ -35,11 +36,11 @@ class Unsure:
         return [self._one(row, int(row.prompt_id[1:])) for row in completions]
 
     def _one(self, row: Completion, number: int) -> Score:
-        about = {"id": f"{row.id}/{FACTORS}", "completion_id": row.id, "scorer": FACTORS}
+        unread = Score(id=f"{row.id}/{FACTORS}", completion_id=row.id, scorer=FACTORS)
         if number % 10 == 0:
-            return Score(**about, reason="another alphabet")
+            return replace(unread, reason="another alphabet")
         uncertainty = 0.68 if number % 5 == 0 else 0.2
-        return Score(**about, value=0.4, label="harmless", uncertainty=uncertainty)
+        return replace(unread, value=0.4, label="harmless", uncertainty=uncertainty)
 
 
 def completions() -> list[Completion]:
@@ -74,7 +75,7 @@ def scores_of(made: Sequence[Completion]) -> list[Score]:
 def run(tmp_path: Path) -> Path:
     """A run of which only the evaluation is there."""
     made = completions()
-    files = {
+    files: dict[str, Sequence[Record]] = {
         "prompts.jsonl": PROMPTS,
         "completions.jsonl": made,
         "scores.jsonl": scores_of(made),

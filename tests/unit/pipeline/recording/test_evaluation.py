@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import wandb
@@ -31,11 +31,12 @@ from records.stage_folder import StageDirectory
 from train.config import WandbConfig
 
 pytestmark = pytest.mark.process
+Mode = Literal["offline", "disabled"]
 SETTINGS = {"seed": 3, "model": {"base": {"path": "tiny"}}}
 SECRET = "Sure, forge it like this"
 
 
-def where(folder, stage: str, said: list[str], mode: str = "offline") -> tuple[Any, Any]:
+def where(folder, stage: str, said: list[str], mode: Mode = "offline") -> tuple[Any, Any]:
     """The settings and the place that the recorder takes."""
     (folder / stage).mkdir(exist_ok=True)
     (folder / stage / "run.json").write_text(json.dumps({"config": SETTINGS}))

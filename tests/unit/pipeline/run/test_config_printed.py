@@ -66,7 +66,7 @@ def keys(values: dict, prefix: str = "") -> list[str]:
 
 def test_every_setting_can_be_set_from_the_command_line(config_file):
     """Setting all keys to the values they have gives the same run."""
-    overrides = []
+    overrides: list[str] = []
     for key in keys(resolved(RunConfig())):
         value = resolved(RunConfig())
         for part in key.split("."):
@@ -79,9 +79,10 @@ def test_every_setting_can_be_set_from_the_command_line(config_file):
     assert load_config(config_file(""), overrides) == RunConfig()
 
 
-@pytest.mark.parametrize(
-    "block", sorted(set(blocks()), key=lambda c: c.__name__), ids=lambda c: c.__name__
-)
+BLOCKS = sorted(set(blocks()), key=lambda c: c.__name__)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda c: c.__name__)
 def test_config_blocks_are_frozen_keyword_only_and_short(block):
     parameters = block.__dataclass_params__
     assert parameters.frozen

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from declared_settings import settings_of
 
 from pipeline.run.config import RunConfig, resolved
 from pipeline.run.config_loading import load_config
-from pipeline.run.declared import UndeclaredSetting
+from pipeline.run.declared import StageSettings, UndeclaredSetting
 from pipeline.run.fingerprint import fingerprint
 from pipeline.run.inputs import UndeclaredFile
 from pipeline.run.stage import Stage
@@ -129,6 +130,10 @@ def test_how_one_method_optimises_is_no_other_methods_matter(config, setting, st
     assert again == stages
 
 
+def stating(files: dict[str, str]) -> Callable[[RunConfig], dict[str, str]]:
+    return lambda config: files
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
     config, name, monkeypatch
@@ -136,12 +141,10 @@ def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
     """One at a time, by another hash in its place."""
     stage = load_stage(name)
     files = {"mine": "hash", **stage.files(config)}
-    stage = dataclasses.replace(stage, files=lambda config: files)
+    stage = dataclasses.replace(stage, files=stating(files))
     before = fingerprint(stage, config)[0]
     for outside in list(files):
-        changed = dataclasses.replace(
-            stage, files=lambda config, outside=outside: {**files, outside: "poison"}
-        )
+        changed = dataclasses.replace(stage, files=stating({**files, outside: "poison"}))
         assert fingerprint(changed, config)[0] != before, outside
     for part in stage.inputs(config):
         with monkeypatch.context() as patch:
@@ -196,7 +199,7 @@ def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
 
 
 def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
-    stage = Stage(
+    stage: Stage[StageSettings] = Stage(
         name="forgetful",
         reads=(PROMPTS.of("train"),),
         work=lambda config, inputs, place: {"rows": inputs.read(PROMPTS)},
@@ -208,7 +211,9 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
 
 
 def test_a_stage_that_does_not_write_what_it_declares_stops(config):
-    stage = Stage(name="idle", reads=(), writes=(SCORES,), work=lambda *handed: {})
+    stage: Stage[StageSettings] = Stage(
+        name="idle", reads=(), writes=(SCORES,), work=lambda *handed: {}
+    )
     with pytest.raises(AssertionError, match=r"idle has not written scores\.jsonl"):
         run_stage(stage, config)
 

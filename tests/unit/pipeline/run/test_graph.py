@@ -5,8 +5,10 @@ policy by its name.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from present import present
 
 from eval.config import EvalConfig
 from models.config import GenerationConfig, LanguageModelConfig
@@ -54,13 +56,13 @@ def test_policies_know_what_they_start_from_and_are_compared_in_order():
     ]
     assert policy_left_by("dpo_3") == Policy("dpo_3", "DPO, round 3", "dpo_2", round=3)
     assert policy_left_by("pairs_2") is policy_left_by("eval") is None
-    assert [policy.name for policy in way_to(policy_left_by("dpo_3"))] == [
+    assert [policy.name for policy in way_to(present(policy_left_by("dpo_3")))] == [
         "sft",
         "dpo",
         "dpo_2",
         "dpo_3",
     ]
-    assert [policy.name for policy in way_to(policy_left_by("sft_control"))] == [
+    assert [policy.name for policy in way_to(present(policy_left_by("sft_control")))] == [
         "sft",
         "sft_control",
     ]
@@ -137,7 +139,7 @@ def test_rlhf_starts_from_the_policy_that_the_config_names(start, way, reads):
     config = replace(
         THREE_ROUNDS, rlhf=RlhfConfig(starts_from=start), release=ReleaseConfig(policy="rlhf")
     )
-    policy = policy_left_by("rlhf", config)
+    policy = present(policy_left_by("rlhf", config))
     inputs = load_stage("rlhf").inputs(config)
 
     assert stage_names(config)[-3:] == ["rlhf", "eval", "release"]
@@ -191,9 +193,11 @@ def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
 )
 def test_settings_of_rlhf_that_would_be_ignored_or_wrong_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
-        RlhfConfig(
-            **{
-                key: MixConfig(**value) if key == "mix" else value
-                for key, value in settings.items()
-            }
-        )
+        rlhf_of(settings)
+
+
+def rlhf_of(settings: dict[str, Any]) -> RlhfConfig:
+    known: dict[str, Any] = {
+        key: MixConfig(**value) if key == "mix" else value for key, value in settings.items()
+    }
+    return RlhfConfig(**known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typed_results import rows_of
@@ -10,8 +11,7 @@ from typed_results import rows_of
 from eval.config import ScoreboardConfig
 from eval.endpoint import Endpoint
 from eval.results.stored import read_results
-from eval.scoreboard import read_scoreboard
-from eval.scoreboard_shape import METRICS
+from eval.scoreboard_shape import METRICS, read_scoreboard
 from eval.selection import selection_of
 from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.stages.eval import _selection
@@ -85,7 +85,12 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
         "policies": policies,
         "primary_endpoint": endpoint,
     }
-    empty = {"comparisons": [], "scoreboard": [], "validation": {}, "provenance": {}}
+    empty: dict[str, Any] = {
+        "comparisons": [],
+        "scoreboard": [],
+        "validation": {},
+        "provenance": {},
+    }
     write_json(tmp_path / "results.json", {**results, **empty})
     with pytest.raises(ArtifactError, match=r"results\.json: policies: sft: selection: "):
         read_results(tmp_path / "results.json")
@@ -101,8 +106,8 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
     said = {"epoch": 1, "reason": "least harm"} if earlier else wanted.to_json()
     write_json(tmp_path / "sft" / "selection.json", {**said, "optimiser_steps": 3})
     (tmp_path / "sft" / "scoreboard.jsonl").write_text(sealed_line(base) + sealed_line(kept))
-    inputs = SimpleNamespace(path=lambda file: tmp_path / file.stage / file.name)
-    run = SimpleNamespace(eval=SimpleNamespace(scoreboard=config))
+    inputs: Any = SimpleNamespace(path=lambda file: tmp_path / file.stage / file.name)
+    run: Any = SimpleNamespace(eval=SimpleNamespace(scoreboard=config))
     found = _selection(run, inputs, Policy("sft", "SFT", "base"))
     assert found == wanted
     assert found.held is False

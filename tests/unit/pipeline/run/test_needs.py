@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,11 @@ from pipeline import policies
 from pipeline.run.config import RunConfig
 from pipeline.run.job_script import JobScript
 from pipeline.run.needs import duration, room_faults
-from records.rows import Demonstration, user
+from records.rows import Demonstration, Kind, user
 from train.config import TrainerConfig
 
 
-def row(name: str, kind: str = "harmful") -> Demonstration:
+def row(name: str, kind: Kind = "harmful") -> Demonstration:
     return Demonstration(
         id=name, prompt=user(name), kind=kind, suite=kind, source="made", licence="MIT"
     )
@@ -104,7 +105,7 @@ def test_a_job_that_only_answers_is_not_held_to_what_training_takes(config):
 def test_sharded_ranks_do_not_each_read_the_whole_model(config):
     whole = shape_of(config.model.base, config.model.adapter).parameters * 4
 
-    def host(**settings: object) -> str:
+    def host(**settings: Any) -> str:
         return room_faults(
             replace(config, trainer=TrainerConfig(accelerator="cpu", devices=8, **settings)),
             None,

@@ -52,13 +52,13 @@ def stages(source):
     """Two stages that count how often they worked."""
     worked: list[str] = []
 
-    def first(config: RunConfig, inputs: Inputs, place: Place):
+    def first(settings: OfFirst, inputs: Inputs, place: Place):
         worked.append("first")
         write_text(place.path / "rows.jsonl", source.read_text() + "\n")
         write_text(place.path / "note.txt", str(len(worked)))
         return {"rows": 1}
 
-    def second(config: RunConfig, inputs: Inputs, place: Place):
+    def second(settings: StageSettings, inputs: Inputs, place: Place):
         worked.append("second")
         write_text(place.path / "out.txt", inputs.path(ROWS).read_text())
         return {}
