@@ -35,7 +35,7 @@ class Measuring:
     prompts: list[Prompt]
     generation: GenerationConfig
     scorers: Sequence[Scorer]
-    """None on a rank that does not measure."""
+    """Empty on a rank that does not measure."""
     confidence: float
     tokenizer: Any
     policy_of: Callable[[dict[str, torch.Tensor]], Any]

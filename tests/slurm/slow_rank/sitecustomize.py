@@ -15,7 +15,7 @@ from typing import Any
 
 
 class _Slowed(importlib.abc.MetaPathFinder):
-    """Wraps `TrainedModule.on_train_batch_start` once models.trained_module is loaded."""
+    """Wraps `TrainedModule.on_train_batch_start` once train.engine.module is loaded."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "train.engine.module":
