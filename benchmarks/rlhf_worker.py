@@ -12,17 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.resources import files
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 from benchmarks.random_llama import model_config
-from records.principles import PRINCIPLES
+from benchmarks.rlhf_case import WARM_UP, letters, texts
 
 CONTESTANTS = ("primum", "trl_rloo", "trl_grpo")
-WARM_UP = 1
-"""Steps that are not counted."""
 
 
 class Clock:
@@ -43,40 +39,22 @@ class Clock:
         )
 
 
-def letters(text: str) -> float:
-    """The reward, from -1 to 0."""
-    return -min(4.0, text.count("e") / 4) / 4
-
-
 def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     import pytorch_lightning as pl
 
     from models.adapters.wrapping import adapt
-    from models.config import AdapterConfig, GenerationConfig
+    from models.config import AdapterConfig
     from models.loading.load import load_model, load_tokenizer
     from models.memory.prepare import Options, prepared_layout
     from train.config import TrainerConfig
     from train.engine.optimisation import Optimisation, OptimiserConfig
     from train.engine.trainer import Observers, fit
-    from train.rlhf.config import RlhfConfig
     from train.rlhf.module import Online, RlhfModule
 
     trainer = TrainerConfig(accelerator="cpu", precision=options.precision)
     base = model_config(options.model)
     tokenizer, steps = load_tokenizer(base), options.steps + WARM_UP
-    config = RlhfConfig(
-        starts_from="base",
-        steps=steps,
-        measure_every=steps,
-        prompts_per_step=options.prompts,
-        num_generations=options.generations,
-        generation=GenerationConfig(
-            max_new_tokens=options.new_tokens,
-            temperature=1.0,
-            batch_size=options.prompts * options.generations,
-        ),
-        learning_rate=1e-5,
-    )
+    config = _config(options, steps)
     model = adapt(load_model(base), AdapterConfig(), seed=0)
     rows, plan = _prompts(
         options,
@@ -117,6 +95,25 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     fit(module, rows, trainer, plan, Observers(label="bench", callbacks=[Timed()]), work=work)
 
 
+def _config(options: argparse.Namespace, steps: int) -> Any:
+    from models.config import GenerationConfig
+    from train.rlhf.config import RlhfConfig
+
+    return RlhfConfig(
+        starts_from="base",
+        steps=steps,
+        measure_every=steps,
+        prompts_per_step=options.prompts,
+        num_generations=options.generations,
+        generation=GenerationConfig(
+            max_new_tokens=options.new_tokens,
+            temperature=1.0,
+            batch_size=options.prompts * options.generations,
+        ),
+        learning_rate=1e-5,
+    )
+
+
 def _prompts(
     options: argparse.Namespace, tokenizer: Any, batch_rows: Any, config: Any
 ) -> tuple[Any, Any]:
@@ -125,7 +122,7 @@ def _prompts(
     from train.rlhf.plan import Asked, RolloutPlan, RolloutRows
 
     asked = []
-    for number, text in enumerate(_texts(options)):
+    for number, text in enumerate(texts(options)):
         prompt = Prompt(
             id=str(number),
             prompt=user(text),
@@ -193,18 +190,9 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
     )
 
 
-def run_trl(options: argparse.Namespace, clock: Clock) -> None:
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import TrainerCallback
-    from trl.trainer.grpo_config import GRPOConfig
-    from trl.trainer.grpo_trainer import GRPOTrainer
-    from trl.trainer.rloo_config import RLOOConfig
-    from trl.trainer.rloo_trainer import RLOOTrainer
-
-    from models.loading.load import load_model, load_tokenizer
-
-    settings: dict[str, Any] = {
+def _trl_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What TRL's two trainers are told alike."""
+    return {
         "output_dir": tempfile.mkdtemp(),
         "per_device_train_batch_size": options.prompts * options.generations,
         "num_generations": options.generations,
@@ -219,6 +207,20 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
         "save_strategy": "no",
         "disable_tqdm": True,
     }
+
+
+def run_trl(options: argparse.Namespace, clock: Clock) -> None:
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import TrainerCallback
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+    from trl.trainer.rloo_config import RLOOConfig
+    from trl.trainer.rloo_trainer import RLOOTrainer
+
+    from models.loading.load import load_model, load_tokenizer
+
+    settings = _trl_arguments(options)
     if options.contestant == "trl_rloo":
         kind, config = RLOOTrainer, RLOOConfig(**settings, normalize_advantages=False)
     else:
@@ -242,7 +244,7 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
         ],
         args=config,
         train_dataset=Dataset.from_list(
-            [{"prompt": [{"role": "user", "content": text}]} for text in _texts(options)]
+            [{"prompt": [{"role": "user", "content": text}]} for text in texts(options)]
         ),
         processing_class=load_tokenizer(base),
         peft_config=LoraConfig(
@@ -255,21 +257,6 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
         callbacks=[Timed()],
     )
     trainer.train()
-
-
-def _texts(options: argparse.Namespace) -> list[str]:
-    """Harmful requests of the project's own, each once; again from the first where a run asks
-    more.
-    """
-    rows: list[str] = []
-    folder = files("data_prep").joinpath("package_data")
-    for number in PRINCIPLES:
-        lines = (
-            folder.joinpath(f"principle_{number}.jsonl").read_text(encoding="utf-8").splitlines()
-        )
-        rows += [json.loads(line)["harmful"] for line in lines]
-    wanted = options.prompts * (options.steps + WARM_UP)
-    return list(islice(cycle(rows), wanted))
 
 
 RUNS: dict[str, Callable[[argparse.Namespace, Clock], None]] = {

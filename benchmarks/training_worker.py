@@ -69,9 +69,9 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     import pytorch_lightning as pl
     import torch
 
-    from benchmarks.floor import matrix_rate, step_flops
+    from benchmarks.floor import matrix_rate
     from benchmarks.random_llama import model_config
-    from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
+    from benchmarks.training_cases import ALL_REGIMES
     from models.config import AdapterConfig
     from models.layout.collation import padded
     from models.loading.load import load_tokenizer
@@ -97,15 +97,11 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=TOTAL_STEPS, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
-        flops = (
-            sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed)
-            / plan.steps_per_epoch
-        )
-        most = max(batch.input_ids.shape[1] for batch in packed)
+        flops = _flops(backbone, packed, job) / plan.steps_per_epoch
         turns.known = {
             "gflop": flops / 1e9,
             "machine_gflops": rate_of_machine / 1e9,
-            "tokens": most,
+            "tokens": max(batch.input_ids.shape[1] for batch in packed),
         }
 
     Checkpoints.save = lambda *_: None  # type: ignore[method-assign]  # TRL's trainer is told to write none either
@@ -133,6 +129,14 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
         Observers(label="bench", callbacks=[InTurn()]),
         work=Path(tempfile.mkdtemp()),
     )
+
+
+def _flops(backbone: Any, packed: list[Any], job: str) -> int:
+    """Of these micro-batches, forwards and backwards."""
+    from benchmarks.floor import step_flops
+    from benchmarks.training_cases import REWARD_JOBS
+
+    return sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed)
 
 
 def _trainer(case: dict[str, Any]) -> Any:
@@ -200,10 +204,30 @@ def _problem(
     return RewardModule(model, optimisation), answers
 
 
-def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
+def _trl_settings(case: dict[str, Any], pairs: int, *, best: bool) -> dict[str, Any]:
+    """What TRL's three trainers are told alike."""
+    at_once = 1 if case["contestant"] == "trl_ones" else pairs
+    settings: dict[str, Any] = {
+        "output_dir": tempfile.mkdtemp(),
+        "per_device_train_batch_size": (2 if case["job"] == "sft" else 1) * at_once,
+        "gradient_accumulation_steps": pairs // at_once,
+        "learning_rate": LEARNING_RATE,
+        "max_steps": TOTAL_STEPS,
+        "report_to": [],
+        "use_cpu": case["device"] == "cpu",
+        "bf16": case["precision"] == "bf16",
+        "disable_tqdm": True,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "max_length": MAX_LENGTH,
+    }
+    return {**settings, "gradient_checkpointing": False} if best else settings
+
+
+def _trl_trainer(case: dict[str, Any], *, best: bool) -> Any:
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoModelForSequenceClassification, TrainerCallback
+    from transformers import AutoModelForSequenceClassification
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
     from trl.trainer.reward_config import RewardConfig
@@ -217,26 +241,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
     tokenizer = load_tokenizer(base)
-    rows_a_pair, at_once = (
-        2 if job == "sft" else 1,
-        1 if case["contestant"] == "trl_ones" else regime.pairs,
-    )
-    common: dict[str, Any] = {
-        "output_dir": tempfile.mkdtemp(),
-        "per_device_train_batch_size": rows_a_pair * at_once,
-        "gradient_accumulation_steps": regime.pairs // at_once,
-        "learning_rate": LEARNING_RATE,
-        "max_steps": TOTAL_STEPS,
-        "report_to": [],
-        "use_cpu": case["device"] == "cpu",
-        "bf16": case["precision"] == "bf16",
-        "disable_tqdm": True,
-        "save_strategy": "no",
-        "logging_steps": 1,
-        "max_length": MAX_LENGTH,
-    }
-    if best:
-        common["gradient_checkpointing"] = False
+    common = _trl_settings(case, regime.pairs, best=best)
     lora = {"r": RANK, "lora_alpha": ALPHA, "target_modules": "all-linear"}
     peft_config = (
         None
@@ -246,24 +251,21 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
     settings: dict[str, Any] = {"processing_class": tokenizer, "peft_config": peft_config}
     if job == "dpo":
         args = DPOConfig(beta=BETA, precompute_ref_log_probs=best, **common)
-        trainer = DPOTrainer(
-            model=load_model(base),
-            args=args,
-            train_dataset=Dataset.from_list(pairs_of(regime, tokenizer)),
-            **settings,
-        )
-    elif job == "sft":
+        rows = Dataset.from_list(pairs_of(regime, tokenizer))
+        return DPOTrainer(model=load_model(base), args=args, train_dataset=rows, **settings)
+    if job == "sft":
         rows = Dataset.from_list(demonstrations_of(regime, tokenizer))
-        trainer = SFTTrainer(
+        return SFTTrainer(
             model=load_model(base), args=SFTConfig(**common), train_dataset=rows, **settings
         )
-    else:
-        model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
-        model.config.pad_token_id = tokenizer.pad_token_id
-        rows = Dataset.from_list(pairs_of(regime, tokenizer))
-        trainer = RewardTrainer(
-            model=model, args=RewardConfig(**common), train_dataset=rows, **settings
-        )
+    model = load_model(base, AutoModelForSequenceClassification, num_labels=1)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    rows = Dataset.from_list(pairs_of(regime, tokenizer))
+    return RewardTrainer(model=model, args=RewardConfig(**common), train_dataset=rows, **settings)
+
+
+def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
+    from transformers import TrainerCallback
 
     class InTurn(TrainerCallback):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -273,6 +275,7 @@ def run_trl(case: dict[str, Any], turns: Turns, *, best: bool) -> None:
             log = state.log_history or [{}]
             turns.end(log[-1].get("loss", float("nan")))
 
+    trainer = _trl_trainer(case, best=best)
     trainer.add_callback(InTurn())
     trainer.train()
 
