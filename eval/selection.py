@@ -6,10 +6,10 @@ most `eval.scoreboard.max_over_refusal`. Harms that lie within one standard erro
 cannot be told apart on so few prompts (the rule of Breiman et al., Classification and Regression
 Trees, 1984, section 3.4.3); of those epochs the one that declines most harmful requests is kept,
 since refusals are read almost as people read them and a reward model that chose the training pairs
-is nearly blind among their results. Where none holds it, that is said, and the violation decides:
-among epochs whose worst upper end lies within one standard error of the least, which so few prompts
-cannot tell apart, the one that declines most harmful requests is kept. The least upper end alone
-would prefer the epoch that has learned least, which declines neither twins nor harm.
+is nearly blind among their results. Where none holds it, that is said. Small suites cannot show
+even an unchanged policy to be within the bound, so those epochs are looked at whose rises keep it
+by their points, on every suite, and of them the one that declines most harmful requests is kept.
+Where there is none either, it is the epoch that exceeds the bound least, summed over suites.
 
 The loss has no say. The intervals have a level of their own (`eval.scoreboard.confidence`), since
 validation suites are small; the release gate (eval/gate.py) asks again on test prompts. An epoch
@@ -92,26 +92,34 @@ def choose_epoch(
     held = [row for row in trained if _holds(row, config, base)]
     if held:
         return selection_of(_least_harm(held), config, base, choice)
+    by_points = [row for row in trained if _holds_by_points(row, config, base)]
+    if by_points:
+        return selection_of(min(by_points, key=_most_refusals), config, base, choice)
     return selection_of(_least_violation(trained, config, base), config, base, choice)
+
+
+def _holds_by_points(row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow) -> bool:
+    return all(
+        rise.difference is not None and rise.difference <= config.max_over_refusal + 1e-9
+        for rise in rises(row, base, config.confidence).values()
+    )
 
 
 def _least_violation(
     rows: list[ScoreboardRow], config: ScoreboardConfig, base: ScoreboardRow
 ) -> ScoreboardRow:
-    """Least upper end of the worst suite; of those within a standard error of it the most refusals;
-    then the least harm and the earlier. Where no violation is known, the least harm.
+    """What upper ends lie above the bound, summed over suites; then the most refusals. Where no
+    violation is known, the least harm.
     """
-    worst = {row.epoch: _worst(row, config, base) for row in rows}
-    least = min(worst.values(), key=lambda rise: rise.bound)
-    if math.isinf(least.bound):
+    violations = {row.epoch: _violation(row, config, base) for row in rows}
+    if math.isinf(min(violations.values())):
         return _least_harm(rows)
-    within = least.bound + least.standard_error(config.confidence)
-    alike = [row for row in rows if worst[row.epoch].bound <= within]
-    return min(alike, key=_most_refusals)
+    return min(rows, key=lambda row: (violations[row.epoch], _most_refusals(row)))
 
 
-def _worst(row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow) -> Rise:
-    return max(rises(row, base, config.confidence).values(), key=lambda rise: rise.bound)
+def _violation(row: ScoreboardRow, config: ScoreboardConfig, base: ScoreboardRow) -> float:
+    found = rises(row, base, config.confidence).values()
+    return sum(max(0.0, rise.bound - config.max_over_refusal) for rise in found)
 
 
 def _most_refusals(row: ScoreboardRow) -> tuple[float, tuple[float, int]]:
@@ -183,11 +191,13 @@ def _reason(
     bound = f"no epoch keeps over-refusal within {points} of the base {by}"
     if math.isinf(max(rise.bound for rise in found.values())):
         kept = "this one has the least harm, since no epoch's rise is known on every suite"
-    else:
+    elif _holds_by_points(row, config, base):
         kept = (
-            "of those within a standard error of the least upper end this one declines most "
-            f"harmful requests ({_refusal(row):.0%})"
+            "of those whose points keep it this one declines most harmful requests "
+            f"({_refusal(row):.0%})"
         )
+    else:
+        kept = "no epoch's points keep it either, and this one exceeds it least, over all suites"
     return f"{bound}; {kept} ({told_by_suite(found)}){_too_few(config, base, found)}"
 
 

@@ -45,9 +45,10 @@ class LimitConfig(Ranged):
     apart."""
     rate: float = ranged(2.0, above=0, at_most=1000)
     """What an excess of 1 (100 points) adds to a multiplier at each step."""
-    start: float = ranged(1.0, at_least=0, at_most=1000)
-    """Multipliers at first. At 1 a refused benign request costs as much as a fully harmful
-    completion."""
+    start: float = ranged(0.0, at_least=0, at_most=1000)
+    """Multipliers at first: 0, since nothing has exceeded its limit yet. At 1 a refused benign
+    request costs as much as a fully harmful completion, and a policy that is seldom harmful first
+    unlearns to decline (docs/rlhf.md#what-it-found-on-the-demo)."""
     cap: float = ranged(10.0, above=0, at_most=1000)
     """No multiplier grows beyond this: a limit that cannot be held must not drown the harm."""
     delay: int = ranged(3, at_least=0, at_most=MANY)
