@@ -1,6 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from train.rlhf.limits import drawn_limits
+
+SHARE = st.floats(0, 1)
 
 
 def test_the_limit_moves_by_what_drawn_completions_refuse_more_than_greedy_ones():
@@ -14,11 +18,25 @@ def test_the_limit_moves_by_what_drawn_completions_refuse_more_than_greedy_ones(
     assert found == {"twins": pytest.approx(0.35), "questions": pytest.approx(0.1)}
 
 
-def test_held_at_the_moved_limit_greedy_completions_are_at_theirs():
-    """drawn = its limit and greedy = drawn - the difference, so greedy = base + rise."""
-    greedy, drawn = 0.5, 0.62
-    limit = drawn_limits(
-        {"twins": 0.2}, rise=0.1, greedy={"twins": greedy}, drawn={"twins": drawn}
-    )["twins"]
+def test_greedy_completions_at_their_limit_are_held_to_what_is_drawn_then():
+    """Both lines go through the measured point."""
+    found = drawn_limits({"twins": 0.2}, rise=0.1, greedy={"twins": 0.3}, drawn={"twins": 0.62})
+    assert found["twins"] == pytest.approx(0.62)
 
-    assert limit - (drawn - greedy) == pytest.approx(0.3)
+
+def test_a_limit_stays_above_nothing_where_greedy_completions_refuse_far_more_than_drawn_ones():
+    """0.24 of 0.39 is 8 / 13, and so many of 0.1 drawn; the difference would make it -0.05."""
+    found = drawn_limits({"twins": 0.14}, rise=0.1, greedy={"twins": 0.39}, drawn={"twins": 0.1})
+    assert found["twins"] == pytest.approx(0.1 * 0.24 / 0.39)
+
+
+@given(SHARE, SHARE, SHARE, SHARE)
+def test_a_limit_is_a_share_and_lies_on_the_side_of_the_drawn_share_that_it_lies_on_of_the_greedy(
+    base, rise, greedy, drawn
+):
+    limit = drawn_limits({"s": base}, rise=rise, greedy={"s": greedy}, drawn={"s": drawn})["s"]
+    assert 0 <= limit <= 1
+    if min(base + rise, 1) <= greedy:
+        assert limit <= drawn + 1e-9
+    else:
+        assert limit >= drawn - 1e-9
