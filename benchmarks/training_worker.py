@@ -69,15 +69,12 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     import pytorch_lightning as pl
     import torch
 
-    from benchmarks.floor import matrix_rate
+    from benchmarks.floor import matrix_rate, step_flops
     from benchmarks.random_llama import model_config
-    from benchmarks.training_cases import ALL_REGIMES
+    from benchmarks.training_cases import ALL_REGIMES, REWARD_JOBS
     from models.config import AdapterConfig
-    from models.layout.collation import padded
     from models.loading.load import load_tokenizer
-    from models.memory.prepare import Options, prepared_layout
     from train.engine.checkpoints import Checkpoints
-    from train.engine.hardware import compiles
     from train.engine.trainer import Observers, batch_plan, fit
 
     regime, job, base = ALL_REGIMES[case["regime"]], case["job"], model_config(case["model"])
@@ -87,19 +84,16 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     adapter = AdapterConfig(kind=case["adapter"], rank=RANK, alpha=ALPHA)
     model = _model(job, base, adapter)
     backbone = getattr(model, "backbone", model)
-    if case["contestant"] == "padded":
-        batch_rows = padded(tokenizer.pad_token_id)
-    else:
-        options = Options(lean=True, compiled=compiles(trainer))
-        batch_rows = prepared_layout(backbone, tokenizer.pad_token_id, MAX_LENGTH, options)
+    batch_rows = _layout(case, backbone, tokenizer, trainer)
     module, rows = _problem(case, model, tokenizer, batch_rows, trainer)
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=TOTAL_STEPS, seed=0)
     if case["contestant"] == "primum":
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
-        flops = _flops(backbone, packed, job) / plan.steps_per_epoch
+        head = job not in REWARD_JOBS
+        flops = sum(step_flops(backbone, batch, head=head) for batch in packed)
         turns.known = {
-            "gflop": flops / 1e9,
+            "gflop": flops / plan.steps_per_epoch / 1e9,
             "machine_gflops": rate_of_machine / 1e9,
             "tokens": max(batch.input_ids.shape[1] for batch in packed),
         }
@@ -131,12 +125,16 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     )
 
 
-def _flops(backbone: Any, packed: list[Any], job: str) -> int:
-    """Of these micro-batches, forwards and backwards."""
-    from benchmarks.floor import step_flops
-    from benchmarks.training_cases import REWARD_JOBS
+def _layout(case: dict[str, Any], backbone: Any, tokenizer: Any, trainer: Any) -> Any:
+    """How rows become batches; the model is prepared to read them."""
+    from models.layout.collation import padded
+    from models.memory.prepare import Options, prepared_layout
+    from train.engine.hardware import compiles
 
-    return sum(step_flops(backbone, batch, head=job not in REWARD_JOBS) for batch in packed)
+    if case["contestant"] == "padded":
+        return padded(tokenizer.pad_token_id)
+    options = Options(lean=True, compiled=compiles(trainer))
+    return prepared_layout(backbone, tokenizer.pad_token_id, MAX_LENGTH, options)
 
 
 def _trainer(case: dict[str, Any]) -> Any:
