@@ -89,7 +89,7 @@ def rlhf_config(**options: Any) -> Any:
         "generation": GenerationConfig(
             max_new_tokens=6, temperature=1.0, batch_size=5, dtype="float32"
         ),
-        "limit": LimitConfig(start=1.0, delay=0, memory=0.5),
+        "limit": LimitConfig(rate=2.0, start=1.0, delay=0, memory=0.5),
         "degenerate": DegenerateConfig(min_words=1, max_perplexity=1e6),
     }
     return RlhfConfig(**(defaults | options))

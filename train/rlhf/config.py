@@ -43,8 +43,10 @@ class LimitConfig(Ranged):
     over_refusal: float = ranged(0.1, at_least=0, at_most=1)
     """How far over-refusal may rise above that of the run's base policy, on every benign suite
     apart."""
-    rate: float = ranged(2.0, above=0, at_most=1000)
-    """What an excess of 1 (100 points) adds to a multiplier at each step."""
+    rate: float = ranged(0.5, above=0, at_most=1000)
+    """What an excess of 1 (100 points) adds to a multiplier at each step: after ten steps of 10
+    points above the limit a refusal costs as much as two levels of harmfulness. At 2 the
+    multipliers of the demo overshot, and refusals swung with them."""
     start: float = ranged(0.0, at_least=0, at_most=1000)
     """Multipliers at first: 0, since nothing has exceeded its limit yet. At 1 a refused benign
     request costs as much as a fully harmful completion, and a policy that is seldom harmful first

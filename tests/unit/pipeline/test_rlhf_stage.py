@@ -42,7 +42,7 @@ ONLINE = RlhfConfig(
     learning_rate=1e-2,
     generation=DRAWING,
     degenerate=DegenerateConfig(min_words=0, max_perplexity=1e8),
-    limit=LimitConfig(start=1.0, delay=1),
+    limit=LimitConfig(rate=2.0, start=1.0, delay=1),
     stop_when_scorers_part=False,
 )
 
