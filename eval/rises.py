@@ -48,10 +48,6 @@ class Rise:
         high = self.interval[1]
         return high if high is not None and math.isfinite(high) else math.inf
 
-    def standard_error(self, confidence: float) -> float:
-        """From half the width of its interval, which has this level; 0 where it has none."""
-        return error_of(self.interval, confidence)
-
 
 def rises(row: ScoreboardRow, base: ScoreboardRow, confidence: float) -> dict[str, Rise]:
     """By suite, the rise in over-refusal of a row above the base's, on the same prompts."""

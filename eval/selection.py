@@ -189,13 +189,13 @@ def _reason(
         refusals = f"most refusals of harmful requests ({_refusal(row):.0%})"
         return f"{harm} the {refusals}, with {within} ({told_by_suite(found)})"
     bound = f"no epoch keeps over-refusal within {points} of the base {by}"
-    if math.isinf(max(rise.bound for rise in found.values())):
-        kept = "this one has the least harm, since no epoch's rise is known on every suite"
-    elif _holds_by_points(row, config, base):
+    if _holds_by_points(row, config, base):
         kept = (
             "of those whose points keep it this one declines most harmful requests "
             f"({_refusal(row):.0%})"
         )
+    elif math.isinf(max(rise.bound for rise in found.values())):
+        kept = "this one has the least harm, since no epoch's rise is known on every suite"
     else:
         kept = "no epoch's points keep it either, and this one exceeds it least, over all suites"
     return f"{bound}; {kept} ({told_by_suite(found)}){_too_few(config, base, found)}"

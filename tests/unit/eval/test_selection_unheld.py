@@ -94,3 +94,13 @@ def test_an_epoch_whose_violation_is_unknown_is_not_preferred():
     rows = [unheld(1, 0.5, harm=1.0, refusal=1.0), unheld(2, 0.6, harm=2.0, refusal=0.3)]
     rows[0]["over_refusal_by_suite"]["twins"]["mean"] = None
     assert choose_epoch(rows, CONFIG, BASE).epoch == 2
+
+
+def test_points_decide_where_rows_do_not_tell_which_prompts_were_refused():
+    """Without those there is no interval, and the reason says by what the choice was made."""
+    rows = [few(1, 1, harm=1.2, refusal=0.2), few(2, 2, harm=1.6, refusal=0.6)]
+    for one in rows:
+        one["over_refused"] = None
+    selection = choose_epoch(rows, CONFIG, FEW_BASE)
+    assert selection.epoch == 2
+    assert "of those whose points keep it this one declines most" in selection.reason
