@@ -65,6 +65,7 @@ def generate(
     """
     ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     ends = stop_ids(tokenizer, model.generation_config)
+    # Greedy rows draw nothing, so any seed serves them.
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     return _written(model, tokenizer, ids, asked, label)
 
@@ -136,6 +137,7 @@ def _written(
             say_once(
                 f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}"
             )
+            # Only here: the slots of our own loop bring an attention of their own.
             decode_grouped(model)
             written = _in_batches(
                 ids,
@@ -203,6 +205,8 @@ def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> l
     width = max(map(len, ids))
     # Ranks in step must make as many forward passes as each other, so they share nothing.
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
+    # Padded on the left, as `generate` reads the last place, but behind the shared start: its keys
+    # and values stand at the front of the cache.
     laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]
     attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
     sampling = (
@@ -212,6 +216,7 @@ def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> l
     )
     settings = HfGenerationConfig(
         max_new_tokens=config.max_new_tokens,
+        # SeededSampling has added the noise: the largest of its scores is the draw.
         do_sample=False,
         pad_token_id=pad,
         eos_token_id=ends,
@@ -238,6 +243,8 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
     stops = [place for place, token in enumerate(row) if token in ends]
     kept = row[: stops[0]] if stops else row
     reason: Literal["stop", "length"] = "stop" if stops else "length"
+    # Rows of a batch that end early are padded up to the longest: only what is before the first end
+    # token was written. That token counts, as the policy had to choose it.
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
     return Generated(
         text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None
@@ -246,6 +253,8 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
 
 def seed_of(*parts: object) -> int:
     """A seed that depends on the parts only."""
+    # Python salts `hash` in every process. Seven bytes stay below SEED_RANGE, so that no two seeds
+    # become one.
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 
