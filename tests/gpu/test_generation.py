@@ -44,10 +44,13 @@ def test_steps_replayed_as_graphs_write_what_steps_launched_by_python_write(
     )
     replayed = []
     plain = torch.cuda.CUDAGraph.replay
+
+    def counted(graph):
+        replayed.append(graph)
+        plain(graph)
+
     with monkeypatch.context() as patch:
-        patch.setattr(
-            torch.cuda.CUDAGraph, "replay", lambda graph: (replayed.append(graph), plain(graph))
-        )
+        patch.setattr(torch.cuda.CUDAGraph, "replay", counted)
         recorded = generate(model, tokenizer, PROMPTS, config, seeds=seeds)
     assert len(set(map(id, replayed))) > 1  # of more than one width
 
