@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -20,6 +19,7 @@ from models.engines.decoding import neutral_generation
 from models.engines.grouped_decoding import decode_grouped
 from models.engines.prefill import dense_head, prefilled, shared_start
 from models.engines.sampling import SeededSampling
+from models.engines.say import say_once
 from models.engines.slot_decoding import Decoding, decode, why_plain
 from models.engines.vllm_engine import VllmEngine
 from models.layout.arithmetic import cpu_multiplies_bf16
@@ -134,7 +134,7 @@ def _written(
                 lambda rows, seeds: model.complete(rows, config, ends, seeds),
             )
         elif why := _why_plain(model, ids, asked):
-            _say_once(
+            say_once(
                 f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}"
             )
             # Only here: the slots of our own loop bring an attention of their own.
@@ -166,11 +166,6 @@ def _why_plain(model: Any, ids: list[list[int]], asked: _Asked) -> str | None:
     if asked.synced_ranks:
         return "ranks that share its weights must make as many passes as each other"
     return why_plain(model, max(map(len, ids), default=0) + asked.config.max_new_tokens)
-
-
-@cache
-def _say_once(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)
 
 
 def _in_batches(

@@ -20,6 +20,7 @@ from models.engines.prefill import WORTH
 from models.engines.prepacked import prepacked
 from models.engines.sampling import SeededSampling, largest
 from models.engines.slots import Admission, Next, Pass, Slots, Start, attending_slots, inputs_of
+from models.engines.step_graph import Steps, recorder_for
 from models.layout.logps import transforms_logits
 from models.layout.packed_attention import why_no_layout
 
@@ -118,6 +119,7 @@ class _Loop:
         # `scaled_dot_product_attention` adds a mask of the queries' own type only.
         self.slots = Slots(count, places, device=self.device, dtype=self.head.weight.dtype)
         self.in_slot: list[int | None] = [None] * count
+        self.steps = Steps(recorder_for(self.device), places)
         self.tokens = torch.zeros(count, 1, dtype=torch.long, device=self.device)
         # Of the token that comes next.
         self.places = torch.zeros(count, dtype=torch.long, device=self.device)
@@ -193,17 +195,21 @@ class _Loop:
     def _step(self) -> None:
         """One more token for every row; slots without one are computed with them and not read."""
         live = self._live()
-        width = max(self._length(slot) for slot in live)
-        states = self._states(
-            self.tokens, self.places[:, None], Next(self.slots, self.places, width)
-        )
-        # Slots without a row count on as well: past the cache's last place their write would be an
-        # error.
-        self.places = (self.places + 1).clamp_(max=self.slots.places - 1)
+        logits = self.steps.run(max(self._length(slot) for slot in live), self._next_logits)
+        # In place: what is recorded reads this tensor. Slots without a row count on as well: past
+        # the cache's last place their write would be an error.
+        self.places.add_(1).clamp_(max=self.slots.places - 1)
         index = torch.tensor(live, device=self.device)
-        logits = self.head(states[:, 0])
         # Indexing copies n times V logits, which a full set of slots need not.
         self._choose(logits if len(live) == len(self.in_slot) else logits[index], live, index)
+
+    def _next_logits(self, width: int) -> Tensor:
+        """(slots, vocabulary) after the newest tokens, which stand at `places`. It may be repeated
+        before they move.
+        """
+        step = Next(self.slots, self.places, width)
+        logits: Tensor = self.head(self._states(self.tokens, self.places[:, None], step)[:, 0])
+        return logits
 
     def _length(self, slot: int) -> int:
         """Tokens of the row in a slot, the newest counted."""
@@ -238,5 +244,6 @@ class _Loop:
             return
         index = torch.tensor(live, device=self.device)
         self.slots.keep(index)
+        self.steps.forget()
         self.tokens, self.places = self.tokens[index], self.places[index]
         self.in_slot = [self.in_slot[slot] for slot in live]
