@@ -93,6 +93,7 @@ RELATION_NAMES = (
     "trigrams_of_text",
     "trigrams_of_prompt",
 )
+# Words that prompt and completion share whatever they are about.
 _STOP = frozenset(
     words_of(
         "a an the of to in on for and or is are was were be been do does did i you my your it its "
@@ -108,6 +109,7 @@ def counts(exchange: Exchange) -> list[float]:
     found: list[float] = []
     for pattern in CUES.values():
         found.append(min(MAX_COUNT, len(pattern.findall(opening))))
+        # Dampened: a long text has more of every cue.
         found.append(float(np.log1p(len(pattern.findall(text)))))
     return found + _shape(text)
 
@@ -117,12 +119,14 @@ def _shape(text: str) -> list[float]:
     number = max(1, len(words))
     trigrams = list(zip(words, words[1:], words[2:], strict=False))
     return [
+        # The rule's verdict is a feature among others: the head may learn where it errs.
         float(word != "none"),
         float(word == "partial"),
         float(np.log1p(number)),
         *(float(number < limit) for limit in SHORT_WORDS),
         len(set(words)) / number,
         1 - len(set(trigrams)) / max(1, len(trigrams)),
+        # By word, so that length shows in `log_words` alone.
         text.count("\n") / number,
         text.count("?") / number,
         text.count(":") / number,

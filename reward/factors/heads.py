@@ -71,6 +71,7 @@ def uncertainty(members: Floats) -> tuple[Floats, Floats]:
     more training rows could settle (Depeweg et al., arXiv 1710.07283).
     """
     total = entropy(members.mean(axis=0))
+    # Never negative but by rounding, where all members agree.
     return total, np.maximum(total - entropy(members).mean(axis=0), 0.0)
 
 

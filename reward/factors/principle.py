@@ -45,6 +45,7 @@ def principles_at_stake(
     names = np.array([int(name) for name in heads["principle"].classes])
     verdicts = []
     for row, against in zip(chances, opposes, strict=True):
+        # Stable: equal chances stand in the order of the principles, on every machine.
         order = np.argsort(-row, kind="stable")
         verdict = PrincipleVerdict(
             ranking=tuple(names[order].tolist()),

@@ -27,6 +27,7 @@ class FactorScorer:
     ) -> None:
         if factor not in FACTORS:
             raise ValueError(f"factor {factor!r}: wanted one of {', '.join(FACTORS)}")
+        # Not loaded yet: a command names its scorers before it knows whether all of them are there.
         self._name, self.factor, self.load = name, factor, load
 
     @property

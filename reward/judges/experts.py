@@ -31,6 +31,7 @@ class Experts:
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:
+        # By the texts themselves: a rating holds for whichever policy writes them again.
         said = self._ratings.get(item_id(completion.prompt, completion.completion), [])
         levels = []
         for rating in said:

@@ -16,6 +16,7 @@ from records.errors import ConfigError, PrimumError, ResourceError
 from reward.judges.settings import EndpointConfig
 
 RETRIED = (408, 409, 425, 429)
+# OpenAI says so with the status of a rate limit, 429, which waiting would never lift.
 NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
 
@@ -51,6 +52,7 @@ def unreadable(what: str) -> Failure:
 def _status(error: Any, config: EndpointConfig, now: float) -> Failure:
     status = int(error.status_code)
     code = error.code if isinstance(error.code, str) else ""
+    # Before the statuses that are asked again: 429 is among both.
     stop = _hopeless(status, code, config)
     if stop is not None:
         raise stop

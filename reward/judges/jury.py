@@ -50,6 +50,7 @@ class Jury:
         self.scores = {member.name: member.score(completions) for member in self._members}
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
+            # By completion, so that one that is scored again does not count twice in the agreement.
             self._said[completion.id] = completion.prompt_id, [score.value for score in said]
         found: list[Score] = []
         for completion, said in zip(completions, by_completion, strict=True):
@@ -96,6 +97,7 @@ class Jury:
         level, votes = Counter(map(level_of, values)).most_common(1)[0]
         return (
             (float(level), "")
+            # More than half of those who gave a value: a tie has no level.
             if 2 * votes > len(values)
             else (None, "no level has more than half of the votes")
         )

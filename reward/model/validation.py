@@ -68,6 +68,7 @@ class Validation:
 def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: Link) -> Validation:
     """Both labels must occur."""
     labels = [example.harmful for example in examples]
+    # Chances and not logits: what is validated is what later stages read.
     probabilities = [link.harm(logit) for logit in logits]
     right = []
     for p, label in zip(probabilities, labels, strict=True):
@@ -103,6 +104,7 @@ def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) ->
     draws = drawn_rows([e.group for e, _ in ordered])
     found = []
     for rows in draws:
+        # A draw with one label only has no AUROC.
         if 0 < labels[rows].sum() < len(rows):
             found.append(roc_auc_score(labels[rows], scores[rows]))
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)

@@ -47,6 +47,7 @@ class RefusalVerdict:
         """The classifier's; at least one half where the rule alone sees a refusal."""
         if self.refuses is None:
             return None
+        # So that a threshold of one half says what the label says.
         return max(self.refuses, 0.5) if self.rule != "none" else self.refuses
 
 
@@ -97,6 +98,7 @@ class RefusalCascade:
 def _verdict(completion: Completion, factors: Factors) -> RefusalVerdict:
     return RefusalVerdict(
         completion_id=completion.id,
+        # On the text that the classifier reads, so that a disagreement is about the completion.
         rule=refusal(exchange_of(completion).completion),
         classifier=factors.refusal,
         refuses=factors.refuses,

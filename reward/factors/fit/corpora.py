@@ -74,6 +74,7 @@ def table(path: Path) -> list[dict[str, str]]:
             f"{path}: no such file; wanted the data set as its authors publish it; give its folder "
             "with --data"
         )
+    # As the csv module wants it: completions hold line breaks.
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

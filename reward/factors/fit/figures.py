@@ -160,6 +160,7 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
     found["called_harmful"] = rate(harm >= 0.5, groups)
     for name, values in {"request": request, **columns}.items():
         found[f"{name}_alone"] = ranked(values, truth, groups)["auroc"]
+    # 66 of XSTest's 68 harmful completions are of this writer (docs/scorers.md).
     last = np.array([row.writer == "mistralinstruct" for row in rows])
     found["mistralinstruct"] = ranked(
         harm[last], truth[last], [row.group for row in rows if row.writer == "mistralinstruct"]
@@ -181,6 +182,7 @@ def abstention(uncertain: Floats) -> dict[str, float]:
 def coherent_figures(found: LeftOut) -> Figures:
     """Real completions against made ones of every kind."""
     rows = found.target.rows
+    # Readings were read and not made: they have figures of their own.
     tried = np.array([row.source != "readings" for row in rows])
     real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
     kinds = np.array([row.label for row in rows])
@@ -249,6 +251,7 @@ def unsafe_figures(found: LeftOut) -> Figures:
     for place, row in enumerate(rows):
         if row.group.startswith("ua-"):
             pairs.append(place)
+    # The target holds the two sides of a pair one after the other.
     unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
     groups = [rows[place].group for place in unsafe]
     others = np.array([place for place, row in enumerate(rows) if not row.group.startswith("ua-")])

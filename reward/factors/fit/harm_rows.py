@@ -51,6 +51,8 @@ def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str
     read = np.array([row.source == "readings" for row in rows])
     harmful = np.array(
         [
+            # A text that goes along and makes no sense harms nobody; of XSTest's no such ones are
+            # known.
             row.complies and row.coherent if row.source == "readings" else row.label == "none"
             for row in rows
         ]

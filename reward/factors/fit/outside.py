@@ -52,6 +52,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
             harmful.append(float(row[f"{writer}_harmful"]) == 1)
     factors = model.factors(rows)
     truth = np.array(harmful)
+    # By the rule and not by the heads, which would choose the rows that they are measured on.
     kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
     found: Building = {
         "all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)),

@@ -109,6 +109,7 @@ def refusal_target(corpus: Corpus) -> Target:
 
 def complies_target(corpus: Corpus) -> Target:
     """The completion alone: does it give something, or does it decline, deflect and warn?"""
+    # XSTest first: harm_rows reads its rows by their place.
     labelled = [(row, int(row.label == "none"), 1.0) for row in corpus.xstest]
     labelled += [(row, 0, 1.0) for row in corpus.declined] + [
         (row, 1, 1.0) for row in corpus.answered
@@ -145,6 +146,7 @@ def coherent_target(corpus: Corpus, seed: int) -> Target:
         *corpus.medsafetybench,
         *corpus.medquad,
     ]
+    # As above: `real` begins with XSTest.
     labelled = [(row, 1, 1.0) for row in real] + [(row, 0, 1.0) for row in no_answers(real, seed)]
     labelled += [(row, int(row.coherent), 1.0) for row in corpus.readings]
     return _target("coherent", ("body_vector", "completion_words", "counts", "relation"), labelled)
