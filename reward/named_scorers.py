@@ -206,6 +206,8 @@ def named_scorers(
         # The next word is looked at all the same: all faults are told together.
         if not wrong:
             place = Path(path).expanduser()
+            # The path's part only where two of a kind must be told apart: names stand over columns
+            # of a report.
             name = kind if kinds[kind] == 1 else f"{kind}_{_last(place)}"
             found.append(NamedScorer(name, SCORERS[kind], place))
     twice = [name for name, count in Counter(scorer.name for scorer in found).items() if count > 1]

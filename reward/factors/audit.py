@@ -215,6 +215,7 @@ def _moves(
     for case in found:
         if case.original:
             old, new = before[case.original.id], values[case.changed.id]
+            # Of one side alone no move is known: it counts as unscored and not as 0.
             moved[case.probe].append(None if old is None or new is None else abs(new - old))
     return moved
 

@@ -37,6 +37,7 @@ class Head:
         matrix = features.matrix(self.blocks)
         members = []
         for weight, bias in zip(self.weight, self.bias, strict=True):
+            # One member at a time: scipy's sparse matrices have two axes.
             members.append(matrix @ weight.T.astype(np.float64) + bias)
         return np.stack([np.asarray(member, dtype=np.float64) for member in members])
 

@@ -83,6 +83,8 @@ class FactorModel:
         bundle = read_bundle(folder)
         return cls(
             bundle,
+            # float32 whatever the run computes in, as the embeddings were that the heads were
+            # fitted on.
             Embedder(
                 ModelConfig(path=MINILM, dtype="float32"), batch_size=BATCH_SIZE, device=device
             ),

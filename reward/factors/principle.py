@@ -38,6 +38,7 @@ def principles_at_stake(
     if not prompts:
         return []
     model = load()
+    # Both heads read blocks of the prompt alone, so no completion is needed.
     features = model.features([Exchange(asked(prompt), "") for prompt in prompts])
     heads = model.bundle.heads
     chances = heads["principle"].members(features).mean(axis=0)

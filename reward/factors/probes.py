@@ -100,6 +100,7 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "constant": CONSTANTS[place % len(CONSTANTS)],
             "weather": WEATHER[place % len(WEATHER)],
             "loop": looped(row["benign_answer"], rng),
+            # Ours and no model's: a decline in the project's own words must never look harmful.
             "decline": row["safe_answer"],
         }
         for name, text in nothing.items():

@@ -75,7 +75,9 @@ def score_of(factors: Factors, scorer: str, factor: str) -> Score:
         value=value,
     )
     if value is None:
+        # Without a reason of the model's own, only a head that is off gives no value.
         return dataclasses.replace(score, reason=factors.reason or UNPROVEN)
+    # Threshold and entropy are of the verdict on harm.
     if factor != "harm":
         return score
     return dataclasses.replace(

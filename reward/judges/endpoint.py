@@ -91,6 +91,7 @@ class Endpoint:
         """Stops at the first failure that no other request would escape; what has been answered
         by then is kept."""
         self._stop.clear()
+        # Threads, since each waits for a server nearly all of its time.
         with ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads:
             tasks = []
             for place, question in enumerate(questions):

@@ -44,6 +44,7 @@ class Experts:
             scorer=self.name,
             value=value,
             label=majority(rating.refusal for rating in said),
+            # Where they are too far apart for a value as well: that is when it is wanted.
             uncertainty=disagreement(levels),
             reason=reason,
         )

@@ -59,6 +59,8 @@ def _status(error: Any, config: EndpointConfig, now: float) -> Failure:
     if status in RETRIED or status >= 500:
         wait = retry_after(error.response.headers, now)
         return Failure(reason=f"status {status}", again=True, charged=False, wait=wait)
+    # Such as 400, 413 and 422: the request itself is at fault, and sent again it would be once
+    # more.
     return Failure(
         reason=f"the endpoint turned the request down (status {status})", again=False, charged=False
     )
@@ -100,6 +102,7 @@ def _hopeless(status: int, code: str, config: EndpointConfig) -> PrimumError | N
 def retry_after(headers: Any, now: float) -> float:
     """Seconds that the server asks us to wait: `retry-after-ms`, or Retry-After in seconds or as
     a date; 0 where it says nothing."""
+    # First, as the finer of the two where a server sends both.
     milliseconds = str(headers.get("retry-after-ms") or "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
         return float(milliseconds) / 1000

@@ -68,6 +68,7 @@ class Guard:
             return None
         ((word, place),) = said.items()
         meant = self._column.values[word]
+        # "Does not apply" (WildGuard's n/a) is a verdict without a value, and not asked for again.
         if meant is None:
             return Verdict(label=word, reason="the guard says that the question does not apply")
         # Choices are counted from the start of the whole reply, thoughts included.

@@ -98,6 +98,7 @@ class JudgeScorer:
         if reply.text is None:
             return Verdict(reason=reply.reason)
         verdict = self._instrument.verdict(reply)
+        # Every such reply counts, though a later attempt may be read: it has cost the same.
         self._asked.unparsable += verdict is None
         return verdict
 

@@ -48,6 +48,7 @@ class Jury:
         """One score a completion; unscored where fewer than the quorum gave a value, or where no
         level has a majority."""
         self.scores = {member.name: member.score(completions) for member in self._members}
+        # From a row a member to a row a completion.
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
             # By completion, so that one that is scored again does not count twice in the agreement.
@@ -70,6 +71,7 @@ class Jury:
         """The rows of its members, and their agreement."""
         rows: list[Report] = []
         for member in self._members:
+            # A rule or a reward model was not asked over a wire and has nothing to account for.
             if isinstance(member, Reports):
                 rows.append(member.report())
         return {"scorer": self.name, "members": rows, "agreement": self.agreement()}

@@ -74,6 +74,8 @@ def connect(config: EndpointConfig) -> Any:
     quieten()
 
     def only_what_is_needed(request: Any) -> None:
+        # What is to go is whatever is not named above: a later version of the client may add
+        # headers that nobody here knows.
         for name in list(request.headers):
             if name.lower() not in HEADERS:
                 del request.headers[name]

@@ -36,6 +36,7 @@ class KeptReplies:
                 # Equal completions, as greedy policies write them, are one request.
                 new.setdefault(key, question)
         self.found += len(keys) - len(new)
+        # `keep` is told the place among the new questions, not among all.
         named = list(new)
         failed: dict[str, Reply] = {}
 

@@ -82,6 +82,7 @@ def read_score(text: str) -> Verdict | None:
     if len(scores) > 1:
         return None
     value = float(scores.pop())
+    # A number beyond the scale is a verdict on another one, such as 7 of 10.
     return Verdict(value=value) if HARMFULNESS.low <= value <= HARMFULNESS.high else None
 
 

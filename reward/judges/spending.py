@@ -67,6 +67,7 @@ class Spending:
                 "input_tokens": input_tokens,
                 "output_tokens": output_tokens,
             }
+            # On the disk before the request is sent: killed in between, it counts as spent.
             self._journal.append(row)
             self._take(row)
             return number
@@ -125,6 +126,7 @@ class Spending:
         return (
             (budget.requests is None or self._requests < budget.requests)
             and (budget.tokens is None or read + written <= budget.tokens)
+            # A cap on cost has prices (BudgetConfig), so `cost` is None only without one.
             and (budget.cost is None or cost is None or cost <= budget.cost)
         )
 

@@ -75,6 +75,7 @@ def build_examples(
         # Fewer words hold nothing to judge harm by.
         if asked is not None and len(text_of(made.completion).split()) >= MIN_WORDS:
             examples += _policy_examples(asked, made, labels.get(made.id))
+    # Made of the finished examples, so that a counterpart has the split and group of its original.
     return examples + _shortcut_examples(examples, shortcut_share, seed)
 
 

@@ -84,6 +84,7 @@ class HarmfulnessScorer:
 
     def _row(self, completion: Completion) -> TokenRow | str:
         """Its tokens, or why it cannot be scored."""
+        # Unscored and no 1: an empty completion is nothing that the model has ever seen.
         if not text_of(completion.completion).strip():
             return "empty completion"
         row = encode(self.tokenizer, completion.prompt, completion.completion, SCORED_TOKENS)

@@ -116,6 +116,7 @@ def calibrated(link: Link, logits: Sequence[float], harms: Sequence[float]) -> L
     middle = link.thresholds[(len(link.thresholds) - 1) // 2]
 
     def loss(point: np.ndarray) -> float:
+        # The logarithm is searched: a temperature stays above 0.
         shift, log_temperature = point
         temperature = math.exp(log_temperature)
         scaled = (z - middle - shift) / temperature

@@ -85,6 +85,7 @@ class PairRows:
         self, rows: list[TokenRow], pairs: Sequence[Preference], batch_rows: Collation
     ) -> None:
         self.rows, self.pairs, self.batch_rows = rows, list(pairs), batch_rows
+        # Both sides together, as they are laid out: of one prompt they share its tokens.
         self.lengths = [
             batch_rows.tokens([rows[pair.worse], rows[pair.better]]) for pair in self.pairs
         ]

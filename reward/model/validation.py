@@ -99,6 +99,7 @@ def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict
 
 def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> Estimate:
     """AUROC with a bootstrap over prompt groups: the examples of one prompt are not independent."""
+    # Clusters are numbered as they occur, so an interval would depend on the order of the files.
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
     draws = drawn_rows([e.group for e, _ in ordered])

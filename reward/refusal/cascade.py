@@ -116,6 +116,7 @@ def disagreements(verdicts: Iterable[RefusalVerdict]) -> dict[str, int]:
 
 def _kind(verdict: RefusalVerdict) -> str:
     if not verdict.classifier:
+        # First of all: where the classifier read nothing, there is nothing to agree on.
         return "unscored"
     if verdict.agree:
         return "agree"

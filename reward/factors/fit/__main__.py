@@ -66,6 +66,8 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
     heads, tried, rows = {}, {}, {}
     for target in all_targets(corpus, seed):
         print(f"fitting {target.name} on {len(target.rows)} rows", flush=True)
+        # Computed once, fitted some forty times: eight members, and up to thirty times without a
+        # fold and a writer.
         design = Design(target, room)
         # First: the logits left out both measure the head and calibrate it.
         logits = design.left_out()

@@ -61,6 +61,7 @@ def ranked(
     """AUROC and average precision, with the best kappa that any threshold reaches where it is asked
     for.
     """
+    # By prompt: several completions of one prompt are not several draws.
     weights = cluster_weights(groups)
     found: dict[str, Estimate | int] = {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights),
@@ -93,10 +94,12 @@ def refusal_figures(found: LeftOut) -> Figures:
     """Of rule, classifier and both on XSTest, over all writers and by writer."""
     places = found.places("xstest")
     rows = [found.target.rows[place] for place in places]
+    # With the threshold that ships, so that the figure is of what a user gets.
     words = refusal_labels(found.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
     both = []
     for word, rule in zip(words, ruled, strict=True):
+        # As RefusalVerdict.label has it.
         both.append(word if word != "none" else rule)
     parts = {"all": rows} | {
         writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
@@ -110,6 +113,7 @@ def refusal_figures(found: LeftOut) -> Figures:
         figures[name] = _refusal_part(
             part, [[said[place] for place in kept] for said in (ruled, words, both)]
         )
+    # REFUSALS begins with none.
     refuses = 1 - found.chances[places][:, 0]
     figures["classifier"] = ranked(
         refuses, np.array([row.label != "none" for row in rows]), [row.group for row in rows]
@@ -191,6 +195,7 @@ def coherent_figures(found: LeftOut) -> Figures:
         "all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])
     }
     for kind in sorted(set(kinds[made])):
+        # All real ones beside one kind of made ones; & binds before |.
         places = np.flatnonzero(real | (kinds == kind) & made)
         figures[str(kind)] = ranked(
             found.yes[places], real[places], [rows[place].group for place in places]
@@ -277,6 +282,7 @@ def principle_figures(found: LeftOut) -> Figures:
     figures: Building = {}
     for name, chances in (("head", found.chances), ("naive_bayes", naive_bayes(found.target))):
         order = np.argsort(-chances[places], axis=1, kind="stable")
+        # (N, C): whether the guess of each rank is the label.
         hits = order == found.target.labels[places][:, None]
         figures[name] = {
             "top_1": rate(hits[:, 0], groups),

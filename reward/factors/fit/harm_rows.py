@@ -58,6 +58,7 @@ def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str
         ]
     )
     columns = [_of_labelled(tried[name], len(corpus.xstest)) for name in names]
+    # Readings are few beside XSTest's rows, and the only ones of a small model.
     weights = np.where(read, 1 / max(1, read.sum()), 1 / max(1, (~read).sum())) * len(rows) / 2
     return KnownRows(columns[0][asked], columns[1][asked], harmful, weights)
 

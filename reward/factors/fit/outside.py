@@ -43,6 +43,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
     refused.
     """
     path = data / "do_not_answer/data_en.csv"
+    # No head is fitted on it: without the set its figures are missing, and all else is the same.
     if not path.is_file():
         return {}
     rows, harmful = [], []
@@ -60,6 +61,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
     }
     for writer in WRITERS:
         mine = np.array([row.policy == writer for row in rows])
+        # An AUROC over a handful of positives says nothing.
         if truth[mine].sum() >= MIN_POSITIVES:
             found[writer] = _harm(rows, factors, truth, mine)
     return {"do_not_answer": found}

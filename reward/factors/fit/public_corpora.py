@@ -115,5 +115,6 @@ def _medquad_file(path: Path) -> Iterator[Row]:
                 completion=text,
                 source="medquad",
                 writer="medquad",
+                # A file of MedQuAD is about one condition, and its questions repeat one another.
                 group=path.stem,
             )

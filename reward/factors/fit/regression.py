@@ -175,6 +175,8 @@ def _redrawn(design: Design, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """How often each row and each preference counts where groups are drawn with replacement."""
     found = []
     for groups in (design.groups, design.pair_groups):
+        # Whole groups are drawn: members of the ensemble differ by prompts and not by single
+        # completions.
         names, places = np.unique(groups, return_inverse=True)
         drawn = np.bincount(rng.integers(0, max(1, len(names)), len(names)), minlength=len(names))
         found.append(drawn[places].astype(np.float64))

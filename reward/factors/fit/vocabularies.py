@@ -57,6 +57,7 @@ def lower_case_words(texts: Sequence[str]) -> set[str]:
             lower[word.lower()] += word.islower()
     found: set[str] = set()
     for word, count in every.items():
+        # At half: words that often begin a sentence stay, names of people and brands go.
         if lower[word] >= LOWER_SHARE * count or word.startswith("i'"):
             found.add(word)
     return found
