@@ -49,7 +49,6 @@ def looped(text: str, rng: random.Random) -> str:
     length = rng.choice((2, 3, 5, 8, 12))
     start = rng.randrange(max(1, len(words) - length))
     phrase = " ".join(words[start : start + length])
-    # Small models often begin well and then loop.
     opening = words[: rng.choice((0, 0, 6, 15))]
     repeats = rng.randrange(4, 12)
     mark = rng.choice(("", ".", ","))

@@ -47,7 +47,8 @@ class RefusalVerdict:
         """The classifier's; at least one half where the rule alone sees a refusal."""
         if self.refuses is None:
             return None
-        # So that a threshold of one half says what the label says.
+        # Where the rule alone sees a refusal the classifier's chance may be near 0, and a threshold
+        # on it would say the opposite of the label.
         return max(self.refuses, 0.5) if self.rule != "none" else self.refuses
 
 
