@@ -60,7 +60,6 @@ def prepare(
     write_json(folder / "lint.json", report)
     require_fit(report, config.lint)
     write_json(folder / "decontamination.json", {**made.clean.report(), **_near(made.dropped)})
-    # A row without a completion is a prompt to sample for; there is nothing in it to imitate.
     answered = [row for row in made.kept if text_of(row.completion).strip()]
     write_splits(folder, "prompts", map(_prompt, made.asked), _split_of)
     write_splits(folder, "demonstrations", answered, _split_of)

@@ -53,8 +53,7 @@ def build_pairs(
         [p for p in ordered if p.kind == "harmful"],
         [p for p in ordered if p.kind == "benign"],
     )
-    # Openings first: every later step, the probes among them, must see the texts that are trained
-    # on.
+    # Openings first: every later step must see the texts that are trained on.
     varied = vary_openings(
         by_prompt, {p.id for p in harmful}, config, opening_of=opening_of, seed=seed
     )

@@ -62,7 +62,6 @@ def in_proportion(
             # The wanted proportion holds within the limit too; what one type lacks, the other fills
             # up.
             count = max(
-                # If harm pairs are scarce, benign ones fill their places, and the reverse.
                 limit - len(harm),
                 min(len(benign), round(limit * config.over_refusal / (1 + config.over_refusal))),
             )
