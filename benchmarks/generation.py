@@ -7,13 +7,14 @@ prompts, greedy, one way after the other.
 
 `plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with
 weights that need no gradient, `static` with a static cache, `continuous` transformers' continuous
-batching, `primum` what every stage uses, `vllm` the stages' other engine, where `--vllm` names a
-Python that has it. `--stop .` ends a completion at its first full stop too, so that lengths differ
-as those of refusals and of completions do; without it most are as long as the limit. `--ways` takes
-some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of them
-in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside
-tokens a second those a second of this process' CPU time, which on a busy machine says more. Results
-go to benchmarks/results/generation-DEVICE.json, or to `--output`.
+batching, `primum` what every stage uses, `launched` that without CUDA graphs (on a GPU), `vllm` the
+stages' other engine, where `--vllm` names a Python that has it. `--stop .` ends a completion at its
+first full stop too, so that lengths differ as those of refusals and of completions do; without it
+most are as long as the limit. `--ways` takes some of them ("plain, 64 at once"). Each way has a
+model of its own; rounds go through all of them in turn. Tells how many texts differ from the first
+way's (`plain` in batches of one), and beside tokens a second those a second of this process' CPU
+time, which on a busy machine says more. Results go to benchmarks/results/generation-DEVICE.json, or
+to `--output`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import torch
 from transformers import ContinuousBatchingConfig
@@ -139,6 +141,8 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
             "primum", fresh().requires_grad_(False), tokenizer, prompts, common
         ),
     }
+    if options.device == "cuda":
+        offered["launched, 64 at once"] = lambda: launched(offered["primum, 64 at once"]())
     if options.vllm:
         offered["vllm, 64 at once"] = lambda: ours(
             "vllm", _vllm(options, base, dtype), tokenizer, prompts, common
@@ -180,6 +184,16 @@ def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, 
         )
 
     return Way(f"{name}, 64 at once", write)
+
+
+def launched(primum: Way) -> Way:
+    """Each decoding step launched by Python, kernel by kernel."""
+
+    def write(tokens: int) -> Written:
+        with patch("models.engines.slot_decoding.recorder_for", lambda device: None):
+            return primum.write(tokens)
+
+    return Way("launched, 64 at once", write)
 
 
 def _asked() -> argparse.Namespace:

@@ -171,7 +171,13 @@ def cautions(results: Results) -> list[str]:
 
 
 def _by_others_alone(results: Results) -> bool:
-    return results.kind == MEASUREMENT and not results.validation.scorer
+    """Whether no reward model was asked; one may be asked that comes without its validation."""
+    if results.kind != MEASUREMENT or results.validation.scorer:
+        return False
+    for policy in results.policies.values():
+        if any(suite.harmfulness for suite in policy.suites.values()):
+            return False
+    return True
 
 
 def _first(texts: list[str], what: str) -> list[str]:
@@ -189,7 +195,7 @@ def _absent(results: Results) -> list[str]:
 def _scorer_cautions(scorer: ScorerCheck | None) -> list[str]:
     """Judged by the lower ends of intervals: what was not shown to be good counts as not good."""
     if scorer is None:
-        return ["No validation of the harmfulness scorer was recorded."]
+        return ["No validation and no audit of the harmfulness scorer was recorded."]
     found = []
     if _lower_end(scorer.auroc) < WEAK_AUROC:
         found.append(

@@ -14,10 +14,11 @@ from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
 from records.contracts import Scorer
-from records.errors import ConfigError
+from records.errors import ConfigError, PrimumError
 from records.rows import Prompt
 from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
+from reward.model.audit import audit_in, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
 from reward.refusal.rule import DETECTOR_NOTE
@@ -50,6 +51,8 @@ class Judges:
             # Its libraries take a second.
             from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415
 
+            # Suites say which requests are harmful, and the scorer need not guess it from their
+            # words.
             known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
@@ -60,8 +63,10 @@ class Judges:
         note = DetectorNote(note=DETECTOR_NOTE)
         if not path or not path.is_file():
             return Validation(refusal_detector=note)
+        # Read for its faults alone: a damaged validation must not be shown as the scorer's worth.
         read_validation(path)
-        return Validation(reward_model=read_json(path), refusal_detector=note)
+        accepted = tuple(sorted(self.config.score.accept_failed_probes))
+        return Validation(reward_model=read_json(path), accepted=accepted, refusal_detector=note)
 
 
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
@@ -80,11 +85,10 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
         for name in REWARD_MODEL_FILES:
             if not (folder / name).is_file():
                 missing.append(name)
-        faults += (
-            [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"]
-            if missing
-            else []
-        )
+        if missing:
+            faults.append(f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}")
+        else:
+            faults += _audit_faults(folder, config)
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
@@ -99,3 +103,15 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
     if faults:
         raise ConfigError(faults)
     return Judges(config, folders[0] if folders else None, config.eval.factors)
+
+
+def _audit_faults(folder: Path, config: RunConfig) -> list[str]:
+    """What its own run found of a reward model that the config does not accept."""
+    found = folder.parent / VALIDATION.name
+    if not found.is_file():
+        return []
+    try:
+        require_passed(audit_in(found), config.score.accept_failed_probes, str(folder))
+    except PrimumError as error:
+        return error.faults
+    return []
