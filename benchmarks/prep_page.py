@@ -74,6 +74,7 @@ def prep_figure(results: Json) -> str:
             *seconds.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
         )
         buffer = io.StringIO()
+        # Without a date the same figures give the same file.
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()
 

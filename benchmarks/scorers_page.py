@@ -17,6 +17,7 @@ RANKED = ("auroc", "complies_auroc", "average_precision", "kappa", "kappa_ceilin
 
 def scorers_section() -> Iterator[str]:
     """Lines of Markdown."""
+    # From the files beside the heads: a page must not quote heads that do not ship.
     figures = json.loads((FOLDER / FIGURES).read_text(encoding="utf-8"))
     facts = json.loads((FOLDER / FACTS).read_text(encoding="utf-8"))
     yield ""
@@ -136,6 +137,7 @@ def _others(figures: Json) -> Iterator[str]:
 
 
 def _estimate(estimate: Json | None) -> str:
+    # Not every set has every figure: an empty cell and no 0.
     if not estimate or estimate.get("mean") is None:
         return ""
     low, high = estimate["interval"]
