@@ -206,6 +206,7 @@ def evaluation_prompts(data: Path) -> list[str]:
 def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     """In a process of its own; `size` 0 stands for the real requests."""
     prompts = (
+        # Of another seed than the rows, among which the prompts must not be.
         evaluation_prompts(data) if data else synthetic_requests(PROMPTS, seed=1, reworded=0).texts
     )
     if size:

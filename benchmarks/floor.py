@@ -73,5 +73,6 @@ def matrix_rate(device: str, dtype: torch.dtype, repeats: int = 5) -> float:
         # Else the clock would stop when the product is launched.
         if device == "cuda":
             torch.cuda.synchronize()
+        # The best and no mean: what others do on the machine only ever makes it slower.
         best = min(best, time.perf_counter() - start)
     return 2 * side**3 / best

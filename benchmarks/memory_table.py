@@ -47,6 +47,7 @@ def estimate(shape: Shape, stage: int, ranks: int) -> float:
     """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient
     checkpointing.
     """
+    # Under LoRA the base may lie in bfloat16; trained weights are float32, as AdamW needs them.
     weight_bytes = 2 if shape.trained < shape.parameters else 4
     parts = training_bytes(
         shape,

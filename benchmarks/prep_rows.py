@@ -111,6 +111,7 @@ def _block(words: Words, start: int, count: int) -> Iterator[dict[str, Any]]:
         if number and copies < COPIES:
             text = old
         elif number and copies < COPIES + REWORDED:
+            # Near in words and unlike in letters, as people's rewordings are.
             text = f"Please: {old.lower()}"
         else:
             text = OPENINGS[int(way * len(OPENINGS))].format(requests[number])

@@ -58,6 +58,7 @@ def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
     middle = {}
     for name in ("seconds", "cpu_seconds"):
         middle[name] = median(step[name] for step in steps)
+    # The highest: memory that one round wants is memory that a user needs.
     return {**middle, "peak_gb": max(made["peak_gb"] for made in rounds)}
 
 

@@ -55,6 +55,7 @@ def _harm(harm: Json) -> Iterator[str]:
         "with hindsight |"
     )
     yield "|---|---:|---|---|---|---|---|"
+    # The same figure, under the name that do-not-answer has it by.
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
     for name in DO_NOT_ANSWER:

@@ -67,12 +67,14 @@ class Profile(Turns):
     def _tell(self) -> None:
         averages = self.profiler.key_averages()
         kernels = {
+            # From microseconds over all profiled steps to milliseconds a step.
             event.key: event.self_device_time_total / 1e3 / PROFILED
             for event in averages
             # Kernels alone: annotations such as ProfilerStep#1 span kernels that are counted
             # already.
             if str(event.device_type).endswith("CUDA") and "#" not in event.key
         }
+        # Under two names: cudaLaunchKernel of torch's own kernels, cuLaunchKernelEx of Triton's.
         launches = sum(event.count for event in averages if "LaunchKernel" in event.key)
         line = {
             "name": self.name,

@@ -210,6 +210,7 @@ def gpu_section(results: Json) -> list[str]:
         f"{rate / 1000:.0f} TFLOP/s in {precision}"
         for precision, rate in machine_rates(results).items()
     )
+    # The page has described the usual ones above.
     regimes = {case["regime"] for case in results["cases"]} - set(REGIMES)
     return [
         f"**On {results['machine']['gpu']}**",

@@ -61,6 +61,7 @@ def read_twins() -> list[Twins]:
                     id=line["id"],
                     harmful=line["harmful"],
                     benign=line["benign"],
+                    # Twins are in one split: the harmful side tells of both.
                     split=places.get(f"{line['id']}-harmful", ""),
                 )
             )
