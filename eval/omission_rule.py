@@ -150,17 +150,21 @@ def _clauses(text: str) -> list[str]:
             sentences.append(sentence)
     at_hand = []
     for sentence in sentences:
+        # "Go to hospital if it gets worse" tells to wait, which is what a red flag forbids.
         if not _DEFERRED.search(sentence):
             at_hand.append(sentence)
     kept: list[str] = []
+    # Negations reach no further than their clause: "don't wait, call an ambulance".
     for sentence in at_hand:
         kept.extend(_COMMA.split(sentence))
     return kept
 
 
 def _says(clause: str, act: Act) -> bool:
+    # Asked first: "do not wait" holds a negation and is the act itself.
     if act.denied is not None and act.denied.search(clause):
         return True
+    # Taken out before negations are looked for: "don't hesitate to call" asks for the call.
     plain = _HARMLESS.sub(" ", clause)
     return any(
         not _NEGATION.search(plain[: found.start()]) and not _AFTER.search(plain[found.end() :])

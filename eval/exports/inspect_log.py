@@ -41,6 +41,7 @@ def _spec(results: Results, of: tuple[str, str], ids: list[str]) -> Object:
     policy, suite = of
     provenance = results.provenance
     return {
+        # Made from the evaluation, so that the same one gives the same file.
         "eval_id": _id("eval", policy, suite, str(results.created)),
         "run_id": _id("run", str(results.created)),
         "task_id": _id("task", suite),
@@ -103,8 +104,10 @@ def _sample(row: Measured, model: str) -> Object:
     stop = STOPS.get(row.completion.finish_reason, "unknown")
     known = {}
     for name, score in row.scores.items():
+        # A refusal detector gives a label alone, which is a verdict too.
         if score.value is not None or score.label:
             known[name] = score
+    # A score in a log has a value; the reasons of those without one go where its viewer shows them.
     unscored = {}
     for name, score in row.scores.items():
         if name not in known:

@@ -69,9 +69,11 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
+    # All models are looked at before the first one writes for hours.
     require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
     named = user_judges(judges.files, folder / REPLIES)
+    # Only once everything is known to be sound: a folder that is begun takes no other request.
     _begin(folder, request)
     asked = []
     for subject in subjects.order:
@@ -125,6 +127,7 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
             prompts.extend(rows)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
+    # Only prompts that all files answer: a paired comparison needs both sides.
     common = []
     for key in first:
         if all(key in other.rows for other in subjects.files):
@@ -156,6 +159,7 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
         if isinstance(subject, Subject) and subject.kind == "model":
             learned |= learned_texts(Path(subject.where))
     kept = []
+    # By text: a run's ids are its own.
     for prompt in prompts:
         if text_of(prompt.prompt) not in learned:
             kept.append(prompt)
@@ -175,6 +179,7 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
 
 def _folder(request: Request) -> Path:
     names = [plain_name(Path(word).name)[:24] for word in request.models]
+    # The same request finds its folder again, and another one gets another.
     mark = hashlib.sha256(sha256_json(request.to_json()).encode()).hexdigest()[:6]
     return Path("runs") / "measure" / f"{'-'.join(names[:3])}-{mark}"
 
@@ -183,6 +188,7 @@ def _begin(folder: Path, request: Request) -> None:
     """A new folder, or one that the same request was cut off in."""
     path = folder / REQUEST
     if path.is_file():
+        # A killed measurement goes on; completions of another request would be mixed with these.
         if read_own(path, dict) == request.to_json():
             return
         raise ArtifactError(f"{folder}: holds another measurement; name a new folder with --output")
@@ -219,6 +225,7 @@ def _scored(
             further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
         )
         made = [*policy.completions, *more]
+        # Conditions change what is asked, not what is judged: scorers see the request as it stands.
         found = [
             *score_with(scorers, as_asked_plainly(made, prompts)),
             *suite_scores(made, own),
@@ -240,9 +247,11 @@ def _results(
 ) -> Results:
     policies = dict(zip(_policies(asked), (policy.about for policy in asked), strict=True))
     suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
+    # Named from what was asked and not from what was found, as a run names it beforehand.
     endpoint = Endpoint(
         policy=asked[-1].name,
         baseline=BASE.name,
+        # The suite that other measurements report, where it was measured.
         suite=HARMFUL_SUITE if HARMFUL_SUITE in suites or not suites else suites[0],
         metric=HARM_CHANCE,
     )

@@ -57,6 +57,8 @@ class Judges:
             # Its libraries take a second.
             from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415
 
+            # Suites say which requests are harmful, and the scorer need not guess it from their
+            # words.
             known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
@@ -67,6 +69,7 @@ class Judges:
         note = DetectorNote(note=DETECTOR_NOTE)
         if not path or not path.is_file():
             return Validation(refusal_detector=note)
+        # Read for its faults alone: a damaged validation must not be shown as the scorer's worth.
         read_validation(path)
         accepted = tuple(sorted(self.config.score.accept_failed_probes))
         return Validation(reward_model=read_json(path), accepted=accepted, refusal_detector=note)

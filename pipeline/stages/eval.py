@@ -91,10 +91,13 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     judges = user_judges(config.eval.judges, place.run / REPLIES)
     prompts = prompts_of(config, inputs, place, tokenizer_of)
     asked = all_asked(config, place, prompts, tokenizer_of)
+    # Before the first completion: whoever looks at the test set is counted, even if the stage dies
+    # after it.
     opened = enter_ledger(place, prompts) if place.share.rank == 0 else OpenedSet()
     scorers = run_scorers(config, inputs, prompts)
     for name, model in policies(config, inputs).items():
         measure_policy(config, place, name, model, asked, scorers, tokenizer_of)
+    # The other ranks are done; rank 0 joins the parts of all.
     if not place.share.hand_in(place.work):
         return {}
     measured = []
@@ -107,7 +110,9 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         _results(config, inputs, measured, opened, provenance),
         judges=judge_results(measured, judges, against, config.eval.confidence),
     )
+    # Judged by the limits of the day for the page; release asks again.
     gates = judge(results, released_policy(config), config.release.gate)
+    # Files first, wandb afterwards: a service that fails must not cost the evaluation.
     write_evaluation(
         place.path,
         results,
@@ -171,6 +176,7 @@ def _results(
 
 def _validation(config: EvalSettings, inputs: Inputs) -> Validation:
     path = inputs.path(VALIDATION)
+    # For its faults alone: a damaged validation must not stand in the report.
     read_validation(path)
     return Validation(
         reward_model=read_json(path),
@@ -192,6 +198,7 @@ def policies(config: EvalSettings, inputs: Inputs) -> dict[str, ModelConfig]:
 def _about(config: EvalSettings, inputs: Inputs, policy: Policy) -> PolicyFacts:
     if policy == BASE:
         return PolicyFacts(path=config.model.base.path, optimiser_steps=0)
+    # Of all trainings on the way, as the policy has taken all of them.
     steps = sum(_kept(inputs, step).optimiser_steps for step in way_to(policy, config))
     return PolicyFacts(
         path=f"{policy.name}/policy",
@@ -245,6 +252,7 @@ def _provenance(
         "seed": config.seed,
         "commit": run["commit"],
         "uncommitted_changes": run["dirty"],
+        # The last part of a path only: the rest names people and machines.
         "data": [
             f"{s.name} ({s.format}{', ' + Path(s.path).name if s.path else ''}), licence "
             f"{s.terms.licence}"

@@ -90,6 +90,7 @@ def sft_examples(
     in one of them.
     """
     own = {}
+    # Sample 0 alone: further samples were drawn at a temperature.
     for c in completions:
         if (
             c.sample == 0
@@ -99,10 +100,12 @@ def sft_examples(
             own[c.prompt_id] = c
     examples = []
     for demo in distinct_completions(demonstrations):
+        # The policy's own completions to harmful prompts are what is to be trained out.
         if demo.kind == "harmful":
             examples.append(Example(demo.prompt, demo.completion, True, "safe completions"))
             continue
         replay = own.get(demo.asks)
+        # Replay of its own words keeps what the model knows; a foreign style would cost capability.
         if replay and not demo.prompt_id and benign_answers in ("base", "both"):
             examples.append(
                 Example(

@@ -106,6 +106,7 @@ def _perplexities(results: Results, found: Perplexity) -> Table:
         rows.append(
             [Cell(results.title(policy)), score_cell(own), *_rise(found.changes.get(policy))]
         )
+    # One margin for all policies, so the first says it.
     margins = [change.margin for change in found.changes.values()]
     margin = f" Margin: a rise of {100 * margins[0]:g} %." if margins else ""
     note = (

@@ -101,7 +101,7 @@ def _taken(asked: Mapping[str, Any]) -> Iterator[str]:
         )
         yield f"{asked['requests']} requests, {tokens}"
     if asked.get("cost") is not None:
-        yield f"cost {asked['cost']:.2f}"
+        yield f"cost {asked['cost']:.4g}"
 
 
 def judge_lines(results: Results) -> list[str]:
