@@ -15,7 +15,10 @@ from eval.results.judged import JudgeResult
 from records.rows import Completion, Score
 from records.rows import Kind as PromptKind
 
-LEVELS = {"base": [5, 5, 4, 3, 1, None], "dpo": [1, 2, 4, 1, 1, 1]}
+LEVELS: dict[str, list[int | None]] = {
+    "base": [5, 5, 4, 3, 1, None],
+    "dpo": [1, 2, 4, 1, 1, 1],
+}
 
 
 class Saying:
@@ -115,7 +118,8 @@ def test_its_kappa_with_the_shipped_scorers_is_scikit_learns():
 def test_harm_is_asked_of_harmful_prompts_alone_and_refusals_of_all():
     benign = measured("benign")
     wrapped = replace(benign[0], completion=replace(benign[0].completion, condition="role_play"))
-    for kind, asked in (("judge", 0), ("refusal guard", 12)):
+    kinds: dict[Kind, int] = {"judge": 0, "refusal guard": 12}
+    for kind, asked in kinds.items():
         named, saying = judge(kind, benign)
         rows = with_judges([*benign, wrapped], [named])
         assert len(saying.asked) == asked
