@@ -98,6 +98,7 @@ class Results(JsonRecord):
             for name, suite in policy.suites.items():
                 if suite.kind == kind:
                     names.append(name)
+        # Of any policy: one that lacks a suite must not hide it from a table of the others.
         return list(dict.fromkeys(names))
 
     def suite(self, policy: str, name: str) -> SuiteResult | None:
@@ -119,18 +120,21 @@ class Results(JsonRecord):
             policy.suites[suite] for policy in self.policies.values() if suite in policy.suites
         ]
         known = []
+        # In this order: callers take the first as the headline, which must be the independent one.
         for metric in ("harm_chance", "harmfulness"):
             found: list[Estimate | None] = []
             for one in measured:
                 numbers = one.by_principle if of_principles else ()
                 found += [one.harm_of_principle(metric, int(number)) for number in numbers]
                 found += [] if of_principles else [one.metric(metric)]
+            # An estimate without a mean was asked and scored nothing; it can be no headline.
             if any(one is not None and one.mean is not None for one in found):
                 known.append(metric)
         return known
 
     def change(self, wanted: Endpoint) -> Change | None:
         """The paired comparison of this name; None where it was not made."""
+        # By all four of its parts: the same policy is compared with several baselines.
         return next((row for row in self.comparisons if row.about == wanted), None)
 
     def title(self, policy: str) -> str:
@@ -140,6 +144,7 @@ class Results(JsonRecord):
 
     def token_limit(self) -> int | None:
         """How long a completion may be, as far as provenance says it."""
+        # A measurement of a file knows its engine alone: nothing was generated here.
         generation = self.provenance.get("generation") or {}
         limit: int | None = generation.get("max_new_tokens")
         return limit
