@@ -111,6 +111,9 @@ class EvalConfig(Ranged):
     expert_labels: list[str] = field(default_factory=list)
     """labels.jsonl files of `primum review-import`: people's ratings of completions of the test
     prompts, by which report and verdict correct the scorers' figures (docs/review.md)."""
+    judges: list[str] = field(default_factory=list)
+    """YAML files, each with a judge, guard model, jury or experts that score the completions of the
+    test prompts too (docs/judges.md#in-an-evaluation). Replies are kept in RUN_DIR/judges."""
     conditions: list[ConditionConfig] = field(default_factory=list)
     """Harmful prompts are asked under each of these too; attack success stands apart from all other
     numbers."""

@@ -124,26 +124,35 @@ def change(
 def agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
     """Cohen's kappa of the reward model (harmfulness from HIGH_HARM) and the factors (called
     harmful) on harmful prompts.
-
-    The interval is a bootstrap over prompts. None where either scored nothing.
     """
     both = []
     for row in rows:
         if row.kind == "harmful" and is_known([row]):
             both.append(row)
-    known = [
-        (row, harmful)
-        for row in both
-        if row.harmfulness is not None and (harmful := called_harmful(row)) is not None
-    ]
+    ours = [None if row.harmfulness is None else row.harmfulness >= HIGH_HARM for row in both]
+    return kappa_between(both, ours, [called_harmful(row) for row in both], confidence)
+
+
+def kappa_between(
+    rows: Sequence[Measured],
+    ours: Sequence[bool | None],
+    theirs: Sequence[bool | None],
+    confidence: float,
+) -> Estimate | None:
+    """Cohen's kappa of two verdicts on the same rows; None of a row counts as unscored.
+
+    The interval is a bootstrap over prompts. None where there is no row that both speak of.
+    """
+    known = []
+    for row, one, other in zip(rows, ours, theirs, strict=True):
+        if one is not None and other is not None:
+            known.append((row.prompt.id, one, other))
     if not known:
         return None
-    ours = [(row.harmfulness or 0) >= HIGH_HARM for row, _ in known]
-    theirs = [harmful for _, harmful in known]
-    weights = cluster_weights([row.prompt.id for row, _ in known])
+    first, second = [one for _, one, _ in known], [other for _, _, other in known]
     return bootstrap_estimate(
-        lambda drawn: cohen_kappa(confusion(ours, theirs, (False, True), drawn)),
-        weights,
+        lambda drawn: cohen_kappa(confusion(first, second, (False, True), drawn)),
+        cluster_weights([prompt for prompt, _, _ in known]),
         confidence=confidence,
-        unscored=len(both) - len(known),
+        unscored=len(rows) - len(known),
     )

@@ -18,6 +18,7 @@ from eval.results.declines import SuiteDeclines
 from eval.results.described import AbsentSuite, SuiteFacts
 from eval.results.dual import DualOfLabels, DualOfOpenings
 from eval.results.error_rates import ErrorRates
+from eval.results.judged import JudgeResult
 from eval.results.must_haves import SuiteMustHaves
 from eval.results.omission import SuiteOmissions
 from eval.results.opened import OpenedSet
@@ -86,6 +87,8 @@ class Results(JsonRecord):
     tamper: Annotated[Tamper | None, Absent(_is_measurement)] = None
     suites_described: Mapping[str, SuiteFacts] = field(default_factory=dict)
     people: People | None = None
+    judges: Annotated[Mapping[str, JudgeResult] | None, ABSENT] = None
+    """By judges, guard models, juries and experts that the user named; none where none was."""
     gate_error_rates: Annotated[tuple[ErrorRates, ...] | None, ABSENT] = None
 
     def suite_names(self, kind: Kind) -> list[str]:

@@ -15,12 +15,14 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.independent import HARM_CHANCE
+from eval.judged import judge_results, with_judges
 from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
+from eval.report.sections.judges import judge_lines
 from eval.report.text import told
-from eval.results.build import build_results, with_verdict
+from eval.results.build import build_results, compared, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.opened import OpenedSet
 from eval.results.results import Results
@@ -63,6 +65,7 @@ from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
+from pipeline.user_judges import REPLIES, judge_files, user_judges
 from records.contracts import BASE, Policy
 from records.run_files import (
     MEASURED_COMPLETIONS,
@@ -84,6 +87,8 @@ from reward.refusal.rule import DETECTOR_NOTE
 def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
     tokenizer_of = cache(load_tokenizer)
+    # A key that is not set is known now, and not once every policy has written.
+    judges = user_judges(config.eval.judges, place.run / REPLIES)
     prompts = prompts_of(config, inputs, place, tokenizer_of)
     asked = all_asked(config, place, prompts, tokenizer_of)
     # Before the first completion: whoever looks at the test set is counted, even if the stage dies
@@ -99,8 +104,13 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     measured = []
     for name in policies(config, inputs):
         measured.extend(measured_by(place, name, asked))
+    measured = with_judges(measured, judges)
     provenance = _provenance(config, inputs, place, tokenizer_of)
-    results = _results(config, inputs, measured, opened, provenance)
+    against = compared(compared_policies(config))
+    results = replace(
+        _results(config, inputs, measured, opened, provenance),
+        judges=judge_results(measured, judges, against, config.eval.confidence),
+    )
     # Judged by the limits of the day for the page; release asks again.
     gates = judge(results, released_policy(config), config.release.gate)
     # Files first, wandb afterwards: a service that fails must not cost the evaluation.
@@ -118,6 +128,7 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         *told(narrowed(results)),
         results.verdict or "",
         *unheld(results),
+        *judge_lines(results),
     ):
         place.say(line)
     place.say(f"report: {place.path / 'report.html'}")
@@ -281,6 +292,7 @@ STAGE = Stage(
         **prep.files(config),
         **condition_files(config),
         **hash_labels(config.eval.expert_labels, "eval.expert_labels"),
+        **judge_files(config.eval.judges),
     },
     shares=True,
 )

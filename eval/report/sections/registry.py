@@ -25,6 +25,7 @@ NAMES = (
     "gate",
     "gate_errors",
     "independent",
+    "judges",
     "limits",
     "must_haves",
     "omission",
