@@ -81,6 +81,7 @@ class Multipliers:
             if math.isnan(value):
                 continue
             self.averages[name] = self._averaged(name, value)
+            # In the delay averages form and nothing moves: one measurement is mostly noise.
             if counted >= 0:
                 excess = self.averages[name] - self.limits[name]
                 self._move(name, excess, rate)
@@ -95,6 +96,8 @@ class Multipliers:
         )
 
     def _averaged(self, name: str, value: float) -> float:
+        # The first measurement is the average: started at 0, it would look far below the limit for
+        # long.
         memory = self.ascent.memory if name in self.averages else 0.0
         return memory * self.averages.get(name, 0.0) + (1 - memory) * value
 
@@ -109,6 +112,7 @@ class Multipliers:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Raises ValueError where the state is of other limits."""
+        # A checkpoint of another mix of suites: its multipliers would be of other pairs.
         if set(state["values"]) != set(self.limits):
             raise ValueError(
                 f"the state holds multipliers of {sorted(state['values'])}; wanted "
