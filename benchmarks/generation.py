@@ -102,6 +102,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         tokenizer.eos_token_id,
         *(tokenizer(options.stop, add_special_tokens=False)["input_ids"] if options.stop else []),
     ]
+    # Texts of all ways are compared by prompt, so they must come in one order.
     back = [by_length.index(prompt) for prompt in prompts]
     common = {
         "do_sample": False,
@@ -115,6 +116,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     def way(
         name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any
     ) -> Way:
+        # Each way its own: `static` and ours change what they are given.
         model = fresh().requires_grad_(not frozen)
 
         def write(tokens: int) -> Written:
@@ -126,6 +128,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 
         return Way(f"{name}, {batch} at once", write)
 
+    # Made only when asked for: every way has a model in memory.
     offered: dict[str, Callable[[], Way]] = {
         "plain, 1 at once": lambda: way("plain", 1),
         "plain, 8 at once": lambda: way("plain", 8),
@@ -153,6 +156,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) -> VllmEngine:
     """Ends with this process."""
     log, gpus = Path(tempfile.mkdtemp()) / "vllm.log", [0] if options.device == "cuda" else []
+    # A third of the memory: every other way has a model beside it.
     return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, dtype, gpus=gpus, log=log)
 
 
@@ -163,8 +167,10 @@ def continuous(model: Any, tokenizer: Any, prompts: Ids, common: dict[str, Any])
             prompts,
             generation_config=config,
             continuous_batching_config=ContinuousBatchingConfig(),
+            # Warmed up by the first round, as all ways are.
             warmup=False,
         )
+        # Results come as requests end; their keys end in the number of the request.
         done = [found[key] for key in sorted(found, key=lambda key: int(key.rsplit("_", 1)[-1]))]
         return _read(
             tokenizer, [_until_end(answer.generated_tokens, config.eos_token_id) for answer in done]
@@ -238,6 +244,7 @@ def main() -> None:
                 texts[way.name] = written.texts
     for way in contestants:
         rates = found[way.name]["tokens_per_second"]
+        # Beside prompts one at a time: a text may depend on its batch in bfloat16.
         different = sum(
             a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True)
         )

@@ -13,6 +13,7 @@ from eval.results.validation import DetectorNote, Validation
 from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
+from pipeline.user_judges import SETTING, judge_files
 from records.contracts import Scorer
 from records.errors import ConfigError, PrimumError
 from records.rows import Prompt
@@ -24,7 +25,10 @@ from reward.named_scorers import REWARD_MODEL_FILES
 from reward.refusal.rule import DETECTOR_NOTE
 from reward.scorers import FACTORS, RefusalRule
 
-WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
+WANTED = (
+    "wanted default, run=RUN (the reward model of a run), reward_model=FOLDER or judge=FILE "
+    "(docs/judges.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Judges:
     config: RunConfig
     reward_model: Path | None
     factors: bool = True
+    files: tuple[str, ...] = ()
+    """Settings of judges, guard models, juries and experts."""
 
     def load(self, prompts: Sequence[Prompt]) -> list[Scorer]:
         """The same as an evaluation's: the reward model, the refusal rule, and those that no
@@ -72,10 +78,14 @@ class Judges:
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
     """Raises ConfigError for words that name no scorer of a measurement."""
     folders, faults = [], []
+    files = list(config.eval.judges)
     for word in words:
         kind, _, path = word.partition("=")
         place = Path(path).expanduser()
         if word == "default":
+            continue
+        if kind == "judge" and path:
+            files.append(str(place))
             continue
         if kind not in ("run", "reward_model") or not path:
             faults.append(f"--scorer {word}: {WANTED}")
@@ -100,9 +110,13 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             "eval.factors=false leaves no scorer of harm; name a reward model with --scorer "
             "run=RUN, or leave it out"
         )
+    try:
+        judge_files(files, "--scorer judge" if len(files) > len(config.eval.judges) else SETTING)
+    except PrimumError as error:
+        faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return Judges(config, folders[0] if folders else None, config.eval.factors)
+    return Judges(config, folders[0] if folders else None, config.eval.factors, tuple(files))
 
 
 def _audit_faults(folder: Path, config: RunConfig) -> list[str]:

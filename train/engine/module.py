@@ -45,8 +45,6 @@ class TrainedModule(pl.LightningModule):
         self._random_state: dict[str, Tensor] | None = None
 
     def configure_optimizers(self) -> Any:
-        # Trained ones alone: by their number PortableIO finds the entry of `state_dict` that a
-        # moment belongs to.
         parameters = [p for p in self.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
             parameters,
@@ -72,7 +70,6 @@ class TrainedModule(pl.LightningModule):
 
         Nothing waits for a GPU: totals stay on it until the step is over.
         """
-        # float64, so that a metric does not show how its step was cut.
         value = (
             total.detach().double()
             if isinstance(total, Tensor)
@@ -104,9 +101,7 @@ class TrainedModule(pl.LightningModule):
             logger.log_metrics(metrics, step=self.trainer.global_step)
 
     def step_metrics(self) -> dict[str, float]:
-        # Sorted: ranks add up by place, so the order must be the same on all.
         names = sorted(self._sums)
-        # One copy to the host for all metrics of a step.
         totals = torch.stack([self._sums[name][0].to(self.device) for name in names]).cpu()
         sums = torch.stack(
             [totals, torch.tensor([self._sums[name][1] for name in names], dtype=torch.float64)],
@@ -114,7 +109,6 @@ class TrainedModule(pl.LightningModule):
         )
         self._sums.clear()
         if self.trainer.world_size > 1:
-            # NCCL moves tensors of GPUs only, gloo those of the host.
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         # What no row of the step belongs to has no mean.
         found: dict[str, float] = {}
@@ -146,7 +140,6 @@ class TrainedModule(pl.LightningModule):
                 name: value for name, value in checkpoint["state_dict"].items() if name in kept
             }
         checkpoint["micro_batches_a_step"] = self.trainer.accumulate_grad_batches
-        # Rank 0 writes the file, so it needs every rank's.
         checkpoint["random_states"] = over_ranks(
             {self.trainer.global_rank: random_state()}, self.trainer.world_size
         )
@@ -159,7 +152,6 @@ class TrainedModule(pl.LightningModule):
         progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
         for counts in (progress["total"], progress["current"]):
             _convert(counts, before, now)
-        # None on a rank that the run had not before: it draws on from its seed.
         state = checkpoint["random_states"].get(self.trainer.global_rank)
         self._random_state = state
 

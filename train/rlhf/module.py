@@ -48,6 +48,7 @@ def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
         delay=config.delay,
         decay=config.decay,
         memory=config.memory,
+        proportional=config.proportional,
     )
     # Limits of 1 hold nobody back; `_begin` sets the real ones before the first update.
     return Multipliers(dict.fromkeys(suites, 1.0), ascent, start=config.start)
@@ -84,8 +85,6 @@ class RlhfModule(TrainedModule):
     def on_train_batch_start(self, batch: Part, batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
         step = self.trainer.global_step
-        # The first micro-batch of a step, for all of them: multipliers move once, by all that is
-        # drawn.
         if self._begun != step:
             self._begun = step
             self._begin(step)
@@ -98,7 +97,6 @@ class RlhfModule(TrainedModule):
         )
         terms = rollout_loss(
             logps,
-            # Flat and row by row, as `per_token_logps` gives the policy's.
             torch.cat([ref for group in groups for ref in group.ref_logps]).to(self.device),
             owners,
             torch.tensor(
@@ -109,7 +107,6 @@ class RlhfModule(TrainedModule):
         )
         self.count("loss", terms.losses.sum(), len(terms.losses))
         self.count("kl", terms.kl.sum(), len(terms.kl))
-        # The plan counts prompts, each of which has this many completions.
         return terms.losses.sum() / self.config.num_generations * batch.scale
 
     def step_metrics(self) -> dict[str, float]:
@@ -142,7 +139,6 @@ class RlhfModule(TrainedModule):
         drew.
         """
         online, ranks = self.online, (self.trainer.global_rank, self.trainer.world_size)
-        # First: completions must be of the policy as it is now, or the gradient is of another one.
         online.rollout.writer.follow(self.model)
         parts = online.plan.of_step(step, ranks[0])
         places = []
@@ -153,10 +149,7 @@ class RlhfModule(TrainedModule):
         self._groups = {place: group_of(online.rows.asked[place], drawn) for place in places}
         self._refer(parts)
         self._judge()
-        # Over all ranks before rewards: the multipliers that price a refusal must be the same
-        # everywhere.
         sums = StepSums.over(self._groups.values(), ranks[1])
-        # Rank 0 alone knows the scoreboard by which limits are moved.
         self.multipliers.limits = dict(self.trainer.strategy.broadcast(self._limits(step)))
         self.multipliers.update(sums.refused_by_suite())
         if self.multipliers.updates == max(1, self.config.limit.delay):
@@ -184,7 +177,6 @@ class RlhfModule(TrainedModule):
                     model, batch_rows, temperature=self.config.generation.temperature
                 )
                 if part.scale:
-                    # Flat (N,) back to one tensor a completion, in the order of `rows_of`.
                     each = iter(logps.split([row.num_completion_tokens for row in rows]))
                     for group in groups:
                         group.ref_logps.extend(next(each) for _ in group.rows)
