@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pytest
@@ -40,7 +41,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         yield found
 
 
-def stage(run: Path, name: str, restrictions: dict | None = None) -> StageDirectory:
+def stage(run: Path, name: str, restrictions: dict[str, Any] | None = None) -> StageDirectory:
     made = StageDirectory(run / name)
     made.begin({"fingerprint": name, "restrictions": restrictions or {}})
     return made
