@@ -74,6 +74,11 @@ def results_file(given: Path) -> Path:
 
     Raises ArtifactError where nowhere.
     """
+    if not given.exists():
+        raise ArtifactError(
+            f"{given}: no such file or directory; name a run whose eval is done, a released "
+            "folder, or a results.json"
+        )
     if not given.is_dir():
         return given
     places = (

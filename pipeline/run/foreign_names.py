@@ -99,7 +99,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "gpus": ("trainer.devices",),
     "nnodes": ("trainer.num_nodes",),
     "num_machines": ("trainer.num_nodes",),
-    "device": ("trainer.accelerator",),
+    "device": ("trainer.accelerator trainer.devices",),
     "use_cpu": ("trainer.accelerator", "cpu"),
     "save_steps": ("trainer.checkpoint_every_steps",),
     # DPO
@@ -292,3 +292,9 @@ NOT_HERE: dict[str, str] = {
     "default_system": "a system message stands in the rows themselves",
 }
 """Their name, and why there is no such setting."""
+
+VALUES_NOT_HERE = {
+    "qlora": f"there is no QLoRA here: {_NO_QUANTISED}",
+    "dora": f"there is no DoRA here: {NOT_HERE['use_dora']}",
+}
+"""What other trainers' settings may be, and ours may not."""

@@ -123,6 +123,14 @@ def test_what_is_no_evidence_ends_with_2(tmp_path, capsys, spoil, fault):
     assert fault in capsys.readouterr().err
 
 
+def test_a_name_of_nothing_says_what_to_name(tmp_path, capsys):
+    assert gate(tmp_path / "nope") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert (
+        "nope: no such file or directory; name a run whose eval is done, a released folder" in line
+    )
+
+
 def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(tmp_path, capsys):
     run = store(tmp_path / "run", {"base": BASE, "dpo": rows("dpo", harmful=1.2)})
     (run / "config.yaml").write_text(

@@ -259,6 +259,12 @@ def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(run, tmp_
     assert not (tmp_path / "batch").exists()
 
 
+def test_a_folder_that_is_no_batch_is_one_line(run, tmp_path, capsys):
+    out = str(tmp_path / "ratings")
+    assert cli.main(["review-import", str(run), "r.csv", "--batch", "nope", "--output", out]) == 2
+    assert "nope: holds no manifest.json, wanted the folder of a batch" in capsys.readouterr().err
+
+
 def test_faulty_ratings_leave_nothing_behind(run, tmp_path, capsys):
     batch = tmp_path / "batch"
     cli.main(["review-export", str(run), "--output", str(batch)])
