@@ -80,10 +80,13 @@ def useless_gate(results: Results, config: GateConfig) -> GateResult:
     """The line that fails where a policy that helps nobody would pass."""
     name = "policies that help nobody fail this gate"
     told = useless_told(results, config)
+    # Results of earlier versions hold no useless policies; then nothing is known of the gate
+    # itself.
     if not told:
         return GateResult(name, False, "no evidence: results.json holds none; run eval again")
     passing = []
     for key, lines in told.items():
+        # No failed line means that this useless policy would be released.
         if not lines:
             passing.append(results.useless[key].title)
     if passing:
