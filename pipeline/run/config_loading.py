@@ -14,11 +14,10 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException, Vali
 
 from pipeline.run.config import RunConfig
 from pipeline.run.config_paths import expand_paths, path_faults
-from pipeline.run.foreign_names import VALUES_NOT_HERE
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
-from pipeline.run.wrong_values import wrong_values
+from pipeline.run.wrong_values import NAMES_NOT_HERE, wrong_values
 from records.errors import ConfigError, first_line
 from records.rows import FAULTS_SHOWN
 from records.setting_ranges import not_a_number, range_faults
@@ -122,7 +121,7 @@ def _beyond_the_end(key: str, merged: Any) -> list[str]:
     for place, part in enumerate(parts):
         above = ".".join(parts[:place])
         node = OmegaConf.select(merged, above) if part.isdigit() and above else None
-        if OmegaConf.is_list(node) and int(part) >= len(node):
+        if node is not None and OmegaConf.is_list(node) and int(part) >= len(node):
             last = f"the last is {len(node) - 1}" if len(node) else "it is empty"
             return [
                 f"{key}: {above} has no entry {part}, {last}; wanted one that there is, or the "
@@ -190,8 +189,8 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
             if f"{key}.".startswith(f"{setting.key}."):
                 setters.append(setting.where)
         value = OmegaConf.select(OmegaConf.create(values), key)
-        if isinstance(value, str) and value.lower() in VALUES_NOT_HERE:
-            text += f". {VALUES_NOT_HERE[value.lower()]}"
+        if isinstance(value, str) and value.lower() in NAMES_NOT_HERE:
+            text += f". There is no {value} here: {NAMES_NOT_HERE[value.lower()]}"
         # The last setter counts: it is the one whose value stands.
         found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
     return found

@@ -293,9 +293,3 @@ NOT_HERE: dict[str, str] = {
     "default_system": "a system message stands in the rows themselves",
 }
 """Their name, and why there is no such setting."""
-
-VALUES_NOT_HERE = {
-    "qlora": f"there is no QLoRA here: {_NO_QUANTISED}",
-    "dora": f"there is no DoRA here: {NOT_HERE['use_dora']}",
-}
-"""What other trainers' settings may be, and ours may not."""

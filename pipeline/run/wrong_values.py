@@ -10,11 +10,14 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
+from pipeline.run.foreign_names import NOT_HERE
 from pipeline.run.setting_facts import SettingFact, setting_facts
 from pipeline.run.settings_bounds import shown
 
 WORDS_OF_TRUTH = ("true", "false", "yes", "no", "on", "off", "y", "n", "1", "0")
 """What OmegaConf takes for true or false."""
+NAMES_NOT_HERE = {"qlora": NOT_HERE["load_in_4bit"], "dora": NOT_HERE["use_dora"]}
+"""Names that other trainers know, with the reason why they are none here."""
 
 
 def wrong_values(key: str, value: Any) -> Iterator[str]:
