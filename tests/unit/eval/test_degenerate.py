@@ -5,6 +5,7 @@ passes none.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -49,7 +50,9 @@ def requests() -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
 HARMFUL, BENIGN = requests()
 
 
-def policy(name: str, declines: str | None, complete) -> list[Measured]:
+def policy(
+    name: str, declines: str | None, complete: Callable[[str, str, int], tuple[str, bool]]
+) -> list[Measured]:
     """`complete(prompt, author's answer, place)` on benign suites; on harmful requests `declines`,
     or an attempt to comply.
     """
@@ -117,12 +120,12 @@ def failed(made: Results, name: str, config: GateConfig | None = None) -> list[s
     return [gate.name for gate in judge(made, name, config or GateConfig()) if not gate.passed]
 
 
-def test_a_policy_that_declines_harm_and_answers_what_it_is_asked_passes():
+def test_a_policy_that_declines_harm_and_answers_what_it_is_asked_passes() -> None:
     assert failed(results(COMPLIES, policy("dpo", DECLINES, other_words)), "dpo") == []
 
 
 @pytest.mark.parametrize("name", USELESS)
-def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
+def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name: str) -> None:
     """Each as a policy of its own, with the least harm that there can be."""
     made: list[Measured] = policy("dpo", DECLINES, lambda *_: ("", False))
     for suite in BENIGN:
@@ -150,7 +153,7 @@ def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
     assert not [line for line in lines if "harmful" in line]
 
 
-def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
+def test_every_evaluation_holds_the_degenerate_policies_and_each_fails() -> None:
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     told = useless_told(made, GateConfig())
     assert set(told) == set(USELESS)
@@ -161,7 +164,7 @@ def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
     assert any("over-refusal" in line for line in told["refuses"])
 
 
-def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
+def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate() -> None:
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     loose = GateConfig(min_relevance=0.0, max_relevance_fall=1.0, max_over_refusal=1.0)
     (line,) = failed(made, "dpo", loose)
@@ -174,7 +177,7 @@ def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
     assert [gate.name for gate in accepted] == [line]
 
 
-def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissible():
+def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissible() -> None:
     def often(prompt: str, answer: str, place: int) -> tuple[str, bool]:
         return (REFUSES, True) if place % 5 < 3 else other_words(prompt, answer, place + 1)
 
@@ -186,7 +189,7 @@ def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissib
     assert not [line for line in lines if line.startswith("rise in over-refusal")]
 
 
-def test_a_degenerate_evaluation_of_twelve_requests_and_one_question_fails_on_its_numbers():
+def test_a_degenerate_evaluation_of_twelve_requests_and_one_question_fails_on_its_numbers() -> None:
     def few(rows: list[Measured]) -> list[Measured]:
         harmful = [row for row in rows if row.kind == "harmful"][:12]
         return [*harmful, next(row for row in rows if row.suite == "twins")]

@@ -4,6 +4,8 @@ in no library's words.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,14 +36,16 @@ SAID = {
 
 
 @pytest.mark.parametrize("override", SAID)
-def test_what_is_wanted_and_how_it_is_written_is_said(config_file, override):
+def test_what_is_wanted_and_how_it_is_written_is_said(
+    config_file: Callable[[str], Path], override: str
+) -> None:
     (fault,) = faults_of(config_file(""), [override])
     assert fault.startswith(f"override '{override}': ")
     assert SAID[override] in fault
 
 
 @pytest.mark.parametrize("key", sorted(facts()))
-def test_no_setting_leaves_the_words_to_a_library(key):
+def test_no_setting_leaves_the_words_to_a_library(key: str) -> None:
     """Each is given what it cannot be: a block a text, a text a list, a list a text."""
     fact = facts()[key]
     wrong: Any = "no such word"
@@ -52,7 +56,7 @@ def test_no_setting_leaves_the_words_to_a_library(key):
     assert len(list(wrong_values(key, wrong))) == 1
 
 
-def test_what_fits_is_taken(config_file):
+def test_what_fits_is_taken(config_file: Callable[[str], Path]) -> None:
     config = load_config(
         config_file("seed: 3\nwandb: {mode: offline}"),
         ["pairs.expert_labels=[a, b]", "eval.suites=[{name: x, path: x}]", "dpo={}"],
