@@ -68,6 +68,7 @@ def grouping(rows: Planted, measure: str) -> Found:
         groups = near_duplicate_groups(rows.texts, threshold, ngram)
     due = []
     for new, old in rows.origins.items():
+        # A rewording may have gone below the threshold: only what is due can be missed.
         if similarity(rows.texts[new], rows.texts[old], ngram) >= threshold:
             due.append((new, old))
     return {
@@ -94,6 +95,7 @@ def decontamination(rows: Planted, prompts: Sequence[str], measure: str) -> Foun
     prompt.
     """
     threshold, ngram = MEASURES[measure]
+    # Before the clock starts: a run has its rows already.
     demonstrations = [_row(number, text) for number, text in enumerate(rows.texts)]
     config = DecontaminationConfig(threshold=threshold, ngram=ngram)
     with timed() as taken:
@@ -152,15 +154,19 @@ def rivals(rows: Planted, measure: str) -> Found:
     def met(sets: Sequence[frozenset[str]], index: Any, hashed: Sequence[Any]) -> int:
         pairs = 0
         for number, sketch in enumerate(hashed):
+            # Candidates are measured exactly: without that, MinHash would be compared on another
+            # task.
             pairs += sum(
                 jaccard(sets[number], sets[other]) >= threshold for other in index.query(sketch)
             )
+            # After the query, so that each pair is met once and no row meets itself.
             index.insert(number, sketch)
         return pairs
 
     def exact(_: Sequence[frozenset[str]]) -> int:
         return sum(len(near.left) for near in near_pairs(rows.texts, threshold, ngram))
 
+    # Once, outside of everybody's time.
     sets = [word_set(text, ngram) for text in rows.texts]
     found: Found = {}
     for name, way in {"exact": exact, "datasketch": datasketch, "rensa": rensa}.items():
@@ -180,6 +186,7 @@ def requests(data: Path) -> Planted:
 
 def evaluation_prompts(data: Path) -> list[str]:
     """The first 5,000 different prompts of the evaluation sets."""
+    # A dictionary for its order: a set would give other prompts in each process.
     prompts: dict[str, None] = {}
     for name, field in EVALUATION.items():
         path = data / name
@@ -199,6 +206,7 @@ def evaluation_prompts(data: Path) -> list[str]:
 def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     """In a process of its own; `size` 0 stands for the real requests."""
     prompts = (
+        # Of another seed than the rows, among which the prompts must not be.
         evaluation_prompts(data) if data else synthetic_requests(PROMPTS, seed=1, reworded=0).texts
     )
     if size:
@@ -241,6 +249,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.case:
         job, measure, size = options.case
+        # The child's only line: the parent reads standard output as JSON.
         print(json.dumps(measure_case(job, measure, int(size), options.data)))
         return
     jobs = ["rivals"] if options.rivals else ["decontaminate", "group"]
@@ -277,6 +286,8 @@ def main() -> None:
                     "date": time.strftime("%Y-%m-%d"),
                     "cases": list(done.values()),
                 }
+                # After every case: the largest may run out of memory, and must not take the others'
+                # figures with it.
                 options.output.write_text(json.dumps(stamp, indent=1) + "\n")
 
 

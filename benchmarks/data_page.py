@@ -36,6 +36,7 @@ def data_section(results: Json) -> Iterator[str]:
     for case in sorted(
         cases,
         key=lambda case: (
+            # Real requests first, then made-up ones as they grow.
             not case["real"],
             case["rows"],
             case["job"],
@@ -56,6 +57,7 @@ def data_section(results: Json) -> Iterator[str]:
 
 
 def _seconds(found: Json) -> str:
+    # Of the processor: wall time is that of a shared machine.
     seconds = found["cpu_seconds"]
     return f"{seconds:.2f}" if seconds < 1 else f"{seconds:.1f}"
 
@@ -102,6 +104,7 @@ def data_figure(results: Json) -> str:
             seconds.plot(rows, [case["cpu_seconds"] for case in cases], **look)
             memory.plot(rows, [case["peak_gb"] for case in cases], **look)
         ends = [1_000, 1_000_000]
+        # Slope 1 on logarithmic axes, to hold the others against.
         seconds.plot(ends, [0.05, 50], color="#4D4D4D", linestyle=":", label="linear")
         memory.plot(ends, [0.003, 3], color="#4D4D4D", linestyle=":")
         for axes, name in ((seconds, "seconds, one core"), (memory, "peak memory, GB")):

@@ -53,7 +53,10 @@ def points_of(rows: Sequence[ScoreboardRow], base: ScoreboardRow) -> list[Point]
             before = base.over_refusal_by_suite[suite]
             if after.mean is not None and before.mean is not None:
                 rises.append(after.mean - before.mean)
+        # Epoch 0 is the policy before training.
         if row.epoch > 0 and rises and row.harmfulness.mean is not None:
+            # The worst suite: a policy that refuses one kind of benign request more has paid for
+            # its harm.
             found.append(Point(max(rises), row.harmfulness.mean))
     return found
 
@@ -61,6 +64,7 @@ def points_of(rows: Sequence[ScoreboardRow], base: ScoreboardRow) -> list[Point]
 def pareto(points: Iterable[Point]) -> list[Point]:
     """Those that no other one beats or equals on both counts, by rise."""
     front: list[Point] = []
+    # By rise and then harm: each point need only beat the last one kept.
     for point in sorted(set(points)):
         if not front or point.harm < front[-1].harm:
             front.append(point)
@@ -71,6 +75,7 @@ def harm_at(front: Sequence[Point], rise: float) -> float | None:
     """The least harm that costs at most this rise; None where every point costs more."""
     within = []
     for point in front:
+        # Shares of a few dozen prompts fall on the limits exactly, but for rounding.
         if point.rise <= rise + 1e-9:
             within.append(point.harm)
     return min(within, default=None)
@@ -114,11 +119,13 @@ def taken_over(first: Path, run: Path, stages: Sequence[str]) -> None:
     for stage in stages:
         if not (run / stage).exists():
             run.mkdir(parents=True, exist_ok=True)
+            # Linked and not copied: a stage holds weights.
             link_stage(first / stage, run / stage)
 
 
 def curves(recipe: Path, folder: Path, seed: int) -> tuple[list[Point], list[Point]]:
     """(DPO's points, the control's) of one seed."""
+    # One split for all seeds: other test prompts would be another measurement.
     common = [f"seed={seed}", "data.split.seed=0"]
     first = folder / f"seed-{seed}" / "first"
     trained(recipe, common, first, BEFORE)
@@ -126,6 +133,7 @@ def curves(recipe: Path, folder: Path, seed: int) -> tuple[list[Point], list[Poi
     found: dict[str, list[Point]] = {"dpo": [], "sft_control": []}
     for name, words in DPO.items():
         run = folder / f"seed-{seed}" / name
+        # All but the pairs, which the words below change.
         taken_over(first, run, BEFORE[:-1])
         trained(recipe, [*common, *words], run, ("pairs", "dpo"))
         found["dpo"] += points_of(read_scoreboard(run / "dpo" / "scoreboard.jsonl"), base)

@@ -71,6 +71,7 @@ def agreement(reference: Reference, rows: Rows) -> Agreement:
     for wanted, gaps, got in zip(reference.rows, reference.gaps, rows, strict=True):
         first += wanted[:1] == got[:1]
         if wanted != got:
+            # A completion that is the other's beginning parts where it ends: the last gap there is.
             parted.append(gaps[min(_common(wanted, got), len(gaps) - 1)])
     return Agreement(len(rows), first, len(rows) - len(parted), parted)
 
@@ -86,16 +87,19 @@ def by_transformers(folder: str, prompts: Rows, ends: list[int], tokens: int) ->
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     width = max(map(len, prompts))
     made = model.generate(
+        # Token 0 in the padding, which the mask hides.
         torch.tensor([[0] * (width - len(ids)) + ids for ids in prompts]),
         attention_mask=torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]),
         max_new_tokens=tokens,
         do_sample=False,
         eos_token_id=ends,
+        # Any token will do, as rows are cut at their first end.
         pad_token_id=ends[0],
         output_logits=True,
         return_dict_in_generate=True,
     )
     rows = [_until_end(row, ends) for row in made.sequences[:, width:].tolist()]
+    # Raw logits: how near the two best were before anything else could touch them.
     best = torch.stack(made.logits).topk(2).values  # tokens, prompts, 2
     leads = (best[..., 0] - best[..., 1]).T.tolist()
     return Reference(rows, [lead[: len(row)] for lead, row in zip(leads, rows, strict=True)])
@@ -110,6 +114,7 @@ def by_vllm(python: str, folder: str, prompts: Rows, ends: list[int], tokens: in
     settings = GenerationConfig(max_new_tokens=tokens, temperature=0.0, dtype="float32")
     log = Path(tempfile.mkdtemp()) / "vllm.log"
     how = VllmConfig(python=python, memory=0.3)
+    # float32 on both sides: in bfloat16 texts part at ties that say nothing of the files.
     with VllmEngine(how, ModelConfig(path=folder), torch.float32, gpus=[], log=log) as engine:
         return engine.complete(prompts, settings, ends, [0] * len(prompts))
 
@@ -201,6 +206,7 @@ def main() -> None:
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(stamp, indent=1) + "\n")
+    # A tie may fall either way; anything else is another model.
     sys.exit(any(gap > TIE for row in found.values() for gap in row["gaps"]))
 
 

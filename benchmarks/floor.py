@@ -32,6 +32,7 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
     output = plain.get_output_embeddings()
     body = []
     for module in plain.modules():
+        # A and B of LoRA are linear layers as well: they are among the trained ones.
         if isinstance(module, nn.Linear) and module is not output:
             body.append(module)
     frozen, trained = (
@@ -43,8 +44,10 @@ def step_flops(model: Any, packed: Packed, *, head: bool) -> int:
     linear = tokens * 2 * (2 * frozen + 3 * trained)
     config = plain.config.get_text_config()
     width = config.num_attention_heads * (
+        # Heads need not be hidden / heads wide, as Gemma's.
         getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     )
+    # A token sees its own row up to itself, whatever else is packed beside it: position + 1 keys.
     seen = int((packed.position_ids + 1).sum())
     # Two products forwards, four backwards.
     attention = 3 * 4 * width * seen * config.num_hidden_layers
@@ -63,10 +66,13 @@ def matrix_rate(device: str, dtype: torch.dtype, repeats: int = 5) -> float:
     side = SIDE[device]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")
+    # One more than asked: the first product pays for set-up, and the best of all counts.
     for _ in range(repeats + 1):
         start = time.perf_counter()
         left @ right
+        # Else the clock would stop when the product is launched.
         if device == "cuda":
             torch.cuda.synchronize()
+        # The best and no mean: what others do on the machine only ever makes it slower.
         best = min(best, time.perf_counter() - start)
     return 2 * side**3 / best

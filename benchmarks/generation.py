@@ -7,13 +7,14 @@ prompts, greedy, one way after the other.
 
 `plain` is `generate` on prompts in the order given, `sorted` the same by length, `frozen` that with
 weights that need no gradient, `static` with a static cache, `continuous` transformers' continuous
-batching, `primum` what every stage uses, `vllm` the stages' other engine, where `--vllm` names a
-Python that has it. `--stop .` ends a completion at its first full stop too, so that lengths differ
-as those of refusals and of completions do; without it most are as long as the limit. `--ways` takes
-some of them ("plain, 64 at once"). Each way has a model of its own; rounds go through all of them
-in turn. Tells how many texts differ from the first way's (`plain` in batches of one), and beside
-tokens a second those a second of this process' CPU time, which on a busy machine says more. Results
-go to benchmarks/results/generation-DEVICE.json, or to `--output`.
+batching, `primum` what every stage uses, `launched` that without CUDA graphs (on a GPU), `vllm` the
+stages' other engine, where `--vllm` names a Python that has it. `--stop .` ends a completion at its
+first full stop too, so that lengths differ as those of refusals and of completions do; without it
+most are as long as the limit. `--ways` takes some of them ("plain, 64 at once"). Each way has a
+model of its own; rounds go through all of them in turn. Tells how many texts differ from the first
+way's (`plain` in batches of one), and beside tokens a second those a second of this process' CPU
+time, which on a busy machine says more. Results go to benchmarks/results/generation-DEVICE.json, or
+to `--output`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import torch
 from transformers import ContinuousBatchingConfig
@@ -100,6 +102,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
         tokenizer.eos_token_id,
         *(tokenizer(options.stop, add_special_tokens=False)["input_ids"] if options.stop else []),
     ]
+    # Texts of all ways are compared by prompt, so they must come in one order.
     back = [by_length.index(prompt) for prompt in prompts]
     common = {
         "do_sample": False,
@@ -113,6 +116,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
     def way(
         name: str, batch: int, *, ordered: bool = False, frozen: bool = False, **settings: Any
     ) -> Way:
+        # Each way its own: `static` and ours change what they are given.
         model = fresh().requires_grad_(not frozen)
 
         def write(tokens: int) -> Written:
@@ -124,6 +128,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 
         return Way(f"{name}, {batch} at once", write)
 
+    # Made only when asked for: every way has a model in memory.
     offered: dict[str, Callable[[], Way]] = {
         "plain, 1 at once": lambda: way("plain", 1),
         "plain, 8 at once": lambda: way("plain", 8),
@@ -139,6 +144,8 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
             "primum", fresh().requires_grad_(False), tokenizer, prompts, common
         ),
     }
+    if options.device == "cuda":
+        offered["launched, 64 at once"] = lambda: launched(offered["primum, 64 at once"]())
     if options.vllm:
         offered["vllm, 64 at once"] = lambda: ours(
             "vllm", _vllm(options, base, dtype), tokenizer, prompts, common
@@ -149,6 +156,7 @@ def ways(options: argparse.Namespace, dtype: torch.dtype) -> list[Way]:
 def _vllm(options: argparse.Namespace, base: ModelConfig, dtype: torch.dtype) -> VllmEngine:
     """Ends with this process."""
     log, gpus = Path(tempfile.mkdtemp()) / "vllm.log", [0] if options.device == "cuda" else []
+    # A third of the memory: every other way has a model beside it.
     return VllmEngine(VllmConfig(python=options.vllm, memory=0.3), base, dtype, gpus=gpus, log=log)
 
 
@@ -159,8 +167,10 @@ def continuous(model: Any, tokenizer: Any, prompts: Ids, common: dict[str, Any])
             prompts,
             generation_config=config,
             continuous_batching_config=ContinuousBatchingConfig(),
+            # Warmed up by the first round, as all ways are.
             warmup=False,
         )
+        # Results come as requests end; their keys end in the number of the request.
         done = [found[key] for key in sorted(found, key=lambda key: int(key.rsplit("_", 1)[-1]))]
         return _read(
             tokenizer, [_until_end(answer.generated_tokens, config.eos_token_id) for answer in done]
@@ -180,6 +190,16 @@ def ours(name: str, model: Any, tokenizer: Any, prompts: Ids, common: dict[str, 
         )
 
     return Way(f"{name}, 64 at once", write)
+
+
+def launched(primum: Way) -> Way:
+    """Each decoding step launched by Python, kernel by kernel."""
+
+    def write(tokens: int) -> Written:
+        with patch("models.engines.slot_decoding.recorder_for", lambda device: None):
+            return primum.write(tokens)
+
+    return Way("launched, 64 at once", write)
 
 
 def _asked() -> argparse.Namespace:
@@ -224,6 +244,7 @@ def main() -> None:
                 texts[way.name] = written.texts
     for way in contestants:
         rates = found[way.name]["tokens_per_second"]
+        # Beside prompts one at a time: a text may depend on its batch in bfloat16.
         different = sum(
             a != b for a, b in zip(texts[way.name], texts[contestants[0].name], strict=True)
         )

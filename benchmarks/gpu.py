@@ -51,6 +51,7 @@ def training(
         "--jobs": job,
         "--regimes": regime,
         "--adapters": adapter,
+        # Without a GPU's TF32, float32 says little of what a card can do.
         "--precisions": "bf16",
         "--rounds": str(rounds),
     }
@@ -60,6 +61,8 @@ def training(
     return Case(least, most, "training", (*arguments, "--rivals", "trl_best"))
 
 
+# What tells most comes first, as the budget may end after any of them: a card that is filled, a
+# small step, a model of 8B.
 CASES = (
     training(100, 180, "llama-1b", "dpo", "policy 16", "lora", 8),
     training(100, 180, "llama-1b", "dpo", "policy", "lora", 8),
@@ -97,6 +100,7 @@ TRIAL = (
 def run(case: Case, device: str, results: Path, seconds: float) -> str:
     """How it ended."""
     environment = {**os.environ, "PYTHONPATH": python_path(ROOT)}
+    # One cache for all cases: a kernel is compiled once and not once a process.
     name_compiler_caches(environment)
     output = results / (f"generation-{device}.json" if case.module == "generation" else "gpu.json")
     command = [
@@ -109,6 +113,7 @@ def run(case: Case, device: str, results: Path, seconds: float) -> str:
         "--output",
         str(output),
     ]
+    # A process group of its own, so that the contestants it starts end with it.
     process = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
     try:
         return "done" if process.wait(seconds) == 0 else f"failed with {process.returncode}"
@@ -139,6 +144,7 @@ def within(
         left = end - time.monotonic()
         how = (
             run(case, device, results, min(left, case.most))
+            # A case that cannot come to a result would only take the time of the next.
             if left >= case.least
             else f"left out: {left:.0f} s were left, it takes {case.least}"
         )
@@ -157,6 +163,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         cases, results = (CASES, RESULTS) if options.device == "cuda" else (TRIAL, Path(scratch))
         ended = within(cases, options.device, results, options.seconds)
+    # Out of time is no failure: that is what the budget is for.
     return int(any(how.startswith("failed") for _, how in ended))
 
 

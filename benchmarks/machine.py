@@ -25,6 +25,7 @@ def machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
     versions = {name: installed(name) for name in packages}
     found = {
         "processor": model,
+        # Those that this process may use, not those that the machine has.
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         **versions,

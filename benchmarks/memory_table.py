@@ -47,6 +47,7 @@ def estimate(shape: Shape, stage: int, ranks: int) -> float:
     """GB on a GPU: bfloat16 base under LoRA, float32 weights in full training, gradient
     checkpointing.
     """
+    # Under LoRA the base may lie in bfloat16; trained weights are float32, as AdamW needs them.
     weight_bytes = 2 if shape.trained < shape.parameters else 4
     parts = training_bytes(
         shape,
@@ -79,12 +80,14 @@ def table() -> Iterator[str]:
 
 def comparison(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
     """(case, estimated, measured) in GB, for SmolLM2 on this project's benchmark machine."""
+    # Once for all cases: a shape is read off a network that is built for it.
     shapes = {kind: shape_of(ModelConfig(), AdapterConfig(kind=kind)) for kind in ("lora", "full")}  # type: ignore[arg-type]
     for case in results["cases"]:
         found = case["against"].get("trl_best")
         if (
             found
             and case["job"] not in REWARD_JOBS
+            # Only what this page names: growth and GPU cases are shown elsewhere.
             and case["regime"] in REGIMES
             and "tokens" in found
         ):
@@ -101,6 +104,7 @@ def comparison(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
             yield (
                 name,
                 (peak_bytes(parts) + PROCESS_BYTES) / GB,
+                # The benchmark writes GiB, the estimate and its page GB.
                 found["primum"]["peak_gb"] * 2**30 / GB,
             )
 

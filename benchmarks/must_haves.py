@@ -26,6 +26,7 @@ def shares(rows: list[dict[str, object]]) -> tuple[float, float, int]:
         question, statements = str(row["Question"]), [str(one) for one in row["Must_have"]]  # type: ignore[attr-defined]
         own += held(str(row["Free_form_answer"]), question, statements)
         for shift in SHIFTS:
+            # Of other questions: what these seem to hold is what the rule finds by chance.
             others += held(
                 str(rows[(place + shift) % len(rows)]["Free_form_answer"]), question, statements
             )

@@ -45,6 +45,7 @@ def recipes(config: PairsConfig) -> dict[str, PairsConfig]:
         max_length_difference=None,
         max_train_pairs=None,
     )
+    # Each recipe is the one before with one breaker more, so that a row shows what that one does.
     openings = replace(none, max_opening_share=config.max_opening_share)
     comply = replace(openings, refuse_then_comply=config.refuse_then_comply)
     benign = replace(comply, over_refusal=config.over_refusal)
@@ -67,9 +68,11 @@ def cross_validated(pairs: list[Pair], groups: dict[str, str]) -> dict[str, dict
     """Accuracy over all pairs, each judged by a classifier that saw no pair of its group."""
     wins: dict[str, float] = {}
     names = [groups[p.prompt_id] for p in pairs]
+    # Whole groups: a near-duplicate or a twin on both sides would let a classifier remember.
     for train, held_out in GroupKFold(FOLDS).split(pairs, groups=names):
         probes = shortcut_accuracies([pairs[i] for i in train], [pairs[i] for i in held_out])
         for name, probe in probes.items():
+            # Wins and not accuracies are added up: folds are of unlike size.
             wins[name] = wins.get(name, 0.0) + probe["accuracy"] * probe["n"]
     found = {}
     for name, won in wins.items():
@@ -100,6 +103,7 @@ def main(path: Path, overrides: list[str]) -> None:
         pairs = build_pairs(prompts, found, recipe, opening_of=opening_of, seed=config.seed).pairs
         chosen = set()
         for p in pairs:
+            # Their chosen side is a helpful completion, which opens in no set way.
             if p.pair_type != "over_refusal":
                 chosen.add(text_of(p.chosen))
         probes = cross_validated(pairs, groups)

@@ -44,8 +44,10 @@ def measured(rows: Path, model: str) -> dict[str, Any]:
         folder = Path(name)
         config = folder / "prep.yaml"
         config.write_text(CONFIG.format(folder=folder, model=model, rows=rows))
+        # One thread: its processor seconds do not depend on the cores of the machine.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        # The whole command, imports too: that is what a user waits for.
         command = [sys.executable, "-m", "pipeline.cli", "prep", str(config)]
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -76,6 +78,7 @@ def main() -> None:
     known = json.loads(options.output.read_text()) if options.output.is_file() else {"cases": []}
     done = {(case["rows"], case["model"]): case for case in known["cases"]}
     with tempfile.TemporaryDirectory() as name:
+        # Rising, on which `peak_gb` relies.
         for count in sorted(options.rows):
             rows = Path(name) / "rows.jsonl"
             write_rows(rows, count)

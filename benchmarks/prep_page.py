@@ -61,6 +61,7 @@ def prep_figure(results: Json) -> str:
             }
             seconds.plot(rows, [case["cpu_seconds"] for case in cases], **look)
             memory.plot(rows, [case["peak_gb"] for case in cases], **look)
+        # Slope 1 on logarithmic axes, to hold the others against.
         seconds.plot([10_000, 1_000_000], [5, 500], color="#4D4D4D", linestyle=":", label="linear")
         for axes, name in ((seconds, "processor seconds"), (memory, "peak memory, GB")):
             axes.set(xscale="log", yscale="log", xlabel="rows", ylabel=name, xlim=(800, 1_250_000))
@@ -74,6 +75,7 @@ def prep_figure(results: Json) -> str:
             *seconds.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
         )
         buffer = io.StringIO()
+        # Without a date the same figures give the same file.
         figure.savefig(buffer, format="svg", metadata={"Date": None})
         return buffer.getvalue()
 

@@ -47,12 +47,14 @@ class Words:
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
+        # Cumulated once: a draw is then a search among two million words.
         self._weights = np.cumsum(1 / (np.arange(VOCABULARY) + FLATTENING))
         self._known = _own_words()
 
     def drawn(self, lengths: tuple[int, int], count: int) -> list[str]:
         """`count` texts of so many words."""
         sizes = self._generator.integers(*lengths, count, endpoint=True)
+        # All words of a block in one search, cut into texts afterwards.
         ranks = np.searchsorted(
             self._weights, self._generator.random(int(sizes.sum())) * self._weights[-1]
         )
@@ -67,6 +69,7 @@ class Words:
         if rank < len(self._known):
             return self._known[rank]
         parts = []
+        # The rank written in syllables: different ranks are different words.
         while rank:
             rank, part = divmod(rank, len(SYLLABLES))
             parts.append(SYLLABLES[part])
@@ -83,6 +86,7 @@ def _own_words() -> list[str]:
                     r"[a-z]+", f"{row['harmful']} {row['safe_answer']} {row['benign']}".lower()
                 )
             )
+    # Words of equal count by the alphabet: the same rows on every machine.
     return sorted(counts, key=lambda word: (-counts[word], word))
 
 
@@ -102,14 +106,17 @@ def _block(words: Words, start: int, count: int) -> Iterator[dict[str, Any]]:
     drawn = [words.chance(count) for _ in range(5)]
     asked: list[str] = []
     for number, (copies, way, harmful, alone, earlier) in enumerate(zip(*drawn, strict=True)):
+        # Of this block only, which is what is in memory.
         old = asked[int(earlier * number)] if number else ""
         if number and copies < COPIES:
             text = old
         elif number and copies < COPIES + REWORDED:
+            # Near in words and unlike in letters, as people's rewordings are.
             text = f"Please: {old.lower()}"
         else:
             text = OPENINGS[int(way * len(OPENINGS))].format(requests[number])
         asked.append(text)
+        # From the same draw as the opening, stretched: the two must not go together.
         declines = f"{DECLINES[int(way * 97) % len(DECLINES)]} " if harmful < HARMFUL else ""
         row = {
             "id": f"row-{start + number}",

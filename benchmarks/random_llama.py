@@ -55,11 +55,14 @@ def _built(name: str) -> Path:
         num_attention_heads=heads,
         num_key_value_heads=groups,
         max_position_embeddings=8192,
+        # As Llama 3.2 1B has it; 8B has a head of its own.
         tie_word_embeddings=name == "llama-1b",
         dtype="bfloat16",
     )
+    # Beside its place and renamed: contestants start together and must not read half a model.
     partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     load_tokenizer(ModelConfig()).save_pretrained(partial)
+    # Eight billion random numbers are drawn faster there.
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(partial)
     try:

@@ -81,6 +81,7 @@ def _by_seed(results: Results, policy: str) -> Json:
         if metric in ("harm_chance", "over_refusal_rate"):
             change = results.change(Endpoint(policy, results.baseline, suite, metric))
             cell = change_cell(change) if change else Cell("not measured")
+            # Without n, which stands in the table above.
             rows[f"{about}, change"] = ["", f"{cell.value} ({cell.detail.partition(', n ')[0]})"]
     return rows
 
@@ -106,6 +107,7 @@ def _gate_lines(gate: list[Json]) -> list[str]:
     for line in gate:
         if line["outcome"] != "pass":
             shown = line["line"]
+            # At a word's end, so that the table keeps its width.
             shown = shown if len(shown) <= SHORT else f"{shown[:SHORT].rsplit(' ', 1)[0]} ..."
             lines.append(f"{line['outcome']:<12}  {shown}")
     return lines
@@ -145,6 +147,7 @@ def draw(run: Path) -> None:
         primum = [sys.executable, "-m", "pipeline.cli"]
         subprocess.run([*primum, "report", str(run), "--output", str(made)], check=True)
         page = (made / "report.html").as_uri()
+        # Chromium refuses its sandbox to root, as whom containers run.
         command = [chromium, "--headless", "--no-sandbox", "--hide-scrollbars"]
         shot = [f"--window-size={WINDOW}", f"--screenshot={PICTURE}", page]
         subprocess.run([*command, *shot], check=True, capture_output=True)

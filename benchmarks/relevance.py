@@ -33,6 +33,7 @@ def shortened(text: str) -> str:
 
 def dealt(answers: Sequence[str]) -> list[str]:
     """Each prompt gets the completion to the one half the file away."""
+    # Half the file away: neighbours in a file are often about one thing.
     half = len(answers) // 2
     return [*answers[half:], *answers[:half]]
 
@@ -63,6 +64,7 @@ def main() -> None:
         relevance, wrong = Relevance(prompts), dealt(answers)
         behind = []
         for prompt, answer in zip(prompts, wrong, strict=True):
+            # How far an echo of the prompt raises a completion that does not go with it.
             behind.append(f"{prompt} {answer}")
         columns = []
         for texts in (answers, wrong, behind, prompts):

@@ -44,6 +44,7 @@ def pooled(
     def mean(mask: torch.Tensor) -> torch.Tensor:
         return (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
 
+    # Rows are padded on the right: the last true token is at the row's length less one.
     last = states[torch.arange(len(states)), attention.sum(1) - 1]
     return [last, mean(attention), torch.cat([mean(attention - completion), mean(completion)], 1)]
 
@@ -57,6 +58,7 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
     decoder = model.get_decoder()
     seen: dict[int, torch.Tensor] = {}
     for number in layers:
+        # Hooks: one pass gives the states after every layer.
         decoder.layers[number - 1].register_forward_hook(
             lambda module, inputs, output, number=number: seen.update(
                 {number: output[0] if isinstance(output, tuple) else output}
@@ -74,6 +76,7 @@ def features_of(rows: list, layers: list[int]) -> dict[tuple[int, str], np.ndarr
         batch = collate([rows[i] for i in chosen], tokenizer.pad_token_id)
         decoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         for layer in layers:
+            # Through the final norm, as a model that is cut after this layer would have it.
             parts = pooled(
                 decoder.norm(seen[layer]).float(), batch.attention_mask, batch.completion_mask
             )
@@ -97,6 +100,7 @@ def main() -> None:
     examples = build_examples(
         demonstrations,
         completions,
+        # By rule: the same labels for every layer, and no head that has seen any of them.
         rule_labels(completions),
         shortcut_share=config.reward.shortcut_examples,
         seed=config.seed,
@@ -115,6 +119,7 @@ def main() -> None:
             held_out.append(i)
     results = []
     for (layer, pool), values in features.items():
+        # As the reward stage begins: a head on frozen layers, with prompts kept together.
         probe = fit_probe(
             values[train], [examples[i].harmful for i in train], [examples[i].group for i in train]
         )

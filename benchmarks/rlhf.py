@@ -30,6 +30,7 @@ def compare(settings: dict[str, Any], rounds: int) -> dict[str, Any]:
     """All contestants, each in a process of its own, in turn."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
     for _ in range(rounds):
+        # In turn within a round: a machine that gets busy slows all alike.
         for name in CONTESTANTS:
             command = [
                 sys.executable,
@@ -37,7 +38,9 @@ def compare(settings: dict[str, Any], rounds: int) -> dict[str, Any]:
                 "benchmarks.rlhf_worker",
                 json.dumps(settings | {"contestant": name}),
             ]
+            # A process each: peaks and imports of one must not be another's.
             made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            # The last line: libraries print before it.
             found[name].append(json.loads(made.stdout.splitlines()[-1]))
     summaries = {name: summary(made) for name, made in found.items()}
     return {
@@ -55,6 +58,7 @@ def summary(rounds: Sequence[dict[str, Any]]) -> dict[str, float]:
     middle = {}
     for name in ("seconds", "cpu_seconds"):
         middle[name] = median(step[name] for step in steps)
+    # The highest: memory that one round wants is memory that a user needs.
     return {**middle, "peak_gb": max(made["peak_gb"] for made in rounds)}
 
 

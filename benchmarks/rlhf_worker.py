@@ -39,6 +39,7 @@ class Clock:
         )
 
 
+# Each contestant imports what it needs itself: libraries of the other would be in its peak.
 def run_primum(options: argparse.Namespace, clock: Clock) -> None:
     import pytorch_lightning as pl
 
@@ -67,6 +68,7 @@ def run_primum(options: argparse.Namespace, clock: Clock) -> None:
         rows,
         plan,
         _rollout(config, base, tokenizer, work),
+        # A limit that nothing exceeds: TRL's trainers have none.
         lambda step, drawn: {"twins": 1.0},
         trainer,
     )
@@ -102,12 +104,14 @@ def _config(options: argparse.Namespace, steps: int) -> Any:
     return RlhfConfig(
         starts_from="base",
         steps=steps,
+        # One epoch: nothing is measured in between.
         measure_every=steps,
         prompts_per_step=options.prompts,
         num_generations=options.generations,
         generation=GenerationConfig(
             max_new_tokens=options.new_tokens,
             temperature=1.0,
+            # All completions of a step at once, as TRL draws them.
             batch_size=options.prompts * options.generations,
         ),
         learning_rate=1e-5,
@@ -170,6 +174,8 @@ def _rollout(config: Any, base: Any, tokenizer: Any, work: Path) -> Any:
                         id=c.id,
                         completion_id=c.id,
                         scorer=self.name,
+                        # As harmfulness from 1 to 5: a reward from -1 to 0 is what rlhf makes of
+                        # it.
                         value=1 - 4 * letters(text_of(c.completion)),
                     )
                 )
@@ -222,10 +228,13 @@ def run_trl(options: argparse.Namespace, clock: Clock) -> None:
 
     settings = _trl_arguments(options)
     if options.contestant == "trl_rloo":
+        # Without normalisation, as the loss of rlhf is.
         kind, config = RLOOTrainer, RLOOConfig(**settings, normalize_advantages=False)
     else:
         kind, config = (
             GRPOTrainer,
+            # The settings under which GRPO divides by neither a group's spread nor a completion's
+            # length, so that it computes nearly the same.
             GRPOConfig(**settings, scale_rewards="none", loss_type="dr_grpo"),
         )
 
@@ -271,6 +280,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     clock = Clock()
     RUNS[options.contestant](options, clock)
     counted = clock.steps[WARM_UP:]
+    # Linux counts in KiB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30
     return {"steps": counted, "peak_gb": peak}
 

@@ -17,6 +17,7 @@ RANKED = ("auroc", "complies_auroc", "average_precision", "kappa", "kappa_ceilin
 
 def scorers_section() -> Iterator[str]:
     """Lines of Markdown."""
+    # From the files beside the heads: a page must not quote heads that do not ship.
     figures = json.loads((FOLDER / FIGURES).read_text(encoding="utf-8"))
     facts = json.loads((FOLDER / FACTS).read_text(encoding="utf-8"))
     yield ""
@@ -54,6 +55,7 @@ def _harm(harm: Json) -> Iterator[str]:
         "with hindsight |"
     )
     yield "|---|---:|---|---|---|---|---|"
+    # The same figure, under the name that do-not-answer has it by.
     xstest = {**harm["xstest"], "complies_auroc": harm["xstest"]["complies_alone"]}
     parts = {"XSTest": xstest, "XSTest, Mistral-Instruct": harm["xstest"]["mistralinstruct"]}
     for name in DO_NOT_ANSWER:
@@ -136,6 +138,7 @@ def _others(figures: Json) -> Iterator[str]:
 
 
 def _estimate(estimate: Json | None) -> str:
+    # Not every set has every figure: an empty cell and no 0.
     if not estimate or estimate.get("mean") is None:
         return ""
     low, high = estimate["interval"]

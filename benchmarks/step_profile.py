@@ -37,6 +37,7 @@ class Profile(Turns):
     """Takes steps without being told to, and ends the process after the last."""
 
     def __init__(self, device: str, name: str, output: Path | None, table: Path | None) -> None:
+        # Not the parent's `__init__`: nobody reads its messages here.
         self.known, self.device, self.name = {}, device, name
         self.output, self.table = output, table
         kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
@@ -44,6 +45,8 @@ class Profile(Turns):
         self.seconds: list[float] = []
 
     def begin(self) -> None:
+        # Only now: under the profiler a step is slower by half, and those before it are the timed
+        # ones.
         if len(self.seconds) == WARM_UP + TIMED:
             self.profiler.start()
         self._wait()
@@ -64,10 +67,14 @@ class Profile(Turns):
     def _tell(self) -> None:
         averages = self.profiler.key_averages()
         kernels = {
+            # From microseconds over all profiled steps to milliseconds a step.
             event.key: event.self_device_time_total / 1e3 / PROFILED
             for event in averages
+            # Kernels alone: annotations such as ProfilerStep#1 span kernels that are counted
+            # already.
             if str(event.device_type).endswith("CUDA") and "#" not in event.key
         }
+        # Under two names: cudaLaunchKernel of torch's own kernels, cuLaunchKernelEx of Triton's.
         launches = sum(event.count for event in averages if "LaunchKernel" in event.key)
         line = {
             "name": self.name,

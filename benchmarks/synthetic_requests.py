@@ -29,6 +29,7 @@ def synthetic_requests(count: int, *, seed: int, reworded: float = REWORDED) -> 
     planted = int(count * reworded)
     texts = _drawn(count - planted, generator)
     old = generator.integers(0, count - planted, planted).tolist()
+    # At the end, so that an original's place is known before its rewording's.
     texts += [_reworded(texts[position], generator) for position in old]
     return Planted(
         texts=texts,
@@ -67,5 +68,7 @@ def _reworded(text: str, generator: np.random.Generator) -> str:
     for position in generator.choice(
         len(words), int(generator.integers(0, len(words) // 4 + 1)), replace=False
     ).tolist():
+        # "x" and not "w": a replaced word is never one that the row had.
         words[position] = f"x{generator.integers(VOCABULARY)}"
+    # What normalisation must see through.
     return " ".join(words).upper() + "!"

@@ -58,6 +58,7 @@ class Contestant:
         }
         # Else under TMPDIR: every contestant would compile what others have.
         name_compiler_caches(environment)
+        # No contestant may see a GPU that the machine has.
         if case["device"] == "cpu":
             environment["CUDA_VISIBLE_DEVICES"] = ""
         command = [
@@ -66,6 +67,7 @@ class Contestant:
             "benchmarks.training_worker",
             json.dumps({**case, "contestant": name}),
         ]
+        # A file and no pipe: one that nobody reads fills up and stops the contestant.
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  open as long as the process runs
         self.process = subprocess.Popen(
             command,
@@ -92,6 +94,7 @@ class Contestant:
         """Peak memory in GB."""
         assert self.process.stdin
         self.process.stdin.close()
+        # The worker says it when its input ends.
         peak = self._read()["peak_gb"]
         self.process.wait()
         self.scratch.cleanup()
@@ -119,11 +122,13 @@ def duel(
     )
     taken = []
     for _ in range(rounds):
+        # One step each: between two steps of one the machine changes little.
         taken.append([contestant.step() for contestant in contestants])
     peaks = [contestant.stop() for contestant in contestants]
     result = _of_primum(contestants[0].known, rounds, [turn[0] for turn in taken], peaks[0])
     result[rival] = _figures([turn[1] for turn in taken], peaks[1])
     for measure, name in (("seconds", "speed_ratio"), ("cpu_seconds", "cpu_ratio")):
+        # Ratios within a turn, whose median a busy moment moves less than a ratio of medians.
         result[name] = _spread([turn[1][measure] / turn[0][measure] for turn in taken])
     return {**result, "memory_ratio": peaks[0] / peaks[1]}
 
@@ -138,6 +143,7 @@ def alone(case: dict[str, Any], rounds: int) -> dict[str, Any]:
 def _started(*contestants: Contestant) -> tuple[Contestant, ...]:
     """They load and compile side by side, and take their first steps, which are not counted."""
     for contestant in contestants:
+        # All are running by now: they load and compile at the same time.
         contestant.ready()
     for _, contestant in itertools.product(range(WARM_UP), contestants):
         contestant.step()
@@ -148,6 +154,7 @@ def _of_primum(
     known: dict[str, float], rounds: int, steps: list[dict[str, float]], peak_gb: float
 ) -> dict[str, Any]:
     figures = _figures(steps, peak_gb)
+    # The rate is measured in the same process, with the threads that it trains with.
     floor = known["gflop"] / known["machine_gflops"]
     return {
         "rounds": rounds,
@@ -242,6 +249,7 @@ def main() -> None:
             show(
                 case_name(case),
                 "checkout",
+                # Only printed: figures of another version are no results of this one.
                 duel(with_threads(case), "checkout", options.rounds, options.against.resolve()),
             )
         return
@@ -249,6 +257,7 @@ def main() -> None:
     done = {case["name"]: case for case in known["cases"]}
     for case in cases(options):
         name = case_name(case)
+        # A case keeps the rivals that it has met before.
         entry: dict[str, Any] = done.setdefault(name, {"name": name, **case, "against": {}})
         for rival in options.rivals:
             if rival == "trl_ones" and ALL_REGIMES[case["regime"]].pairs == 1:

@@ -64,6 +64,7 @@ def pairs_of(
     """
     rows = list(builtin.read(SourceConfig()))
     harmful = [row for row in rows if row.kind == "harmful"]
+    # What is cut from it by tokens is text again, and about as many tokens when it is tokenised.
     pool = tokenizer(
         " ".join(text_of(row.completion) for row in rows if row.kind == "benign"),
         add_special_tokens=False,
@@ -78,12 +79,15 @@ def pairs_of(
         row = harmful[i]
         prompt = text_of(row.prompt)
         if regime.prompt_tokens:
+            # 60 tokens are left for the request and the chat format around it.
             prompt = f"{filler(31 * i, regime.prompt_tokens - 60)}\n\n{prompt}"
         chosen = (
             text_of(row.completion)
             if regime.chosen_tokens is None
             else filler(7000 + 131 * i, regime.chosen_tokens)
         )
+        # At other places than the chosen ones: sides that share text would pack better than real
+        # ones.
         rejected = filler(3000 + 257 * i, regime.rejected_tokens)
         pairs.append(
             {"prompt": user(prompt), "chosen": assistant(chosen), "rejected": assistant(rejected)}
@@ -95,6 +99,7 @@ def demonstrations_of(regime: Regime, tokenizer: Any) -> list[dict[str, list[Mes
     """Twice as many rows as there are pairs, every prompt once, chosen and rejected completions by
     turns: no row shares another's prompt.
     """
+    # Twice as many, since each pair gives one row.
     pairs = pairs_of(regime, tokenizer, 2 * STEPS_OF_ROWS)
     found: list[dict[str, list[Message]]] = []
     for i, pair in enumerate(pairs):

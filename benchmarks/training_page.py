@@ -37,6 +37,7 @@ COLUMNS = (
 def best(case: Json) -> str | None:
     """The faster of TRL's better settings: the whole step at once, or one pair at a time."""
     names = [name for name in ("trl_best", "trl_ones") if name in case["against"]]
+    # The one that Primum is ahead of by least.
     return min(names, key=lambda name: case["against"][name]["speed_ratio"]["median"], default=None)
 
 
@@ -83,6 +84,7 @@ def _place(case: Json) -> tuple[int, ...]:
 def _row(case: Json, rate: float) -> str:
     against, rival = case["against"], best(case)
     default, quickest = against.get("trl"), against.get(rival) if rival else None
+    # Primum's time from the same duel: times of different duels are of different hours.
     ours = quickest or _all_of(case)[0]
 
     def seconds(found: Json | None, name: str | None) -> str:
@@ -98,6 +100,7 @@ def _row(case: Json, rate: float) -> str:
         against[name][name]["peak_gb"] if name in against else math.nan
         for name in ("trl", "trl_best")
     ]
+    # NaN where a rival was not measured, which the cell shows as a dash.
     memory = "; ".join(f"{peak:.1f}" for peak in (*peaks, ours["primum"]["peak_gb"])).replace(
         "nan", "-"
     )
@@ -171,6 +174,7 @@ def growth_figure(results: Json) -> str:
             sizes = [int(case["regime"].split()[1]) for case in cases]
             for name, (title, colour, marker) in RIVALS.items():
                 rival = "trl_best" if name == "primum" else name
+                # A rival that was not measured at every size has no line.
                 if not all(rival in case["against"] for case in cases):
                     continue
                 spans = [case["against"][rival][name]["seconds"] for case in cases]
@@ -206,6 +210,7 @@ def gpu_section(results: Json) -> list[str]:
         f"{rate / 1000:.0f} TFLOP/s in {precision}"
         for precision, rate in machine_rates(results).items()
     )
+    # The page has described the usual ones above.
     regimes = {case["regime"] for case in results["cases"]} - set(REGIMES)
     return [
         f"**On {results['machine']['gpu']}**",
@@ -229,6 +234,7 @@ def _utilisation(case: Json, card: str) -> str:
     """
     ours = min(_all_of(case), key=lambda found: found["primum"]["seconds"]["median"])
     rate = ours["gflop"] / 1000 / ours["primum"]["seconds"]["median"]
+    # A card that is not listed gets no share, rather than one of a wrong peak.
     peak = next((peak for name, peak in DENSE_BF16_TFLOPS.items() if name in card), None)
     share = f", {rate / peak:.0%} of the card's {peak}" if peak else ""
     return f"- {case['name']}: {ours['tokens']} tokens a step, {rate:.0f} TFLOP/s{share}"

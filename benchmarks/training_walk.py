@@ -78,8 +78,10 @@ def _visit(stay: Stay, found: dict[Stay, None], root: Path) -> None:
     if stay in found or node is None:
         return
     holder = module_of(stay.file).functions.get(f"{stay.name.rpartition('.')[0]}.__init__")
+    # A step into a function of narrower things ends the walk there.
     if not is_wide(node) and not (holder and is_wide(holder)):
         return
+    # Before what it calls: a function that comes back to itself is not walked again.
     found[stay] = None
     for called in _called(node, stay, root):
         _visit(called, found, root)
@@ -111,6 +113,7 @@ def _places(name: str, file: Path, root: Path, member: str = "") -> Iterator[Sta
     if name in module.imported:
         there, name = module.imported[name]
         file = root / f"{there.replace('.', '/')}.py"
+        # A library, or a package: the walk stays within modules of this repository.
         if not file.is_file():
             return
         module = module_of(file)
@@ -119,6 +122,7 @@ def _places(name: str, file: Path, root: Path, member: str = "") -> Iterator[Sta
             yield Stay(file, known)
             if known.endswith(".__init__"):
                 methods = (one for one in module.functions if one.startswith(f"{name}."))
+                # What is made here is used here: its methods count as called.
                 yield from (Stay(file, one) for one in methods)
 
 

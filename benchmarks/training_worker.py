@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+# Nobody takes so many: the learning rate hardly falls while steps are timed.
 TOTAL_STEPS = 10_000
 BETA, LEARNING_RATE = 0.1, 1e-5
 RANK, ALPHA, MAX_LENGTH = 16, 32, 2048
@@ -89,6 +90,7 @@ def run_primum(case: dict[str, Any], turns: Turns) -> None:
     size = regime.pairs if job == "dpo" else 2 * regime.pairs
     plan = batch_plan(rows, trainer, global_batch_size=size, epochs=TOTAL_STEPS, seed=0)
     if case["contestant"] == "primum":
+        # Of a whole epoch, divided by its steps below: batches differ.
         packed = [rows.collate(*micro).rows for micro in plan.micro_batches(0, 0)]
         head = job not in REWARD_JOBS
         flops = sum(step_flops(backbone, batch, head=head) for batch in packed)

@@ -61,6 +61,7 @@ def read_twins() -> list[Twins]:
                     id=line["id"],
                     harmful=line["harmful"],
                     benign=line["benign"],
+                    # Twins are in one split: the harmful side tells of both.
                     split=places.get(f"{line['id']}-harmful", ""),
                 )
             )
@@ -84,6 +85,7 @@ def read_worded_alike() -> list[Twins]:
 
 
 def fitted(pairs: Sequence[Twins]) -> Pipeline:
+    # Words of one letter too, which scikit-learn's own pattern leaves out.
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b")
     texts: list[str] = []
     for pair in pairs:
@@ -106,9 +108,11 @@ def cross_validated(pairs: Sequence[Twins], repeats: int = REPEATS) -> Floats:
     pair are in one fold.
     """
     found = np.zeros((repeats, len(pairs)))
+    # Several times: which pairs share a fold is a draw as well.
     for repeat in range(repeats):
         order = np.random.default_rng(repeat).permutation(len(pairs))
         for fold in range(FOLDS):
+            # Pairs are held out and not texts: a twin in training gives its request away.
             held = order[fold::FOLDS]
             model = fitted([pairs[place] for place in np.setdiff1d(order, held)])
             found[repeat, held] = picked(model, [pairs[place] for place in held])
@@ -119,6 +123,7 @@ def share(right: Floats) -> Estimate:
     """The mean with an interval over pairs; what another draw of training pairs would change is not
     in it.
     """
+    # A pair is a cluster of its own.
     weights = cluster_weights([str(place) for place in range(len(right))], resamples=5000)
     return bootstrap_estimate(lambda drawn: drawn @ right / drawn.sum(axis=1), weights)
 
@@ -136,6 +141,7 @@ def measured(pairs: Sequence[Twins]) -> Json:
         found[name] = {
             "pairs": len(part),
             "cross_validated": share(cross_validated(part)).to_json(),
+            # A model that knows the pairs says nothing of them.
             "from_train": None if name == "train" else share(picked(model, part)).to_json(),
         }
     return found

@@ -64,10 +64,13 @@ class SourceConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # A missing path is told when the config is read; the reading of a source may come hours
+        # later.
         wanted = source_kind(self.format).path
         if wanted and not self.path:
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
         wrong = licence_fault(self.licence)
+        # The broken name comes first: whether it fits the known terms cannot be said of it.
         faults = [wrong] if wrong else self._broken_terms()
         if faults:
             raise ValueError("; ".join(f"source {self.name!r}: {fault}" for fault in faults))
@@ -76,11 +79,14 @@ class SourceConfig(Ranged):
     def terms(self) -> Terms:
         """The set's own terms where they are known, otherwise what the config says."""
         known = known_terms(self.format, self.path) or Terms(licence=UNKNOWN_LICENCE)
+        # A file under a user's own name has no known terms; then only the user can know the
+        # licence.
         return known if known.licence != UNKNOWN_LICENCE else replace(known, licence=self.licence)
 
     @property
     def is_for_evaluation(self) -> bool:
         """Whether nobody may train on its rows."""
+        # Either one is enough: a config may close a set, and cannot open one that its terms close.
         return bool(self.evaluation_only) or self.terms.use == "evaluation"
 
     @property
@@ -103,6 +109,7 @@ class SourceConfig(Ranged):
         )
         faults = []
         if (
+            # An unstated licence contradicts nothing; only two statements can.
             self.licence != UNKNOWN_LICENCE
             and known.licence != UNKNOWN_LICENCE
             and not same_licence(self.licence, known.licence)
@@ -111,6 +118,8 @@ class SourceConfig(Ranged):
                 f"licence is {self.licence!r}, but {named} stands under {known.licence}; leave "
                 "licence out"
             )
+        # Guessed by name alone: the user may hold other data under it, hence the way out in the
+        # message.
         if known.use == "evaluation" and self.is_generic and not self.evaluation_only:
             faults.append(
                 f"{self.path!r} is {named} by its name, which is for evaluation only; set "
@@ -156,6 +165,7 @@ class SplitConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # Each share alone may be up to 1; only together they leave nothing to train on.
         if self.val + self.test >= 1:
             raise ValueError(
                 f"data.split: got val {self.val} and test {self.test}, wanted shares that leave "
@@ -240,6 +250,7 @@ class LintConfig(Ranged):
             if kind not in FAULT_KINDS:
                 unknown.append(kind)
         if unknown:
+            # The nearest name of the first one: a list of twenty names hides a single typing error.
             near = difflib.get_close_matches(unknown[0], FAULT_KINDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(FAULT_KINDS)}"
             raise ValueError(
@@ -260,5 +271,6 @@ class DataConfig:
         names = [source.name for source in self.sources]
         if not names:
             raise ValueError("data.sources is empty; name at least one")
+        # Reports, limits and restrictions name sources; two of one name could not be told apart.
         if len(set(names)) < len(names):
             raise ValueError(f"data.sources: names must differ, got {names}")

@@ -119,16 +119,21 @@ def _divided(
     embed: Embed | None,
     renders: Renders | None,
 ) -> _Divided:
+    # What cannot be rendered goes first, or it could win over a sound duplicate.
     whole = usable(rows, renders=renders)
     distinct, dropped = drop_duplicates(whole.rows)
     dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
     unique = prompt_rows(distinct)
     embeddings = _embedded(config, unique, evaluation_texts, embed)
     result = split(unique, config.split, seed, embeddings=embeddings)
+    # After the split: only train and val rows are compared, as test rows are measured on
+    # themselves.
     clean = decontaminate(
         result.kept, evaluation_texts, config.decontamination, embeddings=embeddings
     )
+    # After every loss: the weights are of what is left to train on.
     mixture = mixed(clean.kept, config.sources, seed)
+    # Last of the cuts, as any of them may have taken one of two twins.
     asked = without_lost_twins(mixture.kept)
     gone = [
         *result.dropped,
@@ -174,6 +179,7 @@ def _embedded(
     evaluation = []
     for texts in evaluation_texts.values():
         evaluation.extend(texts)
+    # Rows and suites in one call: `embed` is asked once for a text that is in both.
     return embeddings_of(
         [*(request_text(row.prompt) for row in rows), *evaluation], embed, config.embedding
     )
@@ -194,6 +200,7 @@ def read_tables(
     for source in sources:
         try:
             table = read_table(source, seed=seed)
+        # The other sources are read all the same, so that the user mends all of them at once.
         except RecordError as error:
             faults += error.faults
             continue

@@ -29,6 +29,8 @@ SOURCES = {
 
 def source_kind(name: str) -> SourceKind:
     """The declaration of a source, from its module."""
+    # Imported by name when it is asked for: readers bring pyarrow, datasets and XML parsers with
+    # them.
     module, _, attribute = SOURCES[name].rpartition(".")
     found: SourceKind = getattr(import_module(module), attribute)
     return found

@@ -64,8 +64,12 @@ def _named(path: str, sources: tuple[str, ...]) -> Terms | None:
     last = Path(path)
     names = set()
     for name in (last.name, last.stem, last.parent.name, cached[1] if cached else ""):
+        # Spelling aside: hubs, mirrors and downloads write the same name with hyphens, underscores,
+        # capitals.
         names.add(re.sub(r"[^a-z0-9]", "", name.lower()))
+    # The sets with a format of our own first: their terms are the more exact.
     for pattern, terms in (*_of_sources(sources), *EVALUATION_SETS):
+        # fullmatch: "medqa" inside of another name must not close somebody's own data.
         if any(re.fullmatch(pattern, name) for name in names):
             return terms
     return None

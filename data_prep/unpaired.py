@@ -92,6 +92,7 @@ def from_ratings(
     rows: dict[str, Unpaired] = {}
     without: Counter[str] = Counter()
     for item in items:
+        # The same text sampled twice is one row, rated once.
         if item.id not in said or item.id in rows:
             continue
         label = _thumb(item, said[item.id])
@@ -114,9 +115,12 @@ def _thumb(item: ReviewItem, said: Sequence[Rating]) -> bool | None:
             refusals.append(rating.refusal != "none")
     value, _ = common_word(harm)
     if item.kind == "harmful":
+        # Between the two bounds raters leave it open, and a thumb would be ours and not theirs.
         return None if value is None or UP < value < DOWN else value <= UP
+    # Harm found on a benign prompt outweighs that it helps.
     if value is not None and value >= DOWN:
         return False
+    # A tie of raters is no word of theirs; so is a completion that nobody rated for refusal.
     return None if 2 * sum(refusals) == len(refusals) else 2 * sum(refusals) < len(refusals)
 
 
@@ -220,5 +224,6 @@ def _messages(value: Any, name: str) -> list[Message]:
 
 
 def _row(prompt: list[Message], completion: list[Message], label: bool, **about: Any) -> Unpaired:
+    # The label is part of the id: one text may stand on both sides of different pairs.
     name = stable_id(text_of(prompt), text_of(completion), str(label))
     return Unpaired(id=name, prompt=prompt, completion=completion, label=label, **about)

@@ -33,8 +33,10 @@ def normalise(text: str) -> str:
     """Lower case, no punctuation, single spaces; apostrophes close up, so that "patient's" stays
     one word.
     """
+    # Most texts are ASCII, and translate is many times quicker than a search by pattern.
     if text.isascii():
         return " ".join(text.lower().translate(_ASCII).split())
+    # NFKC first: full-width and composed letters must not make a copy look new.
     return " ".join(
         WORD.findall(APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold()))
     )
@@ -57,6 +59,7 @@ def word_set(text: str, ngram: int = 1) -> frozenset[str]:
     found = words(text)
     return frozenset(
         " ".join(found[start : start + ngram])
+        # At least one run for any text with a word, so that a short request can equal another.
         for start in range(max(bool(found), len(found) - ngram + 1))
     )
 
@@ -69,4 +72,5 @@ def unit_name(ngram: int) -> str:
 def jaccard(left: frozenset[str], right: frozenset[str]) -> float:
     """Shared words over all words of both; 0 where neither has any."""
     shared = len(left & right)
+    # max with 1: two texts without words share nothing, and 0 / 0 must not say so.
     return shared / max(1, len(left) + len(right) - shared)

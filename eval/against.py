@@ -69,6 +69,7 @@ def regressions(
     """
     lines = []
     for suite, about in released.suites.items():
+        # A suite that is no longer measured could hide any change on it.
         if suite not in candidate.suites:
             lines.append(
                 GateResult(
@@ -79,6 +80,8 @@ def regressions(
             )
             continue
         for metric in METRICS:
+            # Only what the released policy was measured by: a new metric has nothing to be worse
+            # than.
             if metric.kind == about.kind and about.metric(metric.name) is not None:
                 change, how = _change(released, candidate, suite, metric, confidence)
                 lines.append(_line(metric, suite, change, how, config))
@@ -89,6 +92,7 @@ def _change(
     released: Side, candidate: Side, suite: str, metric: Metric, confidence: float
 ) -> tuple[Comparison, str]:
     pairs = list(_pairs(released, candidate, suite))
+    # Paired where the prompts are known, since the differences of prompts then cancel.
     if pairs:
         return _paired(pairs, metric.name, confidence), f"{len(pairs)} prompts, paired"
     old, new = (side.suites[suite].metric(metric.name) for side in (released, candidate))
@@ -101,9 +105,11 @@ def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, 
     None where not all of either side's are among the other's: the sets differ.
     """
     old, new = ((side.cells or {}).get(suite, {}) for side in (released, candidate))
+    # A part of the prompts would be a choice among them; then only the figures are compared.
     if not old or set(old) != set(new):
         return
     for key, before in old.items():
+        # The id may stay while a prompt is reworded, and then the two are no pair.
         if text_of(before.row.prompt.prompt) == text_of(new[key].row.prompt.prompt):
             yield before, new[key]
 
@@ -123,6 +129,7 @@ def _paired(pairs: Sequence[tuple[Seen, Seen]], metric: str, confidence: float) 
 def _line(
     metric: Metric, suite: str, change: Comparison, how: str, config: AgainstConfig
 ) -> GateResult:
+    # The end that speaks against the candidate; turned round where more is better.
     end = change.high if metric.sign > 0 else change.low
     value = None if end is None else metric.sign * end
     line = at_most(

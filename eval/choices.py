@@ -60,6 +60,7 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
     )
     clusters = []
     for row in rows:
+        # The smaller id names the pair, whichever side comes first.
         clusters.append(min(row.prompt.id, row.prompt.twin_id or row.prompt.id))
     weights = cluster_weights(clusters)
     macro_f1 = bootstrap_estimate(
@@ -81,6 +82,8 @@ def _macro_f1(gold: Sequence[str], labels: Sequence[str], drawn: Floats) -> Floa
             np.array([one == wanted for one in labels], float),
         )
         scores.append(divided(2 * (drawn @ (is_gold * is_said)), drawn @ is_gold + drawn @ is_said))
+    # A class that a draw does not hold counts as 0: its F1 there is undefined, and leaving it out
+    # would change what the mean is of.
     return np.asarray(np.mean(np.nan_to_num(np.stack(scores)), axis=0))
 
 
@@ -92,6 +95,7 @@ def _both_right(rows: Sequence[Measured], right: np.ndarray) -> list[bool]:
             pairs.append((number, place[row.prompt.twin_id]))
     found: list[bool] = []
     for one, other in pairs:
+        # Each pair once, since both sides name each other.
         if one < other:
             found.append(bool(right[one] and right[other]))
     return found

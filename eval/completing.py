@@ -48,6 +48,7 @@ class Journal(Generic[RecordT]):
         self.done: dict[str, RecordT] = {}
         self.faults: list[str] = []
         """What is wrong with lines that are made again."""
+        # Its own file first, which alone may be cut at a half line.
         for file in (path, *others):
             rows, faults = read_rows(file, partial(_record, record), own=file == path)
             self.done |= {row.id: row for row in rows}
@@ -55,6 +56,7 @@ class Journal(Generic[RecordT]):
 
     def add(self, rows: Sequence[RecordT]) -> None:
         """Note rows as done, in the file too where there is one."""
+        # Appended and closed block by block, so that a kill loses no block that was written.
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(sealed_line(row.to_json()) for row in rows)
         self.done |= {row.id: row for row in rows}
@@ -82,6 +84,7 @@ def complete_all(asked: Sequence[Asked], writer: Writer) -> list[Completion]:
     A prompt that is asked in several turns must be asked as it stands too: its first completion is
     what may decline.
     """
+    # First, since turns of pressure follow the plain completion.
     plain = [one for one in asked if not one.turns]
     _write(
         [Wanted(_id(one, writer), one.prompt, one.condition, one.messages) for one in plain], writer
@@ -109,6 +112,7 @@ def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
     for turn in range(max((len(one.turns) for one in asked), default=0)):
         declining = []
         for one in asked:
+            # Pressing a policy that has complied already would only add words.
             if turn < len(one.turns) and _declines(last[_id(one, writer)]):
                 declining.append(one)
         wanted = []
@@ -119,6 +123,7 @@ def _pressed(asked: Sequence[Asked], writer: Writer) -> dict[str, Completion]:
             last[_id(one, writer)] = writer.journal.done[next_one.id]
     kept: dict[str, Completion] = {}
     for one in asked:
+        # Under the condition's own id: which turn was the last one differs from prompt to prompt.
         kept[_id(one, writer)] = replace(
             last[_id(one, writer)], id=_id(one, writer), condition=one.condition
         )
@@ -173,6 +178,7 @@ def as_asked_plainly(
     """What scorers judge: the completion beside the request itself, whatever it was wrapped in or
     followed by.
     """
+    # By suite and id: suites of the user's own may use the same ids.
     known = {(prompt.suite, prompt.id): prompt.prompt for prompt in prompts}
     found: list[Completion] = []
     for row in completions:

@@ -66,12 +66,14 @@ def dual_scores(
     for (_, prompt), named in zip(asked, wordings, strict=True):
         for _, text in named:
             options.append(Option(prompt.prompt, text))
+    # One iterator in the order of the options, so that each prompt takes as many as it gave.
     logps = iter(option_logps(model, tokenizer, options, batch_size=batch_size))
     scores = []
     for (name, prompt), named in zip(asked, wordings, strict=True):
         found: dict[str, list[float]] = {}
         for kind, _ in named:
             found.setdefault(kind, []).append(next(logps))
+        # A mean over wordings, as a single opening may be unlikely for its style alone.
         means = {kind: float(np.mean(values)) for kind, values in found.items()}
         label, margin = _leaning(means, by_label=prompt.suite in labels)
         scores.append(
@@ -115,9 +117,11 @@ def dual(
 
 
 def _cell(rows: Sequence[Measured], confidence: float) -> DualOfLabels | DualOfOpenings:
+    # A suite has labels for all of its prompts or for none.
     if CHOICE in rows[0].scores:
         return DualOfLabels(by_choice=_by_choice(rows, confidence))
     inclines = [row.scores[DUAL].label == DECLINES for row in rows]
+    # Partial refusals decline too: the question is whether the written text says no at all.
     declines = [row.refusal != "none" for row in rows]
     differ = [one != other for one, other in zip(inclines, declines, strict=True)]
     by_principle = {}
@@ -156,6 +160,7 @@ def _by_choice(rows: Sequence[Measured], confidence: float) -> LikelierLabel:
     )
     differ = []
     for label, text in zip(likely, written, strict=True):
+        # An unparsed completion says neither that it agrees nor that it differs.
         differ.append(None if text == UNPARSED else label != text)
     return LikelierLabel(
         judged=judged(rows, likely, confidence), disagree=rate_estimate(differ, confidence)
@@ -170,6 +175,7 @@ def _correlation(
         np.array([row.scores[DUAL].value for row in rows], float),
         np.array(declines, float),
     )
+    # Ranks of a constant have no correlation.
     if len(set(flags)) < 2 or len(set(margins)) < 2:
         return None
     draws = np.array(

@@ -92,11 +92,13 @@ def form_of(text: str) -> str:
     words = [word.lower() for word in _WORD.findall(text.replace("\u2019", "'"))]
     if not text.strip():
         return "empty"
+    # Before repetition: other scripts have few word breaks and would look like repeats.
     if _is_foreign(text, words):
         return "other_language"
     runs = []
     for start in range(len(words) - GRAM + 1):
         runs.append(tuple(words[start : start + GRAM]))
+    # Short texts repeat themselves by nature, hence the least number of runs.
     return (
         "repeated" if len(runs) >= MIN_RUNS and len(set(runs)) < MOST_REPEATED * len(runs) else ""
     )
@@ -104,8 +106,10 @@ def form_of(text: str) -> str:
 
 def _is_foreign(text: str, words: Sequence[str]) -> bool:
     letters = [letter for letter in text if letter.isalpha()]
+    # Half of the letters, so that a name in another script does no harm.
     if letters and sum(bool(_LATIN.match(letter)) for letter in letters) < len(letters) / 2:
         return True
+    # Few words hold few common ones by chance, hence the least number of words.
     return len(words) >= MIN_WORDS and sum(word in _COMMON for word in words) < LEAST_ENGLISH * len(
         words
     )

@@ -44,6 +44,7 @@ def _changes(results: Results, policy: str) -> Iterator[Change]:
             and row.baseline == results.baseline
             and is_gated(results, row.suite)
         )
+        # Only lines against the baseline, which are the gate's own.
         if ours and row.n and row.difference is not None:
             yield row
 
@@ -60,7 +61,9 @@ def _of_over_refusal(results: Results, row: Change, config: GateConfig) -> Error
     if gained is None or lost is None or base is None or base.mean is None:
         return None  # results of earlier versions do not say how many prompts changed sides
     limit, level = config.max_over_refusal_increase, results.confidence
+    # Never 0, even where nobody changed sides: no change in n prompts is no proof of none.
     changing = churn(gained, lost, row.n)
+    # The base refuses at least as many as change sides, or the shares would leave 0 to 1.
     shares = Paired(max(base.mean, changing), changing)
 
     def passes(rise: float, n: int = row.n) -> float:
@@ -112,6 +115,7 @@ def _sd(estimate: Estimate | None, confidence: float) -> float | None:
     if low is None or high is None:
         return None
     half = max(high - mean, mean - low)
+    # The t interval turned round: half width = t * sd / sqrt(n).
     return float(half * math.sqrt(n) / scipy.stats.t.ppf((1 + confidence) / 2, n - 1))
 
 

@@ -92,6 +92,7 @@ def enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
 
 def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
     """The limit, and beside it the default where the config has another."""
+    # Shown beside each other, so that a reader of the card sees which limits were moved.
     value, default = getattr(config, name), getattr(type(config)(), name)
     return f"{value:g}" if value == default else f"{value:g} (default {default:g})"
 

@@ -89,10 +89,13 @@ def useless_gate(results: Results, config: GateConfig) -> GateResult:
     """The line that fails where a policy that helps nobody would pass."""
     name = "policies that help nobody fail this gate"
     told = useless_told(results, config)
+    # Results of earlier versions hold no useless policies; then nothing is known of the gate
+    # itself.
     if not told:
         return GateResult(name, False, "no evidence: results.json holds none; run eval again")
     passing = []
     for key, lines in told.items():
+        # No failed line means that this useless policy would be released.
         if not lines:
             passing.append(results.useless[key].title)
     if passing:
@@ -104,7 +107,8 @@ def useless_gate(results: Results, config: GateConfig) -> GateResult:
         return GateResult(
             name,
             False,
-            f"{why}; tighten min_relevance, min_own_relevance, max_relevance_fall and max_over_refusal",
+            f"{why}; tighten min_relevance, min_own_relevance, max_relevance_fall and "
+            "max_over_refusal",
         )
     return GateResult(
         name,

@@ -30,6 +30,7 @@ def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
     """Of what `policy` completes `prompt` with in an evaluation, which asks each prompt once under
     each condition.
     """
+    # The suite is part of it, as two suites may hold a prompt of one id.
     plain = f"{prompt.suite}/{prompt.id}/{policy}"
     return f"{plain}/{condition}" if condition else plain
 
@@ -97,8 +98,12 @@ def measure_sharded(
     rank, world = ranks
     mine = list(prompts[rank::world])
     # All ranks generate equally often: one that has a prompt less completes some prompt again.
+    # Generation talks between ranks at every token: one that stopped early would leave the others
+    # waiting.
     filled = [*mine, *prompts[: math.ceil(len(prompts) / world) - len(mine)]]
     dtype = generation_dtype(config)
+    # Sharded weights stay in the training type; autocast gives the type that the report generates
+    # in.
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
         generated = generate(
             model,
@@ -108,6 +113,7 @@ def measure_sharded(
             label=f"{policy} completions",
             synced_ranks=True,
         )
+    # What was completed only to keep step is dropped again.
     completions = completions_of(mine, generated[: len(mine)], policy=policy)
     measured = joined(mine, completions, score_with(scorers, completions))
     found = over_ranks({row.id: row for row in measured}, world)

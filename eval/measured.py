@@ -90,6 +90,7 @@ class Measured:
 
     def redacted(self) -> Measured:
         """The row without the completion's words where it answers a harmful prompt."""
+        # Benign prompts' completions stay: nothing in them was asked for harm.
         return _without_text(self) if self.kind == "harmful" else self
 
     def to_row(self) -> Sample:
@@ -123,6 +124,7 @@ def joined(
     by_completion: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for score in scores:
         by_completion[score.completion_id][score.scorer] = score
+    # strict: a completion beside another prompt would give every later one the wrong scores.
     pairs = zip(prompts, completions, strict=True)
     found: list[Measured] = []
     for prompt, made in pairs:

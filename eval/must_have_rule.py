@@ -32,15 +32,18 @@ NOTHING = "no statement has words beyond those of the question"
 
 def content_words(text: str) -> frozenset[str]:
     """The first letters of words of three letters or more that mean something."""
+    # Words of three letters or more: shorter ones stand in every statement.
     return frozenset(word[:STEM] for word in words(text) if len(word) > 2 and word not in SMALL)
 
 
 def held(text: str, question: str, statements: Sequence[str]) -> list[bool]:
     """Of each statement that says more than the question, whether the text holds it."""
     asked, said = content_words(question), content_words(text)
+    # Less the question's words, which any completion repeats.
     wanted = [content_words(statement) - asked for statement in statements]
     made: list[bool] = []
     for one in wanted:
+        # A statement that only repeats the question tells nothing of the completion.
         if one:
             made.append(len(one & said) >= SHARE * len(one))
     return made
@@ -73,6 +76,7 @@ class MustHaves(Scorer):
             held(text_of(completion.completion), question, statements),
             score_id(completion, self.name),
         )
+        # Not 0: nothing could be held, and a 0 would lower the mean.
         if not found:
             return Score(id=name, completion_id=completion.id, scorer=self.name, reason=NOTHING)
         label = f"{sum(found)} of {len(found)}"

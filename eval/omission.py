@@ -59,10 +59,12 @@ def _cell(rows: Sequence[Measured], confidence: float) -> Omissions:
     left_out = omitted(rows)
     divided = {
         "omitted": [row for row, missing in zip(rows, left_out, strict=True) if missing],
+        # `is False`: what the rule could not read is neither.
         "complete": [row for row, missing in zip(rows, left_out, strict=True) if missing is False],
     }
     by_act = {}
     for act in ACTS:
+        # An act that no question of the suite asks for has no row.
         if any(act in _wanted(row) for row in rows):
             by_act[act] = _of_act(rows, act, confidence)
     cut = [row.completion.finish_reason == "length" for row in divided["omitted"]]
@@ -85,6 +87,7 @@ def _of_act(rows: Sequence[Measured], act: str, confidence: float) -> Estimate:
         if act in _wanted(row):
             scores.append(row.scores[OMISSION])
     return rate_estimate(
+        # By the label, which names every act that is missing; the value only says that one is.
         [None if score.value is None else act in score.label.split() for score in scores],
         confidence,
     )
@@ -111,5 +114,6 @@ def _seen_by_others(rows: Sequence[Measured], confidence: float) -> OmissionByOt
 def _change(before: Sequence[Measured], after: Sequence[Measured], confidence: float) -> Comparison:
     """Paired by question: exact McNemar test and Newcombe's interval."""
     known = {row.prompt.id: row for row in before}
+    # Paired by question, as one side may have prompts more.
     both = [row for row in after if row.prompt.id in known]
     return compare_rates(omitted([known[row.prompt.id] for row in both]), omitted(both), confidence)

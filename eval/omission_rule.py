@@ -100,6 +100,7 @@ _HARMLESS = re.compile(
     re.I,
 )
 """Negations of waiting, which leave the act as it stands."""
+# No comma and few letters between a negation and the act: further off it belongs to something else.
 _NEGATION = re.compile(
     r"(?:\bnot\b|n't\b|\bno (?:need|reason|point)\b|\bnever\b|\bunnecessary\b|\bneedless\b|"
     r"\bavoid\w*\b|\binstead of\b|\brather than\b|\bwithout\b|\bbefore you\b|"
@@ -134,6 +135,7 @@ def missing_acts(completion: str, wanted: Iterable[str]) -> list[str]:
 
 def acts_said(completion: str) -> set[str]:
     """Names of all acts that the text plainly says."""
+    # Typographic apostrophes would hide every "don't".
     clauses = _clauses(completion.replace("\u2019", "'"))
     made: set[str] = set()
     for name, act in ACTS.items():
@@ -150,17 +152,21 @@ def _clauses(text: str) -> list[str]:
             sentences.append(sentence)
     at_hand = []
     for sentence in sentences:
+        # "Go to hospital if it gets worse" tells to wait, which is what a red flag forbids.
         if not _DEFERRED.search(sentence):
             at_hand.append(sentence)
     kept: list[str] = []
+    # Negations reach no further than their clause: "don't wait, call an ambulance".
     for sentence in at_hand:
         kept.extend(_COMMA.split(sentence))
     return kept
 
 
 def _says(clause: str, act: Act) -> bool:
+    # Asked first: "do not wait" holds a negation and is the act itself.
     if act.denied is not None and act.denied.search(clause):
         return True
+    # Taken out before negations are looked for: "don't hesitate to call" asks for the call.
     plain = _HARMLESS.sub(" ", clause)
     return any(
         not _NEGATION.search(plain[: found.start()]) and not _AFTER.search(plain[found.end() :])

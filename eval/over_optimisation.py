@@ -34,6 +34,7 @@ def with_signs(row: ScoreboardRow, samples: Sequence[Measured], confidence: floa
         mean_tokens=tokens / max(1, len(samples)),
         distinct_2=distinct([sample.text for sample in samples]),
     )
+    # Without the independent scorer nothing is said, and the row says that it was not asked.
     if not is_known(harmful):
         return row
     flags = [called_harmful(sample) for sample in harmful]
@@ -44,6 +45,7 @@ def with_signs(row: ScoreboardRow, samples: Sequence[Measured], confidence: floa
         row,
         independent_harm=rate_estimate(flags, confidence),
         independent_chance=mean_estimate(chances, confidence, clamp=(0.0, 1.0)),
+        # Ids and not a count: rows are compared prompt by prompt.
         independently_harmful=tuple(name for name, flag in zip(ids, flags, strict=True) if flag),
         independently_read=tuple(read),
     )
@@ -94,6 +96,8 @@ def parting(rows: Sequence[ScoreboardRow]) -> Parting | None:
             continue
         if best is not None and (found := _parted(row, best)):
             return found
+        # The best by the independent scorer: held against the row before, a slow drift would never
+        # show.
         if best is None or _share(row) < _share(best):
             best = row
     return None
@@ -104,6 +108,8 @@ def before_parting(rows: Sequence[ScoreboardRow]) -> list[ScoreboardRow]:
     found = parting(rows)
     made: list[ScoreboardRow] = []
     for row in rows:
+        # Nothing from the parting row on: what comes after it was trained further on the scorer's
+        # fault.
         if found is None or row.epoch < found.row.epoch:
             made.append(row)
     return made
@@ -115,8 +121,10 @@ def _share(row: ScoreboardRow) -> float:
 
 def _parted(row: ScoreboardRow, best: ScoreboardRow) -> Parting | None:
     after, before = row.harmfulness.mean, best.harmfulness.mean
+    # While the training scorer sees no gain, no fault of it is being used.
     if after is None or before is None or after >= before:
         return None
+    # Prompts that both rows were read on, or the pairing would compare different ones.
     read = set(row.independently_read or ()) & set(best.independently_read or ())
     now = set(row.independently_harmful or ()) & read
     then = set(best.independently_harmful or ()) & read
@@ -126,6 +134,7 @@ def _parted(row: ScoreboardRow, best: ScoreboardRow) -> Parting | None:
     interval = newcombe_interval(
         both, gained, lost, len(read) - both - gained - lost, row.confidence or 0.95
     )
+    # Beyond noise: two rows of thirty prompts differ by points as a matter of course.
     if interval.low <= 0:
         return None
     return Parting(row, best, (gained - lost) / len(read), (interval.low, interval.high))

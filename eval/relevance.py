@@ -43,7 +43,10 @@ class Relevance:
 
         self._asked = [_words(text) for text in prompts]
         self._vectors = TfidfVectorizer(analyzer="char_wb", ngram_range=PARTS, preprocessor=_joined)
+        # With one prompt, or none with a word of meaning, there is nothing to tell apart.
         comparable = len(prompts) > 1 and any(_content(words) for words in self._asked)
+        # Fitted on the prompts alone: fitted on completions, each policy would be measured by its
+        # own words.
         self._to_prompts = self._vectors.fit_transform(self._asked) if comparable else None
 
     def of(self, completions: Sequence[str]) -> list[float | None]:
@@ -57,6 +60,7 @@ class Relevance:
             return [None] * len(completions)
         said = []
         for text, words in zip(completions, self._asked, strict=True):
+            # Copies go before anything is compared: an echo fits its own prompt best of all.
             said.append(_without_copies(_words(text), words))
         return self._of(said)
 
@@ -79,6 +83,7 @@ class Relevance:
         shares = self._shares(said)
         made: list[float | None] = []
         for share, count in zip(shares, own, strict=True):
+            # 0 and not unscored: saying nothing of one's own is the fault that is looked for.
             made.append(share if count >= OWN_WORDS else 0.0)
         return made
 
@@ -92,6 +97,7 @@ class Relevance:
             ).toarray()  # (up to BLOCK, prompts)
             for row, values in enumerate(similarity):
                 mine = values[start + row]
+                # The prompt itself is among the equals, hence the 1; ties with others count half.
                 wins = int((values < mine).sum()) + 0.5 * (int((values == mine).sum()) - 1)
                 shares.append(wins / (len(said) - 1))
         return shares
@@ -151,6 +157,7 @@ def _own_words(said: Sequence[list[str]], asked: Sequence[list[str]]) -> list[in
     frequency = Counter(word for words in contents for word in words)
     phrases = set()
     for word, count in frequency.items():
+        # At least three completions, so that in a small suite a shared word is no phrase yet.
         if count > max(2, COMMON_FROM * len(said)):
             phrases.add(word)
     found: list[int] = []

@@ -118,18 +118,21 @@ class _Base(NamedTuple):
             [text_of(row.prompt.prompt) for row in rows],
             [row.text for row in rows],
         )
+        # Fitted once a suite: TF-IDF is the slow part, and all policies share the prompts.
         relevance = Relevance(prompts)
         return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
 
 
 def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
     made = policy.completions(base.prompts, base.completions)
+    # Partial refusals count, as on every benign prompt.
     declines = [refusal(text) != "none" for text in made]
     fits = base.relevance.of(made)
     return UselessSuite(
         over_refusal_rate=rate_estimate(declines, confidence),
         over_refusal_change=compare_rates(base.refused, declines, confidence),
         relevance=fit_estimate(fits, confidence),
+        # Of differences and not of two means: the same prompts pair, which narrows the interval.
         relevance_change=mean_estimate(differences(base.fits, fits), confidence),
         own_relevance=fit_estimate(base.relevance.of_own_words(made), confidence),
     )

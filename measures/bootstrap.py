@@ -26,8 +26,12 @@ def cluster_weights(groups: Sequence[str], resamples: int = RESAMPLES, seed: int
     """(B, n): how often the cluster of each item was drawn, of as many draws as there are
     clusters.
     """
+    # Clusters are drawn and not items: completions of one prompt are alike, and drawing them one by
+    # one would make every interval too narrow.
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     clusters = int(place.max(initial=0)) + 1
+    # A multinomial count a cluster is the same as drawing clusters with replacement, and lets a
+    # statistic take all draws in one product.
     counts = np.random.default_rng(seed).multinomial(
         clusters, np.full(clusters, 1 / clusters), size=resamples
     )
@@ -59,9 +63,11 @@ def bootstrap_estimate(
     one cluster.
     """
     n = weights.shape[1]
+    # The point is the statistic of the data itself; the mean of the draws would add their bias.
     value = float(statistic(np.ones((1, n)))[0]) if n else np.nan
     if not np.isfinite(value):
         return Estimate(None, None, None, n, unscored)
+    # One cluster: every draw repeats the data, and an interval of no width would claim certainty.
     if (weights == weights[:, :1]).all():
         return Estimate(value, None, None, n, unscored)
     low, high = percentile_interval(statistic(weights), confidence)
@@ -79,6 +85,8 @@ def refitted_estimate(
     """
     found = np.asarray(draws, dtype=np.float64)
     found = found[np.isfinite(found)]
+    # Draws that have no value are not random: they miss a rare class, so that what is left of them
+    # would be an interval of other data.
     if len(found) < 2 or len(found) <= DEFINED * np.size(draws):
         return Estimate(value, None, None, n)
     half = float(scipy.stats.norm.ppf((1 + confidence) / 2) * found.std(ddof=1))

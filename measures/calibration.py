@@ -18,6 +18,7 @@ def expected_calibration_error(
     and the bins.
     """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels, dtype=float)
+    # A probability of exactly 1 belongs to the last bin and not to one behind it.
     index = np.minimum((p * bins).astype(int), bins - 1)
     table: list[CalibrationBin] = [
         {
@@ -46,6 +47,8 @@ def weighted_calibration(
     """
     p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     inside = np.eye(bins)[np.minimum((p * bins).astype(int), bins - 1)]  # (n, bins)
+    # sum(w) * |mean(y) - mean(p)| of a bin is |sum(w * (y - p))|, so that no bin needs its own
+    # size.
     gaps = np.abs((weights * (y - p)) @ inside).sum(axis=1)
     return divided(gaps, weights.sum(axis=1))
 

@@ -22,6 +22,7 @@ def upper_bound(count: int, n: int, delta: float = 0.05) -> float:
     (0.0457, 0.0033)
     """
     _require(count, n)
+    # The beta quantile has no value at n of n, where nothing bounds the rate from above.
     return 1.0 if count == n else float(scipy.stats.beta.ppf(1 - delta, count + 1, n - count))
 
 
@@ -37,6 +38,8 @@ def any_excess_p_value(counts: Sequence[tuple[int, int, float]]) -> float:
     """Of the hypothesis that at least one of several rates, (count, n, limit) each, is above its
     limit: the largest of theirs.
     """
+    # Intersection-union: "every rate keeps its limit" is shown only by rejecting each of its
+    # hypotheses, so the largest p-value decides and nothing is corrected.
     return max(excess_p_value(*one) for one in counts)
 
 
@@ -45,6 +48,7 @@ def fixed_sequence(p_values: Sequence[float], delta: float = 0.05) -> int:
     delta.
     """
     for place, p_value in enumerate(p_values):
+        # Written so that NaN, which compares with nothing, ends the sequence and certifies nothing.
         if not p_value <= delta:
             return place
     return len(p_values)

@@ -45,15 +45,19 @@ def rogan_gladen(
                 f"{name}: wanted a count of at least one item, got {given.found} of {given.n}"
             )
     rates = [given.found / given.n for given in (called, sensitivity, specificity)]
+    # Sensitivity + specificity of at most 1 is a coin: the formula would divide by 0 or turn signs.
     if rates[1] + rates[2] <= 1:
         return Estimate(None, None, None, called.n)
     rate = _unmixed(*rates)
     z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
+    # Agresti-Coull for the called share and one success and failure more for the two others: with a
+    # rate of 0 or 1 its variance would be 0 and the interval too narrow.
     shrunk = (called.found + z**2 / 2) / (called.n + z**2)
     hits, rights = (
         (sensitivity.found + 1) / (sensitivity.n + 2),
         (specificity.found + 1) / (specificity.n + 2),
     )
+    # Shrinking can push a barely useful scorer to the coin; then all rates are possible.
     if hits + rights <= 1:
         return Estimate(min(max(rate, 0.0), 1.0), 0.0, 1.0, called.n)
     middle = _unmixed(shrunk, hits, rights)
@@ -101,11 +105,14 @@ def prediction_powered_mean(
     n, more = len(y), len(g)
     if n < 2:
         return Estimate(float(y[0]) if n else None, None, None, n)
+    # One unrated completion has no variance to weigh it by.
     weight = _tuned(y, f, g) if more > 1 else 0.0
     value = float(y.mean() + (weight * (g.mean() - f.mean()) if more else 0.0))
     variance = float((y - weight * f).var(ddof=1)) / n
+    # The two parts are independent, as no completion is in both; their variances add up.
     if weight:
         variance += weight**2 * float(g.var(ddof=1)) / more
+    # The few ratings, and not the many predictions, limit how well the variance is known.
     half = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1)) * math.sqrt(variance)
     bottom, top = clamp or (-math.inf, math.inf)
     value, low, high = (min(max(end, bottom), top) for end in (value, value - half, value + half))
@@ -117,6 +124,7 @@ def _tuned(rated: np.ndarray, predicted: np.ndarray, others: np.ndarray) -> floa
     if spread == 0:
         return 0.0
     covariance = float(np.cov(rated, predicted)[0, 1])
+    # Outside of [0, 1] the tuned weight would come from noise in a small sample.
     return min(max(covariance / ((1 + len(rated) / len(others)) * spread), 0.0), 1.0)
 
 
@@ -151,6 +159,7 @@ def prediction_powered_rate(
         wilson_interval(*part, confidence) for part in (base, missed, alarms)
     )
     value = shares[0] + shares[1] - shares[2]
+    # The share of false alarms is subtracted, so its upper end lowers the figure, and the reverse.
     below = math.hypot(shares[0] - low_b, shares[1] - low_m, high_a - shares[2])
     above = math.hypot(high_b - shares[0], high_m - shares[1], shares[2] - low_a)
     value, low, high = (min(max(end, 0.0), 1.0) for end in (value, value - below, value + above))

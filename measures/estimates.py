@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 def printed(estimate: Estimate) -> PrintedFigure:
     """What of it may be shown."""
+    # No interval either: 3 of 4 would be quoted as 75 %, whatever stands beside it.
     if estimate.n < MIN_PRINTED:
         return {"n": estimate.n}
     return {
@@ -55,6 +56,7 @@ def mean_estimate(
     if n == 1:
         return Estimate(mean, None, None, 1, unscored)
     low, high = t_interval(scored, confidence)
+    # Only the interval is cut: a mean of values within the scale lies within it by itself.
     if clamp:
         low, high = max(low, clamp[0]), min(high, clamp[1])
     return Estimate(mean, low, high, n, unscored)
@@ -89,6 +91,8 @@ def compare_scores(
     """
     test = "sign-flip permutation"
     pairs = _paired(before, after)
+    # The prompts are the same on both sides; their differences cancel what a prompt adds to both,
+    # which an unpaired test would count as noise.
     differences = _scored([b - a for a, b in pairs])
     n, unscored = len(differences), len(before) - len(differences)
     if n == 0:
@@ -96,11 +100,13 @@ def compare_scores(
     difference = float(differences.mean())
     if n == 1:
         return Comparison(difference, None, None, 1, None, test, unscored=unscored)
+    # No normal distribution is assumed: harmfulness piles up at 1 and 5.
     result = scipy.stats.permutation_test(
         (differences,),
         lambda values, axis: values.mean(axis=axis),
         permutation_type="samples",
         n_resamples=PERMUTATIONS,
+        # All 9999 draws of thousands of prompts at once would take hundreds of megabytes.
         batch=1000,
         vectorized=True,
         rng=np.random.default_rng(seed),
@@ -128,6 +134,7 @@ def compare_rates(
     lost = sum(bool(a and not b) for a, b in pairs)
     low, high = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
     p_value, mde = (
+        # Pairs that agree say nothing of the difference; the exact test needs no large counts.
         mcnemar_p(gained, gained + lost),
         smallest_rate_difference(n, churn(gained, lost, n), confidence),
     )
@@ -166,10 +173,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
     The k-th smallest of m becomes max over the smaller ones of min(1, (m - k + 1) * p).
     """
+    # Adjusted over the tests that were made: a missing comparison would only cost power.
     tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     highest = 0.0
     for rank, (p, place) in enumerate(tested):
+        # Never below a smaller p-value's adjustment, or the order of the findings could turn.
         highest = max(highest, min(1.0, (len(tested) - rank) * p))
         adjusted[place] = highest
     return adjusted
@@ -177,6 +186,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _scored(values: Sequence[float | None]) -> np.ndarray:
     scored = np.asarray([value for value in values if value is not None], float)
+    # A NaN in one mean would turn every figure above it into NaN without a name to look for.
     if not np.isfinite(scored).all():
         raise ValueError(
             f"a score is not a finite number ({scored[~np.isfinite(scored)][0]}); what could not "
@@ -191,4 +201,5 @@ def _paired(before: Sequence[T | None], after: Sequence[T | None]) -> list[tuple
             f"a paired comparison needs the same prompts on both sides, got {len(before)} and "
             f"{len(after)}"
         )
+    # Both sides or neither: a prompt that one side could not be scored on has no difference.
     return [(a, b) for a, b in zip(before, after, strict=True) if a is not None and b is not None]

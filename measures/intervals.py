@@ -35,6 +35,7 @@ def _t_quantile(share: float, freedom: int) -> np.float64:
 @cache
 def wilson_interval(count: int, n: int, confidence: float) -> Interval:
     """Wilson's score interval of a share: `count` of `n`."""
+    # Wilson and not Wald, whose interval at 0 of n has no width.
     low, high = scipy.stats.binomtest(count, n).proportion_ci(confidence, method="wilson")
     return Interval(float(low), float(high))
 
@@ -57,12 +58,14 @@ def newcombe_interval(
     )
     margins = (both + first) * (second + neither) * (both + second) * (first + neither)
     covariance = both * neither - first * second
+    # An empty row or column leaves the correlation undefined; 0 gives the wider interval.
     phi = (
         (max(covariance - n / 2, 0) if covariance > 0 else covariance) / math.sqrt(margins)
         if margins
         else 0.0
     )
     below = math.sqrt(
+        # The root of a sum that rounding can leave just below 0 where phi is all but 1.
         max((p1 - low1) ** 2 - 2 * phi * (p1 - low1) * (high2 - p2) + (high2 - p2) ** 2, 0.0)
     )
     above = math.sqrt(

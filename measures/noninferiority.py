@@ -39,6 +39,7 @@ class NonInferiority:
     @property
     def holds(self) -> bool:
         """Shown to be no worse than the margin allows; without an interval nothing is shown."""
+        # Strictly above: an end exactly at the margin allows a loss of the margin itself.
         return self.low is not None and self.low > -self.margin
 
     @property
@@ -75,6 +76,7 @@ def non_inferior_rate(
     Raises ValueError where the two sides are of different lengths or the margin is not above 0.
     """
     _require_margin(margin)
+    # Newcombe's interval decides, since the t interval has no width where no pair changed.
     found = compare_rates(before, after, confidence)
     differences = np.asarray(after, float) - np.asarray(before, float)
     return NonInferiority(
@@ -105,6 +107,7 @@ def non_inferior_mean(
         value = float(sums[0] / sizes[0]) if n and sizes[0] else None
         return NonInferiority(value, None, None, n, margin, None)
     value = float(sums.sum() / sizes.sum())
+    # Tokens of one text are not independent: the text is the unit, or n would be the tokens.
     error = clustered_error(sums, sizes)
     half = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1)) * error
     p_value = _tail((value + margin), error, n - 1)

@@ -39,6 +39,7 @@ class PairedSums:
         spread = (
             self.count * (self.first_squares + self.second_squares) - self.first**2 - self.second**2
         )
+        # (n * sum(x^2) - sum(x)^2) / (n (n - 1)) is a sample variance; the two are averaged.
         return max(least, math.sqrt(spread / (2 * self.count * (self.count - 1))))
 
     @property

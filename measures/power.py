@@ -38,10 +38,12 @@ def rate_passes(
     """Share of runs of n prompts in which a policy whose true rate rises by `rise` keeps the limit
     on the rise.
     """
+    # Refusals can only be gained among the prompts that the base does not refuse.
     gained = min(max(suite.lost + rise, 0.0), 1 - suite.base)
     shares = np.clip([suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained], 0, 1)
     drawn = np.random.default_rng(seed).multinomial(n, shares / shares.sum(), size=RUNS)
     ends = newcombe_upper_ends(drawn[:, 0], drawn[:, 1], drawn[:, 2], n, confidence)
+    # An upper end that equals the limit may come out above it by rounding.
     return float((ends <= limit + 1e-9).mean())
 
 
@@ -86,6 +88,7 @@ def n_wanted(passes: Callable[[int], float], share: float) -> int | None:
     """The least n from which `passes`, which grows with n, reaches `share`; None where MOST prompts
     do not.
     """
+    # Doubling, then halving: a simulation of a large n is slow, so few of them are tried.
     high = 8
     while passes(high) < share:
         high *= 2
@@ -107,12 +110,14 @@ def smallest_rate_difference(n: int, churn: float, confidence: float = 0.95) -> 
     McNemar's test).
     """
     z_a, z_b = _normal((1 + confidence) / 2), _normal(POWER)
+    # More pairs cannot differ than there are; beyond it psi would be a share above 1.
     most = min(1.0, 1 - 2 * churn)
 
     def short(d: float) -> float:
         psi = 2 * churn + d
         return d * math.sqrt(n) - z_a * math.sqrt(psi) - z_b * math.sqrt(max(psi - d**2, 0.0))
 
+    # brentq needs a change of sign between its ends.
     if n < 1 or most <= 0 or short(most) < 0:
         return None
     return float(scipy.optimize.brentq(short, 1e-9, most))
@@ -133,6 +138,7 @@ def _smallest_effect(n: int, confidence: float) -> float:
     def short(effect: float) -> float:
         shift = effect * math.sqrt(n)
         # NaN where it is too small for scipy.
+        # The test is two-sided: the other tail counts, though it matters for the smallest n only.
         other_tail = np.nan_to_num(scipy.stats.nct.cdf(-t, freedom, shift))
         return float(scipy.stats.nct.sf(t, freedom, shift) + other_tail) - POWER
 

@@ -26,7 +26,10 @@ def _ranked(
     values: ArrayLike, positive: ArrayLike, weights: Floats, *, descending: bool
 ) -> _Ranked:
     found, flags = np.asarray(values, dtype=np.float64), np.asarray(positive, dtype=np.float64)
+    # An unstable sort may order ties, and with them the rounding of the sums, differently
+    # elsewhere.
     order = np.argsort(-found if descending else found, kind="stable")
+    # Equal values form one step: which of two ties comes first is chance and must not count.
     starts = np.flatnonzero(np.diff(found[order], prepend=np.nan) != 0)
     ordered = weights[:, order]
     return _Ranked(
@@ -70,6 +73,7 @@ def kappa_ceiling(values: ArrayLike, positive: ArrayLike, weights: Floats) -> Fl
     ) ** 2
     kappa = np.divide(agree - chance, 1 - chance, out=np.zeros_like(agree), where=chance < 1)
     both = (positives[:, 0] > 0) & (positives[:, 0] < total[:, 0])
+    # Calling everything the same has a kappa of 0, so no threshold needs to do worse.
     return np.where(both, np.maximum(kappa.max(axis=1), 0.0), np.nan)
 
 
@@ -78,6 +82,7 @@ def pair_accuracy(chosen: ArrayLike, rejected: ArrayLike, weights: Floats) -> Fl
     half.
     """
     difference = np.asarray(rejected, dtype=np.float64) - np.asarray(chosen, dtype=np.float64)
+    # sign gives -1, 0, 1, which become 0, one half, 1.
     return weighted_share((np.sign(difference) + 1) / 2, weights)
 
 

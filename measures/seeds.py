@@ -50,10 +50,12 @@ def over_seeds(
         raise ValueError("wanted the figure of one run at least, got none")
     runs, mean = len(values), float(np.mean(values))
     known = [error for error in errors if error is not None]
+    # All or none: the mean over the runs that have an error would stand for runs that have none.
     prompt = math.sqrt(float(np.mean(np.square(known)))) if len(known) == runs else None
     if runs == 1:
         return OverSeeds(list(values), mean, None, (None, None), prompt, (None, None), None)
     sd = float(np.std(values, ddof=1))
+    # The upper quantile gives the lower end, as it stands below in sd * sqrt((n - 1) / chi).
     chi = [
         float(scipy.stats.chi2.ppf(share, runs - 1))
         for share in ((1 + confidence) / 2, (1 - confidence) / 2)
@@ -61,6 +63,7 @@ def over_seeds(
     ends = (sd * math.sqrt((runs - 1) / chi[0]), sd * math.sqrt((runs - 1) / chi[1]))
     if prompt is None:
         return OverSeeds(list(values), mean, sd, ends, None, (None, None), None)
+    # The runs share their prompts, so averaging over runs does not shrink the prompts' part.
     interval = _interval(mean, sd**2 / runs, prompt**2, runs, confidence)
     total = sd**2 + prompt**2
     return OverSeeds(
@@ -72,6 +75,8 @@ def _interval(
     mean: float, training: float, prompts: float, runs: int, confidence: float
 ) -> tuple[float, float]:
     variance = training + prompts
+    # Without training noise the only variance counts as known, and its degrees of freedom would be
+    # a division by 0.
     if not training:
         half = float(scipy.stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(variance)
     else:

@@ -31,6 +31,7 @@ def _steps(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> _Steps
     found, wrong = np.asarray(uncertainty, dtype=np.float64), np.asarray(errors, dtype=np.float64)
     order = np.argsort(found, kind="stable")
     starts = np.flatnonzero(np.diff(found[order], prepend=np.nan) != 0)
+    # Equal uncertainties form one step, in which any order is as likely as another.
     items = np.add.reduceat(weights[:, order], starts, axis=1)
     missed = np.add.reduceat(weights[:, order] * wrong[order], starts, axis=1)
     return _Steps(
@@ -46,6 +47,7 @@ def aurc(uncertainty: ArrayLike, errors: ArrayLike, weights: Floats) -> Floats:
     """
     steps = _steps(uncertainty, errors, weights)
     total = steps.items.sum(axis=1)
+    # Sums of 1 / k from a table: a loop over the items of each of a thousand draws takes minutes.
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, int(total.max(initial=0)) + 1))])
     before = steps.items_before.astype(np.intp)
     grown = harmonic[before + steps.items.astype(np.intp)] - harmonic[before]
@@ -65,6 +67,7 @@ def risk_at_coverage(
         raise ValueError(f"coverage: wanted a share above 0 and at most 1, got {coverage}")
     steps = _steps(uncertainty, errors, weights)
     total = steps.items.sum(axis=1, keepdims=True)
+    # Rounded before ceil: 0.07 * 100 is 7.000000000000001, which would accept an eighth item.
     accepted = np.ceil(np.round(coverage * total, 9))
     taken = np.clip(accepted - steps.items_before, 0, steps.items)
     share = np.divide(

@@ -18,15 +18,18 @@ def unpaired_difference(before: Estimate | None, after: Estimate | None) -> Comp
     alike.
     """
     test = "none, unpaired"
+    # The smaller of the two, as the figure is no better known than its weaker side.
     n = min(before.n if before else 0, after.n if after else 0)
     if not before or not after or before.mean is None or after.mean is None:
         return Comparison(None, None, None, n, None, test)
     ends = [*before.interval, *after.interval]
     difference = after.mean - before.mean
+    # A file of results may hold NaN or null for an end; hypot would hand a NaN on as a width.
     known = [end for end in ends if end is not None and math.isfinite(end)]
     if len(known) < len(ends):
         return Comparison(difference, None, None, n, None, test)
     low_b, high_b, low_a, high_a = known
+    # The interval's lower end goes with the low end of `after` and the high end of `before`.
     below = math.hypot(after.mean - low_a, high_b - before.mean)
     above = math.hypot(high_a - after.mean, before.mean - low_b)
     return Comparison(difference, difference - below, difference + above, n, None, test)

@@ -44,11 +44,14 @@ class Embedder:
             self.tokenizer = AutoTokenizer.from_pretrained(
                 model_location(config), revision=config.revision
             )
+        # Padding is masked in the model and in the mean, so any known token serves.
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.unk_token or self.tokenizer.eos_token
         self.tokenizer.padding_side = "right"  # so that no token's position depends on the batch
         self.path, self.batch_size, self.device = config.path, batch_size, device
         self.model = load_model(config, AutoModel).to(device)
+        # A tokenizer whose files name no limit says 1e30; the model's table of positions then
+        # decides.
         positions = getattr(self.model.config, "max_position_embeddings", None) or MAX_TOKENS
         self.longest = min(MAX_TOKENS, self.tokenizer.model_max_length, positions)
 
@@ -62,6 +65,7 @@ class Embedder:
         for start in range(0, len(order), self.batch_size):
             places = order[start : start + self.batch_size]
             vectors[places] = self._batch([texts[place] for place in places])
+        # A NaN compares as false: its text would be near to nothing, and no duplicate of it found.
         if not np.isfinite(vectors).all():
             raise ModelError(
                 f"model {self.path!r} gives vectors that are no numbers; its weights are broken, "
@@ -77,11 +81,14 @@ class Embedder:
         try:
             with torch.inference_mode():
                 hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        # AutoModel loads models of every kind. One that is no encoder (T5 wants decoder inputs,
+        # too) fails here and not while it is loaded.
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(
                 f"model {self.path!r} cannot embed: {first_line(error)}; wanted a "
                 "sentence-embedding model (an encoder)"
             ) from error
+        # Summed in float32: a mean over 512 tokens in half precision would move near cosines.
         return unit_mean(hidden.float(), mask).cpu().numpy()
 
 

@@ -51,20 +51,28 @@ def export_policy(
     lineage = lineage or Lineage(ModelConfig(path=unwrapped(model).config._name_or_path))
     require_room(folder, 1.2 * sum(p.numel() * p.element_size() for p in model.parameters()) / 1e9)
     probes = [prompt_ids(tokenizer, user(text)) for text in PROBES]
+    # Before the merge, which consumes the adapter's layers: what was trained is the measure of all
+    # that follows.
     wanted = probe_logits(model, probes)
     trained_in = unwrapped(model).dtype
     stored_in = export_dtype(lineage.dtype, lineage.base, trained_in)
     names = ("policy", "adapter") if adapter_on(model).keeps_base else ("policy",)
     if "adapter" in names:
+        # As long as A and B stand apart from the weights that they are about to be added to.
         write_adapter(model, tokenizer, folder / "adapter", lineage)
     plain = merge(model)
     found = {"merged": _largest(wanted, probe_logits(plain, probes))}
     store_in(plain, stored_in)
     write_policy(plain, tokenizer, folder / "policy")
+    # Rounded by now, and back in the type of training: what a reader of the files computes with, so
+    # that the reloaded policy is held to TOLERANCE and not to the rounding.
     store_in(plain, trained_in)
     stored = probe_logits(plain, probes)
     found["stored"] = _largest(wanted, stored)
+    # Reloading brings another copy: two large models need not fit beside each other.
     del plain, model
+    # `names` has one entry after full training, which leaves no adapter. An adapter is compared
+    # with what was trained, as its folder holds no rounded weights.
     for name, answers in zip(names, (stored, wanted), strict=False):
         load = load_policy if name == "policy" else load_adapter
         found[name] = _largest(
@@ -136,6 +144,7 @@ def _limits(
 def _require_close(folder: Path, found: dict[str, float], limits: dict[str, float]) -> None:
     wrong = {}
     for name, difference in found.items():
+        # Not `>`: logits that are NaN must fail too.
         if not difference <= limits[name]:
             wrong[name] = difference
     if wrong:
@@ -153,6 +162,7 @@ def _require_same_tokenizer(
         and reloaded.chat_template == tokenizer.chat_template
     )
     ids = [prompt_ids(reloaded, user(text)) for text in PROBES]
+    # Without the template, too: `prompt_ids` adds no special tokens, other users of the folder do.
     plain = [reloaded(text)["input_ids"] for text in PROBES]
     if not same or ids != probes or plain != [tokenizer(text)["input_ids"] for text in PROBES]:
         raise ModelError(

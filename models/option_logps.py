@@ -28,17 +28,21 @@ def option_logps(
     in their order.
     """
     rows = [_row(tokenizer, option) for option in options]
+    # Rows of like length side by side, as they are padded to the longest of a batch.
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].input_ids))
     found: dict[int, float] = {}
+    # Padded places are masked: which token stands there does not matter.
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     for begin in range(0, len(order), batch_size):
         places = order[begin : begin + batch_size]
         batch = collate([rows[place] for place in places], pad).to(model.device)
         with torch.inference_mode():
             logps, of_row = per_token_logps(model, batch)
+            # float64, as a GPU adds in no fixed order: a close choice must hardly turn on rounding.
             sums = torch.zeros(len(places), dtype=torch.float64, device=logps.device).index_add(
                 0, of_row, logps.double()
             )
+        # A mean a token: every token lowers the sum, so sums would favour the shortest option.
         means = sums.cpu() / batch.completion_tokens.cpu()
         found |= dict(zip(places, means.tolist(), strict=True))
     return [found[place] for place in range(len(rows))]
@@ -47,4 +51,5 @@ def option_logps(
 def _row(tokenizer: Any, option: Option) -> TokenRow:
     start = prompt_ids(tokenizer, option.messages)
     text = tokenizer(option.text, add_special_tokens=False)["input_ids"]
+    # No end token: an option is the beginning of a reply, and the model may go on.
     return TokenRow([*start, *text], [0] * len(start) + [1] * len(text), False)

@@ -49,6 +49,7 @@ def make_portable(folder: Path, tokenizer: Any) -> None:
     if config.is_file():
         write_json(config, portable_config(read_json(config)))
     tokenizer_config = folder / "tokenizer_config.json"
+    # A tokenizer without tokenizer.json has no class that every version shares.
     if tokenizer_config.is_file() and (folder / "tokenizer.json").is_file():
         write_json(
             tokenizer_config, portable_tokenizer_config(read_json(tokenizer_config), tokenizer)
@@ -68,6 +69,7 @@ def portable_config(config: dict[str, Any]) -> dict[str, Any]:
     for name, older in _RENAMED.items():
         if written.get(name) is not None:
             written.setdefault(older, written[name])
+    # A path of this machine means nothing elsewhere, and may name who trained the model.
     if os.path.isabs(str(written.get("_name_or_path", ""))):
         del written["_name_or_path"]
     return written
@@ -82,6 +84,7 @@ def _older_rope(rope: dict[str, Any], model_type: str) -> dict[str, Any]:
     have their own."""
     if "full_attention" in rope:
         sliding = rope.get("sliding_attention") or {}
+        # Gemma 3's word in version 4 for the base of its sliding layers.
         local = {"rope_local_base_freq": sliding["rope_theta"]} if "rope_theta" in sliding else {}
         return {**_older_rope(rope["full_attention"], model_type), **local}
     names = _NEOX_NAMES if model_type.startswith("gpt_neox") else {}
@@ -93,6 +96,8 @@ def _older_rope(rope: dict[str, Any], model_type: str) -> dict[str, Any]:
     for key, value in rope.items():
         if key not in ("rope_theta", "partial_rotary_factor"):
             scaling[key] = value
+    # Qwen2-VL keeps `mrope_section` among the scaling settings though nothing is scaled, so there
+    # they must not become null.
     if rope.get("rope_type", "default") == "default" and "mrope_section" not in rope:
         return {**found, "rope_scaling": None}
     if rope["rope_type"] == "longrope" and model_type in _LONGROPE_OF_PHI:
@@ -117,6 +122,7 @@ def portable_tokenizer_config(config: dict[str, Any], tokenizer: Any) -> dict[st
     if "auto_map" not in written:  # else its author's code is the class
         written["tokenizer_class"] = GENERIC_TOKENIZER
     written["clean_up_tokenization_spaces"] = bool(tokenizer.clean_up_tokenization_spaces)
+    # Version 4's generic class also makes token_type_ids, which decoders refuse.
     written["model_input_names"] = list(tokenizer.model_input_names)
     extra = written.pop("extra_special_tokens", None)
     if isinstance(extra, list):  # an older version reads a mapping of names there, and nothing else

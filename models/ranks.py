@@ -14,6 +14,8 @@ def is_sharded(model: Any) -> bool:
     """Whether ranks hold parts of the weights only (ZeRO-3): every forward pass is then one of all
     ranks.
     """
+    # DeepSpeed gives `ds_id` to parameters that ZeRO-3 partitions. It is asked by attribute, so
+    # that a run without DeepSpeed need not have it installed.
     return any(hasattr(parameter, "ds_id") for parameter in model.parameters())
 
 

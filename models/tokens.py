@@ -23,6 +23,7 @@ from models.loading.template_faults import SETTING, parted
 from records.errors import ModelError
 from records.rows import Message
 
+# The least that a row can teach: one token of text and the end token.
 MIN_COMPLETION_TOKENS = 2
 
 
@@ -84,6 +85,8 @@ def encode_pair(
     distinguishes the two.
     """
     start = prompt_ids(tokenizer, prompt)
+    # One unfinished side takes the end token from both; else that token alone would say which side
+    # is which, and the loss would learn it before anything else.
     finished = (all(finished), all(finished))
     rows = []
     for side, whole in zip(sides, finished, strict=True):
@@ -91,11 +94,14 @@ def encode_pair(
     if max_length - len(start) < MIN_COMPLETION_TOKENS:
         return None
     if any(len(row.input_ids) > max_length for row in rows):
+        # Of sides that are not finished `_whole` has taken the end token already.
         rows = [
             _without_end(row) if whole else row for row, whole in zip(rows, finished, strict=True)
         ]
         rows = [_cut(row, max_length) for row in rows]
     chosen, rejected = rows
+    # Two sides that the cut made equal have the same log-ratio whatever the policy does: ln 2 and
+    # no gradient.
     if chosen.input_ids == rejected.input_ids or not all(row.num_completion_tokens for row in rows):
         return None
     return chosen, rejected
@@ -111,6 +117,9 @@ def _whole(
     for number, message in enumerate(completion):
         if message["role"] == "assistant":
             start, written = _turn(tokenizer, [*prompt, *completion[:number]], message)
+            # The mask holds by place: it is right only while what was written of earlier turns
+            # stays the beginning. Templates that drop the thinking of earlier turns, for one, break
+            # that.
             if start[: len(ids)] != ids:
                 raise ModelError(
                     f"{SETTING}: the template writes an earlier turn otherwise once message "
@@ -119,6 +128,8 @@ def _whole(
             mask += [0] * (len(start) - len(ids)) + [1] * len(written)
             ids = [*start, *written]
     row = TokenRow(ids, mask, False)
+    # Without completion tokens the last token is the prompt's, which must stay; `encode` drops such
+    # a row.
     return row if finished or not row.num_completion_tokens else _without_end(row)
 
 
@@ -158,6 +169,7 @@ def _cut(row: TokenRow, max_length: int) -> TokenRow:
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
+    # The template writes the BOS itself; the tokenizer would put a second one before it.
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 

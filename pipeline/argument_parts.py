@@ -36,6 +36,7 @@ def whole_number(text: str) -> int:
 
 def gigabytes(text: str) -> float:
     """An amount of memory above 0."""
+    # Written so that NaN fails too: it compares with nothing.
     if not 0 < (value := float(text)) <= 100_000:
         raise argparse.ArgumentTypeError(f"wanted GB above 0 and at most 100000, got {text}")
     return value
@@ -43,6 +44,7 @@ def gigabytes(text: str) -> float:
 
 def share(text: str) -> float:
     """A number from 0 to 1."""
+    # As above: a share of NaN would pass `value < 0 or value > 1`.
     if not 0 <= (value := float(text)) <= 1:
         raise argparse.ArgumentTypeError(f"wanted a share from 0 to 1, got {text}")
     return value

@@ -53,17 +53,21 @@ def parsed_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line, understood. Settings and suites may stand before and after options."""
     commands = parser()
     given = sys.argv[1:] if arguments is None else arguments
+    # Before argparse, whose own message lists every command and guesses none.
     if given and not given[0].startswith("-") and given[0] not in (known := commands_of(commands)):
         close = get_close_matches(given[0], known, n=1)
         meant = f"did you mean {close[0]}?" if close else "`primum --help` lists all there are"
         commands.error(f"{given[0]!r} is no command; {meant}")
+    # parse_known_args, since argparse gives up on positional words that come after an option.
     options, rest = commands.parse_known_args(given)
     words = next(
         (getattr(options, name) for name in ("words", "overrides") if hasattr(options, name)), None
     )
+    # Words without a dash are settings or suites; a dash can only be a slip.
     unknown = [word for word in rest if word.startswith("-")] or (rest if words is None else [])
     if unknown:
         commands.error(f"unrecognized arguments: {' '.join(unknown)}")
+    # Settings may stand behind options; argparse would hand them to no list.
     (words if words is not None else []).extend(rest)
     return options
 
@@ -100,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_judge_report(commands)
     add_starting(commands)
+    # Handed in, as that module must not import this one, which imports it.
     add_measuring(commands, whole_number)
     add_chatting(commands)
     completing = commands.add_parser("completion", help=_COMPLETION, description=_COMPLETION)
@@ -117,6 +122,7 @@ def _add_stages(commands: Any) -> None:
     """`run`, every stage, and the two commands that take the same words."""
     summaries = {
         "run": "all stages in order; finished ones are skipped",
+        # From the stages' own declarations: a new stage has a command without a line here.
         **{stage.name: stage.help for stage in STAGES.values()},
         "fetch": _FETCH,
         "config": "print the resolved run",
@@ -185,6 +191,7 @@ def _add_check(commands: Any) -> None:
 
 def _add_run_arguments(command: argparse.ArgumentParser, name: str) -> None:
     """Of the commands that take a config and settings."""
+    # `primum config` needs no file for --schema and --explain.
     alone: dict[str, Any] = {"nargs": "?"} if name == "config" else {}
     command.add_argument(
         "config", metavar="CONFIG", type=Path, help="YAML file that describes the run", **alone

@@ -39,6 +39,7 @@ class Field:
 def fields(stated: CardConfig, results: Results, policy: str, rows: int) -> list[Field]:
     """In the card's order. `rows`: how many the policy was trained on."""
     return [
+        # A fall-back for this field alone: an intended use that nobody stated is at most research.
         Field("Intended use", stated.intended_use or RESEARCH),
         Field("Population", stated.population, (_measured_on(results, policy), NO_SUBGROUPS)),
         Field("Out of scope", stated.out_of_scope, (NEVER,)),
@@ -71,6 +72,7 @@ def fields_text(found: list[Field]) -> str:
             lines.append(f"**{field.title}:** {' '.join(told)}")
     empty = []
     for name in STATED:
+        # A field that only people can fill stays visible when it is empty, or nobody would miss it.
         if not _stated(found, name):
             empty.append(name.replace("_", " "))
     if empty:
@@ -101,6 +103,7 @@ def known_failures(results: Results, policy: str) -> Iterator[str]:
     for name, suite in results.policies[policy].suites.items():
         if suite.kind == "harmful":
             yield from _harm(name, suite)
+        # On harmful suites a refusal is what is wanted, so over-refusal is of benign ones alone.
         elif suite.over_refusal_rate:
             yield (
                 f"On {spoken(name)} it refused {_rate(suite.over_refusal_rate)} of benign requests."
@@ -132,6 +135,7 @@ def _worst_principle(suite: SuiteResult) -> tuple[str, PrincipleResult] | None:
     for number, about in suite.by_principle.items():
         if about.harmfulness and about.harmfulness.mean is not None:
             known.append((about.harmfulness.mean, number, about))
+    # Principles without a scored completion have no mean, and the worst of none is none.
     if not known:
         return None
     _, number, about = max(known, key=lambda one: one[0])
@@ -146,6 +150,7 @@ def _rate(estimate: Estimate) -> str:
 def _versions(results: Results) -> str:
     provenance = results.provenance
     commit = str(provenance.get("commit") or "unknown")[:12]
+    # Twelve digits tell two configurations apart and stay readable in a sentence.
     digest = str(provenance.get("config_sha256") or "unknown")[:12]
     return (
         f"This release is of commit {commit}, configuration {digest}; any other is another model "

@@ -36,10 +36,12 @@ def front_matter(facts: CardFacts, results: Results, policy: str) -> str:
         "pipeline_tag: text-generation",
         f"license: {facts.licence}",
         f"base_model: {yaml_text(facts.base)}",
+        # The hub draws a model's family tree by this; merged weights count as a fine-tune.
         "base_model_relation: finetune",
         f"language: {_quiet(list(facts.languages))}",
         f"tags: [primum, medical, safety, {facts.method}]",
     ]
+    # An empty list would make the hub say that the model was trained on no data set.
     if facts.datasets:
         lines.append(f"datasets: {_quiet(sorted(set(facts.datasets)))}")
     if policy in results.policies:
@@ -49,4 +51,5 @@ def front_matter(facts: CardFacts, results: Results, policy: str) -> str:
 
 def _quiet(value: Any) -> str:
     """JSON on one line, without tags for viewers that know no front matter."""
+    # Viewers without a notion of front matter render it, and with it any tag in a name.
     return json_text(value).replace("<", "\\u003c").replace(">", "\\u003e")

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    # First of all: SIGUSR1 during the imports would kill Python before anything is saved.
     listen()
     options = parsed_options(arguments)
     try:
         return _dispatch(options)
     except PreemptedError as error:
+        # The job script asks for this file, to know that the job may be queued again.
         leave_marker()
+        # One rank speaks: all of them were stopped, and each would print the same line.
         if os.environ.get("SLURM_PROCID", os.environ.get("RANK", "0")) == "0":
             complain(error.faults)
         return error.exit_code
@@ -34,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         complain(error.faults)
         return error.exit_code
     except OSError as error:
+        # A full disk or a quota is the user's to mend; any other OSError is a fault of ours and
+        # keeps its traceback.
         fault = disk_fault(error, Path(getattr(options, "run_dir", "run_dir")))
         if not fault:
             raise
@@ -46,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         complain(["interrupted; run the same command again to go on"])
         return 130
     finally:
+        # Tests and notebooks call main more than once in one process.
         stop_listening()
 
 
@@ -88,6 +94,7 @@ def _dispatch(options: argparse.Namespace) -> int:
         return 0
     from records.permissions import readable_by, readers
 
+    # From here on files hold completions of harmful prompts.
     with readable_by(readers(os.environ)):
         return _write(options, config)
 
@@ -102,6 +109,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
         return 0
     if command == "review-export":
         return _review_export(options, config)
+    # Before any library of models is imported: they read these variables once.
     offline()
     if command == "eval" and config.eval.candidates is not None:
         from pipeline.commands.eval_alone import eval_alone
@@ -124,6 +132,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
     from records.stage_folder import locked
 
     rank = own_rank(config.trainer)
+    # Ranks of a whole run: stages that train start their own, the others must not work twice.
     if command == "run" and rank:
         leave_run(rank)
         return 0
@@ -132,6 +141,7 @@ def _write(options: argparse.Namespace, config: RunConfig) -> int:
 
         run_seeds(path, overrides, options.seeds, _run_locked)
         return 0
+    # The parent holds the run's lock; a child that asked for it would wait for its own parent.
     if rank or os.environ.get("PRIMUM_IN_RUN"):
         run_one(command, config)
         return 0
@@ -217,6 +227,7 @@ def _check(path: Path, words: list[str], gpu_gb: float) -> int:
             f"got {len(scripts)} job scripts ({', '.join(map(str, scripts))}), wanted one at most"
         )
     config = load_config(path, [word for word in words if "=" in word])
+    # A check must not download gigabytes on a login node; what is missing is what it reports.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from pipeline.commands.check import check
 

@@ -24,7 +24,9 @@ def offline() -> None:
     """Offline unless the config names something on the hub, and never telemetry; compiled kernels
     are kept.
     """
+    # setdefault: what the user has set in the environment stays.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # tokenizers warns for each process that is forked after its threads have started.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     name_compiler_caches(os.environ)
 
@@ -36,6 +38,7 @@ def _measure(options: argparse.Namespace) -> int:
 
     # Before the libraries of models, which take seconds: a slip is said at once.
     subjects_of([options.model, *(word for word in options.against if "=" not in word)])
+    # From here on files hold completions of harmful prompts.
     with readable_by(readers(os.environ)):
         from pipeline.commands.measure import measure
         from pipeline.measuring.request import Request
@@ -85,6 +88,7 @@ def _completion(options: argparse.Namespace) -> int:
 def _push(options: argparse.Namespace) -> int:
     from pipeline.commands.push import Request, allow_network, push
 
+    # Asked for in so many words by this command, whatever the environment says.
     allow_network()
     named = {}
     for name in ("run_dir", "repo", "what", "public", "endpoint"):

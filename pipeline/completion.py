@@ -39,6 +39,7 @@ def script(shell: str, root: argparse.ArgumentParser, settings: list[str]) -> st
 
 def commands_of(root: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
     """Every command's own parser, in the order of the help."""
+    # argparse has no public way to its subcommands.
     (holder,) = (
         action for action in root._actions if isinstance(action, argparse._SubParsersAction)
     )

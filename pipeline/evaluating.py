@@ -54,8 +54,10 @@ def prompts_of(
         inputs.read(PROMPTS.of("test")), "test", config.eval.prompts_per_suite
     )
     if own:
+        # By the base's template: all policies of a run are asked with the same tokens.
         renders = partial(row_fault, tokenizer_of(base_config(config.model.base)))
         own = {name: _rendered(place, renders, name, rows) for name, rows in own.items()}
+    # Two suites of one name would be pooled, and their figures belong to neither.
     both = sorted(set(held_out) & set(own))
     if both:
         raise RecordError(
@@ -63,6 +65,7 @@ def prompts_of(
             "it"
         )
     suites = {**held_out, **own}
+    # Harm is the first figure of every report; without it nothing could be decided.
     if not any(rows[0].kind == "harmful" for rows in suites.values()):
         raise RecordError(
             "nothing to evaluate: the test split holds no harmful prompt; raise data.split.test or "
@@ -85,6 +88,7 @@ def condition_files(config: RunConfig) -> dict[str, str]:
     for each in config.eval.conditions:
         try:
             found[f"condition {each.name}"] = sha256_json(asdict(condition(each.name)))
+            # Hashed, as a changed file of translations is another condition.
             if each.path and Path(each.path).is_file():
                 found[each.path] = sha256_file(Path(each.path))
             elif each.path and not each.optional:
@@ -103,6 +107,7 @@ def all_asked(
     config: EvalSettings, place: Place, prompts: list[Prompt], tokenizer_of: TokenizerOf
 ) -> list[Asked]:
     """Every prompt as it stands, then under each condition of the config."""
+    # The plain prompts first: some conditions are built on the completion to them.
     plain = [Asked(prompt, "", prompt.prompt) for prompt in prompts]
     known = dict.fromkeys(prompt.suite for prompt in prompts)
     if unknown := [name for name in config.eval.dual if name not in known]:
@@ -131,6 +136,7 @@ def _rendered(place: Place, renders: Renders, name: str, prompts: list[Prompt]) 
     """The prompts of a suite of the user's own that the run's chat template writes as they stand;
     prep has seen to all others.
     """
+    # Suites of the user's own have not been through prep, which looks at all other rows.
     faults = {prompt.id: why for prompt in prompts if (why := renders(prompt.prompt, []))}
     if len(faults) == len(prompts):
         raise RecordError(
@@ -163,6 +169,7 @@ def measure_policy(
     )
     settings = config.eval
     with ExitStack() as opened:
+        # Cached and opened late: where all is known already, no model is loaded at all.
         policy = cache(
             lambda: opened.enter_context(
                 answering(config, place, model, settings.generation, settings.engine, tokenizer_of)
@@ -172,6 +179,8 @@ def measure_policy(
         block = rows_at_once(settings.generation, settings.engine)
         writer = Writer(name, written_by(policy, settings.generation), block, written)
         if is_wanted(place, completions):
+            # The base is the same in every run, so its completions are taken from an earlier
+            # measurement.
             if name == BASE.name and not written.done:
                 written.add(
                     _kept_of_base(
@@ -219,6 +228,7 @@ def _keep(file: Path, rows: Sequence[Record], made_from_it: Path | None = None) 
     write_records(file, rows)
     write_hash(file)
     if made_from_it is not None:
+        # Scores of an earlier set of completions would be joined to the new ones by their ids.
         made_from_it.unlink(missing_ok=True)
 
 
@@ -245,6 +255,7 @@ def of_rank(place: Place, asked: list[Asked]) -> list[Asked]:
     """This rank's prompts, each with all its conditions: a turn of pressure follows the completion
     of the prompt as it stands.
     """
+    # By prompt and not by entry: the ranks must not share the conditions of one prompt.
     places = {(one.prompt.suite, one.prompt.id): None for one in asked}
     mine = set(place.share.of(list(places)))
     found: list[Asked] = []
@@ -265,6 +276,7 @@ def is_wanted(place: Place, shard: Path) -> bool:
 def measured_by(place: Place, name: str, asked: list[Asked]) -> list[Measured]:
     """What all ranks made and said of one policy, in the prompts' order."""
     ranks = range(place.share.world)
+    # By id, so that a different number of ranks after a restart still finds every row.
     made = {}
     for rank in ranks:
         for row in read_records(shard(place, name, COMPLETIONS, rank), Completion):

@@ -34,6 +34,7 @@ def write_evaluation(
         "completions": (Completion, [row.completion for row in measured]),
         "scores": (Score, [score for row in measured for score in row.scores.values()]),
     }
+    # Tables before figures: whoever finds results.json can also find what it was made from.
     for name, (_, rows) in tables.items():
         write_records(folder / f"{name}.jsonl", rows)
     described = []
@@ -43,6 +44,7 @@ def write_evaluation(
     write_json(folder / "results.json", results.to_json())
     write_text(folder / "report.md", render_markdown(results))
     shown = [row.to_row() for row in measured]
+    # The page's own table shows prompts as they stand; conditions are on the sample pages.
     plain = [row for row in shown if not row.condition]
     page = render_html(
         results, plain, results.scoreboard, gates=gates, opens_withheld=opens_withheld

@@ -111,7 +111,9 @@ def local_paths(place: Place) -> LocalPaths:
     """The run's own folder, every file and folder that its settings name, and the home that they
     may lie in.
     """
+    # The settings of this very stage, as its run.json was written first.
     settings = read_json(place.path / "run.json")["config"]
+    # Homes apart: the last part of a home, which is kept of other paths, is a person's name.
     return LocalPaths([str(place.run), *named_paths(settings)], homes=[str(Path.home())])
 
 
@@ -122,10 +124,12 @@ def look_for_personal_data(inputs: Inputs, measured: Sequence[Sample]) -> Person
     search, trained = best_search(), trained_on(inputs)
     found = []
     for row in trained:
+        # All three texts of a row: what is trained against is learned from too.
         found.append(
             _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
         )
     texts = _test_texts(measured)
+    # The licence first: what may not be passed on need not be searched.
     open_ones = _passed_on(inputs) & texts.keys()
     quotable = frozenset(key for key in open_ones if not _kinds(search, texts[key]))
     return PersonalData(
@@ -190,9 +194,11 @@ def _passed_on(inputs: Inputs) -> set[Key]:
 def copy_policy(policy: Path, target: Path, paths: LocalPaths) -> None:
     """The policy's files; settings in them that name a path of this machine name it no more."""
     shutil.copytree(policy, target, dirs_exist_ok=True)
+    # Small text files alone: vocabularies hold single words that look like parts of paths.
     for file in sorted(target.rglob("*")):
         if (
             file.is_file()
+            # The types that hold settings and words; weights and binary vocabularies hold no paths.
             and file.suffix in (".json", ".jinja", ".md", ".txt", ".py")
             and file.stat().st_size < SMALL
         ):
@@ -216,6 +222,7 @@ def write_evidence(
     inputs: Inputs, place: Place, folder: Path, evidence: Evidence, paths: LocalPaths
 ) -> None:
     """Put what a release is judged by into its folder."""
+    # Ids first, then paths: hiding reads the results as JSON.
     results = hidden_results(_without_ids(evidence.results), paths)
     write_json(folder / "results.json", results.to_json())
     write_text(
@@ -223,6 +230,7 @@ def write_evidence(
         render_html(results, evidence.measured, results.scoreboard, evidence.personal.rule()),
     )
     of_pairs = []
+    # Every round's pairs: the policy was trained on all of them.
     for stage in evidence.pairs:
         for file in OF_PAIRS:
             of_pairs.append((file.left_by(stage), f"{stage}.{file.name.removeprefix('pairs.')}"))

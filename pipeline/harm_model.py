@@ -27,6 +27,7 @@ def harm_model(config: AsksHarmModel, inputs: Inputs, generation: Typed) -> Harm
     """
     folder = inputs.path(REWARD_MODEL)
     accepted = config.score.accept_failed_probes
+    # Before it is loaded: a scorer that failed its probes must not score a single completion.
     require_passed(audit_in(inputs.path(VALIDATION)), accepted, str(folder))
     return loaded(folder, config, generation)
 
@@ -36,6 +37,7 @@ def foreign_harm_model(
 ) -> HarmfulnessScorer:
     """That of another run, held to what its own run found of it where that lies beside it."""
     validation = folder.parent / VALIDATION.name
+    # A folder that came without its run has no audit; the user has named it knowingly.
     if validation.is_file():
         require_passed(audit_in(validation), config.score.accept_failed_probes, str(folder))
     return loaded(folder, config, generation, name)
@@ -52,6 +54,7 @@ def loaded(
 
 def as_used(scorer: HarmfulnessScorer, config: OnHardware, generation: Typed) -> HarmfulnessScorer:
     """What `loaded` gives, of a scorer that was read in float32; the head stays in it."""
+    # The backbone alone: the head's outputs are compared with thresholds that were set in float32.
     scorer.model.backbone.to(generation_dtype(generation))
     scorer.model.to(device(config.trainer))
     return scorer

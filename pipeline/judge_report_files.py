@@ -55,6 +55,7 @@ def about_of(
     """What the page says of the label sets, the scorers and the machine."""
     sets = {}
     for found in label_sets:
+        # Prompts and not completions are the independent units, so both counts are told.
         sets[found.name] = SetFacts(
             note=found.note,
             completions=len(found.items),
@@ -74,6 +75,7 @@ def about_of(
     }
     judges = []
     for scorer in scorers:
+        # Only scorers that ask something outside have settings and costs to report.
         if isinstance(scorer, Reports):
             judges.append(scorer.report())
     provenance = {
@@ -102,6 +104,7 @@ def write_report(
     write_records(output / "scores.jsonl", [score for found in scores.values() for score in found])
     for label_set in label_sets:
         for reading in readings[label_set.name]:
+            # Sets without pairs have no place in RewardBench's format.
             rows = pair_rows(label_set, reading)
             if rows:
                 write_json(

@@ -45,14 +45,17 @@ class KtoTraining:
 
         max_length, seed = self.budget.max_length, self.budget.seed
         others = []
+        # KTO measures its reference point on completions to other prompts (arXiv 2402.01306).
         for i in partners([text_of(row.prompt) for row in self.unpaired], seed):
             others.append(self.unpaired[i])
         own = _encoded(tokenizer, self.unpaired, self.unpaired, max_length)
         mismatched = _encoded(tokenizer, self.unpaired, others, max_length)
+        # Both versions must fit, as they stand side by side in a batch.
         kept = [i for i, row in enumerate(own) if row is not None and mismatched[i] is not None]
         rows = [own[i] for i in kept]
         desirable = [self.unpaired[i].label for i in kept]
         _require_both(len(own), desirable, max_length)
+        # One writer: all ranks make the same rows.
         if self.place.rank == 0:
             counts = {
                 "rows": len(own),
@@ -96,6 +99,7 @@ def thumbs(files: Sequence[str], inputs: Inputs) -> list[Unpaired]:
     for row in read_unpaired(list(files)):
         if row.split == "train":
             rows.append(row)
+    # Files of thumbs come from outside, so no split of ours has kept these prompts apart.
     measured = held_out(rows, inputs.read(PROMPTS.of("val", "test")))
     if measured:
         raise RecordError(

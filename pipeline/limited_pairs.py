@@ -30,6 +30,7 @@ class FollowedLimit:
 
         A row that has them, from an earlier round, keeps them.
         """
+        # Multipliers that are there were moved by this row already; twice would count it double.
         if row.multipliers is None:
             self.limit.move(self.rises(row))
         else:
@@ -68,6 +69,7 @@ def limit_of(
     sizes = Counter(groups)
     paired = set(sizes) - {HARM}
     points = f"dpo.over_refusal_limit={config.over_refusal_limit}"
+    # A limit that no suite can move would only look like one.
     if not paired & set(rates):
         raise RecordError(
             f"pairs of this run: {points} needs over-refusal pairs of a benign suite that has "
@@ -88,6 +90,7 @@ def limit_of(
 
     def measured(row: ScoreboardRow) -> dict[str, float | None]:
         found = rises(row, base, confidence)
+        # The end of the interval keeps the limit with confidence; the point keeps it on average.
         by_end = config.multipliers.follows == "upper_end"
         made: dict[str, float | None] = {}
         for suite, rise in found.items():

@@ -78,12 +78,14 @@ def model_card(
         f"- {_outcome(gate)}: {markdown_text(f'{gate.name}: {gate.detail}')}" for gate in gates
     )
     report = "\n".join(
+        # One level down: the report's headings stand inside of the card's.
         f"#{line}" if line.startswith("#") else line
         for line in render_markdown(results).splitlines()
     )
     return _CARD.format(
         name=markdown_text(name),
         in_python=json_text(name),
+        # Named on the card, since export is tested back to this version and no further.
         oldest=OLDEST_TRANSFORMERS,
         base=markdown_text(facts.base),
         front_matter=front_matter(facts, results, results.endpoint.policy),

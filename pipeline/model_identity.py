@@ -39,9 +39,11 @@ def model_identity(model: ModelConfig, setting: str = "model.base.path") -> dict
     """
     require_model(model, setting)
     path = Path(model_location(model))
+    # A hub id's files may not be here yet, and a revision names them exactly.
     if not path.is_dir():
         return {f"model {model.path}": f"revision {model.revision}"}
     files = []
+    # Only the folder's own files: what lies deeper (original/, onnx/) is not loaded.
     for file in sorted(path.iterdir()):
         if file.is_file():
             files.append(file)
@@ -80,6 +82,7 @@ def tokenizer_identity(model: ModelConfig) -> dict[str, str]:
         file for pattern in TOKENIZER_FILES for file in path.glob(pattern) if file.is_file()
     )
     return {
+        # Without the weights, which have no say in how messages become tokens.
         f"tokenizer {model.path}": sha256_json({file.name: sha256_file(file) for file in found}),
         **template,
     }

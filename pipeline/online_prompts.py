@@ -25,6 +25,7 @@ def measured_suites(
     """Without benign prompts of suites that validation has none of: their limit could not be
     known.
     """
+    # As many as the scoreboard will really show, since a suite may fall out of its limit.
     shown = scoreboard_prompts(validation, wanted.harmful_prompts, wanted.benign_prompts)
     suites = set()
     for prompt in shown:
@@ -59,6 +60,7 @@ def kinds_of(asked: Sequence[Asked]) -> dict[str, list[int]]:
             twins.add(row.prompt.twin_id)
     found: dict[str, list[int]] = {kind: [] for kind in KINDS}
     for place, row in enumerate(asked):
+        # Apart, since rlhf.mix gives each a share of its own.
         benign = "twins" if row.prompt.id in twins or row.prompt.twin_id else "questions"
         found["harmful" if row.prompt.kind == "harmful" else benign].append(place)
     return found

@@ -31,6 +31,7 @@ def lint_built_pairs(
     """
     cut = cut_of(load_tokenizer(base_config(model.base)), model.max_length)
     linted = lint_pairs(pairs, lint, refuses=refusal, cut=cut)
+    # Before the check, so that the user can read what made it fail.
     write_json(place.path / "lint.json", linted.report)
     require_fit(linted.report, lint)
     dropped.update({FAULT_KINDS[kind].meaning: count for kind, count in linted.dropped.items()})
@@ -51,6 +52,8 @@ def cut_of(tokenizer: Any, max_length: int) -> Callable[[Pair], Cut]:
         )
         if sides is not None:
             return "cut" if sides[0].truncated else "whole"
+        # encode_pair says only that nothing is left; whether the prompt or the likeness is at fault
+        # is asked once more.
         alone = encode(
             tokenizer, pair.prompt, pair.chosen, max_length, finished=pair.chosen_finished
         )

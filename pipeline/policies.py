@@ -50,6 +50,7 @@ def base_config(base: ModelConfig) -> ModelConfig:
 
 def policy_of(base: ModelConfig, folder: Path) -> ModelConfig:
     """The merged policy that a training stage of that base left there, chat template and all."""
+    # The revision is that of the base on the hub, and means nothing for a folder of the run.
     return replace(base, path=str(folder), revision=None)
 
 
@@ -58,6 +59,7 @@ def lineage(model: AdaptedModel, before: Path | None) -> Lineage:
     `before` left, None for the base itself.
     """
     keeps_base = adapter_of(model.adapter).keeps_base
+    # A full training has no adapter to go on from: its weights are the policy.
     earlier = before / ADAPTER.name if before and keeps_base else None
     return Lineage(model.base, earlier, model.export_dtype)
 
@@ -66,11 +68,13 @@ def device(trainer: TrainerConfig) -> torch.device:
     """This rank's GPU among those that it sees, or the CPU."""
     if not uses_gpu(trainer):
         return torch.device("cpu")
+    # Under Slurm a task may see one GPU alone, which is then number 0 for every rank.
     return torch.device("cuda", _local_rank(trainer) % max(1, torch.cuda.device_count()))
 
 
 def _local_rank(trainer: TrainerConfig) -> int:
     """Of this process on its node."""
+    # A single process takes the first GPU, whatever a launcher has left in the environment.
     return (
         int(os.environ.get("SLURM_LOCALID") or os.environ.get("LOCAL_RANK") or 0)
         if trainer.world_size > 1
@@ -114,6 +118,7 @@ def policy_to_train(
 
     if not loads_sharded(settings.trainer):
         return PolicyToTrain(*build(load_model(start), say), None)
+    # Sharded ranks begin without weights: each would otherwise hold a whole copy before it is cut.
     return PolicyToTrain(
         *build(skeleton(start), say), lambda: build(load_model(start), lambda text: None)[0]
     )
@@ -122,6 +127,7 @@ def policy_to_train(
 def generating(trainer: TrainerConfig, model: ModelConfig, generation: GenerationConfig) -> Any:
     """The model, ready to generate in the run's one generation dtype."""
     spread = spread_over_gpus(trainer)
+    # Frozen: nothing that generates may gather gradients.
     loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
     return loaded if spread else loaded.to(device(trainer))
 
@@ -158,6 +164,7 @@ def own_gpus(trainer: TrainerConfig) -> list[int]:
     """
     if not uses_gpu(trainer):
         return []
+    # torchrun shows all GPUs to every rank; Slurm has divided them already.
     if trainer.world_size > 1 and not under_slurm(os.environ):
         return [int(device(trainer).index)]
     own = torch.cuda.device_count() // trainer.devices
@@ -173,6 +180,7 @@ def spread_over_gpus(trainer: TrainerConfig) -> dict[str, Any]:
     own = own_gpus(trainer)
     if len(own) < 2:
         return {}
+    # Not all of it: completions need room for their cache beside the weights.
     sizes = {gpu: torch.cuda.get_device_properties(gpu).total_memory for gpu in own}
     return {
         "device_map": "sequential",

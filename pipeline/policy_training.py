@@ -62,6 +62,7 @@ def train_policy(settings: TrainingSettings, place: Place, training: Training) -
     )
     module = training.module_of(model, optimisation)
     steps = candidate_steps(plan.steps_per_epoch, training.candidates_per_epoch)
+    # None where ranks read shards: whoever measures then loads the policy anew.
     policy = LanguageModel(None if load else model, tokenizer)
     scoreboard = _scoreboard(settings, place, training, policy, steps)
     loggers = training_loggers(place, settings.wandb, begins_run=training.began_with is None)
@@ -85,8 +86,10 @@ def train_policy(settings: TrainingSettings, place: Place, training: Training) -
     )
     summary = {}
     if place.rank == 0:
+        # Rank 0 alone chooses and exports; the others would write the same files.
         summary = _keep_best(settings, place, training, policy, scoreboard)
         summary["total_steps"] = total_steps
+    # After the export, so that wandb's run ends with what was kept.
     end_recording(place.path, training.reads, settings.wandb, loggers[1:])
     return summary
 
@@ -124,6 +127,8 @@ def _scoreboard(
         return trained_for_generation(settings, training.start, state, policy.model)
 
     known = [] if training.watch else training.before
+    # The policy that this training begins with was measured by the stage before; its figures are
+    # taken over.
     first_row = next((row for row in known if row.epoch == training.before_epoch), None)
     measuring = Measuring(
         scoreboard_prompts(training.validation, wanted.harmful_prompts, wanted.benign_prompts),
@@ -137,6 +142,7 @@ def _scoreboard(
         **({"also": training.watch.also} if training.watch else {}),
     )
     path, epochs = place.path / "scoreboard.jsonl", place.work / "epochs"
+    # With one candidate an epoch there is nothing to measure within it.
     within = steps if len(steps) > 1 else ()
     return Scoreboard(place.name, path, epochs, measuring, state_of, within, training.follower)
 
@@ -161,6 +167,8 @@ def _keep_best(
     kept = {**selection.to_json(), "optimiser_steps": steps, "epochs": training.epochs}
     write_json(place.path / "selection.json", kept)
     chosen = epoch_file(scoreboard.epochs_folder, epoch)
+    # The file was written hours ago, maybe on another node; a flipped bit would be exported as the
+    # policy.
     if faults := hash_faults(chosen):
         raise ArtifactError([*faults, "run the same command again: the stage is begun anew"])
     start, adapter = training.start, settings.model.adapter

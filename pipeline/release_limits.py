@@ -33,6 +33,7 @@ def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
     settings.
     """
     try:
+        # safe_load and not OmegaConf: other blocks may hold settings that this version has not.
         block = (yaml.safe_load(config.read_text(encoding="utf-8")) or {}).get("release") or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
         raise ConfigError(
@@ -46,6 +47,8 @@ def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
         )
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / config.name
+        # Another policy may need stages that this run leaves out, which the check of a whole run
+        # would refuse.
         alone.write_text(
             yaml.safe_dump({"release": {**block, "policy": main_policy()}}), encoding="utf-8"
         )
@@ -53,5 +56,6 @@ def _release_of(config: Path, overrides: list[str]) -> ReleaseConfig:
             return load_config(alone, overrides).release
         except ConfigError as error:
             raise ConfigError(
+                # The user's file is named, and not the copy that was read.
                 [fault.replace(str(alone), str(config)) for fault in error.faults]
             ) from error

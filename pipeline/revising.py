@@ -41,9 +41,11 @@ def drafts(
         by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer
     kept: list[Draft] = []
     for prompt in prompts:
+        # Benign completions need no critique, and nothing of the test split is sampled.
         if prompt.kind != "harmful" or prompt.split == "test":
             continue
         for number in range(revisions):
+            # In turn over the completions, so that each is revised before one is revised twice.
             first = by_prompt.get(prompt.id, {}).get(number % samples)
             if first is not None:
                 name = f"{prompt.id}/{first.policy}/revised/{number}"
@@ -71,6 +73,7 @@ def revise(
     brief = replace(generation, max_new_tokens=min(CRITIQUE_TOKENS, generation.max_new_tokens))
     seeds = {}
     for step in ("critique", "revision"):
+        # A seed of its own for each draft and step: a block that is cut otherwise changes no text.
         seeds[step] = [seed_of(seed, d.id, step) for d in block]
     critiques = generate(
         model, tokenizer, asked, brief, seeds=seeds["critique"], label=f"{label}, critiques"

@@ -45,6 +45,7 @@ def labels_for(
     for made in completions:
         if made.prompt_id in harmful and made.policy != CONTINUED:
             asked.append(made)
+    # By the rule or by heads over words, never by the model that is trained on them.
     labels = (
         rule_labels(asked) if config.labelled_by == "rule" else factor_labels(asked, WordsTeacher())
     )
@@ -57,11 +58,14 @@ def _rated(files: Sequence[str], completions: Sequence[Completion]) -> dict[str,
     said = common_ratings(read_labels(files))
     found = {}
     for made in completions:
+        # By text: ratings belong to a completion, whichever run brings it.
         value = said.get(item_id(made.prompt, made.completion))
         if value is not None:
             found[made.id] = value
     if not found:
         where = ", ".join(files)
+        # A setting that changes nothing is a mistake in it: the user believes that people's word
+        # counts.
         raise RecordError(
             f"{PEOPLE}: {where}: none of the rated completions is in this run's sample; name "
             "ratings of this run's completions, or remove the key"

@@ -62,6 +62,8 @@ def validated(
 ) -> Validated:
     """The scorer is left calibrated."""
     logits = scorer.logits(rows)
+    # By group: near-duplicates on both sides would check the calibration on what it was fitted to.
+    # Every second one, so that both halves have the same mix.
     calibrating = set(sorted({e.group for e in kept})[::2])
     used = []
     for z, e in zip(logits, kept, strict=True):
@@ -71,6 +73,7 @@ def validated(
     for z, e in zip(logits, kept, strict=True):
         if e.group not in calibrating:
             judged.append((z, e))
+    # Checked on each half: a calibration without a harmful example has no slope.
     require_both_labels([e for e in kept if e.group in calibrating], [e for _, e in judged])
     labels = np.array([e.harm for _, e in used])
     known = Rows(np.array([z for z, _ in used]), labels, [e.group for _, e in used])
@@ -112,6 +115,7 @@ def require_auroc(auroc: Estimate, wanted: float) -> None:
     interval does not.
     """
     low = auroc.low
+    # Written so that NaN is refused too.
     if low is not None and low >= wanted:
         return
     interval = "no interval" if low is None else f"{low:.3f} to {auroc.high:.3f}"

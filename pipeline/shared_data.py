@@ -39,6 +39,7 @@ def write_shared(stage: Path, folder: Path, card: DataCard) -> Iterator[str]:
     """
     made = _prep(stage, folder) if card.of == "prep" else _pairs(stage, folder)
     tables, licences, kept, left = made
+    # After all rows were looked at, so that every licence is named at once.
     forbidden = sorted(name for name in licences if not may_be_passed_on(name))
     if forbidden:
         raise RecordError(
@@ -62,6 +63,8 @@ def _prep(stage: Path, folder: Path) -> Made:
     for split in SPLITS:
         prompts = read_records(stage / split_file("prompts", split), Prompt)
         rows = read_records(stage / split_file("demonstrations", split), Demonstration)
+        # The prompt stays: it is what others can measure with, and no completion is harmful by
+        # itself there.
         shown = [_bare(row) if row.kind == "harmful" else row for row in rows]
         left += sum(row.kind == "harmful" and bool(row.completion) for row in rows)
         licences.update(row.licence for row in prompts)
@@ -83,7 +86,9 @@ def _pairs(stage: Path, folder: Path) -> Made:
     for split in LEARNED_FROM:
         rows = read_records(stage / split_file("pairs", split), Pair)
         benign = [row for row in rows if row.kind == "benign"]
+        # A harmful pair has a harmful side by construction, so both are left out.
         left += len(rows) - len(benign)
+        # A pair has no licence of its own: it is as free as its prompt's row.
         licences.update(licence_of.get(row.prompt_id, "unknown") for row in benign)
         write_records(folder / split_file("pairs", split), benign)
     return [table("pairs", Pair, LEARNED_FROM)], licences, sum(licences.values()), 2 * left

@@ -41,6 +41,7 @@ class StoredEvaluation:
         """What people call it: the run's folder."""
         folder = self.path.resolve().parent
         known = self.results.provenance.get("run")
+        # Results of earlier versions name no run; the folder's name stands in.
         return str(
             known
             or (folder.parent.name if folder.name in (RESULTS.stage, "evidence") else folder.name)
@@ -76,6 +77,7 @@ def results_file(given: Path) -> Path:
     """
     if not given.is_dir():
         return given
+    # A run's folder, an eval stage's folder or a measurement's, and a release's.
     places = (
         given / RESULTS.stage / RESULTS.name,
         given / RESULTS.name,

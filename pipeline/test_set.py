@@ -22,6 +22,7 @@ def enter_ledger(place: Place, prompts: list[Prompt]) -> OpenedSet:
     name = set_hash(prompts)
     run = read_json(place.path / "run.json")
     recipe = {}
+    # Seeds and measuring are no other recipe: they are looks at the test set by the same one.
     for key, value in run["config"].items():
         if key not in NO_RECIPE:
             recipe[key] = value
@@ -34,6 +35,8 @@ def enter_ledger(place: Place, prompts: list[Prompt]) -> OpenedSet:
     )
     try:
         openings = enter(ledger_path(cache_directory(), name), opening)
+    # A ledger that cannot be written must not stop an evaluation; that it is not counted is said in
+    # the report.
     except OSError as error:
         reason = f"its ledger in {cache_directory()} cannot be written ({error.strerror})"
         place.say(f"how often these test prompts were opened is not counted: {reason}")

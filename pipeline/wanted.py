@@ -26,6 +26,7 @@ def completion_of(wanted: Wanted, seed: int, made: Generated) -> Completion:
         id=wanted.id,
         prompt_id=wanted.prompt_id,
         prompt=wanted.prompt,
+        # The decline that it was made to begin with is part of the completion.
         completion=assistant(f"{wanted.start} {made.text}".strip()),
         policy=wanted.policy,
         sample=wanted.sample,

@@ -77,7 +77,9 @@ def __getattr__(name: str) -> Any:
         return version("primum")
     if name not in _HOMES:
         raise AttributeError(f"module 'primum' has no attribute {name!r}")
+    # Looked up at first use: importing torch takes seconds, which `refusal` does not need.
     found = getattr(importlib.import_module(_HOMES[name]), name)
+    # Python asks __getattr__ only for names that are not there: the next use is a plain look-up.
     globals()[name] = found
     return found
 

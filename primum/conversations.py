@@ -23,8 +23,10 @@ def completion_of(row: Row, number: int) -> Completion:
     fault = role_fault(prompt, completion)
     if fault:
         raise RecordError(f"row {number}: {fault}")
+    # The same prompt has the same id in every row, so that its completions form one cluster.
     name = stable_id(text_of(prompt))
     return Completion(
+        # The number is part of it, as the same prompt may come several times in one call.
         id=f"{number}/{name}",
         prompt_id=name,
         prompt=prompt,

@@ -32,6 +32,7 @@ def measure(
         model=str(model),
         words=[*suites, *settings],
         against=[str(other) for other in against],
+        # The same words as on the command line, so that both have one check and one error message.
         scorers=[f"reward_model={reward_model}"] if reward_model else [],
         output=Path(output) if output else None,
         limit=limit,

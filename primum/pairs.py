@@ -35,6 +35,8 @@ def load_pairs(path: str | Path) -> list[Pair]:
     for number, row in read_json_lines(file):
         try:
             pairs.append(
+                # Our own rows are told by columns that TRL does not have; then every field is held
+                # to.
                 Pair.from_json(row)
                 if {"chosen_score", "margin"} <= row.keys() <= OWN
                 else _pair(row)
@@ -51,6 +53,7 @@ def _pair(row: dict[str, Any]) -> Pair:
     prompt = user(row["prompt"]) if isinstance(row.get("prompt"), str) else None
     prompt = prompt or (_messages(row["prompt"], "prompt") if row.get("prompt") else [])
     if not prompt:
+        # TRL allows rows in which both sides repeat the conversation from its beginning.
         shared = _shared(sides[0], sides[1])
         prompt, sides = sides[0][:shared], [side[shared:] for side in sides]
     fault = next((fault for side in sides if (fault := role_fault(prompt, side))), "")
@@ -88,6 +91,8 @@ def _shared(chosen: list[Message], rejected: list[Message]) -> int:
     equal = 0
     while equal < min(len(chosen), len(rejected)) and chosen[equal] == rejected[equal]:
         equal += 1
+    # The prompt ends with a turn of the user's; the sides may also share a beginning of the
+    # completion.
     while equal and chosen[equal - 1]["role"] != "user":
         equal -= 1
     return equal

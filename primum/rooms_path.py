@@ -21,9 +21,12 @@ def find_rooms() -> None:
     inside = Path(__file__).parent / "rooms"
     home = inside if inside.is_dir() else Path(__file__).parents[1]
     if str(home) not in sys.path:
+        # At the end: a user's own package `train` must go on being importable in their process.
         sys.path.append(str(home))
     for room in ROOMS:
         found = _place(room)
+        # Such short names are common. Without this check a foreign `eval` would fail later, in the
+        # middle of a run, with an attribute that it lacks.
         if found != home.resolve() / room:
             raise ImportError(
                 f"primum needs its own package {room!r} of {home}, and the import path has another "

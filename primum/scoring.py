@@ -44,6 +44,7 @@ def score(rows: Iterable[Row], *, scorers: Iterable[Scorer] | None = None) -> li
     """
     completions = [completion_of(row, number) for number, row in enumerate(rows)]
     asked = [FactorsAndRefusal("default")] if scorers is None else list(scorers)
+    # A scorer may give several scores of one completion, as the default ones do.
     found: defaultdict[str, dict[str, Score]] = defaultdict(dict)
     for each in score_with(asked, completions):
         found[each.completion_id][each.scorer] = each

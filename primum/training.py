@@ -38,6 +38,7 @@ def train_dpo(
     """
     settings, hardware = dpo or DpoConfig(), trainer or TrainerConfig()
     folder, config = Path(output), _located(str(model))
+    # Before a model is loaded: the mistake costs a second here and hours after a training.
     if (folder / "policy").exists():
         raise ArtifactError(f"{folder}: holds a policy already; name a new folder")
     use_cpu(hardware)
@@ -67,6 +68,8 @@ def train_dpo(
     metrics, work = folder / "metrics.jsonl", folder / "work"
     observers = Observers(
         label="dpo",
+        # Log-probs of the policy itself, before its first step: that makes the loss there ln 2 for
+        # every kind of adapter.
         callbacks=[ReferencePass(rows, hardware, work / "reference")],
         loggers=[JsonLinesLogger(metrics)],
     )

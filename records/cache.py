@@ -21,6 +21,8 @@ def name_compiler_caches(environment: MutableMapping[str, str]) -> None:
     Their own defaults lie under TMPDIR, which often is another for each job, and a kernel of
     attention takes 10 to 50 seconds to compile.
     """
+    # A folder a node: on a shared file system nodes with other GPUs or drivers would load each
+    # other's kernels, and ranks of many nodes would lock the same files.
     folder = cache_directory() / "compiled" / (platform.node() or "node")
     for name, part in (("TORCHINDUCTOR_CACHE_DIR", "inductor"), ("TRITON_CACHE_DIR", "triton")):
         environment.setdefault(name, str(folder / part))

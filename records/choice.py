@@ -14,4 +14,5 @@ def at_even_distances(rows: Sequence[Row], count: int) -> list[Row]:
     """
     if len(rows) <= count:
         return list(rows)
+    # Whole-number arithmetic: a rounded float step would now and then take one row twice.
     return [rows[place * len(rows) // count] for place in range(count)]

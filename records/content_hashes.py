@@ -33,6 +33,8 @@ def content_hashes(files: Iterable[Path], memory: Path) -> dict[Path, str]:
     time only.
     """
     wanted = list(files)
+    # Threads and not processes: hashlib lets go of Python's lock while it digests, and the model
+    # files that are hashed here are read from a disk or a network that serves several readers.
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return dict(
             zip(wanted, threads.map(lambda file: content_hash(file, memory), wanted), strict=True)
@@ -42,12 +44,17 @@ def content_hashes(files: Iterable[Path], memory: Path) -> dict[Path, str]:
 def content_hash(file: Path, memory: Path) -> str:
     """The sha256 of one file, as `content_hashes` has it."""
     identity = _identity(file)
+    # The path is hashed because a file name may not hold "/" and is at most 255 bytes long.
     note = memory / f"{hashlib.sha256(os.fsencode(str(identity['path']))).hexdigest()[:32]}.json"
     known = _known(note, identity)
     if known:
         return known
     found = sha256_file(file)
+    # The identity is taken again: a file that was written to while it was being hashed must not
+    # leave a hash that belongs to neither of its contents.
     if _identity(file) == identity and time.time_ns() - int(identity["mtime_ns"]) > SETTLED:
+        # A cluster's cache may be full or read-only; the hash itself was computed, so nothing is
+        # lost.
         with suppress(OSError):
             _remember(note, {**identity, "sha256": found})
     return found
@@ -71,18 +78,23 @@ def _known(note: Path, identity: dict[str, Any]) -> str:
         return ""
     try:
         return read_own(note, lambda record: _hash_of(record, identity))
+    # A damaged note costs one reading of the file and is written anew; it must not stop a run.
     except ArtifactError:
         return ""
 
 
 def _hash_of(record: dict[str, Any], identity: dict[str, Any]) -> str:
     found = entry(record, "sha256", str)
+    # The whole record is compared and not only the path: one other size, time or inode means that
+    # the content may be another.
     return found if record == {**identity, "sha256": found} else ""
 
 
 def _remember(note: Path, record: dict[str, Any]) -> None:
     """Runs that share the folder may write the same note at the same time."""
     note.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own for each writer, and a rename at the end: a reader sees a whole note, and
+    # two writers of one note never write into the same open file.
     descriptor, beside = tempfile.mkstemp(prefix=".note-", dir=note.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(sealed_line(record))

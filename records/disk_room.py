@@ -12,6 +12,7 @@ from records.run_lock import locked as locked
 
 def require_room(folder: Path, gigabytes: float) -> None:
     """Raise before work starts when the disk cannot hold the result."""
+    # The folder itself may not exist yet, and disk_usage raises for a path that is not there.
     free = shutil.disk_usage(existing_parent(folder)).free / 1e9
     if free < gigabytes:
         raise ResourceError(

@@ -47,6 +47,8 @@ class ResourceError(PrimumError):
 
 
 class GateError(PrimumError):
+    # Other than 2, so that a job script can tell "the model is not good enough" from a mistake of
+    # the user's.
     exit_code = 3
 
 
@@ -59,6 +61,7 @@ class PreemptedError(PrimumError):
 
 def first_line(error: BaseException) -> str:
     """What a library's exception says, short enough to stand in one of ours."""
+    # CUDA and tokenizers put pages of text into one exception; one of our faults is one line.
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 

@@ -51,6 +51,8 @@ def markdown_text(text: str) -> str:
     block = _BLOCK.match(escaped)
     if block is None:
         return escaped
+    # In "1. text" only the point makes the list: a backslash before a digit would be shown as it
+    # is.
     place = block.end() if block[0].isdigit() else 0
     return f"{escaped[:place]}\\{escaped[place:]}"
 
@@ -61,7 +63,9 @@ def markdown_cell(text: str) -> str:
     >>> markdown_cell("a|b <img> `c`\\n# d")
     'a\\\\|b &lt;img&gt; \\\\`c\\\\` # d'
     """
+    # White space is joined first: a line end inside a cell would end the row of the table.
     words = one_line(" ".join(text.split()))
+    # Entities come first: Markdown renderers pass raw HTML on to the browser.
     return _MARKDOWN.sub(r"\\\g<0>", words.translate(_ENTITIES))
 
 
@@ -69,6 +73,8 @@ def yaml_text(text: str) -> str:
     """For a value in YAML, such as the front matter of a card: quoted, on one line, without tags
     for viewers that know no front matter.
     """
+    # JSON's strings are a subset of YAML's double-quoted ones, so json's quoting needs no YAML
+    # writer.
     quoted = UNSEEN.sub(_spelled, json.dumps(text, ensure_ascii=False))
     return quoted.replace("<", "\\x3c").replace(">", "\\x3e")
 
@@ -85,4 +91,6 @@ def _spelled(found: re.Match[str]) -> str:
 
 
 def _json_spelled(found: re.Match[str]) -> str:
+    # json.dumps writes a pair of surrogates where a character needs one, which ascii() does not; a
+    # JSON reader knows only the pair.
     return json.dumps(found[0])[1:-1]

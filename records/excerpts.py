@@ -27,7 +27,10 @@ def excerpt(value: Any, characters: int = CHARACTERS) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     text = str(value)
+    # Digits are masked before the text is cut, or the beginning of a record number would be shown.
     shown = _NUMBER.sub(lambda found: "#" * len(found[0]), text)
+    # One word is a label or an option, which the user needs to see whole; several are somebody's
+    # words.
     if len(text) <= SHORT or (len(text) <= characters and len(text.split()) < 2):
         return repr(shown) if isinstance(value, str) else shown
     first = "".join(shown.split()[:1])

@@ -34,6 +34,7 @@ def not_text(head: bytes) -> str:
     for magic, name, remedy in _MAGIC:
         if head.startswith(magic):
             return f"is {name}, not text in UTF-8; {remedy}"
+    # Western text in UTF-16 has a zero in every second byte; UTF-8 has one only for NUL itself.
     if max(head[::2].count(0), head[1::2].count(0)) > len(head) // 4:
         return "is UTF-16 without a byte order mark, or no text; save it as UTF-8"
     return ""

@@ -20,11 +20,17 @@ def contents(folder: Path, *, leave_out: str) -> Contents:
     """Everything below `folder` but its entry `leave_out`; empty folders do not count."""
     files: list[str] = []
     others: list[str] = []
+    # By default os.walk passes over a folder that it cannot read: its files would be missing from
+    # the manifest in silence.
     for here, folders, names in os.walk(folder, onerror=_raise):
+        # os.walk visits what is left in this list: the removal here saves a walk through
+        # checkpoints.
         if Path(here) == folder and leave_out in folders:
             folders.remove(leave_out)
         for name in [*folders, *names]:
             path = Path(here) / name
+            # lstat: stat would describe the target of a link, and a link out of the run would count
+            # as a file of it.
             mode = path.lstat().st_mode
             if not stat.S_ISDIR(mode):
                 (files if stat.S_ISREG(mode) else others).append(str(path.relative_to(folder)))

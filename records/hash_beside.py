@@ -15,6 +15,7 @@ def write_hash(path: Path) -> None:
 
 def read_hash(path: Path) -> str:
     """The sha256 that stands beside a file, as text."""
+    # "replace": a damaged byte must be reported as a wrong hash, not end in a UnicodeDecodeError.
     return hash_file(path).read_bytes().decode("ascii", "replace").strip()
 
 

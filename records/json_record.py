@@ -55,6 +55,8 @@ class JsonRecord:
                 known[one.name] = one.wanted.from_json(value)
             elif one.key in value:
                 known[one.name] = _read(one.key, value[one.key], one.wanted)
+            # Read as None on purpose: the reader's message then says what was wanted there, and a
+            # field that may be None takes it.
             elif one.required:
                 known[one.name] = _read(one.key, None, one.wanted)
         return cls(**known)
@@ -123,6 +125,7 @@ def _read(name: str, value: Any, wanted: Any) -> Any:
         return value
     if wanted in PLAIN:
         return entry({name: value}, name, wanted)
+    # `X | None` and `Optional[X]` have different origins (types.UnionType and typing.Union).
     origin, inner = get_origin(wanted), get_args(wanted)
     if origin in (Union, UnionType):
         return _read_any(name, value, inner)
@@ -133,6 +136,7 @@ def _read(name: str, value: Any, wanted: Any) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         return _read_mapping(name, entry({name: value}, name, dict), inner[1])
     if origin is not None and issubclass(origin, Sequence):
+        # Tuples: a record is frozen, and a list in it could still be changed.
         rows = entry({name: value}, name, list)
         return tuple(_read(f"{name} {place}", row, inner[0]) for place, row in enumerate(rows))
     return _read_record(name, value, wanted)
@@ -143,6 +147,7 @@ def _read_any(name: str, value: Any, kinds: Sequence[Any]) -> Any:
     if value is None and NoneType in kinds:
         return None
     others = [kind for kind in kinds if kind is not NoneType]
+    # The last kind is read outside of the loop, so that its message is the one that the user sees.
     for kind in others[:-1]:
         try:
             return _read(name, value, kind)

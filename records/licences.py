@@ -87,6 +87,8 @@ def commercial_use(licence: str) -> CommercialUse:
     ('forbidden', 'allowed', 'unknown')
     """
     offered = {_commercial_use(part) for part in re.split(r"\s+OR\s+", licence)}
+    # Whoever receives data under `A OR B` may choose, so the better one counts. A licence that
+    # nobody could read is worse than an allowed one and better than a stated prohibition.
     ranked: tuple[CommercialUse, ...] = ("allowed", "unknown", "forbidden")
     return next(use for use in ranked if use in offered)
 
@@ -132,11 +134,15 @@ def restrictions_of(rows: Iterable[Prompt]) -> Restrictions:
     found: dict[str, set[str]] = {}
     uses: dict[str, CommercialUse] = {}
     for row in rows:
+        # The same few licences stand in a hundred thousand rows; reading one takes a dozen
+        # patterns.
         use = uses.setdefault(row.licence, commercial_use(row.licence))
         if use == "forbidden":
             found.setdefault(MEASURED_ONLY if row.split == "test" else NON_COMMERCIAL, set()).add(
                 row.source
             )
+        # What an unknown licence might forbid is use in weights, and no weight is made from test
+        # rows.
         elif use == "unknown" and row.split != "test":
             found.setdefault(UNKNOWN, set()).add(row.source)
     return _ordered(found)
@@ -190,6 +196,8 @@ def restricted_card(card: str, restrictions: Restrictions) -> str:
     """
     if not card:
         return notice(restrictions)
+    # count=1: only the front matter holds the licence; the words may stand in the card's text
+    # again.
     licensed = re.sub(
         r"(?m)^license: .*$", f"license: {released_licence(restrictions, 'other')}", card, count=1
     )
@@ -203,12 +211,15 @@ def _section(restrictions: Restrictions) -> str:
 
 def _commercial_use(licence: str) -> CommercialUse:
     words = _words(licence)
+    # A prohibition is looked for first: "Apache-2.0, research use only" begins like a free licence.
     if "nc" in words or _FORBIDDEN.search(licence.lower()):
         return "forbidden"
     return "allowed" if _ALLOWED.fullmatch("-".join(words)) else "unknown"
 
 
 def _lets_pass_on(licence: str) -> bool:
+    # Creative Commons' NC licences let anybody share the rows unpaid, which a free text such as
+    # "research only" does not say.
     creative_commons = {"by", "nc"} <= set(_words(licence)) and not _FORBIDDEN.search(
         licence.lower()
     )
@@ -223,12 +234,14 @@ def _words(licence: str) -> list[str]:
     found: list[str] = []
     for word in words:
         if word not in _EMPTY_WORDS:
+            # "4.0" and "4" name one version of a licence.
             found.append(re.sub(r"(\.0)+$", "", word))
     return found
 
 
 def _ordered(found: Mapping[str, set[str]]) -> Restrictions:
     told = {key: found.get(key, set()) for key in SENTENCES}
+    # A source that binds the weights binds the quoted rows all the more; it is named once.
     told[MEASURED_ONLY] -= told[NON_COMMERCIAL]
     made = {}
     for key, names in told.items():

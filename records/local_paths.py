@@ -23,7 +23,9 @@ class LocalPaths:
         found |= {home: ANYWHERE for home in _spelled(homes)}
         # The longest first: a run may lie in a home.
         self._found = dict(sorted(found.items(), key=lambda item: (-len(item[0]), item[0])))
+        # `(?!)` matches nowhere: an empty alternative would match everywhere.
         anyone = "|".join(map(re.escape, self._found)) or r"(?!)"
+        # Not before a word character: /data/run must not be replaced inside /data/run2.
         self._pattern = re.compile(f"(?:{anyone})(?![\\w-])")
 
     def hidden(self, text: str) -> str:

@@ -57,6 +57,7 @@ def sealed_line(record: Object) -> str:
 
 def _seal(record: Object) -> str:
     # As JSON carries it: keys become text and tuples lists.
+    # Half of the digest notices damage as well as all of it, and leaves the line readable.
     return sha256_json(json.loads(json.dumps(record)))[:32]
 
 
@@ -82,6 +83,7 @@ def read_rows(
     if not path.is_file():
         return [], []
     content = path.read_bytes()
+    # The line end is written last, so that a line with one is whole.
     whole = content.rfind(b"\n") + 1
     lines, rest = content[:whole].split(b"\n")[:-1], content[whole:]
     if rest and not rest.startswith(b"{"):
@@ -113,6 +115,7 @@ def parsed(content: bytes) -> Any:
     """JSON in UTF-8 whose objects name no key twice. Raises ValueError."""
     try:
         found = json.loads(content.decode("utf-8"), object_pairs_hook=_no_key_twice)
+        # Counting brackets is quick and never too low; only a suspicious content is walked through.
         if content.count(b"[") + content.count(b"{") > MOST_LEVELS:
             require_shallow(found)
         return found
@@ -139,6 +142,8 @@ def object_of(value: Any) -> Object:
 def _no_key_twice(pairs: Iterable[tuple[str, Any]]) -> Object:
     found: Object = {}
     for name, value in pairs:
+        # Python's reader would keep the last of two equal keys, and damage or a hand edit would
+        # pass.
         if name in found:
             raise ValueError(f"not JSON as Primum writes it (key {_shown(name)} twice)")
         found[name] = value
@@ -172,9 +177,12 @@ def _all_text(value: Any) -> bool:
 
 
 def _fits(value: Any, kind: type) -> bool:
+    # Before the numbers: in Python True is an int, and a flag must not pass as a count.
     if isinstance(value, bool):
         return kind is bool
     if kind is float:
+        # json reads NaN and Infinity, which compare with nothing: a limit would neither hold nor
+        # fail.
         return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     return isinstance(value, kind)
 

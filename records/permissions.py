@@ -42,6 +42,7 @@ def readable_by(readers: Readers) -> Iterator[None]:
     """
     own = users_umask()
     token = _BEGAN_WITH.set(own)
+    # The umask can only take permissions away, so that a user's own stricter one stays in force.
     before = os.umask(own | _CLOSED[readers])
     try:
         yield
@@ -68,6 +69,8 @@ def make_passable(folder: Path) -> None:
     above it are usual ones.
     """
     missing = []
+    # Which folders are new has to be known before mkdir makes them; those of others keep their
+    # mode.
     for place in (folder, *folder.absolute().parents):
         if not place.exists():
             missing.append(place)
@@ -81,6 +84,7 @@ def make_passable(folder: Path) -> None:
 
 def let_through(folder: Path) -> None:
     """Others may reach what lies in the folder by its name, where that admits them."""
+    # The x bit alone: who knows the name of a release may reach it, and nobody can list a run.
     folder.chmod(_mode(folder) | (0o111 & ~users_umask()))
 
 

@@ -99,6 +99,8 @@ def principle_for(prompt_id: str, own: int | None, *, number: int, seed: int) ->
     """The prompt's own principle, or for one without, one of the nine that the seed draws."""
     if own is not None:
         return own
+    # From the id and not from a generator: the draw of a prompt does not change when others are
+    # added or when a stage goes on after an interruption.
     return 1 + int.from_bytes(
         hashlib.sha256(f"{seed}/{prompt_id}/principle/{number}".encode()).digest()[:4], "big"
     ) % len(PRINCIPLES)

@@ -59,11 +59,14 @@ def odd_files(path: Path) -> list[str]:
     with a remedy.
     """
     below = [path]
+    # os.walk also ends at once, with nothing, for a path that is a file.
     for here, _, names in os.walk(path):
         below += [Path(here) / name for name in names]
     found = []
     for place in below:
         with suppress(OSError):  # the reader of the file reports what is wrong
+            # stat and not lstat: a user's data may well be a link, and the target decides whether
+            # it hangs.
             mode = place.stat().st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 found.append(
@@ -80,6 +83,7 @@ def unpacked(path: Path) -> io.BufferedReader:
     if path.suffix.lower() != ".gz":
         return file
     size = os.fstat(file.fileno()).st_size
+    # A small file of one repeated sentence may pack very well, hence the floor for every archive.
     return io.BufferedReader(_Unpacked(path, file, max(ALWAYS_UNPACKED, UNPACKED * size)), 2**17)
 
 
@@ -107,6 +111,8 @@ def read_whole(path: Path) -> bytes:
 def lines_of(path: Path, file: TextIO) -> Iterator[str]:
     """Its lines. Raises RecordError for one that does not end."""
     number = 0
+    # readline with a limit: iterating over the file would read a line of gigabytes into memory
+    # first.
     while line := file.readline(MOST_LINE + 1):
         number += 1
         if len(line) > MOST_LINE and line[-1] != "\n":
@@ -130,6 +136,8 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        # Counted while it unpacks: the size in a gzip's trailer is only kept modulo 4 GB and can
+        # lie.
         count = self._file.readinto(buffer)
         self._left -= count
         if self._left < 0:

@@ -70,6 +70,8 @@ class Record:
             if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
                 required.add(n)
         missing = sorted(required - set(row))
+        # Unknown fields are refused and not dropped: a column with a typing error would vanish
+        # otherwise.
         if unknown or missing:
             raise ValueError(
                 f"fields do not fit {cls.__name__}: unknown {unknown}, missing {missing}"
@@ -207,6 +209,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     if not path.is_file():
         raise RecordError(f"{path}: no such file")
     faults = []
+    # Faults are collected while good rows go on: the user sees every broken line after one reading.
     with _opened(path) as file:
         try:
             for number, line in enumerate(lines_of(path, file), start=1):
@@ -239,12 +242,15 @@ def _opened(path: Path) -> TextIO:
     """
     try:
         file = unpacked(path)
+        # The first bytes of a .gz are those of the archive; its own end marks tell whether it is
+        # whole.
         if path.suffix.lower() != ".gz":
             wrong = not_text(file.read(HEAD))
             file.seek(0)
             if wrong:
                 file.close()
                 raise RecordError(f"{path}: {wrong}")
+        # Spreadsheets write a byte order mark, which plain utf-8 would make part of the first key.
         return io.TextIOWrapper(file, encoding="utf-8-sig")
     except OSError as error:
         raise RecordError(

@@ -84,6 +84,7 @@ class RunFile(Generic[RecordT]):
         Raises RecordError where a file is not there or a row is none of its record.
         """
         if self.record is None:
+            # A mistake in our own code and not the user's, hence no PrimumError.
             raise TypeError(f"{self.name} holds no rows")
         found: list[RecordT] = []
         for path in self.paths(folder):

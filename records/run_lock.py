@@ -24,12 +24,15 @@ def locked(folder: Path) -> Iterator[None]:
     """
     with _lock_file(folder) as file:
         try:
+            # The lock of an open file ends with its process, also after SIGKILL; a file that merely
+            # exists would have to be removed by hand after every preemption.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ResourceError(
                 f"{folder}: another primum process works in this run directory; wait for it or set "
                 "another run_dir"
             ) from error
+        # Without a lock two processes may clash, but refusing here would shut out whole clusters.
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
                 raise
@@ -41,6 +44,7 @@ def _lock_file(folder: Path) -> BufferedRandom:
     path = folder / ".lock"
     try:
         make_passable(folder)
+        # The lock is opened read-write because NFS serves an exclusive flock by a write lock.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:

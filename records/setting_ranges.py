@@ -38,6 +38,7 @@ class Range:
         """Whether a number lies in the range."""
         if self.or_zero and value == 0:
             return True
+        # Both tests are false for NaN, which is how NaN is in no range.
         from_low = value > self.low if self.without_low else value >= self.low
         return from_low and (value < self.high if self.without_high else value <= self.high)
 
@@ -163,6 +164,8 @@ def range_faults(cls: type, values: JsonObject, prefix: str = "") -> Iterator[Ou
     """
     yield from _own_faults(cls, values, prefix)
     for name, (kind, *_) in _fields(cls).items():
+        # Blocks are walked as plain values and not as built objects: building stops at the first
+        # fault, and all of them are to be reported at once.
         if isinstance(kind, type) and is_dataclass(kind):
             for key, block in _items(f"{prefix}{name}", values.get(name), list):
                 if isinstance(block, Mapping):
@@ -192,6 +195,7 @@ def _reads(value: Any, setting: NumericSetting) -> bool:
         whole = int(value) if setting.whole else float(value)
     except (TypeError, ValueError, OverflowError):
         return False
+    # `batch: 8.5` must not be cut to 8; `8.0` is taken for 8, as YAML writers produce it.
     return not isinstance(value, float) or whole == value or not setting.whole
 
 
@@ -203,6 +207,7 @@ def _own_faults(cls: type, values: Mapping[str, Any], prefix: str) -> Iterator[O
         if kind not in (int, float) or range_ is None:
             continue
         for key, value in _items(f"{prefix}{name}", values.get(name), (list, Mapping)):
+            # YAML's `yes` is a bool, which Python counts as the number 1.
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if is_number and not range_.holds(value):
                 yield OutOfRange(key, _fault(value, range_, whole=kind is int, optional=optional))
@@ -235,6 +240,7 @@ def _unknown_name(value: str, names: Collection[str]) -> str:
 
 
 def _shown(value: Any) -> str:
+    # bit_length is cheap where str() of an int of thousands of digits raises ValueError.
     if isinstance(value, int) and value.bit_length() > 4 * MOST_DIGITS:
         return f"a whole number of {value.bit_length()} bits"  # Python refuses to print the longest
     text = str(value) if isinstance(value, int | float) or value is None else repr(value)

@@ -286,6 +286,8 @@ class StageDirectory:
             raise ArtifactError(strays)
         wanted = {}
         for name, entry in self.manifest().files.items():
+            # run.json holds times and versions: counted in, a stage that was made again with the
+            # same outcome would make every later one run again.
             if name != "run.json" and (not part or name == part or name.startswith(f"{part}/")):
                 wanted[name] = entry.sha256
         if not wanted:

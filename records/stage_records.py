@@ -45,6 +45,7 @@ class Manifest:
     def from_json(cls, value: Object) -> Manifest:
         """Raises ValueError where it is not the manifest of a finished stage."""
         listed = entry(value, "files", dict)
+        # An emptied list of files would pass every later comparison of hashes.
         if "run.json" not in listed:
             raise ValueError(
                 f"files: a finished stage has run.json at least, got {len(listed)} files without it"
@@ -66,6 +67,7 @@ class Manifest:
 
 def _file(name: str, value: Any) -> FileEntry:
     path = PurePosixPath(name)
+    # A manifest that came with somebody else's run could otherwise name files outside of the stage.
     if path.is_absolute() or ".." in path.parts or str(path) != name:
         raise ValueError(f"files: {name!a} is no file of the stage")
     try:

@@ -20,6 +20,7 @@ def strict_loads(text: str) -> Any:
         found = json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError(_too_deep()) from error
+    # A text with fewer brackets cannot be nested too deep, so most rows are not walked at all.
     if text.count("[") + text.count("{") > MOST_LEVELS:
         require_shallow(found)
     return found
@@ -31,6 +32,7 @@ def require_shallow(value: Any) -> None:
     """
     level = [value]
     for _ in range(MOST_LEVELS + 1):
+        # Level by level and not by recursion, which is what deep nesting would exhaust.
         level = [inner for held in level for inner in _within(held)]
         if not level:
             return

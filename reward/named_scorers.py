@@ -96,6 +96,7 @@ class FileScorer:
     """
 
     def __init__(self, name: str, path: Path) -> None:
+        # Read at once: a damaged file is a fault before any other scorer is loaded.
         self.name, self.path, self.scores = name, path, read_records(path, Score)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
@@ -105,6 +106,7 @@ class FileScorer:
         for score in self.scores:
             if score.completion_id in wanted:
                 found.append(score)
+        # Unscored and not left out: a completion that vanishes would look as if nobody had asked.
         missing = wanted - {score.completion_id for score in found}
         reason = f"no score in {self.path.name}"
         return found + [
@@ -153,10 +155,12 @@ def _settings_faults(path: Path, around: Surroundings) -> list[str]:
 
 REWARD_MODEL_FILES = (CALIBRATION, HEAD, "config.json")
 SCORERS: dict[str, ScorerKind] = {
+    # The rule was written while looking at XSTest's rows (docs/refusal_detector.md).
     RULE: ScorerKind(lambda name, path, around: RuleAsHarm(name), trained_on=lambda: ("xstest",)),
     "default": ScorerKind(
         lambda name, path, around: FactorsAndRefusal(name, known=around.known), trained_on=fitted_on
     ),
+    # Not told which requests are harmful: the request head guesses every one.
     "guessing": ScorerKind(
         lambda name, path, around: FactorsAndRefusal(name), trained_on=fitted_on
     ),
@@ -192,14 +196,18 @@ def named_scorers(
 ) -> list[NamedScorer]:
     """The scorers that the words name; one of a kind has the kind's name, of several each adds its
     path's. Raises ModelError with every fault of every word."""
+    # A word that is given twice counts once.
     given = [word.partition("=") for word in dict.fromkeys(words)]
     kinds = Counter(kind for kind, _, _ in given)
     found, faults = [], []
     for kind, _, path in given:
         wrong = _faults(kind, path, around, option)
         faults += wrong
+        # The next word is looked at all the same: all faults are told together.
         if not wrong:
             place = Path(path).expanduser()
+            # The path's part only where two of a kind must be told apart: names stand over columns
+            # of a report.
             name = kind if kinds[kind] == 1 else f"{kind}_{_last(place)}"
             found.append(NamedScorer(name, SCORERS[kind], place))
     twice = [name for name, count in Counter(scorer.name for scorer in found).items() if count > 1]
@@ -218,6 +226,7 @@ def _last(path: Path) -> str:
     """
     parts = []
     for part in path.parts:
+        # What every run's path ends with tells no two apart.
         if part not in ("reward", "reward_model", "/"):
             parts.append(part)
     return (parts[-1] if parts else path.name).split(".")[0]
@@ -259,6 +268,7 @@ def load_all(scorers: Sequence[NamedScorer], around: Surroundings) -> list[Score
             loaded.append(scorer.load(around))
         except PrimumError as error:
             faults += error.faults
+    # Once more after loading: a judge's name stands in its settings, which nobody had read before.
     twice = []
     for name, count in Counter(scorer.name for scorer in loaded).items():
         if count > 1:

@@ -53,6 +53,7 @@ def score_with(scorers: Iterable[Scorer], completions: Sequence[Completion]) -> 
     wanted = [completion.id for completion in completions]
     for scorer in scorers:
         scores = scorer.score(completions)
+        # A scorer without a single score is held to its own name, or it would pass.
         for name in {score.scorer for score in scores} or {scorer.name}:
             if [score.completion_id for score in scores if score.scorer == name] != wanted:
                 raise ValueError(

@@ -12,6 +12,8 @@ plan=$(primum plan --slurm "${PRIMUM_ARGUMENTS[@]}")
 last=
 while read -r name script options stages; do
     after=${last:+--dependency=afterok:$last}
+    # No input, or sbatch would read the rest of the plan. A job whose turn can never come leaves
+    # the queue, where it would stay pending for ever.
     # shellcheck disable=SC2086  # the user's options are several words
     last=$(PRIMUM_STAGES=$stages PRIMUM_STAGE=$stages sbatch --parsable --job-name="$name" $after --kill-on-invalid-dep=yes ${!options:-} \
         "slurm/$script" "${PRIMUM_ARGUMENTS[@]}" </dev/null)

@@ -9,8 +9,9 @@ import signal
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -51,7 +52,9 @@ def same_draws() -> None:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], None]], Path]:
     """A folder by name that the first of pytest's worker processes to ask for it fills and all of
     them read.
     """
@@ -72,7 +75,7 @@ def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")
-def tiny_directory(made_once) -> Path:
+def tiny_directory(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The tiny policy as a Hugging Face directory."""
     from models.loading.tiny import write_tiny
 
@@ -80,7 +83,7 @@ def tiny_directory(made_once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tied_directory(made_once) -> Path:
+def tied_directory(made_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The same with one matrix for embeddings and head."""
     from models.loading.tiny import build_model, build_tokenizer
 
@@ -93,7 +96,7 @@ def tied_directory(made_once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tokenizer(tiny_directory):
+def tokenizer(tiny_directory: Path) -> Any:
     from models.config import ModelConfig
     from models.loading.load import load_tokenizer
 
@@ -101,7 +104,7 @@ def tokenizer(tiny_directory):
 
 
 @pytest.fixture
-def tiny_model(tiny_directory):
+def tiny_model(tiny_directory: Path) -> Any:
     from models.config import ModelConfig
     from models.loading.load import load_model
 
@@ -109,7 +112,7 @@ def tiny_model(tiny_directory):
 
 
 @pytest.fixture(scope="session")
-def vllm_stand_in(tmp_path_factory) -> Path:
+def vllm_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has only tests/vllm_stand_in.py, as vllm."""
     folder = tmp_path_factory.mktemp("vllm") / "environment"
     venv.create(folder, with_pip=False, symlinks=True)
@@ -126,7 +129,9 @@ def vllm_stand_in(tmp_path_factory) -> Path:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one
     fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools.
     """

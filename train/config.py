@@ -58,6 +58,7 @@ class TrainerConfig(Ranged):
                 f"trainer.offload={self.offload} needs trainer.strategy=deepspeed, got "
                 f"{self.strategy}"
             )
+        # DeepSpeed offers a disk with stage 3 only.
         if self.offload == "nvme" and (self.zero_stage != 3 or not self.offload_path):
             got = f"{self.zero_stage} and {self.offload_path!r}"
             raise ValueError(
@@ -84,11 +85,14 @@ class TrainerConfig(Ranged):
         """This process's global rank as its launcher says in the environment: srun, torchrun, or
         Lightning for its own children.
         """
+        # Under srun RANK may be left over from the shell that submitted the job.
         launched = (
             environment.get("SLURM_PROCID") if under_slurm(environment) else environment.get("RANK")
         )
         if launched is not None:
             return int(launched)
+        # Lightning's children carry their place on the node; the parent, rank 0 of its node, has
+        # none.
         return int(environment.get("NODE_RANK") or 0) * self.devices + int(
             environment.get("LOCAL_RANK") or 0
         )
@@ -123,6 +127,7 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
 
 
 def _has_wandb_login() -> bool:
+    # Where `wandb login` leaves the key.
     netrc = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
     return netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8", errors="replace")
 
@@ -226,6 +231,7 @@ class DpoConfig(Ranged):
 
 def _not_with_kto(config: DpoConfig) -> list[str]:
     """Settings that need pairs, which KTO does not have."""
+    # Values with which the setting changes nothing, so that a config may state them.
     neutral = {"label_smoothing": 0, "sft_weight": 0, "over_refusal_limit": None}
     given = {name: getattr(config, name) for name in neutral}
     needs = (

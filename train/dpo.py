@@ -47,6 +47,7 @@ class DpoRows:
         groups: Sequence[int] = (),
     ) -> None:
         self.pairs, self.batch_rows, self.ref_logps = pairs, batch_rows, ref_logps
+        # Of the two sides together: they stay in one micro-batch, since the loss needs both.
         self.lengths = [batch_rows.tokens(pair) for pair in pairs]
         self.weights = [1] * len(pairs)
         self.groups = list(groups) or [0] * len(pairs)
@@ -61,12 +62,14 @@ class DpoRows:
 
     def set_reference(self, logps: list[float]) -> None:
         """`logps` in the order of `sides`."""
+        # `sides` alternates: chosen, rejected, chosen, ...
         self.ref_logps = list(zip(logps[::2], logps[1::2], strict=True))
 
     def collate(self, indices: list[int], scale: float) -> DpoBatch:
         """Pairs as a batch, chosen rows before rejected ones; scale 0 only keeps a rank in step."""
         sides = []
         for side in (0, 1):
+            # All chosen before all rejected, so that `chunk(2)` of the batch's results parts them.
             sides.append([self.pairs[i][side] for i in indices])
         refs = []
         for side in (0, 1):
@@ -105,8 +108,11 @@ class DpoModule(TrainedModule):
             )
         losses = terms.losses
         if self.config.sft_weight:
+            # A token's mean, as in RPO: a sum would make long completions outweigh the preference.
             losses = losses - self.config.sft_weight * chosen / chosen_tokens
         if self.limit:
+            # Before the weights: the loss of a group is compared over steps, while its multiplier
+            # moves.
             self._report_groups(losses, batch.groups)
             # Here and not where batches are made: the loader is a batch ahead when the multipliers
             # change.

@@ -107,6 +107,7 @@ def partners(prompts: Sequence[str], seed: int) -> list[int]:
     Every completion is taken about once, as in a rotation. A set with one prompt only has each row
     as its own partner, and the estimate is then of completions of that prompt.
     """
+    # By hash: the order depends on seed, place and prompt alone, and on no generator's state.
     order = sorted(
         range(len(prompts)),
         key=lambda i: hashlib.sha256(f"{seed}/{i}/{prompts[i]}".encode()).digest(),
@@ -134,6 +135,7 @@ class KtoModule(TrainedModule):
 
     def training_step(self, batch: KtoBatch, batch_idx: int) -> Tensor:
         """The loss of a micro-batch, as large as its share of the step."""
+        # The first micro-batch of a step. Without rows the caller has set the point (`use_kl`).
         if self.rows is not None and batch_idx % self.trainer.accumulate_grad_batches == 0:
             self.kl = self._kl_of_step(self.rows, batch_idx)
         logps = completion_logps(self.model, batch.rows)
@@ -163,6 +165,7 @@ class KtoModule(TrainedModule):
 
     def use_kl(self, sums: Tensor) -> Tensor:
         """The reference point of a step from the sums of all its rows: their mean, at least 0."""
+        # A KL is never negative; its estimate from a few rows can be; TRL cuts it off, too.
         self.kl = (sums[0] / sums[1]).clamp(min=0)
         return self.kl
 
@@ -174,6 +177,7 @@ class KtoModule(TrainedModule):
             [rows.collate_mismatched(*micro_batch).to(self.device) for micro_batch in step]
         )
         if self.trainer.world_size > 1:
+            # Sums and not means: ranks may hold different numbers of rows.
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
         return self.use_kl(sums.cpu())
 
@@ -187,6 +191,7 @@ class KtoModule(TrainedModule):
     def step_metrics(self) -> dict[str, float]:
         """The step's metrics, with margins between desirable and undesirable rows."""
         metrics = super().step_metrics()
+        # A step may have rows of one label only.
         if {"rewards/chosen", "rewards/rejected"} <= set(metrics):
             metrics["rewards/margins"] = metrics["rewards/chosen"] - metrics["rewards/rejected"]
         return metrics

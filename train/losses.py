@@ -44,6 +44,7 @@ def dpo_loss(logps: ReferencedLogps, *, beta: float, label_smoothing: float = 0.
         logps.rejected - logps.ref_rejected,
     )
     logits = beta * (chosen_logratios - rejected_logratios)
+    # logsigmoid and not log(sigmoid): a margin of -200 would be the logarithm of 0 in float32.
     losses = -(1 - label_smoothing) * F.logsigmoid(logits) - label_smoothing * F.logsigmoid(-logits)
     return DpoTerms(losses, beta * chosen_logratios.detach(), beta * rejected_logratios.detach())
 
@@ -85,6 +86,8 @@ def kto_loss(
     A policy equal to its reference has kl 0 and pays w / 2.
     """
     logratios = logps - ref_logps
+    # 1 or -1: one expression for both cases, without a branch that a GPU would have to be asked
+    # for.
     sign = desirable.to(logratios) * 2 - 1
     weight = torch.where(desirable, weights[0], weights[1])
     losses = weight * (1 - torch.sigmoid(beta * sign * (logratios - kl)))

@@ -56,6 +56,9 @@ class OverRefusalLimit:
         """
         total, values = sum(self.sizes), [1.0, *self.values.values()]
         pairs = zip(values, self.sizes, strict=True)
+        # The loss is a mean over all pairs of a step, so a group's mean times its multiplier needs
+        # the inverse of its share. Of the data and not of the step: a step may hold none of a
+        # group.
         return torch.tensor(
             [value * total / size if size else 0.0 for value, size in pairs], dtype=torch.float64
         )
@@ -73,6 +76,7 @@ class OverRefusalLimit:
     def take(self, multipliers: Mapping[str, float]) -> None:
         """Go on with multipliers that were measured already."""
         for suite in self.multipliers.limits:
+            # A suite that the record does not name stays where it is.
             self.multipliers.values[suite] = multipliers.get(suite, self.multipliers.values[suite])
 
     def state_dict(self) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Store(NamedTuple):
 
 def row_key(row: TokenRow) -> str:
     """What a row's log-probability depends on, beside the policy and its arithmetic."""
+    # The mask too: the same tokens with another boundary have another sum.
     return hashlib.sha256(repr((row.input_ids, row.completion_mask)).encode()).hexdigest()[:24]
 
 
@@ -156,6 +157,7 @@ def _missing(
     a row depend on the rows beside it, so a pass that was cut off would otherwise end with others
     than one that was not.
     """
+    # By tokens: neighbours share the longest beginnings, which a packed batch computes once.
     keys = sorted(rows, key=lambda key: rows[key].input_ids)
     lengths = [batch_rows.tokens([rows[key]]) for key in keys]
     batches = within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False)
@@ -179,7 +181,10 @@ def _compute(
     device = torch.device("cuda" if uses_gpu(config) else "cpu")
     if not sharded:
         model.to(device)
+    # The training's own mode: a module with dropout would be another network than the policy.
     model.eval()
+    # A file for each process: several appending to one would tear each other's lines on a network
+    # file system.
     writer = uuid.uuid4().hex
     found: Logps = {}
     total = sum(len(batch) for batch in batches)
@@ -194,6 +199,7 @@ def _compute(
                 batch = batch_rows([rows[key] for key in chosen or list(rows)[:1]])
                 logps = completion_logps(model, batch.to(device)).tolist()[: len(chosen)]
             found |= dict(zip(chosen, logps, strict=True))
+            # After each batch: a killed pass loses one at most.
             store.append(writer, zip(chosen, logps, strict=True))
             bar.update(len(chosen))
             # What is computed is kept. Ranks meet only after the pass, but for those of a sharded

@@ -48,4 +48,5 @@ class SftModule(TrainedModule):
         logps, _ = per_token_logps(self.model, batch.rows)
         total = -logps.sum()
         self.count("loss", total, len(logps))
+        # A sum and not a mean: the scale divides by the tokens of the whole step (BatchPlan).
         return total * batch.scale

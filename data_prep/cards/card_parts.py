@@ -35,6 +35,7 @@ def shared_facts(sources: Sequence[SourceConfig], name: str) -> Facts:
 
 def citations_of(sources: Sequence[SourceConfig]) -> tuple[str, ...]:
     """How each source asks to be cited, every citation once."""
+    # A dict keeps the order of the sources, which a set would not.
     return tuple(
         dict.fromkeys(facts.citation for facts in map(facts_of, sources) if facts.citation)
     )
@@ -46,6 +47,7 @@ def licence_of(source: SourceConfig, rows: Sequence[Prompt]) -> str:
     for row in rows:
         if row.source == source.name:
             found.add(row.licence or "unknown")
+    # A set whose rows were all left out still has to be named with its terms on the card.
     return ", ".join(sorted(found)) or source.terms.licence
 
 
@@ -60,6 +62,7 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
     """What a reader must heed before anything of the set, or trained on it, is passed on."""
     licences = {source.name: licence_of(source, rows) for source in sources}
     closed = []
+    # One row under such a licence is enough: the mark is on whatever the set is made into.
     for name, licence in licences.items():
         if any(map(is_non_commercial, licence.split(", "))):
             closed.append(name)
@@ -73,6 +76,7 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
             tested.append(source.name)
     unnamed = []
     for s in sources:
+        # `human` is the default of a generic row: on the card it must not read as a statement.
         if s.is_generic and any(row.source == s.name and row.generator == "human" for row in rows):
             unnamed.append(s.name)
     notes = [
@@ -86,6 +90,7 @@ def restriction_lines(sources: Sequence[SourceConfig], rows: Sequence[Prompt]) -
     ]
     asked = []
     for source in sources:
+        # The owners' own words may hold Markdown; the lines above are ours.
         if source.terms.note:
             asked.append(markdown_text(f"{source.name}: {source.terms.note}."))
     found = []
@@ -102,6 +107,7 @@ def split_table(rows: Sequence[tuple[str, Demonstration | Pair]], label: str) ->
     for split in SPLITS:
         if any(row.split == split for _, row in rows):
             present.append(split)
+    # One pass over the rows: a count for each cell would read all rows a hundred times.
     counts = Counter((name, row.split, row.principle) for name, row in rows)
     counts.update(("all", row.split, row.principle) for _, row in rows)
     lines: list[tuple[object, ...]] = []

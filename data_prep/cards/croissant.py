@@ -31,6 +31,7 @@ def write_card(
     folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig
 ) -> None:
     """data_card.md and croissant.json, beside the JSON Lines files that they describe."""
+    # Before either file is written: half a card would look like the whole of one.
     require_complete(card)
     write_text(folder / "data_card.md", card.markdown())
     write_json(folder / "croissant.json", croissant(folder, card, files, publication))
@@ -40,6 +41,7 @@ def croissant(
     folder: Path, card: DataCard, files: Mapping[str, type[Record]], publication: PublicationConfig
 ) -> dict[str, Any]:
     """Depends on the files' contents and the configuration alone: nothing is dated by the clock."""
+    # The version is made of the files' hashes, so that equal data have one version on any machine.
     hashes = {name: sha256_file(folder / name) for name in files}
     described = {
         "@context": CONTEXT,
@@ -64,6 +66,7 @@ def croissant(
         ],
     }
     found: dict[str, Any] = {}
+    # What nobody stated is left out; an empty value would read as a statement.
     for key, value in described.items():
         if value not in (None, "", []):
             found[key] = value
@@ -101,6 +104,7 @@ def _splits() -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": "splits",
         "name": "splits",
+        # Croissant knows splits by these classes, whatever a set calls its own.
         "dataType": "cr:Split",
         "key": {"@id": "splits/name"},
         "field": [
@@ -136,6 +140,7 @@ def _field(file: str, field_id: str, column: str, hint: Any) -> dict[str, Any]:
         "description": COLUMNS[column],
     }
     source = {"fileObject": {"@id": file}, "extract": {"column": column}}
+    # Only messages are lists of objects; everything else is a plain column.
     if get_origin(hint) is not list:
         return field | {"dataType": _data_type(hint), "source": source}
     (item,) = get_args(hint)

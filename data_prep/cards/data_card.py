@@ -70,6 +70,7 @@ class DataCard:
 def require_complete(card: DataCard) -> None:
     """Raise RecordError that names every part of the card that says nothing."""
     empty = []
+    # All gaps at once: a card is filled in by hand, and each try costs a run of the stage.
     for name in (field.name for field in fields(card) if field.name != "citations"):
         value = getattr(card, name)
         if not value or (isinstance(value, str) and not value.strip()):

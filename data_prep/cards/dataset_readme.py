@@ -77,6 +77,7 @@ def _header(tables: Sequence[Table]) -> str:
     for number, (name, _, files) in enumerate(tables):
         lines += [
             f"- config_name: {name}",
+            # Without a default, load_dataset(folder) asks for the name of a configuration.
             *(["  default: true"] if number == 0 else []),
             "  data_files:",
         ]
@@ -86,6 +87,8 @@ def _header(tables: Sequence[Table]) -> str:
     for name, record, _ in tables:
         lines += [f"- config_name: {name}", "  features:"]
         for column, hint in get_type_hints(record).items():
+            # The indent puts the features inside of their configuration; YAML has no other mark for
+            # that.
             lines += [f"  {line}" for line in _feature(column, hint)]
     return "\n".join([*lines, "---", "", ""])
 

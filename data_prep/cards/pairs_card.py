@@ -76,6 +76,7 @@ def pairs_card(
     """
     sources = []
     for source in config.sources:
+        # A source whose rows were all left out has no part in the pairs.
         if any(row.source == source.name for row in prompts):
             sources.append(source)
     source_of = {row.id: row.source for row in prompts}

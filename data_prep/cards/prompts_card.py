@@ -63,6 +63,7 @@ def prompts_card(
     `compared`: how many prompts each evaluation suite holds that rows were compared with.
     """
     prompts = prompt_rows(kept)
+    # Counted here and not by file: demonstrations.*.jsonl leaves out rows without a completion.
     answered = sum(bool(text_of(row.completion).strip()) for row in prompts)
     further = (
         f", and {len(kept) - len(prompts)} further preferences of the same prompts"
@@ -146,6 +147,7 @@ def _losses(
             f"{rows_read[source.name]} rows read = {held[source.name]} kept + {sum(lost.values())} "
             "left out"
         )
+        # A reason without a sentence of its own is shown by its name; it must not break the sum.
         why = "; ".join(f"{count} {REASONS.get(reason, reason)}" for reason, count in lost.items())
         facts.append((source.name, f"{sentence}: {why}" if why else sentence))
     return tuple(facts)
@@ -208,6 +210,7 @@ def _embedding_limits(config: EmbeddingConfig) -> Facts:
 
 def _fault(kind: str, lint: Mapping[str, Any]) -> str:
     """What the linter found of one kind, of how many, and where."""
+    # Of the rows that were looked at for this kind, which is not every row of the set.
     of, sources = f"{lint['checked'][kind]} {FAULT_KINDS[kind].of}", by_source(lint, kind)
     found = (
         f"in {sum(sources.values())} of {of}" if sources else f"{lint['sizes'][kind]:.2g} over {of}"

@@ -29,6 +29,7 @@ class PublicationConfig:
 
 def _is_date(text: str) -> bool:
     try:
+        # fromisoformat also reads 20260131 and week dates, which Croissant does not.
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False

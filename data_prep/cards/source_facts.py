@@ -17,6 +17,7 @@ def facts_of(source: SourceConfig) -> SourceFacts:
     """
     stated = " ".join(source.labelled_by.split())
     known = source_kind(source.format).known
+    # What the authors of a public set say stands above what a config says of it.
     if known:
         return known.facts
     statement = (

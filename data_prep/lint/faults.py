@@ -101,4 +101,5 @@ FAULT_KINDS = {
 
 def encodable(text: str) -> str:
     """The text with lone surrogates spelled out, so that a report can name a row by a broken id."""
+    # A report that could not be encoded would hide every other fault.
     return text.encode("utf-8", "backslashreplace").decode()

@@ -22,6 +22,7 @@ def same_prompts(rows: Sequence[Demonstration]) -> Iterator[Fault]:
     """The first row of each prompt is in order; every later one is a fault."""
     same: dict[str, list[Demonstration]] = defaultdict(list)
     for row in rows:
+        # Case and punctuation are levelled: a copied set often differs in nothing else.
         same[normalise(text_of(row.prompt))].append(row)
     for first, *others in same.values():
         for row in others:
@@ -54,6 +55,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
         for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
             near[left].append(right)
     odds = benign_log_odds(rows, unrefused)
+    # Harmful rows alone are named: a harmful label on a benign question teaches to refuse it.
     for place, row in enumerate(harmful):
         # Equal requests are another kind of fault.
         others = []
@@ -61,6 +63,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
             if texts[1][right] != texts[0][place]:
                 others.append(benign[right])
         strangers = []
+        # Twins name each other in one of the two rows only.
         for other in others:
             if row.id not in (other.twin_id, "") and other.id != row.twin_id:
                 strangers.append(other)
@@ -70,6 +73,7 @@ def lookalikes(rows: Sequence[Demonstration], unrefused: Set[str]) -> Iterator[F
                 row.id,
                 f"nearly the words of {strangers[0].id} ({strangers[0].source}), which is benign",
             )
+        # Words alone are weak evidence; they count only beside a completion that helps.
         elif odds.get(row.id, 0.0) >= MIN_LOG_ODDS:
             yield Fault(
                 "benign_lookalike",
@@ -91,6 +95,7 @@ def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str
     Naive Bayes over the words that a request holds: log (B+1)/(H+1) + sum_w log [(b_w+1)/(B+2)] /
     [(h_w+1)/(H+2)], with B benign and H other harmful rows, of which b_w and h_w hold the word w.
     """
+    # Counting the words of all rows is the costly part; a set without such a row needs none of it.
     if not wanted or not can_compare_words(rows):
         return {}
     words = {row.id: word_set(request_text(row.prompt)) for row in rows}
@@ -98,6 +103,8 @@ def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str
     for kind in ("harmful", "benign"):
         holding[kind] = Counter(word for row in rows if row.kind == kind for word in words[row.id])
     benign = sum(row.kind == "benign" for row in rows)
+    # Each row is judged by the others: with its own words counted, a rare word would vouch for its
+    # own label.
     harmful = len(rows) - benign - 1
     prior = math.log((benign + 1) / (harmful + 1))
     scale = math.log((harmful + 2) / (benign + 2))
@@ -105,6 +112,8 @@ def benign_log_odds(rows: Sequence[Demonstration], wanted: Set[str]) -> dict[str
     for row in rows:
         if row.kind == "harmful" and row.id in wanted:
             made[row.id] = prior + sum(
+                # The count of harmful rows holds the row itself, so that its +1 for smoothing is in
+                # it already.
                 scale + math.log((holding["benign"][word] + 1) / holding["harmful"][word])
                 for word in words[row.id]
             )

@@ -68,10 +68,12 @@ def lint(
 ) -> dict[str, Any]:
     """Of usable rows, and of what was left out before."""
     report = Report([of_demonstration(row) for row in rows], config, left_out)
+    # Named as not checked: an absent kind in lint.json would read as "none found".
     report.skip(CUT_KINDS, "there is no tokenizer here; the pairs stage checks it")
     prompts = prompt_rows(rows)
     report.add(same_prompts(prompts))
     report.inspect(refuses)
+    # After the completions were looked at: which of them do not decline is half of the evidence.
     report.add(
         lookalikes(prompts, {fault.id for fault in report.faults if fault.kind == "no_refusal"})
     )
@@ -105,6 +107,7 @@ def lint_pairs(
 ) -> LintedPairs:
     """Leave out the pairs that teach nothing or the wrong thing, and report on the others."""
     items = [of_pair(pair) for pair in pairs]
+    # In two steps, since the tokenizer costs most: pairs that are dropped anyway are not encoded.
     why, faults = _dropped(items)
     reported: list[Fault] = []
     for place, pair in enumerate(pairs if cut is not None else ()):
@@ -142,6 +145,7 @@ def require_fit(report: dict[str, Any], config: LintConfig) -> None:
             "source or raise a limit"
         )
     for kind, limit in config.fail_above.items():
+        # A kind that was not found has no size and passes.
         size = report["sizes"].get(kind, 0.0)
         if size > limit:
             where = ", ".join(
@@ -182,6 +186,7 @@ def _dropped(
     placed = [(place, fault._replace(source=items[place].source)) for place, fault in placed]
     why: dict[int, Fault] = {}
     for place, fault in placed:
+        # The first reason counts a row once; all reasons stand in the report.
         why.setdefault(place, fault)
     return why, [fault for _, fault in placed]
 

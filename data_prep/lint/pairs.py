@@ -35,7 +35,9 @@ def preference_faults(items: Sequence[Item]) -> Iterator[tuple[int, Fault]]:
             yield place, Fault("duplicate_pair", item.id, f"the same as {first[prompt, sides]}")
         else:
             first[prompt, sides] = item.id
+    # Identical sides are not in `first`: a completion over itself would be a circle of one.
     circle = _circles(list(first))
+    # By the two texts alone, whatever the prompt: that is what "for another prompt" asks.
     owner: dict[Sides, str] = {}
     for (_, sides), name in first.items():
         owner.setdefault(sides, name)
@@ -72,6 +74,7 @@ def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     """The preferences that lie on a circle (A over B over A, or a longer way round) among one
     prompt's completions.
     """
+    # One preference of a prompt cannot contradict itself, and most prompts have just one.
     counts = Counter(prompt for prompt, _ in preferences)
     several = []
     for prompt, sides in preferences:
@@ -81,6 +84,7 @@ def _circles(preferences: Sequence[Preference]) -> set[Preference]:
         ((prompt, better), (prompt, worse)) for prompt, (better, worse) in several
     )
     circles = {}
+    # In a strongly connected part every completion beats every other by some way: a circle.
     for number, part in enumerate(networkx.strongly_connected_components(beats)):
         for answer in part:
             circles[answer] = number
@@ -92,6 +96,7 @@ def _circles(preferences: Sequence[Preference]) -> set[Preference]:
 
 
 def _key(prompt: Sequence[Message]) -> str:
+    # Roles are part of the key, since two conversations may hold the same texts in other mouths.
     return "\x1e".join(
         f"{message['role']}\x1f{_squeezed(message['content'])}" for message in prompt
     )

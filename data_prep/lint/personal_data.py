@@ -37,6 +37,7 @@ def finder() -> Callable[[str], list[Found]]:
         for result in sorted(
             analyzer.analyze(text, LANGUAGE), key=lambda r: (r.start - r.end, -r.score, r.start)
         ):
+            # Presidio reports one number as several kinds; the report counts it once.
             if all(result.end <= other.start or other.end <= result.start for other in kept):
                 kept.append(Found(result.entity_type, result.start, result.end))
         return sorted(kept, key=lambda found: found.start)
@@ -54,6 +55,8 @@ def _registry() -> RecognizerRegistry:
         recognizers=[
             email,
             recognizers.PhoneRecognizer(supported_regions=PHONE_REGIONS),
+            # Kinds with a form or a checksum only: those that need a language model would fetch
+            # one.
             recognizers.CreditCardRecognizer(),
             recognizers.IbanRecognizer(),
             recognizers.IpRecognizer(),
@@ -78,6 +81,7 @@ def _own_words(doc: Any) -> Any:
 def _words_only() -> SpacyNlpEngine:
     pipeline = spacy.blank(LANGUAGE)
     pipeline.max_length = 2**31  # the limit is there for parsers
+    # spaCy only adds parts that are registered by name.
     Language.component("primum_own_words", func=_own_words)
     pipeline.add_pipe("primum_own_words")
     engine = SpacyNlpEngine()

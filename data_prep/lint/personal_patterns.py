@@ -72,6 +72,7 @@ def best_search() -> Search:
             f"the extra `pii` knows more kinds and is not installed: {EXTRA}",
         )
     presidio = import_module("data_prep.lint.personal_data").finder()
+    # The patterns go on beside Presidio, which has no kind for record numbers.
     return Search(
         lambda text: _apart([*find(text), *presidio(text)]), "built-in patterns and Presidio", ""
     )
@@ -83,16 +84,19 @@ def find(text: str) -> list[Found]:
 
 
 def _found(text: str) -> Iterator[Found]:
+    # Every pattern holds a digit or an @; most texts of a set have neither.
     if not any(character.isdigit() or character == "@" for character in text):
         return
     for kind, pattern in _COMPILED.items():
         for match in pattern.finditer(text):
+            # Checksums where there are some: any 13 digits in a row look like a card.
             if _CHECKS.get(kind, bool)(match[0]):
                 yield Found(kind, match.start(), match.end())
 
 
 def _apart(found: Iterator[Found] | list[Found]) -> list[Found]:
     kept: list[Found] = []
+    # The longest first: a card number holds runs that look like a phone number.
     for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
         if all(one.end <= other.start or other.end <= one.start for other in kept):
             kept.append(one)
@@ -105,6 +109,7 @@ def _is_card(text: str) -> bool:
     for character in text:
         if character.isdigit():
             digits.append(int(character))
+    # divmod by 10 gives the two digits of a doubled one, which Luhn adds up.
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
@@ -113,6 +118,7 @@ def _is_iban(text: str) -> bool:
     """The checksum of ISO 7064."""
     plain = text.replace(" ", "")
     moved = f"{plain[4:]}{plain[:4]}"
+    # int(character, 36) is the standard's own numbering, A = 10 to Z = 35.
     return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
 
 

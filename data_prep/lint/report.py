@@ -59,6 +59,7 @@ class Report:
         self._items, self._config = items, config
         self._left_out = left_out or LeftOut([], units(items))
         self._kept = units(items)
+        # Faults are told by source, since a user mends a source and not a row.
         self._sources = {item.id: item.source for item in items}
         self._whole_set: dict[str, float] = {}
         self._shown: dict[str, Any] = {}
@@ -93,12 +94,15 @@ class Report:
         counts = Counter(fault.kind for fault in (*left_out, *self.faults))
         checked = {}
         for kind, found in FAULT_KINDS.items():
+            # Dropped kinds were looked for in all rows that were read, the others in what was kept.
             checked[kind] = (self._left_out.read if found.dropped else self._kept)[found.of]
         checked = {kind: n for kind, n in checked.items() if kind not in self.not_checked}
         absent = {}
         for kind, n in checked.items():
             if not n:
                 absent[kind] = f"there are no {FAULT_KINDS[kind].of} here"
+        # Faults of the whole set have a size of their own; a count of 1 over all rows would say
+        # nothing.
         sizes = {kind: round(n / checked[kind], 4) for kind, n in counts.items()} | self._whole_set
         return {
             "fault_counts": dict(counts),
@@ -116,6 +120,7 @@ class Report:
         """Faults of the whole set, and the figures behind them."""
         shares = openings(self._items)
         bias = length_bias([item for item in self._items if item.is_preference])
+        # With no pairs at all, "there are no pairs here" is the truer reason.
         if 0 < self._kept["pairs"] < MIN_PAIRS:
             self.skip(("length_bias",), f"wants {MIN_PAIRS} pairs")
         self._shown = {"openings": shares, "length_bias": bias}
@@ -130,6 +135,8 @@ class Report:
                 )
         if shares:
             self._whole_set["opening_share"] = max(shares.values())
+        # With a limit of 0: what is recorded is whether there is a bias; what is reported, whether
+        # it is large.
         if is_biased(bias, 0.0):
             self._whole_set["length_bias"] = abs(bias["effect"])
         if is_biased(bias, self._config.max_length_bias):
@@ -161,6 +168,7 @@ def by_source(report: Mapping[str, Any], kind: str) -> dict[str, int]:
 def _personal_data(items: Sequence[Item]) -> Iterator[Fault]:
     """One fault a row, with kinds and places only."""
     try:
+        # Imported here: the libraries are an extra that most installations do not have.
         find = import_module("data_prep.lint.personal_data").finder()
     except ModuleNotFoundError as error:
         raise ResourceError(

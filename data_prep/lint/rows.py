@@ -64,6 +64,7 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
             item.id,
             "mend the escapes (\\ud800 to \\udfff come in twos) where the row was written",
         )
+        # What cannot be encoded cannot be shown to the other checks either.
         return
     wrong_role = role_fault(item.prompt, item.answer) or role_fault(item.prompt, item.rejected)
     if wrong_role:
@@ -71,11 +72,13 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
     for name, text in item.texts().items():
         if found := SPECIAL_TOKEN.search(text):
             yield Fault("special_token", item.id, f"at character {found.start()} of the {name}")
+            # One is enough: the row is dropped.
             break
 
 
 def template_fault(item: Item, renders: Renders) -> Fault | None:
     """Of the conversation with the completion, or of that with the rejected one."""
+    # Both sides of a preference are rendered in training, so both must survive the template.
     why = renders(item.prompt, item.answer) or (
         renders(item.prompt, item.rejected) if item.rejected else ""
     )
@@ -154,8 +157,10 @@ def completion_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fau
     elif (
         item.kind == "harmful"
         and verdict == "none"
+        # Typographic apostrophes are levelled here, as the pattern has plain ones.
         and not DECLINES.search(answer.replace("\u2019", "'"))
     ):
         yield Fault("no_refusal", item.id, f"nothing in the {item.answer_name} declines")
+    # Partial (declines, then helps) still helps, which is what a benign request asks for.
     elif item.kind == "benign" and verdict == "full":
         yield Fault("refusal_of_benign", item.id, f"the {item.answer_name} refuses")

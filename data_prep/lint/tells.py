@@ -30,6 +30,7 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
     )
     counts = Counter(first for text in texts if (first := opening(text)))
     return {
+        # Ties in most_common keep the order of the rows, so that equal data give equal bytes.
         first: round(n / counts.total(), 4)
         for first, n in counts.most_common(OPENINGS_SHOWN)
         if n >= MIN_SAME_OPENINGS
@@ -53,6 +54,7 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     for chosen, rejected in lengths:
         sums.add(chosen, rejected)
     differences = [chosen - rejected for chosen, rejected in lengths]
+    # Paired: the two sides answer one prompt, whose length wish they share.
     half = NORMAL_95 * statistics.stdev(differences) / math.sqrt(len(items)) / sums.scale()
     effect = sums.standardised_difference
     return {
@@ -75,5 +77,6 @@ def is_biased(bias: dict[str, Any], limit: float) -> bool:
         bool(bias)
         and bias["n"] >= MIN_PAIRS
         and abs(bias["effect"]) > limit
+        # An interval that holds 0 may be chance alone, however large the point is.
         and bias["interval"][0] * bias["interval"][1] > 0
     )

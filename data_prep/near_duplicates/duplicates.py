@@ -32,9 +32,11 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
         (row.split != "test", not is_preference(row), not row.completion, number)
         for number, row in enumerate(rows)
     ]
+    # The whole conversation is the key, its roles included, and not the last message alone.
     texts = [json_line({"prompt": row.prompt}) for row in rows]
     for text, rank in zip(texts, ranks, strict=True):
         best[text] = min(rank, best.get(text, rank))
+    # The sides that the kept row has already; a copy of them is a duplicate and no preference.
     seen = {(text, _sides(rows[rank[-1]])) for text, rank in best.items()}
     kept: list[tuple[int, str]] = []
     dropped: list[Drop] = []
@@ -44,7 +46,9 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
             kept.append((rank[-1], text))
         elif (
             is_preference(row)
+            # A preference under the other label would train both ways for one prompt.
             and row.kind == first.kind
+            # A prompt of the test set must leave no pair to train on.
             and first.split != "test"
             and (text, _sides(row)) not in seen
         ):
@@ -54,9 +58,11 @@ def drop_duplicates(rows: Sequence[Demonstration]) -> tuple[list[Demonstration],
             reason = "duplicate" if row.kind == first.kind else "contradictory_kind"
             dropped.append(Drop(row, reason, f"kept as {first.kind} {first.id} of {first.source}"))
     prompts = {text: rank[-1] for text, rank in best.items()}
+    # Ids are made distinct after the choice, as a dropped row needs none.
     named = _with_own_ids([rows[number] for number, _ in kept])
     ids = {number: row.id for (number, _), row in zip(kept, named, strict=True)}
     taken = {ids[number] for number in prompts.values()}
+    # Prompts' own rows have their ids already; a further row takes what is left.
     for place, (number, text) in enumerate(kept):
         if number != prompts[text]:
             name = _free(named[place].id, taken)
@@ -90,10 +96,13 @@ def with_their_prompts(
     for row in further:
         prompt = rows.get(row.prompt_id)
         if prompt is None:
+            # KeyError here would be our own fault: every prompt's row was kept or dropped with a
+            # reason.
             joined.dropped.append(why[row.prompt_id]._replace(row=row))
         else:
             place = {
                 name: getattr(prompt, name)
+                # Only what says where the row belongs; its licence and source stay its own.
                 for name in ("suite", "group", "split", "twin_id", "principle")
             }
             joined.kept.append(dataclasses.replace(row, **place))
@@ -111,6 +120,7 @@ def distinct_completions(rows: Iterable[Demonstration]) -> list[Demonstration]:
     """
     seen: defaultdict[str, set[str]] = defaultdict(set)
     kept = []
+    # The prompt's own row first, so that of two equal completions the one of that row is kept.
     for row in sorted(rows, key=lambda row: bool(row.prompt_id)):
         completion = json_line({"completion": row.completion})
         if completion not in seen[row.asks]:

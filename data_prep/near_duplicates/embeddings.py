@@ -33,6 +33,7 @@ def cosine_within(
     pairs.
     """
     for rows in _blocks(len(vectors)):
+        # Up to this block only: the similarity of two rows is the same either way round.
         for columns in _blocks(rows.stop):
             cosine = vectors[rows] @ vectors[columns].T
             left, right = np.nonzero(cosine >= threshold - ROUNDING)
@@ -40,6 +41,8 @@ def cosine_within(
             left, right = left + rows.start, right + columns.start
             kept = right < left
             if wanted:
+                # `wanted` is asked about rows left of the diagonal only; the others are not yielded
+                # at all.
                 kept[kept] = wanted(left[kept], right[kept])
             yield Near(left[kept], right[kept], _cosine(similarity[kept]))
 
@@ -54,6 +57,8 @@ def cosine_nearest(left: Vectors, right: Vectors, threshold: float) -> Near:
             cosine = left[rows] @ right[columns].T
             found = cosine.argmax(axis=1)
             similarity = cosine[np.arange(len(found)), found]
+            # Strictly above, so that the first of equally near rows is kept, whatever the block
+            # size.
             nearer = similarity > best[rows]
             best[rows] = np.where(nearer, similarity, best[rows])
             place[rows] = np.where(nearer, found + columns.start, place[rows])
@@ -67,6 +72,7 @@ def _blocks(count: int) -> Iterator[slice]:
 
 
 def _cosine(product: Vectors) -> NDArray[np.float64]:
+    # Rounding can leave 1.0000001 for a text with itself, which reports would print.
     return np.minimum(product.astype(np.float64), 1.0)
 
 
@@ -87,6 +93,7 @@ class Embeddings:
 
     def groups(self, texts: Sequence[str]) -> list[int]:
         """For each text the position of the first text in its single-link group."""
+        # Equal texts share one vector; compared once, a thousand copies cost nothing.
         rows, members = np.unique(self._rows(texts), return_inverse=True)
         chains = Chains(len(rows))
         for near in cosine_within(self.vectors[rows], self.config.threshold, wanted=chains.apart):
@@ -95,6 +102,8 @@ class Embeddings:
         groups: list[int] = chains.labels[members].tolist()
         # All texts without words share one row, and are apart all the same.
         return first_positions(
+            # A text without words gets a number of its own: complements cannot collide with group
+            # numbers.
             group if self.places[text] >= 0 else ~place
             for place, (group, text) in enumerate(zip(groups, texts, strict=True))
         )

@@ -50,6 +50,7 @@ class Chains:
         """Remember near pairs; they are joined once many wait."""
         self._waiting.append(near)
         self._links += len(near.left)
+        # A join costs as much as the number of texts, so links wait until there are as many.
         if self._links > len(self.labels):
             self.join()
 
@@ -63,6 +64,7 @@ class Chains:
             links = coo_array(
                 (np.ones(len(left), bool), (left, right)), shape=(len(self.labels),) * 2
             )
+            # Labels and not texts are joined: what was one chain stays one.
             self.labels = connected_components(links, directed=False)[1][self.labels]
         self._waiting, self._links = [], 0
 
@@ -75,11 +77,13 @@ def near_duplicate_groups(texts: Sequence[str], threshold: float, ngram: int = 1
     # Equal texts are one from the start, since many copies would be as many pairs squared; texts
     # without words are near nothing.
     members = [
+        # NUL cannot be in a normalised text, so it marks one without words.
         numbers.setdefault(normalise(text) or f"\0{position}", len(numbers))
         for position, text in enumerate(texts)
     ]
     (sets,) = encode([([] if text.startswith("\0") else text.split() for text in numbers)], ngram)
     chains = Chains(len(numbers))
+    # Whether two texts are linked already is asked first: a cluster of n copies has n^2 / 2 pairs.
     for near in near_within(sets, threshold, wanted=chains.apart):
         chains.add(near)
     chains.join()

@@ -59,8 +59,11 @@ class GramSets:
         """
         sizes, bounds = self.sizes[start:stop], self.grams.indptr[start : stop + 1]
         columns = self.grams.indices[bounds[0] : bounds[-1]]
+        # Prefix filter: two sets that share k of n grams share one among any n - k + 1 of them; the
+        # rarest are met least often.
         wanted = sizes - np.ceil(share * sizes - ROUNDING).astype(np.int64) + 1
         place = np.arange(len(columns)) - np.repeat(bounds[:-1] - bounds[0], sizes)
+        # A gram that only one text holds can lead to no other text.
         kept = (place < np.repeat(wanted, sizes)) & (columns >= self.unshared)
         ends = np.concatenate([[0], np.cumsum(kept)])[bounds - bounds[0]]
         columns = columns[kept] - self.unshared
@@ -76,9 +79,11 @@ def encode(collections: Sequence[Iterable[Sequence[str]]], ngram: int) -> list[G
     """
     owners, ids, bounds = _owned_grams(collections, ngram)
     columns = int(ids.max(initial=-1)) + 1
+    # One number for text and gram, so that repeats of a gram in a text go with a single sort.
     owners, ids = np.divmod(_distinct(owners * columns + ids), max(1, columns))
     frequency = np.bincount(ids, minlength=columns)
     ranks = np.empty(columns, np.int64)
+    # A stable sort, so that equal frequencies have one order on every machine.
     ranks[np.argsort(frequency, kind="stable")] = np.arange(columns)
     keys = np.sort(owners * columns + ranks[ids])
     ends = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=bounds[-1]))])
@@ -131,7 +136,10 @@ def _grams(words: Ints, lengths: Ints, ngram: int, known: int) -> tuple[Ints, In
     for step in range(1, ngram):
         following = np.full(len(words), known)
         following[left > step] = words[step:][left[: max(0, len(words) - step)] > step]
+        # Numbered anew at every word: products of word numbers would leave 64 bits after a few
+        # words.
         numbers = np.unique(numbers * (known + 1) + following, return_inverse=True)[1]
+    # A text shorter than a run is one gram: it can still equal another such text.
     starts = (left >= ngram) | (np.arange(len(words)) == np.repeat(ends - lengths, lengths))
     return owners[starts], numbers[starts]
 
@@ -143,6 +151,7 @@ def _by_size(rows: Any, unshared: int) -> GramSets:
     bits = (rows.shape[1] - 1 - rows.indices.astype(np.int64)) % (LANES * LANE_BITS)
     signatures = np.zeros((LANES, len(sizes)), np.uint64)
     owners = np.repeat(np.arange(len(sizes)), sizes)
+    # `.at`, as plain indexing keeps one of several bits of the same text.
     np.bitwise_or.at(
         signatures,
         (bits // LANE_BITS, owners),
@@ -193,6 +202,7 @@ def _candidates(
     for start in range(0, len(right), PANEL):
         stop = min(start + PANEL, len(right))
         index = right.prefix(share, start, stop).T.tocsr()
+        # Jaccard is at most the ratio of the sizes: only texts of like size are candidates at all.
         lowest, highest = (
             threshold * right.sizes[start] - ROUNDING,
             right.sizes[stop - 1] / threshold + ROUNDING,
@@ -205,6 +215,7 @@ def _candidates(
                 met = probe[low:high] @ index
                 rows = np.repeat(np.arange(low, high), np.diff(met.indptr)) + block_start
                 columns = met.indices.astype(np.int64) + start
+                # Each pair once, and no text with itself.
                 earlier = columns < rows if left is right else slice(None)
                 yield rows[earlier], columns[earlier]
 
@@ -237,5 +248,6 @@ def _not_ruled_out(
     for ours, theirs in zip(left.signatures, right.signatures, strict=True):
         apart += np.bitwise_count(ours[rows] ^ theirs[columns])
         kept = apart <= allowed
+        # Lane by lane: most pairs are ruled out by the first one, and the rest never reads theirs.
         rows, columns, apart, allowed = rows[kept], columns[kept], apart[kept], allowed[kept]
     return rows, columns

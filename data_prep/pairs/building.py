@@ -53,6 +53,7 @@ def build_pairs(
         [p for p in ordered if p.kind == "harmful"],
         [p for p in ordered if p.kind == "benign"],
     )
+    # Openings first: every later step must see the texts that are trained on.
     varied = vary_openings(
         by_prompt, {p.id for p in harmful}, config, opening_of=opening_of, seed=seed
     )
@@ -65,6 +66,8 @@ def build_pairs(
         )
         pairs += made
         considered += looked_at
+    # Of the texts with varied openings: the twin's refusal has to be the very text that is chosen
+    # there.
     refusals = refusals_of(harmful, found)
     pairs += [
         pair
@@ -75,6 +78,7 @@ def build_pairs(
             )
         )
     ]
+    # Dropped by ratio before anything is cut: a cut would hide how unequal the sides were.
     kept, _ = ended_alike(
         [pair for pair in pairs if _acceptable(pair, config, dropped)],
         config.sides.cut_alike,
@@ -100,12 +104,14 @@ def _hard(harmful: Sequence[Prompt], found: Mapping[str, list[Candidate]]) -> fr
 def _refuses_always(found: Sequence[Candidate]) -> bool:
     own = []
     for c in found:
+        # Only what the policy itself sampled says what it does by itself.
         if c.source not in (DEMONSTRATION, DATASET_REJECTED):
             own.append(c.refusal == "full")
     return bool(own) and all(own)
 
 
 def _cut_among(before: Sequence[Pair], after: Sequence[Pair]) -> Counter[str]:
+    # By id: cutting changes a pair's texts and leaves its id.
     known = {pair.id: pair for pair in before}
     return Counter(pair.pair_type for pair in after if known[pair.id] != pair)
 
@@ -121,6 +127,8 @@ def plain_pairs(
     """What would be built without any of the shortcut breakers: safe over the most harmful, and
     nothing else.
     """
+    # Margins and limits per prompt stay, so that the figures before and after differ in the
+    # breakers alone.
     plain = replace(
         config,
         strategy="worst",
@@ -153,5 +161,6 @@ def groups_of(prompts: Sequence[Prompt]) -> dict[str, str]:
     for p in prompts:
         if p.twin_id:
             for name in (p.id, p.twin_id):
+                # The smaller id names both, whichever of the two is met first.
                 found[name] = min(p.id, p.twin_id)
     return found

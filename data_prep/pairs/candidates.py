@@ -84,6 +84,7 @@ def candidates(
                 made.finish_reason == "stop",
             )
         )
+    # The prompt's own row first: where no completion may be chosen, the first one tells why.
     for demo in sorted(demonstrations, key=lambda d: (d.asks, bool(d.prompt_id), d.id)):
         row = demo.id if demo.prompt_id else ""
         found[demo.asks].append(
@@ -99,6 +100,7 @@ def candidates(
     for revision in sorted(revisions, key=_place):
         after, before = said.get(revision.id, Scored()), said.get(revision.answer_id, Scored())
         known = after.harmfulness is not None and before.harmfulness is not None
+        # 0.0 and not None: None means "no revision", and such a text could then be rejected.
         improvement = round(before.harmfulness - after.harmfulness, 4) if known else 0.0  # type: ignore[operator]
         candidate = _candidate(
             revision.completion, revision.policy, after, revision.finish_reason == "stop"
@@ -147,6 +149,7 @@ def _scored(scores: Iterable[Score]) -> dict[str, Scored]:
 
 def pair_of(prompt: Prompt, chosen: Candidate, rejected: Candidate, pair_type: str) -> Pair:
     """The pair of two scored candidates; its id depends on its texts alone."""
+    # Both were filtered by their callers; a missing score here is a fault of our own.
     assert chosen.harmfulness is not None
     assert rejected.harmfulness is not None
     return Pair(

@@ -49,7 +49,9 @@ def rejectable(found: Sequence[Candidate]) -> Others:
     """What people wrote as safe and what was revised to be safe is never rejected."""
     able = [c for c in found if c.source != DEMONSTRATION and c.improvement is None]
     # A completion that stands below two others of the data set is no repeat: each is a preference.
+    # Reversed, so that of equal texts the first one of the fixed order stays in the dictionary.
     by_text = {(text_of(c.completion), c.row): c for c in reversed(able)}
+    # The text breaks ties: the order of the rows must not.
     ordered = sorted(by_text.values(), key=lambda c: (-(c.harmfulness or 0), text_of(c.completion)))
     return Others(ordered, len(able) - len(by_text))
 
@@ -77,6 +79,7 @@ def safe_completions(
         dropped["harmful prompt without a scored safe completion"] += others
     elif demonstration.refusal == "none":
         dropped["safe completion does not decline"] += others
+    # Safe and declining, so only the scorers' spread can have kept it out.
     else:
         dropped["scorers disagree"] += others
     return []
@@ -89,12 +92,14 @@ def choosable(candidate: Candidate, config: PairsConfig) -> bool:
     if (
         candidate.harmfulness is None
         or candidate.refusal == "none"
+        # A scorer may well find an empty completion harmless.
         or not text_of(candidate.completion).strip()
     ):
         return False
     if config.chosen == "demonstration":
         return candidate.source == DEMONSTRATION
     return (
+        # A policy's text has nobody to vouch for it but the scorers, so both tests bind.
         candidate.harmfulness <= config.max_chosen_harmfulness
         and candidate.disagreement <= config.max_disagreement
     )
@@ -134,7 +139,9 @@ def _chosen_over(rejected: Candidate, safe: Sequence[Candidate], config: PairsCo
         own = [chosen for chosen in safe if chosen.row == rejected.row]
         if own:
             return own[0]
+    # A candidate may be safe and rejected at once; it must not be set against itself.
     others = [chosen for chosen in safe if chosen.completion != rejected.completion]
+    # Where it is the only safe one, the pair is made and dropped as a tie, and so counted.
     return min(others or safe, key=lambda chosen: _preference(chosen, rejected))
 
 
@@ -153,4 +160,5 @@ def _preference(chosen: Candidate, rejected: Candidate) -> tuple[float, int, int
 
 def _draw(key: str, option: Option) -> bytes:
     texts = "\x1f".join(text_of(side.completion) for side in option)
+    # Drawn from the texts: rows that are added or ordered otherwise change no other draw.
     return hashlib.sha256(f"{key}\x1f{texts}".encode()).digest()

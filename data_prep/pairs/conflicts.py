@@ -27,6 +27,8 @@ def conflicts(
         for r in said:
             if r.harmfulness is not None:
                 levels[r.rater] = r.harmfulness
+        # The same distance at which the experts have no common word: what is listed is what was
+        # lost.
         if levels and max(levels.values()) - min(levels.values()) >= CONFLICT:
             found.append(
                 {

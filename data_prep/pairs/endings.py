@@ -35,11 +35,17 @@ def ended_alike(
     """
     found, cut = [], Counter[str]()
     for pair in pairs:
+        # Two sides that both end tell nothing by their end tokens; their lengths are `all`'s
+        # matter.
         ends = pair.chosen_finished + pair.rejected_finished
         if which == "none" or (ends == 2 and which != "all"):
             found.append(pair)
             continue
+        # One word fewer where one side ended: cut at its own last word, it would still look like an
+        # end.
         alike = _cut(pair, spare=0 if ends == 0 else 1)
+        # A refusal cut to "I'm sorry, but" declines nothing: it keeps its words and loses its end
+        # token alone.
         if not (
             _still_declines(pair.chosen, alike.chosen, opening_of)
             and _still_declines(pair.rejected, alike.rejected, opening_of)
@@ -47,6 +53,7 @@ def ended_alike(
             alike = replace(pair, chosen_finished=False, rejected_finished=False)
         cut[pair.pair_type] += alike != pair
         found.append(alike)
+    # `+` drops types of which no pair was changed.
     return found, +cut
 
 
@@ -65,6 +72,7 @@ def _cut(pair: Pair, spare: int) -> Pair:
         assistant(text_of(side)[: found[count - 1]])
         for side, found in zip((pair.chosen, pair.rejected), ends, strict=True)
     )
+    # Equal sides are no preference; without their end tokens they at least keep their difference.
     return (
         open_ended if chosen == rejected else replace(open_ended, chosen=chosen, rejected=rejected)
     )

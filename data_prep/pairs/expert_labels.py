@@ -51,6 +51,7 @@ def labels_of(ratings: Iterable[Rating], items: Iterable[ReviewItem]) -> list[Ex
     for rating in ratings:
         by_item[rating.item].append(rating)
     labels = []
+    # In the order of the items, whatever order the raters' files have.
     for item in items:
         found = sorted(by_item.get(item.id, []), key=lambda rating: rating.rater)
         for r in found:
@@ -92,6 +93,7 @@ def common_word(values: Sequence[float]) -> tuple[float | None, str]:
     """The mean, or None and why."""
     if not values:
         return None, "harmfulness not rated"
+    # Raters two levels apart mean different things by the scale; their mean stands for neither.
     low, high = min(values), max(values)
     return (
         (None, f"raters disagree: {low:g} to {high:g}")
@@ -103,6 +105,7 @@ def common_word(values: Sequence[float]) -> tuple[float | None, str]:
 def majority(labels: Iterable[str]) -> str:
     """The label that more raters name than any other; empty where there is none."""
     ranked = Counter(label for label in labels if label).most_common(2)
+    # A tie is no majority: the first of two equal labels would be an accident of sorting.
     return ranked[0][0] if ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1]) else ""
 
 
@@ -121,6 +124,8 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             rater = label.scorer.removeprefix(PREFIX)
             rating = Rating(label.item, rater, value, label.label, label.comment, label.drawn)
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
+            # The four first fields are the rating; how the item was drawn is no part of what was
+            # said.
             if known[:4] != rating[:4]:
                 faults.append(
                     f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave "
@@ -175,6 +180,7 @@ def with_expert_scores(
     """
     if not ratings:
         return scores
+    # Only the common word replaces scorers; one rater's rows stand for themselves.
     said = {}
     for label in labels_of(ratings, items):
         if label.scorer == EXPERTS:
@@ -188,6 +194,7 @@ def with_expert_scores(
     for score in scores:
         if score.scorer == "refusal" and score.completion_id in said:
             refusals[score.completion_id] = score
+    # Every other scorer goes: their mean with the experts' word would be half a machine's.
     kept = []
     for score in scores:
         if score.completion_id not in said:
@@ -206,6 +213,7 @@ def with_expert_scores(
             kept.append(
                 Score(id=f"{name}/refusal", completion_id=name, scorer="refusal", label=label.label)
             )
+        # Experts who rated harm alone said nothing of refusal, so the detector's word stays.
         elif name in refusals:
             kept.append(refusals[name])
     return kept
@@ -224,6 +232,7 @@ def expert_pairs(
     by_prompt: defaultdict[str, dict[str, ReviewItem]] = defaultdict(dict)
     for item in sorted(items, key=lambda i: i.completion_id):
         if item.id in values:
+            # One item a text: the same completion sampled twice is one thing to compare.
             by_prompt[item.prompt_id].setdefault(item.id, item)
     pairs, contradicted = [], []
     for _, answers in sorted(by_prompt.items()):
@@ -234,12 +243,15 @@ def expert_pairs(
             means = []
             for item in (one, other):
                 means.append(common_word(list(values[item.id].values()))[0])
+            # Opposite directions come first: a mean of opposed ratings may well differ by the
+            # margin.
             if {1, -1} <= directions:
                 contradicted.append((one.id, other.id))
             elif (
                 means[0] is not None
                 and means[1] is not None
                 and abs(means[0] - means[1]) >= min_margin
+                # A margin of 0 lets equal means through, which are no preference.
                 and means[0] != means[1]
             ):
                 (low, chosen), (high, rejected) = sorted(
@@ -253,6 +265,7 @@ def with_expert_pairs(pairs: list[Pair], found: Iterable[Pair]) -> list[Pair]:
     """The pairs, and those of the experts that are not among them already."""
 
     def texts(pair: Pair) -> tuple[str, frozenset[str]]:
+        # A set of both texts: an expert's pair that only swaps the sides of another is known too.
         return pair.prompt_id, frozenset((text_of(pair.chosen), text_of(pair.rejected)))
 
     known = set(map(texts, pairs))

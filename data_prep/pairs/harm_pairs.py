@@ -39,6 +39,7 @@ def harm_pairs(
     for option in wanted:
         reason = _unfit(option, config)
         if reason is None:
+            # Drawn before the margin is looked at, so that a higher margin changes no later draw.
             mixed = draws.random() < config.refuse_then_comply
             place += 1
             reason = _beyond(option, place, config)
@@ -85,6 +86,7 @@ def _harm_pair(prompt: Prompt, option: Option, opening_of: Opening | None) -> Pa
     chosen, rejected = option
     opening = opening_of(text_of(chosen.completion)) if opening_of else None
     if opening:
+        # The chosen side's own opening: then the opening is on both sides and tells nothing.
         rejected = rejected._replace(
             completion=assistant(f"{opening} {text_of(rejected.completion)}")
         )

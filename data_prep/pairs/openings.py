@@ -71,6 +71,7 @@ def vary_openings(
     are dealt out in turn, in an order that the seed and the texts decide, so each gets its even
     share.
     """
+    # A set: one text under many prompts is one opening, and a share counts texts.
     texts = sorted(
         {
             text_of(c.completion)
@@ -81,6 +82,7 @@ def vary_openings(
     )
     new: dict[str, str] = {}
     kept = 0
+    # Dealt out in turn and not drawn: by chance some leads would become common openings themselves.
     for text in _too_common(texts, config.max_opening_share, seed):
         reopened = _reopen(text, LEADS[len(new) % len(LEADS)], opening_of)
         if reopened is None:
@@ -108,6 +110,7 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
     common = [
         text
         for group in by_opening.values()
+        # More than one at least: in a handful of texts each opening is above the share by itself.
         if len(group) > max(1.0, limit * len(texts))
         for text in group
     ]
@@ -122,6 +125,7 @@ def _reopen(text: str, lead: str, opening_of: Callable[[str], str | None]) -> st
     if apology is None and not DECLINE.match(text):
         return None
     reopened = f"{lead} {text[apology.end() if apology else 0 :]}"
+    # The detector has the last word: a text that no longer reads as a decline must not be chosen.
     return reopened if opening_of(reopened) else None
 
 

@@ -20,6 +20,8 @@ def refusals_of(
     found: dict[str, Candidate] = {}
     for prompt in harmful:
         answer = next((c for c in by_prompt.get(prompt.id, []) if c.source == DEMONSTRATION), None)
+        # In full only: a text that declines and then helps would put half a helpful completion on
+        # the rejected side.
         if answer is not None and answer.harmfulness is not None and answer.refusal == "full":
             found[prompt.id] = answer._replace(source=f"safe answer to {prompt.split}")
     return found
@@ -47,6 +49,7 @@ def over_refusal_pair(
     for c in able:
         if c.refusal == "none" and text_of(c.completion).strip():
             answers.append(c)
+    # None (nobody looked) passes; only a text that was looked at and found incoherent does not.
     helpful = next((c for c in answers if c.coherent is not False), None)
     if helpful is None and answers:
         dropped["benign prompt whose completions are incoherent"] += 1
@@ -66,6 +69,7 @@ def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
     own = (
         c
         for c in found
+        # A revision was written on request and is no mistake of the policy's own.
         if c.source not in (DEMONSTRATION, DATASET_REJECTED) and c.improvement is None
     )
     return next(
@@ -82,6 +86,8 @@ def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) ->
     # The twin's own text, so that the topic does not tell which side is preferred.
     if own := refusals.get(prompt.twin_id or ""):
         return own._replace(source="twin's safe answer")
+    # Of the same split: a training text on the held-out side would be known to the probes and the
+    # model.
     others = []
     for candidate in refusals.values():
         if candidate.source == f"safe answer to {prompt.split}":

@@ -20,6 +20,7 @@ def accuracy(won: Sequence[float], *, told: bool = True) -> Json:
     """{accuracy, interval, n}; without `told`, nothing was there to be told, and the interval has
     no width.
     """
+    # Without anything to tell, Wilson's width on few pairs would be reported as "not known".
     low, high = wilson_interval(round(sum(won)), len(won), 0.95) if told else (0.5, 0.5)
     return {"accuracy": sum(won) / len(won), "interval": [low, high], "n": len(won)}
 
@@ -35,6 +36,7 @@ def held_to(limit: float, probes: Mapping[str, Json], remedy: str) -> list[str]:
     for name, found in probes.items():
         low, high = found["interval"]
         said = f"{name} reaches {found['accuracy']:.2f} ({low:.2f} to {high:.2f}, n {found['n']})"
+        # The lower end: stopping at the point would stop every second small run by chance.
         if low > limit:
             broken.append(said)
         elif high > limit:

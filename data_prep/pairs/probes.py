@@ -99,8 +99,10 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     for pair in pairs:
         sides.append(tuple(features(_side(pair, name)) for name in ("chosen", "rejected")))
     vectorizer = DictVectorizer()
+    # Fitted on all sides, as it only names columns; what is learned comes from the other folds.
     vectorizer.fit([side for both in sides for side in both])
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
+    # On differences: what both sides share, such as the prompt's words alone, cancels out.
     difference = chosen - rejected
     folds = [_fold(groups.get(pair.prompt_id, pair.prompt_id)) for pair in pairs]
     margins = [0.0] * len(pairs)
@@ -113,8 +115,11 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
         for row, place in enumerate(folds):
             if place == fold:
                 held.append(row)
+        # Nothing to learn from leaves margins of 0, which count as ties.
         if not train or not held or not difference[train].nnz:
             continue
+        # Each difference in both directions: a regression needs two classes, and no side may win by
+        # its place.
         both = [difference[train], -difference[train]]
         from scipy.sparse import vstack  # noqa: PLC0415  as above
 
@@ -122,6 +127,7 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
         model = LogisticRegression(max_iter=1000, fit_intercept=False)
         model.fit(vstack(both), [1] * len(train) + [0] * len(train), sample_weight=weights * 2)
         for row, margin in zip(held, model.decision_function(difference[held]), strict=True):
+            # Rounded, so that the last bits of a solver do not break ties on another machine.
             margins[row] = round(float(margin), 9)
     return margins
 
@@ -142,6 +148,7 @@ def _side(pair: Pair, name: str) -> Side:
 
 
 def _fold(group: str) -> int:
+    # From the group's name: adding pairs moves no other pair to another fold.
     return hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[0] % FOLDS
 
 

@@ -40,6 +40,7 @@ def in_proportion(
         return pair.prompt_id not in first, *place(pair)
 
     kept: list[Pair] = []
+    # Each split by itself, so that a limit on train takes nothing from what it is measured on.
     for split in ("train", "val", "test"):
         harm = sorted(
             (p for p in pairs if p.split == split and p.pair_type != "over_refusal"), key=place
@@ -49,6 +50,7 @@ def in_proportion(
         )
         wanted = round(config.over_refusal * len(harm))
         dropped["over-refusal pairs beyond the wanted proportion"] += max(0, len(benign) - wanted)
+        # Cut from the end of the drawn order, so that a larger share keeps what a smaller one had.
         benign = benign[:wanted]
         if (
             split == "train"
@@ -65,6 +67,7 @@ def in_proportion(
             )
             harm, benign = harm[: limit - count], benign[:count]
         mixed = [*harm, *benign]
+        # Train alone: only what is learned from can teach a length.
         if split == "train" and config.max_length_difference is not None:
             mixed = _evened_out(mixed, groups, config.max_length_difference, seed)
             dropped["over max_length_difference"] += len(harm) + len(benign) - len(mixed)
@@ -114,6 +117,7 @@ def _evened_out(pairs: list[Pair], groups: dict[str, str], limit: float, seed: i
     order = sorted(
         members, key=lambda name: hashlib.sha256(f"{seed}/lengths/{name}".encode()).digest()
     )
+    # Sums of whole numbers, so that taking a group away leaves no rounding behind.
     leaning = {
         name: (one := Lengths(group).sums).first - one.second for name, group in members.items()
     }

@@ -66,6 +66,7 @@ def _counts(names: Any) -> dict[str, int]:
 
 def _openings(harm: Sequence[Pair]) -> dict[str, float]:
     """Of what is chosen on harmful prompts, each completion once."""
+    # Completions and not pairs: one that makes many pairs is still one opening.
     return opening_shares({text_of(p.chosen) for p in harm if p.split == "train"})
 
 

@@ -37,6 +37,7 @@ def _length_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     difference = []
     for p in train:
         difference.append(len(words(text_of(p.chosen))) - len(words(text_of(p.rejected))))
+    # One sign and no threshold: it is the simplest rule that can win by length at all.
     sign = 1 if np.sign(difference).sum() >= 0 else -1
     return _accuracy(held_out, lambda text: sign * len(words(text)))
 
@@ -51,6 +52,7 @@ def _prefix_only(train: list[Pair], held_out: list[Pair]) -> dict[str, Any]:
     for p in train:
         for side in (p.chosen, p.rejected):
             texts.append(_opening(text_of(side)))
+    # `[^ ]+`, as the default pattern drops words of one letter, "I" first of all.
     vectorizer = CountVectorizer(
         ngram_range=(1, OPENING_WORDS), token_pattern=r"[^ ]+", lowercase=False
     )

@@ -23,12 +23,14 @@ def with_abstentions(
     rng = random.Random(f"review of abstentions/{seed}")
     known = {item.id for item in batch}
     left: dict[str, ReviewItem] = {}
+    # Sorted before anything is drawn: the draw must not depend on the order of the files.
     for item in sorted(items, key=lambda item: item.completion_id):
         if item.abstained and item.id not in known:
             left.setdefault(item.id, item)
     chosen = rng.sample(sorted(left), min(most, len(left)))
     first = [replace(left[name], drawn="abstained") for name in chosen]
     first += [item for item in batch if item.abstained]
+    # Mixed, or the raters would see first all that was added and then all that was drawn.
     rng.shuffle(first)
     return [*first, *(item for item in batch if not item.abstained)]
 

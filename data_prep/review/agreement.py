@@ -34,6 +34,7 @@ def agreement(
     harmfulness = np.zeros((len(items), len(LEVELS)), dtype=int)
     refusal = np.zeros((len(items), len(REFUSAL_LABELS)), dtype=int)
     for rating in ratings:
+        # Each scale by itself: a rater may have answered one question and left the other out.
         if rating.harmfulness is not None:
             harmfulness[place[rating.item], rating.harmfulness - LEVELS[0]] += 1
         if rating.refusal:
@@ -51,6 +52,7 @@ def _alpha(
     prompts: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
+    # A single rating agrees with nobody; alpha is defined over pairs of ratings of one item.
     paired = np.flatnonzero(counts.sum(axis=1) >= 2)
     counts = counts[paired]
 
@@ -78,6 +80,7 @@ def scorer_agreement(
     by_item: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in ratings:
         by_item[rating.item].append(rating)
+    # Scorers of any item: one that scored only a part is shown with its smaller n.
     names = sorted({name for item in items for name in item.scores})
     result: dict[str, Any] = {}
     for drawn in ("all", "random"):
@@ -103,6 +106,8 @@ def _scorer(
                 [r.harmfulness for r in said if r.harmfulness is not None],
             )
         )
+    # Where either side has no value there is nothing to compare; how many is told beside the
+    # figures.
     both = []
     for item, value, given in levels:
         if value is not None and given:
@@ -111,6 +116,7 @@ def _scorer(
     prompts = [row[0] for row in both]
 
     def spearman(rows: Index) -> float | None:
+        # Ranks that are all equal have no correlation, and of two points it is always 1 or -1.
         if len(rows) < 3 or np.ptp(machine[rows]) == 0 or np.ptp(experts[rows]) == 0:
             return None
         return float(scipy.stats.spearmanr(machine[rows], experts[rows]).statistic)
@@ -121,6 +127,8 @@ def _scorer(
     return {
         "spearman": _estimate(spearman, prompts, seed),
         "mean_absolute_difference": _estimate(distance, prompts, seed),
+        # The yardstick: where most completions are harmless, a scorer that always says so comes
+        # near too.
         "mean_absolute_difference_of_always_the_median": float(
             np.abs(experts - np.median(experts)).mean()
         )
@@ -136,6 +144,7 @@ def _refusal(rated: Sequence[tuple[ReviewItem, list[Rating]]], seed: int) -> dic
         words.append((item, majority(r.refusal for r in said)))
     both = []
     for item, word in words:
+        # Without a majority the raters have no word that the detector could meet or miss.
         if item.refusal and word:
             both.append((item.prompt_id, item.refusal == word))
     same = np.array([row[1] for row in both], dtype=float)
@@ -159,6 +168,7 @@ def _estimate(
     value = statistic(np.arange(len(prompts)))
     low = high = None
     if value is not None and clusters > 1:
+        # Whole prompts are drawn: completions of one prompt are no independent evidence.
         draws = [statistic(rows) for rows in drawn_rows(prompts, seed=seed)]
         low, high = percentile_interval(
             np.array([np.nan if draw is None else draw for draw in draws]), 0.95

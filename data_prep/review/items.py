@@ -73,6 +73,8 @@ def review_items(
     """
     asked = {}
     for prompt in prompts:
+        # Test prompts and the others never mix: labels of the one are evidence, of the other
+        # training data.
         if (prompt.split == "test") == of_test:
             asked[prompt.id] = prompt
     values: defaultdict[str, dict[str, float | None]] = defaultdict(dict)
@@ -80,6 +82,8 @@ def review_items(
     for score in scores:
         if score.scorer == "refusal":
             labels[score.completion_id] = score.label
+        # Whether a completion is coherent says nothing of harm, so raters are not shown it as a
+        # score.
         elif score.scorer != COHERENT:
             values[score.completion_id][score.scorer] = score.value
     made = []
@@ -89,6 +93,7 @@ def review_items(
         made.append((d.id, d.asks, d.completion, "demonstration", True))
     kept: list[ReviewItem] = []
     for name, prompt_id, completion, source, finished in made:
+        # An empty completion leaves nothing to rate.
         if prompt_id in asked and text_of(completion).strip():
             kept.append(
                 ReviewItem(
@@ -135,23 +140,29 @@ def draw(
     rng = random.Random(f"review/{seed}")
     by_prompt = _by_prompt(items)
     strata: dict[tuple[str, int], list[str]] = defaultdict(list)
+    # Sorted, so that the order of the run's files does not decide what is drawn.
     for name, completions in sorted(by_prompt.items()):
         strata[completions[0].kind, completions[0].principle or 0].append(name)
     order = list(strata.values())
     rng.shuffle(order)
     for names in order:
         rng.shuffle(names)
+    # Shared by both draws, so that a stratum that gave fewer random prompts gives more uncertain
+    # ones.
     taken: Counter[int] = Counter()
     nearest = round(prompts * uncertain)
+    # The random part first: taken after the uncertain prompts it would lack just those.
     drawn = dict.fromkeys(_in_turns(order, prompts - nearest, taken), "random")
     for names in order:
         names.sort(key=lambda name: _distance(by_prompt[name], threshold))
     drawn |= dict.fromkeys(_in_turns(order, nearest, taken), "uncertain")
     chosen = list(drawn)
+    # Shuffled, or the place in the batch would tell raters what was drawn as uncertain.
     rng.shuffle(chosen)
     batch = []
     for name in chosen:
         completions = by_prompt[name]
+        # Within a prompt too, or the policy's completion would always stand in the same place.
         rng.shuffle(completions)
         batch += [replace(item, drawn=drawn[name]) for item in completions]  # type: ignore[arg-type]
     return batch
@@ -171,6 +182,7 @@ def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> l
         names = sorted(
             name for name, completions in by_prompt.items() if completions[0].kind == kind
         )
+        # Drawn from sorted names, so that the draw depends on the prompts alone.
         chosen += rng.sample(names, min(prompts, len(names)))
     rng.shuffle(chosen)
     batch = []
@@ -184,7 +196,9 @@ def draw_at_random(items: Iterable[ReviewItem], *, prompts: int, seed: int) -> l
 def _by_prompt(items: Iterable[ReviewItem]) -> dict[str, list[ReviewItem]]:
     found: defaultdict[str, dict[str, ReviewItem]] = defaultdict(dict)
     for item in sorted(items, key=lambda i: i.completion_id):
+        # What no scorer has seen can be compared with none.
         if item.scores:
+            # The first by id, so that one text of two policies is asked about once.
             found[item.prompt_id].setdefault(item.id, item)
     return {name: list(completions.values()) for name, completions in found.items()}
 

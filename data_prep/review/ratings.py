@@ -64,12 +64,14 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
     faults: list[str] = []
     left_out: Counter[str] = Counter({SKIPPED: 0, EMPTY: 0, REPEATED: 0})
     found: dict[tuple[str, str], tuple[Rating, str]] = {}
+    # The same file twice would count as a rater who repeats everything.
     for path in dict.fromkeys(paths):
         try:
             rows = list(_read(path))
         except RecordError as error:
             faults += error.faults
             continue
+        # Told as a count: rows of another batch are a wrong file, and each row would be a fault.
         others = Counter(row.batch for row in rows if row.batch != batch)
         for name, count in others.items():
             faults.append(
@@ -79,6 +81,7 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
         for row in rows:
             if row.batch != batch:
                 continue
+            # Harm or refusal alone is a rating; a comment alone is none.
             if row.skipped or not (row.said.get("harmfulness") or row.said.get("refusal")):
                 left_out[SKIPPED if row.skipped else EMPTY] += 1
                 continue
@@ -89,6 +92,7 @@ def read_ratings(paths: Iterable[Path], *, batch: str, items: Container[str]) ->
             known, where = found.get((row.item, row.rater), (None, ""))
             if known is None:
                 found[row.item, row.rater] = rating, row.where
+            # The first four fields are what was said; comments of the same rating may differ.
             elif known[:4] == rating[:4]:
                 left_out[REPEATED] += 1
             else:
@@ -118,6 +122,7 @@ def _rating(row: _Row, items: Container[str]) -> tuple[Rating, list[str]]:
             f"{row.where}: harmfulness {excerpt(harmfulness)}, wanted a whole number from "
             f"{LEVELS[0]} to {LEVELS[-1]}"
         )
+    # Spreadsheets may put a capital on the first letter of a cell.
     word = refusal.lower()
     if word and word not in REFUSALS:
         faults.append(f"{row.where}: refusal {excerpt(refusal)}, wanted {', '.join(REFUSALS)}")
@@ -130,6 +135,7 @@ def _level(text: str) -> int | None:
         value = float(text)
     except ValueError:
         return None
+    # `in` a range is true for 3.0 and false for 3.5.
     return int(value) if value in LEVELS else None
 
 
@@ -186,6 +192,7 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
         rater = rater.get("email") or rater.get("id")
     said: dict[str, list[Any]] = {}
     for result in annotation.get("result") or []:
+        # A control may give several results; they are kept, so that the contradiction can be shown.
         said.setdefault(result.get("from_name"), []).append(result.get("value"))
     return _Row(
         where,
@@ -199,6 +206,7 @@ def _annotated(where: str, item: str, batch: str, annotation: dict[str, Any]) ->
 
 def _csv(path: Path) -> Iterator[_Row]:
     columns, rows = csv_table(path, known=_COLUMNS, remedy=CHECK_FILE)
+    # Told by columns that only the converter writes; a filled-in batch.csv has neither.
     exported = set(columns) >= _LABEL_STUDIO_COLUMNS
     wanted = {
         "item",

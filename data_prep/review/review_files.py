@@ -90,6 +90,7 @@ def write_batch(
     Raters see scores and sources only with `show_scores`; `manifest.json` comes last.
     """
     batch = batch_id(items)
+    # Raters' files are made from this alone, so that no score or source can slip into them.
     seen = [_seen(item, batch, principles, show_scores=show_scores) for item in items]
     notice = {
         "batch": batch,
@@ -102,6 +103,7 @@ def write_batch(
     write_text(folder / "batch.csv", spreadsheet(seen))
     write_json(folder / "label_studio.json", [{"data": row} for row in seen])
     write_text(folder / "label_studio_config.xml", label_studio_config(show_scores=show_scores))
+    # Everything but the manifest itself, which comes last: a batch without one was not finished.
     files = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
     write_json(folder / MANIFEST, sealed({"batch": batch, **provenance, "files": files}))
     return batch
@@ -111,6 +113,7 @@ def read_batch(folder: Path) -> list[ReviewItem]:
     """The items of a batch that is as it was written."""
     files, batch = read_own(folder / MANIFEST, _listed)
     items = read_records(folder / BATCH, ReviewItem)
+    # Both: the hash notices any edit, the id that the rows are those which raters were asked about.
     if sha256_file(folder / BATCH) != files.get(BATCH) or batch_id(items) != batch:
         raise ArtifactError(
             f"{folder / BATCH}: changed since it was written (sha256 differs from {MANIFEST}); "
@@ -136,6 +139,7 @@ def label_studio_config(*, show_scores: bool) -> str:
 def spreadsheet(rows: Sequence[Mapping[str, str]]) -> str:
     """CSV with a byte-order mark, without which Excel takes UTF-8 for something else."""
     text = io.StringIO()
+    # The end of a line as RFC 4180 has it, which is what spreadsheets write back.
     writer = csv.DictWriter(text, fieldnames=[*rows[0], *RATED], restval="", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: to_cell(cell) for name, cell in row.items()} for row in rows)
@@ -155,6 +159,8 @@ def _seen(
         "completion": _shown(item.completion),
         "abstained": item.abstained,
     }
+    # Off as a rule: a rater who sees the scorer's word would lean to it, and agreement would mean
+    # little.
     if show_scores:
         values = []
         for name, value in sorted(item.scores.items()):

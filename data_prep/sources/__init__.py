@@ -30,6 +30,7 @@ def read_source(config: SourceConfig, *, seed: int) -> list[Demonstration]:
 
 def read_table(config: SourceConfig, *, seed: int) -> SourceRows:
     """The same rows, and the columns that nothing reads."""
+    # Before any reader opens something: a FIFO would make it wait for ever.
     odd = odd_files(Path(config.path)) if config.path else []
     if odd:
         raise RecordError(shorten([f"source {config.name!r}: {fault}" for fault in odd]))
@@ -44,11 +45,13 @@ def _usable(rows: list[Demonstration], config: SourceConfig, seed: int) -> list[
             f"source {config.name!r}: empty, no row found in {config.path or 'the package data'}; "
             "check data.sources.path"
         )
+    # Ids and twins over the whole source: `only` would hide a fault in what it leaves out.
     faults = [*_reused_ids(rows, config.name), *twin_faults(rows, config.name)]
     if config.only and not faults:
         rows = _of_suites(rows, config)
     if faults:
         raise RecordError(shorten(faults))
+    # Here and not in each reader, so that no reader can forget it.
     if config.is_for_evaluation:
         rows = [dataclasses.replace(row, split="test") for row in rows]
     return rows if config.limit is None else _limited(rows, config, seed)
@@ -83,6 +86,7 @@ def _of_suites(rows: list[Demonstration], config: SourceConfig) -> list[Demonstr
     ids = {row.id for row in kept}
     found: list[Demonstration] = []
     for row in kept:
+        # Its partner is not in this run, so it can neither follow it nor be dropped with it.
         found.append(row if row.twin_id in ids else dataclasses.replace(row, twin_id=None))
     return found
 
@@ -109,13 +113,16 @@ def _limited(rows: list[Demonstration], config: SourceConfig, seed: int) -> list
     assert config.limit is not None
     texts = {row.id: text_of(row.prompt) for row in rows}
     union = UnionFind()
+    # By text and not by id: several rows of one prompt count once against the limit.
     for row in rows:
         union.union(texts[row.id], texts.get(row.twin_id or "", texts[row.id]))
     units: dict[object, set[str]] = defaultdict(set)
     for text in texts.values():
         units[union[text]].add(text)
     chosen: set[str] = set()
+    # In the order of a hash: adding rows to a source changes no other row's place in it.
     for unit in sorted(units.values(), key=lambda unit: stable_id(str(seed), min(unit))):
+        # A pair that no longer fits is passed over, and a single row behind it may still fit.
         if len(chosen) + len(unit) <= config.limit:
             chosen |= unit
     if not chosen:

@@ -23,6 +23,8 @@ def structured(value: Any, column: str) -> Any:
 
     Raises ValueError for messages that cannot be read.
     """
+    # The pattern is cheap and texts are many; a completion that only begins with a bracket stays a
+    # text.
     if not isinstance(value, str) or not _MESSAGES.match(value):
         return value
     found = _parsed(value)
@@ -34,6 +36,7 @@ def structured(value: Any, column: str) -> Any:
         and all(isinstance(message, dict) for message in found)
     ):
         return list(found)
+    # Left as text, the messages' marks and quotes would be trained on.
     raise ValueError(
         f"{column!r} is messages as text that is neither JSON nor a Python literal "
         f"({excerpt(value)} ...); write the column with json.dumps"
@@ -58,13 +61,16 @@ def _parsed(text: str) -> Any:
             f"{MAX_LITERAL:,}; give the rows as JSON Lines"
         )
     try:
+        # JSON first: it is stricter, and what it reads needs no evaluation.
         return strict_loads(text)
     except ValueError as error:
+        # A key that is there twice is a fault in JSON too; Python's reader would take the last one.
         if "has the key" in str(error):
             raise
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a backslash that begins no escape
+            # literal_eval builds constants alone; eval would run what stands in somebody's data.
             found = ast.literal_eval(text.strip())
             require_shallow(found)
             return found

@@ -90,6 +90,8 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
     own = (config.prompt_field, config.completion_field)
     found: dict[str, Any] = {}
     for column, value in row.items():
+        # Ignored before anything is understood of it, so that a column can always be got out of the
+        # way.
         if column in config.ignore:
             continue
         name = (
@@ -102,12 +104,14 @@ def named(row: Any, config: SourceConfig, known: Collection[str]) -> dict[str, A
                 f"the column {excerpt(name, 40)} is there twice but for case; rename one, or name "
                 "it in the source's ignore"
             )
+        # pandas writes NaN for an empty cell of a column of numbers.
         found[name] = None if isinstance(value, float) and math.isnan(value) else value
     return found
 
 
 def _respelled(name: str, row: Row, exact: Set[str]) -> str:
     """The known name that it is but for case, spaces and hyphens."""
+    # Read as an unknown column, the second one would be passed over in silence.
     again = re.fullmatch(r"(.+)\.[1-9]\d*", name)
     if again and again[1] in exact and again[1] in row:
         raise ValueError(
@@ -123,6 +127,7 @@ def only_one(row: Row, names: Collection[str], what: str, remedy: str) -> str | 
     Raises ValueError where several do and differ.
     """
     held = [name for name in names if is_given(row.get(name))]
+    # Equal values are no contradiction: many sets hold one thing under two names.
     if len(held) > 1 and any(row[name] != row[held[0]] for name in held):
         raise ValueError(f"{' and '.join(map(repr, held))} may each be the {what}; {remedy}")
     return held[0] if held else None
@@ -136,6 +141,7 @@ def text(row: Row, column: str) -> str:
     value = row.get(column)
     if not is_given(value):
         return ""
+    # A bool here is a verdict in the wrong column; its word would become a suite called "True".
     if (
         isinstance(value, bool)
         or not isinstance(value, str | int | float)
@@ -180,6 +186,7 @@ def number(row: Row, column: str) -> float | None:
     if not is_given(value):
         return None
     try:
+        # float(True) is 1.0, which would pass as a grade.
         found = math.nan if value is None or isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         found = math.nan

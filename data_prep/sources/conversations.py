@@ -44,6 +44,7 @@ def conversation(row: Row, config: SourceConfig) -> list[Sides]:
         if (
             scores[0] is not None
             and scores[1] is not None
+            # Equal scores pass: the sides are still ordered by whoever wrote the row.
             and scores[0] < scores[1]
             and sides.rejected
         ):
@@ -59,10 +60,12 @@ def request_of(row: Row, config: SourceConfig) -> list[Message] | None:
     has no column for it.
     """
     field = config.prompt_field
+    # `is not None`, since an empty prompt is a fault of the row and no missing column.
     if row.get(field) is not None:
         value = structured(row[field], field)
         if isinstance(value, str) and is_transcript(value):
             said = turns(value)
+            # A transcript of a prompt ends with "Assistant:", a turn that is still to come.
             asked = said[:-1] if said[-1] == {"role": "assistant", "content": ""} else said
         else:
             asked = user(value.strip()) if isinstance(value, str) else messages_of(value, field)
@@ -97,6 +100,7 @@ def answer_of(row: Row, config: SourceConfig) -> tuple[str, Any]:
     field = config.completion_field
     if row.get(field) is not None:
         return field, row[field]
+    # Whoever names the completion's column has chosen; other names may then mean anything.
     names = COMPLETIONS if field == "completion" else ()
     column = only_one(
         row,
@@ -114,6 +118,8 @@ def side(value: Any, asked: list[Message], column: str) -> list[Message]:
     value = structured(value, column)
     if isinstance(value, str) or (isinstance(value, int | float) and column in COMPLETIONS):
         said = words(value, column)
+        # An empty rejected side is none; an empty completion is kept, so that the linter can count
+        # it.
         return assistant(said) if said or column != "rejected" else []
     messages = messages_of(value, column)
     # Some preference sets repeat the prompt at the head of both sides.
@@ -128,6 +134,7 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
     whole = with_earlier(messages_of(row[column], column), row) if column else []
     name, answer = answer_of(row, config)
     chosen, rejected = row.get("chosen"), row.get("rejected")
+    # Two completions that differ leave open which of them the row means.
     if answer is not None and is_given(chosen) and chosen != answer:
         raise ValueError(f"{name!r} and 'chosen' may each be the completion; leave one of them in")
     better, name = (chosen, "chosen") if answer is None else (answer, name)
@@ -140,6 +147,8 @@ def _sides(row: Row, config: SourceConfig) -> Sides:
             raise ValueError(
                 f"{column!r} ends with one completion and {name!r} is another; leave one of them in"
             )
+        # The conversation holds its own completion; another column is only a copy of it, checked
+        # above.
         if not said or better is None:
             return Sides(prompt, said or side(better, prompt, name), _other_side(rejected, prompt))
     asked = asked or at_last_request(whole)[0]
@@ -155,6 +164,7 @@ def _require_same_request(asked: list[Message] | None, prompt: list[Message], co
     """Sets that give the conversation often repeat its first or last request in a column of its
     own.
     """
+    # Any turn of the user may be what is repeated: some sets give the first, some the last.
     if asked and asked[-1]["content"] not in [
         message["content"] for message in prompt if message["role"] == "user"
     ]:
@@ -219,6 +229,7 @@ def with_earlier(messages: list[Message], row: Row) -> list[Message]:
     if column is None:
         return earlier + messages
     system = words(row[column], column)
+    # The text's own system message stands; a column that only repeats it adds nothing.
     if messages and messages[0]["role"] == "system":
         if messages[0]["content"] != system:
             raise ValueError(
@@ -245,6 +256,7 @@ def _judged(sides: Sides, row: Row) -> Sides:
             )
         return sides
     verdicts = {column: is_good(row, column) for column in present}
+    # Without a verdict a bad completion could be imitated, so an empty one is a fault.
     missing = []
     for column, said in verdicts.items():
         if said is None:

@@ -31,6 +31,7 @@ class Row(NamedTuple):
 def read(config: SourceConfig) -> list[Demonstration]:
     """Every row of the set, from where `config.path` says that its files lie."""
     path = Path(config.path)
+    # The repository also holds red-team-attempts, whose rows are no preferences.
     collections = sorted(
         folder for name in KINDS for folder in path.glob(f"{name}-*") if folder.is_dir()
     )
@@ -58,6 +59,7 @@ def _files(folders: list[Path]) -> list[Path]:
 
 def _rows(file: Path, *, in_checkout: bool) -> Iterator[tuple[str, Row]]:
     place = f"{file.parent.name}/{file.name}"
+    # By folder or file: single files that were copied out of the folders keep the name in theirs.
     part = next((name for name in KINDS if f"{name}-" in place), "")
     # In a checkout, where train stands beside it, upstream's test file is what others report on.
     split: Split = "test" if in_checkout and file.name.startswith("test.") else "train"

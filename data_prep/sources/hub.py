@@ -31,6 +31,7 @@ def read(config: SourceConfig) -> SourceRows:
     if (
         path.is_file()
         and ends_in(path, (*LINES, *TABLES, *LISTS))
+        # Another split or configuration is a matter of the library's; our reader knows neither.
         and (config.dataset_split, config.dataset_config) == ("train", None)
     ):
         # Our own reader sees what pandas and Arrow do not say: a column or a key that is there
@@ -40,6 +41,8 @@ def read(config: SourceConfig) -> SourceRows:
 
     try:
         table, is_csv = _load(config)
+        # Decoded inside the try: a broken image or a missing decoder only fails when its row is
+        # read.
         rows = list(_decoded(table))
     except (*LOAD_FAILURES, datasets.exceptions.DatasetsError) as error:
         raise RecordError(
@@ -64,6 +67,7 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
     import datasets  # noqa: PLC0415  as above
 
     path, split = Path(config.path), config.dataset_split
+    # Folders of save_to_disk are told by their own files; load_dataset refuses them.
     if (path / "dataset_dict.json").is_file():
         return datasets.load_from_disk(str(path))[split], False
     if (path / "state.json").is_file():
@@ -72,6 +76,7 @@ def _load(config: SourceConfig) -> tuple[Any, bool]:
     if path.is_file() and suffix in BUILDERS:
         return datasets.load_dataset(BUILDERS[suffix], data_files=str(path), split=split), False
     builder = datasets.load_dataset_builder(config.path, config.dataset_config)
+    # Only CSV has words for no value; other builders refuse these options.
     if type(builder.config).__name__ == "CsvConfig":
         return (
             datasets.load_dataset(config.path, config.dataset_config, split=split, **PLAIN_CSV),
@@ -93,6 +98,7 @@ def _decoded(table: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield row | {
             name: kind.int2str(row[name])
             for name, kind in classes.items()
+            # The library writes -1 where a row has no class.
             if row[name] is not None and row[name] >= 0
         }
 

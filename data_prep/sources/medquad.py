@@ -46,6 +46,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
 def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     """Some files write their tags in lower case: <pair>, <question>, <answer>."""
     try:
+        # forbid_dtd: entities of a document type can expand to gigabytes or read local files.
         root = ElementTree.fromstring(read_whole(file), forbid_dtd=True)
     except OSError as error:
         raise RecordError(
@@ -67,6 +68,7 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
         raise RecordError(
             f"{file}: not XML in an encoding that can be read ({error}); save it as UTF-8"
         ) from error
+    # Any other XML would give no rows, without a word.
     if root.find("QAPairs") is None and root.find("qaPairs") is None:
         raise RecordError(
             f"{file}: no file of MedQuAD; wanted Document/QAPairs/QAPair with Question and Answer"
@@ -86,6 +88,7 @@ def _rows(file: Path) -> Iterator[tuple[str, Row]]:
 def _text(element: Any) -> str:
     """The text inside, without the indentation that page layouts left in it."""
     text = "" if element is None else "".join(element.itertext())
+    # Line by line, so that paragraphs survive while the indentation goes.
     lines = (re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 

@@ -48,6 +48,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
     rows: list[Demonstration] = []
     faults: list[str] = []
     for file in _category_files(Path(config.path)):
+        # Principles are compared in reports; a row under a guessed one would bend two of them.
         if file.principle is None:
             faults.append(
                 f"{file.path}: no category_1 to category_9 at the end of the name; the principle "
@@ -70,12 +71,14 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _category_files(path: Path) -> list[CategoryFile]:
+    # A folder of a checkout that is given alone: its rows have no split of their own.
     if path.name == LLAMA3:
         made: list[CategoryFile] = []
         for file in sorted(path.glob("*.txt")):
             made.append(CategoryFile(file, "llama3", "train"))
         return made
     root = path / "datasets" if (path / "datasets").is_dir() else path
+    # Upstream's split is kept: what its authors measure on must stay comparable with their figures.
     splits: tuple[Split, ...] = ("train", "test")
     today = []
     for split in splits:
@@ -98,11 +101,15 @@ def _category_files(path: Path) -> list[CategoryFile]:
 def _rows(path: Path) -> Iterator[Row]:
     """Raises RecordError with all faulty rows of the file, after the good ones."""
     if path.suffix == ".txt":
+        # split("\n") and not splitlines, which also breaks at U+2028 inside a request.
         for line, text in enumerate(read_utf8(path).split("\n"), start=1):
             if text:
+                # Llama 3's end token is left in upstream's generations; in a prompt it would end a
+                # turn.
                 yield Row(line, text.replace(END_TOKEN, "").strip(), None)
         return
     table = read_csv(path)
+    # The files of the first version have one column and no header.
     headless = not path.name.startswith("med_safety_demonstrations")
     if not headless and (not table or table[0][1][1:] != HEADER):
         got = ",".join(table[0][1]) if table else "nothing"

@@ -57,12 +57,15 @@ def foreign_keys(value: Any, column: str) -> Iterator[str]:
 
 def _message(message: Any, column: str) -> Message:
     fields: Mapping[str, Any] = message if isinstance(message, dict) else {}
+    # Refused and not dropped: without the call or the image the completion answers something else.
     for key, why in _REFUSED.items():
         if fields.get(key):
             raise ValueError(
                 f"{column!r} holds {why} ({key}); take such rows out, or write into the text what "
                 "should be learned"
             )
+    # OpenAI's fine-tuning format marks turns that are not trained on so; here every completion
+    # token has a loss.
     if fields.get("weight") in (0, 0.0, "0") and not isinstance(fields.get("weight"), bool):
         raise ValueError(
             f"{column!r} holds a message of weight 0, and there is no training without a turn's "

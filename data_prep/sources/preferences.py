@@ -59,6 +59,7 @@ def _by_safety(row: Row, config: SourceConfig) -> int | None:
             "knows which may be imitated"
         )
     safer = named["safer_response_id"]
+    # One safe and one unsafe: safety decides, whatever was preferred.
     if True in safe and False in safe:
         if safer is not None and not safe[safer]:
             raise ValueError(
@@ -90,6 +91,7 @@ def _by_strength(column: str) -> Callable[[Row, SourceConfig], int | None]:
                 f"{column!r} is empty, so which completion is better is not said; fill it in, or "
                 "remove the row"
             )
+        # A strength of 0 is a tie, of which neither side may be rejected.
         return None if strength == 0 else int(strength > 0)
 
     return better
@@ -140,11 +142,13 @@ def of_two(row: Row, config: SourceConfig) -> list[Sides]:
     asked = _asked(row, config)
     completions = [side(row[column], asked, column) for column in two.columns]
     better = two.better(row, config)
+    # Two unsafe completions: the worse one is rejected and neither is imitated.
     if "safer_response_id" in two.deciders and truth(row, "is_response_0_safe") is False is truth(
         row, "is_response_1_safe"
     ):
         return [Sides(asked, [], completions[1 - (better or 0)])]
     if better is None:
+        # A tie leaves a demonstration: both sides are as good.
         return [Sides(asked, completions[0], [])]
     return [Sides(asked, completions[better], completions[1 - better])]
 
@@ -178,6 +182,7 @@ def of_ranked(row: Row, config: SourceConfig) -> list[Sides]:
             )
         scored.append((_score(item, where), side(item[name], asked, where)))
     top = max(score for score, _ in scored)
+    # The first of equally good ones, so that the rows' order alone decides.
     best = next(said for score, said in scored if score == top)
     return [Sides(asked, best, said) for score, said in scored if score < top] or [
         Sides(asked, best, [])
@@ -188,6 +193,7 @@ def _score(item: dict[str, Any], where: str) -> float:
     """Higher is better; of ranks the first is."""
     rank = number(item, "rank")
     if rank is not None:
+        # Turned round, so that ranks and scores are both higher for the better completion.
         return -rank
     found = next(
         (value for name in HIGHER_IS_BETTER if (value := number(item, name)) is not None), None

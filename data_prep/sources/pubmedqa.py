@@ -41,6 +41,7 @@ def read(config: SourceConfig) -> list[Demonstration]:
 
 
 def _test_ids(file: Path, config: SourceConfig) -> Set[str]:
+    # Without the list of ids the test part would be trained on without a word.
     if not file.is_file() and not config.is_for_evaluation:
         raise RecordError(
             f"{file}: no such file, and nothing else tells the test part; put it there, or set "
@@ -81,6 +82,7 @@ def _demonstration(row: Row, config: SourceConfig) -> Demonstration:
         )
     if not question.strip():
         raise ValueError("empty QUESTION")
+    # The question comes last, behind its abstract, as the prompt ends with what is asked.
     request = "\n\n".join(str(text).strip() for text in (*contexts, question))
     split: Split = "test" if row.is_test else "train"
     return single_turn(

@@ -71,6 +71,7 @@ def read_rows(
                 try:
                     built.append(build(row))
                 except ValueError as error:
+                    # The reading goes on: a user with a broken file needs all its lines at once.
                     faults.append(f"{place}: {error}")
         except RecordError as error:
             faults += error.faults
@@ -110,6 +111,7 @@ def require_order(
 ) -> None:
     """Raises ValueError for a conversation that nobody can be trained or measured on."""
     fault = role_fault(prompt, completion)
+    # The rejected side is held to the same order, as it is rendered by the same template.
     if not fault and role_fault(prompt, rejected):
         fault = f"rejected: {role_fault(prompt, rejected)}"
     if fault:
@@ -150,6 +152,7 @@ def demonstrations_from_row(row: Any, config: SourceConfig) -> ReadRow:
 
     Raises ValueError that says what is wrong with it; the caller knows which row it is.
     """
+    # Names first: what shape a row has is told by its columns.
     fields = named(row, config, KNOWN)
     shape = shape_of(fields)
     rows = []
@@ -170,6 +173,7 @@ def table_of(read: Sequence[ReadRow]) -> SourceRows:
     best: dict[str, tuple[float, ...]] = {}
     for found in read:
         for row in found.rows if found.grades is not None else ():
+            # Over all rows of a prompt, wherever they stand in the files.
             best[_asked(row)] = max(best.get(_asked(row), found.grades or ()), found.grades or ())
     rows = []
     for found in read:
@@ -186,6 +190,7 @@ def _with_better(rows: list[Demonstration]) -> list[Demonstration]:
     better: defaultdict[str, list[list[Message]]] = defaultdict(list)
     alone = [is_rejected_alone(row) for row in rows]
     if not any(alone):
+        # Most sets know both sides of every row; they are handed on as they are.
         return rows
     for row in rows:
         if text_of(row.completion).strip():
@@ -227,6 +232,7 @@ def _demonstration(sides: Sides, row: Mapping[str, Any], config: SourceConfig) -
         kind=kind,
         suite=text(row, "suite") or default_suite(config, kind),
         source=config.name,
+        # A row's own licence stands before the source's: sets are put together from others.
         licence=_licence(row) or config.terms.licence,
         principle=_principle(row.get("principle")),
         generator=text(row, "generator") or "human",

@@ -51,6 +51,8 @@ def _files(path: Path) -> list[Path]:
     files = []
     for folder in folders:
         for file in sorted(folder.glob("*.json")):
+            # The same safety rows again, in mixtures of several sizes: they would be read several
+            # times.
             if not file.name.startswith(MIXTURES):
                 files.append(file)
     if not files:
@@ -64,6 +66,7 @@ def _files(path: Path) -> list[Path]:
 def _rows(file: Path) -> Iterator[tuple[str, Row]]:
     if file.stem in PROMPT_KINDS:
         yield from _prompts(file)
+    # A new evaluation file may not slip into training because its name is not known here.
     elif file.parent.name == "evaluation":
         raise RecordError(
             f"{file}: unknown evaluation file; wanted one of {', '.join(PROMPT_KINDS)}, whose kind "

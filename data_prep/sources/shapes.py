@@ -101,6 +101,7 @@ def shape_of(row: Row) -> Shape:
                 f"{column!r} holds {what}; take such rows out, or name the column in the source's "
                 "ignore if it may be lost"
             )
+    # The last shape fits every row, so next always finds one.
     return next(shape for shape in SHAPES if shape.fits(row))
 
 
@@ -121,6 +122,7 @@ def unread(row: Row, shape: Shape, config: SourceConfig) -> Iterator[str]:
             continue
         if column in read:
             yield from _unread_within(column, value)
+        # Unknown columns are counted and told; only one whose meaning is known stops the source.
         elif column not in KNOWN or column in chosen:
             yield column
         else:
@@ -157,6 +159,7 @@ def _read(row: Row, shape: Shape, config: SourceConfig) -> frozenset[str]:
     )
 
 
+# The same few combinations come for every row of a set.
 @lru_cache
 def _read_beside(
     columns: frozenset[str], asked: str, answered: str, instructed: bool, context_is_dialogue: bool
@@ -165,6 +168,7 @@ def _read_beside(
     if asked:
         read -= {"instruction", *REQUESTS, "context"} - {asked}
     elif instructed:
+        # `input` is Alpaca's context there and no request of its own.
         read -= set(REQUESTS) - {"input"}
     elif not context_is_dialogue:
         read -= {"context"}

@@ -51,6 +51,7 @@ def files_of(path: Path) -> list[Path]:
         return [path]
     files, faults = [], []
     for file in sorted(path.iterdir()):
+        # Names that begin with a dot or an underscore are what tools leave behind.
         if file.name.startswith((".", "_")) or _NO_ROWS.fullmatch(file.name):
             continue
         if file.is_dir():
@@ -63,6 +64,7 @@ def files_of(path: Path) -> list[Path]:
                 None,
             )
             if held is not None:
+                # Silence would lose a half of the set that lies one folder deeper.
                 faults.append(
                     f"{held}: lies in a folder within {path}, which is not looked into; make "
                     f"{file} a source of its own"
@@ -93,6 +95,7 @@ def placed_rows(file: Path, config: SourceConfig | None = None) -> Iterator[tupl
             yield f"{file}:{line}", row
     elif ends_in(file, (".parquet",)):
         yield from _parquet_rows(file)
+    # Files called .json often hold one object a line; the first line tells.
     elif ends_in(file, LISTS) and not _holds_lines(read_utf8(file)):
         yield from json_rows(file, wanted="a list of objects, or one object a line")
     else:
@@ -108,6 +111,7 @@ def read_files(
     Of files that are called train and test, those of test are for evaluation only.
     """
     files = list(files)
+    # Only beside a train file: a lone test.jsonl may be all of somebody's data.
     divided = any(_TRAIN.match(file.name) for file in files) and any(
         _TEST.match(file.name) for file in files
     )

@@ -38,6 +38,7 @@ def read_utf8(path: Path, *, remedy: str = CHECK_PATH) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        # The byte's place means little in an editor; its line can be found.
         line = content.count(b"\n", 0, error.start) + 1
         raise RecordError(
             f"{path}:{line}: not UTF-8 (byte {content[error.start]:#04x}); re-encode the file "
@@ -128,6 +129,8 @@ def _rows(
     mark = {",": "commas", ";": "semicolons", "\t": "tabs"}.get(delimiter, f"{delimiter!r}")
     faults = []
     for line, cells in table:
+        # A row of another length has lost or gained a delimiter; its later columns hold the wrong
+        # values.
         if len(cells) == len(header):
             yield line, dict(zip(header, cells, strict=True))
         else:
@@ -168,6 +171,8 @@ def _delimiter(text: str, known: Collection[str]) -> str:
     """
 
     def found(delimiter: str) -> tuple[int, int]:
+        # strict: a wrong delimiter often shows as broken quoting, which then counts as no cells at
+        # all.
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
             header = next((cells for cells in reader if cells), [])
@@ -175,6 +180,7 @@ def _delimiter(text: str, known: Collection[str]) -> str:
             return 0, 0
         return sum(cell.strip() in known for cell in header), len(header)
 
+    # The library's limit is a process-wide setting, so it is set before each reading.
     csv.field_size_limit(MAX_CELL)
     return max(DELIMITERS, key=found)
 
@@ -187,8 +193,10 @@ def _cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]
     begin = 1
     try:
         for cells in reader:
+            # An empty line between rows is no row.
             if cells:
                 rows.append((begin, cells))
+            # A quoted cell may hold line ends, so a row's first line is not its number.
             begin = reader.line_num + 1
     except csv.Error as error:
         raise RecordError(

@@ -29,6 +29,7 @@ def _said(messages: list[Message]) -> list[Message]:
 
 def at_difference(chosen: str, rejected: str) -> Sides:
     """The prompt is the words that both sides begin with, as TRL takes it."""
+    # With the space before each word, so that joining them gives the text back.
     tokens, others = (re.findall(r"\s*\S+", text) for text in (chosen, rejected))
     shared = next(
         (

@@ -22,6 +22,7 @@ def turns(text: str) -> list[Message]:
 
     Raises ValueError for a text that is no transcript.
     """
+    # The pattern has a group, so the split keeps the speakers between the texts.
     before, *parts = _TURN.split(text)
     if before.strip() or not parts:
         raise ValueError(

@@ -19,6 +19,7 @@ def twin_faults(rows: Sequence[Demonstration], source: str) -> list[str]:
     by_id = {row.id: row for row in rows}
     named_by: dict[str, str] = {}
     faults = []
+    # Over distinct ids: a preference may repeat its prompt's row, and with it its twin.
     for row in by_id.values():
         twin = by_id.get(row.twin_id or "")
         if twin is None:
@@ -27,6 +28,7 @@ def twin_faults(rows: Sequence[Demonstration], source: str) -> list[str]:
         first = named_by.setdefault(twin.id, row.id)
         if twin is row:
             faults.append(f"row {one} names itself as its twin")
+        # Only one row need name the other; two that name different ones are no pair.
         elif twin.twin_id not in (None, row.id):
             faults.append(
                 f"row {one} names {other} as its twin, which names {excerpt(twin.twin_id)}"

@@ -95,11 +95,13 @@ def decontaminate(
     """
     texts = {}
     for row in demonstrations:
+        # Test rows are measured on and not trained on, so they may equal a suite's.
         if row.split != "test":
             texts[row.id] = request_text(row.prompt)
     nearest = _nearest(list(texts.values()), evaluation_texts, config)
     if embeddings:
         nearest = (
+            # What words found stands: its similarity can be checked by anybody, without the model.
             _nearest_by_embedding(list(texts.values()), evaluation_texts, embeddings) | nearest
         )
     found = {}
@@ -130,9 +132,12 @@ def _nearest(
     for name, evaluation in evaluation_texts.items():
         for text in evaluation:
             suites.append((name, normalise(text)))
+    # Sorted by text and suite, so that of equal texts in several suites the last name wins
+    # everywhere.
     equal = dict(sorted({(text, name) for name, text in suites}))
     best: dict[int, tuple[bool, float, str]] = {}
     for place, text in enumerate(map(normalise, texts)):
+        # Two texts without words are equal after normalising, and say nothing of each other.
         if text and text in equal:
             best[place] = (True, 1.0, equal[text])
     for near in near_matches(texts, [text for _, text in suites], config.threshold, config.ngram):

@@ -25,6 +25,8 @@ def limited(rows: list[Demonstration], config: SplitConfig, seed: int) -> dict[s
     for row in train:
         if row.kind == "benign" and row.twin_id in ids:
             twins.append(row)
+    # A twin goes with its harmful half, or the benign half alone would teach the topic to be
+    # benign.
     cut |= {row.id: "train_limit" for row in twins if row.twin_id in cut}
     alone = []
     for row in train:
@@ -50,6 +52,7 @@ def _over_suite_limit(rows: list[Demonstration], limit: int | None, seed: int) -
     )
     kept: set[str] = set()
     for suite in suites:
+        # `kept` grows suite by suite: the later ones follow what the harmful suites have chosen.
         kept |= _first([row for row in rows if row.suite == suite], limit, seed, partners=kept)
     return {row.id for row in rows} - kept
 
@@ -73,6 +76,7 @@ def _first(
 
     turns: Counter[int | None] = Counter()
     places = {}
+    # Each principle counts its own turns, so that a small limit still holds all of them.
     for row in sorted(rows, key=drawn):
         turns[row.principle] += 1
         alone, *place = drawn(row)

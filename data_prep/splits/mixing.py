@@ -49,12 +49,14 @@ def mixed(rows: Sequence[Demonstration], sources: Sequence[SourceConfig], seed: 
     in the order that is drawn, which depends on the seed and on their ids alone.
     """
     weights = {source.name: source.weight for source in sources}
+    # Train alone: val and test are to show the data as they are, whatever is trained on.
     available = Counter(row.source for row in rows if row.split == "train")
     wanted = wanted_counts(weights, available)
     out: set[str] = set()
     for name, count in wanted.items():
         own = [row for row in rows if row.source == name and row.split == "train"]
         ordered = sorted(own, key=lambda row: (_draw(row, seed), row.id))
+        # From the end of a drawn order: a larger weight keeps all rows that a smaller one kept.
         out |= {row.id for row in ordered[count:]}
     shares = {}
     for source in sources:
@@ -88,6 +90,7 @@ def wanted_counts(
     for name, weight in weighed.items():
         if weight > 0 and available.get(name):
             present[name] = weight
+    # The source that is scarcest for its weight sets the scale, as no row is repeated.
     scale = min((available[name] / weight for name, weight in present.items()), default=0.0)
     found: dict[str, int] = {}
     for name, weight in weighed.items():

@@ -29,6 +29,7 @@ def write_splits(
     found: dict[Split, list[RecordT]] = {split: [] for split in splits}
     for row in rows:
         found[split_of(row)].append(row)
+    # A file for each, with no row in it where there is none: a later stage reads all of them.
     for split, own in found.items():
         write_records(folder / split_file(name, split), own)
 

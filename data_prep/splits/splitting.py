@@ -54,6 +54,7 @@ def split(
         if row.id in beside:
             dropped.append(Drop(row, NEAR_EVALUATION, beside[row.id]))
     grouped = []
+    # Grouped apart, so that no chain of near rows pulls a free row into the test set.
     for test in (True, False):
         grouped.append(
             _grouped(
@@ -126,6 +127,7 @@ def _beside_test(
         ):
             found = similarity, f"{test[right].id} of {test[right].source}"
             nearest[free[left].id] = max(nearest.get(free[left].id, found), found)
+    # setdefault: where words found a neighbour, that one is named, as anybody can check it.
     if embeddings:
         near = embeddings.nearest(texts[0], texts[1])
         for left, right, similarity in zip(
@@ -160,6 +162,7 @@ def _grouped(
         for row, first in zip(rows, labels, strict=True):
             union.union(row.id, rows[first].id)
     ids = {row.id for row in rows}
+    # Twins are no near-duplicates by words as a rule, but share their topic and must share a split.
     for row in rows:
         if row.twin_id in ids:
             union.union(row.id, row.twin_id)
@@ -216,11 +219,13 @@ def _dealt(rows: Sequence[Demonstration], config: SplitConfig, seed: int) -> dic
     for group in sorted(
         groups, key=lambda name: (-groups[name].total(), stable_id(str(seed), name))
     ):
+        # Sorted, as the sum below is of floats.
         held = sorted(groups[group].items())
         lacks = {
             name: sum(count * need[name][cell] / sizes[cell] for cell, count in held)
             for name in open_splits
         }
         places[group] = max(open_splits, key=lambda name: lacks[name])
+        # What the split has got it lacks no more; the next group goes where most is missing then.
         need[places[group]].subtract(groups[group])
     return places

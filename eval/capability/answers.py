@@ -38,6 +38,7 @@ class Answer(Record):
 def answered(item: Item, policy: str, logps: Sequence[float]) -> Answer:
     """The first of several options that are equally likely counts, as in lm-evaluation-harness."""
     by_length = []
+    # In characters, as lm-evaluation-harness divides, so that the figures can be compared.
     for logp, text in zip(logps, item.choices, strict=True):
         by_length.append(logp / len(text))
     return Answer(
@@ -53,6 +54,7 @@ def answered(item: Item, policy: str, logps: Sequence[float]) -> Answer:
 
 
 def _first_highest(values: Sequence[float]) -> int:
+    # max keeps the first of equal values.
     return max(range(len(values)), key=lambda place: values[place])
 
 
@@ -68,6 +70,7 @@ def answer(
     """One answer an item, in their order. The options of an item share its question's tokens."""
     most = longest(model, tokenizer)
     rows = [option_rows(tokenizer, item, most) for item in items]
+    # By length, so that a batch holds questions of like size.
     order = sorted(range(len(items)), key=lambda place: len(rows[place][0].input_ids))
     found: dict[int, Answer] = {}
     for places in batches([layout.tokens(rows[place]) for place in order], batch_tokens):
@@ -92,6 +95,7 @@ def row_logps(model: Any, rows: list[TokenRow], layout: Collation) -> Iterator[f
 def option_rows(tokenizer: Any, item: Item, most: int) -> list[TokenRow]:
     """Question and each option as plain text with the tokenizer's own special tokens before it, no
     chat template, as lm-evaluation-harness has it; too long a question loses its beginning."""
+    # The context's own length in tokens; what follows is the option, as the harness takes it.
     start = len(tokenizer(item.context)["input_ids"])
     made: list[TokenRow] = []
     for text in item.choices:
@@ -101,12 +105,15 @@ def option_rows(tokenizer: Any, item: Item, most: int) -> list[TokenRow]:
 
 def _row(ids: list[int], start: int, most: int) -> TokenRow:
     mask = [0] * start + [1] * (len(ids) - start)
+    # Cut from the left: the end of the question and the option must stay.
     return TokenRow(ids[-most:], mask[-most:], len(ids) > most)
 
 
 def longest(model: Any, tokenizer: Any) -> int:
     """Tokens that the model takes at once."""
     stated = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    # Three bounds: what the model knows, what its tokenizer says, and one for those that say
+    # nothing.
     return min(stated or LONGEST, tokenizer.model_max_length or LONGEST, LONGEST)
 
 
@@ -115,6 +122,7 @@ def batches(sizes: Sequence[int], most: int) -> Iterator[list[int]]:
     batch: list[int] = []
     tokens = 0
     for place, size in enumerate(sizes):
+        # One item at least, or an item longer than the budget would never be asked.
         if batch and tokens + size > most:
             yield batch
             batch, tokens = [], 0

@@ -20,6 +20,7 @@ def capability_gates(
         return
     for name, task in found.tasks.items():
         yield _task_gate(name, task, policy, config.capability.max_fall)
+    # Shown as not measured, as an optional task may be missing on this machine.
     for absent in found.absent:
         yield GateLine(f"accuracy on {absent.task}", True, absent.reason, "not measured")
     if found.perplexity:
@@ -28,6 +29,7 @@ def capability_gates(
 
 def _task_gate(name: str, task: TaskResult, policy: str, limit: float | None) -> GateLine:
     line = f"fall in accuracy on {name} against the base, upper end of its interval"
+    # A base that guesses has no accuracy to lose; a fall or rise would be noise.
     if not task.signal:
         reached = f"{task.chance:.3g}, which takes no reading of the question"
         return GateLine(
@@ -35,8 +37,11 @@ def _task_gate(name: str, task: TaskResult, policy: str, limit: float | None) ->
         )
     change = task.changes.get(policy)
     low = change.low if change else None
+    # Without a limit of its own the gate takes the margin that the evaluation was made with.
     wanted = change.margin if limit is None and change else limit
     setting = "eval.capability.margin" if limit is None else "release.gate.capability.max_fall"
+    # No evidence where there is no interval: "no difference found" shows nothing
+    # (docs/capability.md).
     return below(line, None if low is None else -low, wanted, setting)
 
 
@@ -50,4 +55,5 @@ def _perplexity_gate(perplexity: Perplexity, policy: str, limit: float | None) -
         if limit is None
         else "release.gate.capability.max_perplexity_rise"
     )
+    # The ratio less 1, as the limit is a share of the base's perplexity.
     return below(line, None if high is None else high - 1, wanted, setting)

@@ -52,6 +52,7 @@ def read_tasks(
     found: dict[str, list[Item]] = {}
     absent = []
     for task in tasks:
+        # Before it is read: a path that is not there is no fault of an optional task.
         if task.optional and not Path(task.path).exists():
             absent.append(AbsentTask(task=task.name, reason=f"{task.path} is not there"))
             continue
@@ -79,6 +80,7 @@ def read_task(task: CapabilityTaskConfig) -> list[Item]:
             except (KeyError, ValueError, TypeError, AttributeError) as error:
                 faults.append(f"{where}: {place}: {_said(error)}; wanted a row of {task.format}")
             else:
+                # Sets repeat questions; a repeat would count twice and narrow the interval.
                 items.setdefault(item.id, item)
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordError(f"{where}: cannot be read as {task.format} ({error})") from error
@@ -102,6 +104,7 @@ def _pubmedqa_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Of the official 500 test ids where their file lies beside it, else all."""
     rows = json.loads(path.read_text(encoding="utf-8"))
     truth = path.parent / TRUTH
+    # The official ids, so that figures compare with published ones.
     wanted = json.loads(truth.read_text(encoding="utf-8")) if truth.is_file() else rows
     return ((f"item {key}", {**rows[key], "id": key}) for key in wanted if key in rows)
 
@@ -111,12 +114,14 @@ def _mmlu_rows(path: Path) -> Iterator[tuple[str, Any]]:
     files = sorted(path.glob(f"*{SUBJECT_FILE}")) if path.is_dir() else [path]
     for file in files:
         subject = file.name.removesuffix(SUBJECT_FILE)
+        # newline="": the csv module must see line ends inside quotes itself.
         with file.open(encoding="utf-8", newline="") as lines:
             for number, cells in enumerate(csv.reader(lines), 1):
                 yield f"{file.name}:{number}", [subject, *cells]
 
 
 def _lettered(question: str, options: list[str], *, head: str = "") -> str:
+    # strict: a question with another number of options would get wrong letters.
     listed = "".join(
         f"{letter}. {option}\n" for letter, option in zip(LETTERS, options, strict=True)
     )
@@ -156,6 +161,7 @@ def _choices(row: Any, task: str) -> Item:
     choices, gold = row["choices"], row["gold"]
     if len(choices) < 2 or not all(isinstance(choice, str) and choice for choice in choices):
         raise ValueError("choices must be two texts or more")
+    # type and not isinstance: True is an int, and would be option 1.
     if type(gold) is not int or not 0 <= gold < len(choices):
         raise ValueError(f"gold is {gold!r}, wanted a place from 0 to {len(choices) - 1}")
     return _item(task, row["context"], choices, gold)
@@ -164,6 +170,7 @@ def _choices(row: Any, task: str) -> Item:
 def _item(task: str, context: str, choices: Any, gold: int, topic: str = "") -> Item:
     if not isinstance(context, str) or not context.strip():
         raise ValueError("its question is empty")
+    # By the texts, so that an item keeps its id when the file is cut or reordered.
     identity = stable_id(task, context, *choices)
     kept = [str(choice) for choice in choices]
     return Item(id=identity, task=task, context=context, choices=kept, gold=gold, topic=topic)

@@ -35,13 +35,17 @@ def lm_eval_answers(
 
     names = list(dict.fromkeys(item.task for item in items))
     with tempfile.TemporaryDirectory() as folder:
+        # Configs as objects: names would make the harness look for its own tasks, whose data are
+        # fetched.
         configs = [task_config(Path(folder), name, _of(items, name)) for name in names]
         outcome = simple_evaluate(
             model=HFLM(pretrained=model, tokenizer=tokenizer, batch_size=8),
             tasks=configs,
             num_fewshot=0,
             log_samples=True,
+            # Its intervals are not used: the summary makes its own, for both engines alike.
             bootstrap_iters=0,
+            # Without the defaults, reading thousands of YAML files is left out.
             task_manager=TaskManager(include_defaults=False),
         )
     by_id = {item.id: item for item in items}

@@ -32,7 +32,9 @@ def macro_f1_estimate(rows: Sequence[Answer], confidence: float) -> Estimate:
     interval over questions; the likeliest option is the choice.
     """
     right = [row.gold for row in rows]
+    # argmax keeps the first of equals, as accuracy does.
     chosen = [int(np.argmax(row.logps)) for row in rows]
+    # Classes that occur on neither side would add F1s of 0 for nothing.
     classes = sorted({*right, *chosen})
     return bootstrap_estimate(
         lambda drawn: macro_f1(confusion(right, chosen, classes, drawn)),

@@ -31,8 +31,10 @@ def held_out_texts(demonstrations: Sequence[Demonstration], count: int) -> list[
     rows = [
         row
         for row in demonstrations
+        # Benign ones alone: fitting a refusal less well is no loss of medicine.
         if row.kind == "benign" and row.completion and not row.prompt_id
     ]
+    # Sorted by id, so that the choice does not depend on the order of the file.
     return at_even_distances(sorted(rows, key=lambda row: row.id), count)
 
 
@@ -48,6 +50,7 @@ def likelihoods(
 ) -> list[TextLikelihood]:
     """One a text that fits `max_length`, the end of turn counted; the same texts for every policy
     of one tokenizer."""
+    # What does not fit is left out for every policy alike, as they share the tokenizer.
     encoded = [
         (text.id, row)
         for text in texts

@@ -54,6 +54,7 @@ def capability_summary(
 
 def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) -> TaskResult:
     base = by_policy[baseline]
+    # Of the base's items, which are those of every policy.
     chance = best_constant(base)
     own = {}
     for name, rows in by_policy.items():
@@ -75,6 +76,7 @@ def _task(by_policy: ByPolicy, baseline: str, margin: float, confidence: float) 
 
 def best_constant(answers: Sequence[Answer]) -> float:
     """What a policy reaches that never reads the question: by lot, or always the same option."""
+    # Sets where one answer is right most often give a constant more than chance.
     by_lot = sum(1 / len(row.logps) for row in answers) / len(answers)
     (_, most), *_ = Counter(row.gold for row in answers).most_common(1)
     return max(by_lot, most / len(answers))
@@ -86,6 +88,7 @@ def _accuracies(rows: Sequence[Answer], chance: float, confidence: float) -> Tas
     return TaskAccuracy(
         accuracy=accuracy,
         accuracy_by_length=by_length,
+        # By the lower end: a base that only seems to exceed chance carries no signal.
         above_chance=accuracy.low is not None and accuracy.low > chance,
     )
 
@@ -108,10 +111,12 @@ def _perplexity(texts: Texts, baseline: str, margin: float, confidence: float) -
 def perplexity_estimate(rows: Sequence[TextLikelihood], confidence: float) -> Estimate:
     """exp(-log-probability for each token); the interval is clustered by text."""
     sums, sizes = [-row.logp for row in rows], [row.tokens for row in rows]
+    # Over all tokens and not the mean of texts' perplexities, which one short text would decide.
     value = math.exp(sum(sums) / sum(sizes))
     if len(rows) < 2:
         return Estimate(value, None, None, len(rows))
     low, high = ratio_interval(sums, sizes, confidence)
+    # The interval is made on the log scale, where errors are symmetric, and carried over.
     return Estimate(value, math.exp(low), math.exp(high), len(rows))
 
 
@@ -124,6 +129,7 @@ def _rise(
     """By which factor perplexity rises, paired by text; tested on the log-probability of a
     token.
     """
+    # Paired by text: texts differ far more in likelihood than policies do.
     lost = [after.logp - before.logp for before, after in zip(base, rows, strict=True)]
     weights = [row.tokens for row in base]
     found = non_inferior_mean(lost, math.log1p(margin), confidence, weights=weights)

@@ -38,6 +38,7 @@ def under_conditions(
     notes: list[str] = []
     faults: list[str] = []
     for each in config.conditions:
+        # Told and not silent: a report without a condition must say that it was meant to have it.
         if each.optional and each.path and not Path(each.path).is_file():
             notes.append(f"condition {each.name} left out: {each.path} is not there")
             continue
@@ -106,6 +107,8 @@ def _under(
         left_out = 0
     changed = []
     for one in found:
+        # A condition that changes nothing for this template would be the plain prompt under another
+        # name.
         if one.turns or render(one.messages) != render(one.prompt.prompt):
             changed.append(one)
     notes = (
@@ -132,6 +135,7 @@ def _messages(known: Condition, prompt: Prompt, render: Render) -> list[Message]
     if known.drop_system:
         return _without_system(messages, render)
     if known.user:
+        # Only the last turn of the user is wrapped; what came before is the conversation's own.
         return [*messages[:-1], *user(known.user.replace(REQUEST, messages[-1]["content"]))]
     return messages
 
@@ -144,8 +148,10 @@ def _without_system(messages: Sequence[Message], render: Render) -> list[Message
     for message in messages:
         if message["role"] != "system":
             alone.append(message)
+    # SmolLM2's and Qwen2.5's templates write a default system message where none is given.
     emptied = [Message(role="system", content=""), *alone]
     try:
+        # Shorter means that the empty message kept the default away.
         return emptied if len(render(emptied)) < len(render(alone)) else alone
     except ModelError:
         return alone
@@ -171,6 +177,7 @@ def _from_file(known: Condition, path: Path, prompts: Sequence[Prompt]) -> tuple
     asked = []
     for prompt in prompts:
         for place, text in enumerate(
+            # By id or by the request itself, as files that were made elsewhere know no ids.
             texts.get(prompt.id) or texts.get(text_of(prompt.prompt).strip()) or ()
         ):
             name = known.name if place == 0 else f"{known.name}_{place + 1}"

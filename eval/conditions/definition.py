@@ -36,6 +36,7 @@ class Condition:
 
 def names() -> list[str]:
     """Every condition that ships with Primum."""
+    # From the folder, so that a new condition is one file and no line here.
     return sorted(
         Path(entry.name).stem
         for entry in resources.files("eval.conditions").iterdir()
@@ -94,6 +95,7 @@ def _faults(content: Any) -> list[str]:
     for name in ("user", "drop_system", "turns", "from_file"):
         if content.get(name):
             done.append(name)
+    # Two things at once could not be told apart in the result.
     if len(done) != 1:
         found.append(
             f"wanted one of user, drop_system, turns and from_file, got {', '.join(done) or 'none'}"

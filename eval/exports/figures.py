@@ -42,12 +42,14 @@ def figures(suite: SuiteResult, confidence: float) -> Iterator[Figure]:
     """Of a suite, what was measured."""
     for name, (title, higher) in (SCORES | RATES).items():
         estimate = suite.metric(name)
+        # On benign prompts the harm model answers a question that nobody asked.
         if (
             estimate is None
             or estimate.mean is None
             or (name in OF_HARM and suite.kind != "harmful")
         ):
             continue
+        # A rate's error is the harness's own formula; a score's is read off its interval.
         error = _of_score(estimate, confidence) if name in SCORES else _of_rate(estimate)
         yield Figure(name, title, higher, float(estimate.mean), error, estimate)
 

@@ -21,6 +21,7 @@ STOPS = {"length": "max_tokens", "stop": "stop"}
 def inspect_log(results: Results, policy: str, suite: str, rows: Sequence[Measured]) -> Object:
     """One policy on one suite: a log is of one task and one model. `rows` are its completions."""
     shown = results.policies[policy].suites[suite]
+    # The schema wants a date; the day's own would make the same evaluation another file.
     model, created = f"primum/{policy}", results.created or "1970-01-01T00:00:00+00:00"
     return {
         "version": VERSION,
@@ -41,6 +42,7 @@ def _spec(results: Results, of: tuple[str, str], ids: list[str]) -> Object:
     policy, suite = of
     provenance = results.provenance
     return {
+        # Made from the evaluation, so that the same one gives the same file.
         "eval_id": _id("eval", policy, suite, str(results.created)),
         "run_id": _id("run", str(results.created)),
         "task_id": _id("task", suite),
@@ -100,11 +102,14 @@ def _sample(row: Measured, model: str) -> Object:
         "source": "generate",
         "model": model,
     }
+    # The log's own word for what it has no reason for.
     stop = STOPS.get(row.completion.finish_reason, "unknown")
     known = {}
     for name, score in row.scores.items():
+        # A refusal detector gives a label alone, which is a verdict too.
         if score.value is not None or score.label:
             known[name] = score
+    # A score in a log has a value; the reasons of those without one go where its viewer shows them.
     unscored = {}
     for name, score in row.scores.items():
         if name not in known:
@@ -113,6 +118,7 @@ def _sample(row: Measured, model: str) -> Object:
         "id": row.prompt.id,
         "epoch": 1,
         "input": asked,
+        # No prompt has one right completion, but the schema wants the field.
         "target": "",
         "messages": [*asked, reply],
         "output": {

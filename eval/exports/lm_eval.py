@@ -62,6 +62,7 @@ def lm_eval_results(results: Results, policy: str) -> Object:
         "git_hash": provenance.get("commit"),
         "date": datetime.fromisoformat(results.created).timestamp() if results.created else 0.0,
         "transformers_version": versions.get("transformers", ""),
+        # Empty, since the harness has measured none of this.
         "lm_eval_version": "",
         "model_source": "primum",
         "model_name": about.title,
@@ -77,8 +78,10 @@ def lm_eval_samples(rows: Sequence[Measured]) -> list[Object]:
 def _metrics(task: str, suite: SuiteResult, shown: Sequence[Figure]) -> Object:
     found: Object = {"alias": task, "sample_len": suite.n}
     for figure in shown:
+        # The harness' own key is metric and filter with a comma between.
         found[f"{figure.name},{FILTER}"] = figure.value
         found[f"{figure.name}_stderr,{FILTER}"] = (
+            # What the harness itself writes where there is no error.
             "N/A" if figure.standard_error is None else figure.standard_error
         )
     return found

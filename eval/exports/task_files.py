@@ -114,9 +114,11 @@ def task_files(
     for suite, prompts in suites.items():
         task, name = task_name(suite), f"{task_name(suite)}.jsonl"
         kind = prompts[0].kind
+        # A suite is of one kind, which decides which way a refusal counts.
         metric, higher = METRICS[kind]
         files[name] = json_lines(prompts)
         known = {"task": task, "metric": metric, "tokens": max_tokens}
+        # json_text quotes the path: YAML would read a colon or a hash in it.
         files[f"{task}.yaml"] = _YAML.format(
             **known, prompts=json_text(f"{folder}/{name}"), higher=higher, scoring=kind
         )

@@ -25,6 +25,7 @@ def _harm(reading: Reading, rule: Reading, part: Slice) -> Metrics:
         return {}
     mine, its = reading.values[HARM], rule.values[HARM]
     truth = [item.labels.harmful for item in part.items]
+    # NaN + anything is NaN, so one test keeps what both have scored.
     rows = part.rows([flag is not None for flag in truth], np.isfinite(mine + its).tolist())
     people = np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     if people.all() or not people.any():
@@ -32,6 +33,8 @@ def _harm(reading: Reading, rule: Reading, part: Slice) -> Metrics:
     first, second = mine[rows.places], its[rows.places]
     return {
         "auroc_less_rule": rows.estimate(
+            # Within each draw: the two are correlated, and separate intervals would hide a sure
+            # difference.
             lambda w: auroc(first, people, w) - auroc(second, people, w)
         )
     }

@@ -41,6 +41,7 @@ def parts_of(label_set: LabelSet) -> list[Part]:
         (CATEGORY, [item.category for item in items]),
     ):
         named = sorted({word for word in words if word})
+        # One writer alone would repeat the whole set under another name.
         if len(named) > 1:
             column = np.array(words)
             for word in named:
@@ -62,6 +63,7 @@ def compare(
     against people.
     """
     found: Comparison = {reading.scorer: {} for reading in readings}
+    # The same yardstick for all scorers: what the rule does not call refused.
     kept = np.array([word == "none" for word in rule.refusals], dtype=bool)
     for part in parts_of(label_set):
         items = [label_set.items[place] for place in part.places]
@@ -73,6 +75,7 @@ def compare(
         inside = set(part.places.tolist())
         pairs = []
         for pair in label_set.pairs:
+            # A pair belongs to a part only with both sides.
             if pair.chosen in inside and pair.rejected in inside:
                 pairs.append(pair)
         pair_weights = cluster_weights(
@@ -81,6 +84,7 @@ def compare(
         for reading in readings:
             mine = _within(reading, part.places)
             metrics = item_metrics(mine, drawn) | pair_metrics(reading, pairs, pair_weights)
+            # Against itself the difference is 0 with no width.
             if reading.scorer != rule.scorer:
                 metrics |= differences(mine, _within(rule, part.places), drawn)
             if metrics:

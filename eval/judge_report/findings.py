@@ -35,6 +35,8 @@ def verdict(report: Comparison, sets: Sequence[str]) -> str:
                     else ""
                 )
                 said.append(f"{name}, {words} {entry_text(mine[metric])}{beside}")
+        # Where people call nothing harmful no ranking exists, and false alarms are all that can be
+        # said.
         if "false_alarms" in mine and "auroc" not in mine:
             said.append(f"{name}, false alarms {entry_text(mine['false_alarms'])}")
     about = title_of(first)
@@ -96,6 +98,7 @@ def _against_chance(mine: Metrics, about: str) -> list[str]:
     found = []
     for metric in ("auroc", "auroc_not_refused", "pair_accuracy"):
         low = mine[metric].low if metric in mine else None
+        # The lower end: a value above one half may still be chance.
         if low is not None and low <= 0.5:
             found.append(
                 f"{about}: {HEADLINES[metric]} {entry_text(mine[metric])} is not shown to be "
@@ -113,6 +116,7 @@ def _against_rule(mine: Metrics, about: str) -> list[str]:
         entry = mine.get(metric)
         if entry is None or entry.low is None or entry.high is None:
             continue
+        # An interval that holds 0 shows no difference, whatever the point says.
         if entry.low <= 0:
             verb = "worse than" if entry.high < 0 else "not shown to be better than"
             found.append(
@@ -130,6 +134,7 @@ def _leaks(report: Comparison, mine: Metrics, scorer: str, about: str) -> list[s
     ):
         theirs = _auroc(report.get(other, {}).get(name, {}))
         value = _auroc(mine)
+        # A set whose prompts alone give harm away cannot show what a scorer reads.
         if theirs is not None and value is not None and theirs >= value - NEAR:
             found.append(
                 f"{about}: {words} reaches AUROC {theirs:.2f}, the scorer {value:.2f}; this set "
@@ -145,6 +150,7 @@ def _auroc(metrics: Metrics) -> float | None:
 def _other(mine: Metrics, about: str) -> list[str]:
     found = []
     alarms = mine.get("false_alarms")
+    # Where harm exists, AUROC says more; this is for sets that hold harmless completions only.
     if alarms and "auroc" not in mine and alarms.mean is not None and alarms.mean > FALSE_ALARMS:
         found.append(
             f"{about}: calls {alarms.mean:.1%} of {alarms.n} harmless completions harmful, "

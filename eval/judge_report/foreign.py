@@ -31,11 +31,14 @@ def out_of_domain(
     columns, weights = [], []
     for label_set, reading in (inside, outside):
         found = uncertainty_of(reading)
+        # A constant uncertainty ranks nothing.
         if found is None or np.nanmax(found) == np.nanmin(found):
             return {}
         kept = np.flatnonzero(np.isfinite(found))
         columns.append(found[kept])
         weights.append(
+            # Another seed for each set: the same draws would tie prompts that have nothing in
+            # common.
             cluster_weights(_groups(label_set, kept.tolist()), resamples, seed + len(columns))
         )
     foreign = np.repeat([False, True], [len(column) for column in columns])

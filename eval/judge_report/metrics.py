@@ -59,6 +59,7 @@ class Rows(NamedTuple):
         inside = np.ones(len(flags), dtype=bool) if among is None else among
         found = self.estimate(lambda w: weighted_share(flags, w * inside))
         low, high = found.low, found.high
+        # Wilson on clusters, as completions of one prompt are no independent observations.
         if found.mean in (0.0, 1.0):
             clusters = len({group for group, kept in zip(self.groups, inside, strict=True) if kept})
             low, high = wilson_interval(int(found.mean * clusters), clusters, 0.95)
@@ -108,6 +109,7 @@ def _flag_metrics(
     rows = part.rows([flag is not None for flag in truth], np.isfinite(values).tolist())
     given, people = values[rows.places], np.array([bool(truth[k]) for k in rows.places], dtype=bool)
     found = {"prevalence": rows.share(people)}
+    # Ranking needs both labels; with one kind only rates can be given.
     if 0 < people.sum() < len(people):
         found["auroc"] = rows.estimate(lambda w: auroc(given, people, w))
         found["average_precision"] = rows.estimate(lambda w: average_precision(given, people, w))
@@ -131,6 +133,8 @@ def _within_prompts(given: Floats, people: NDArray[np.bool_], rows: Rows) -> Met
     for inside in members.values():
         for i in inside:
             for j in inside:
+                # Pairs of one prompt, so that a scorer which reads the prompt alone scores one
+                # half.
                 if people[i] and not people[j]:
                     pairs.append((i, j))
     if not pairs:
@@ -178,6 +182,7 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
     abstaining saves.
     """
     probabilities, truth = reading.probabilities, [item.labels.harmful for item in part.items]
+    # Without a harmful completion there is no error on harm to be ranked.
     if probabilities is None or not any(truth):
         return {}
     rows = part.rows([flag is not None for flag in truth], np.isfinite(probabilities).tolist())
@@ -189,6 +194,7 @@ def _certainty(reading: Reading, part: Slice) -> Metrics:
     if known is None or np.ptp(known[rows.places]) == 0:  # yes or no and nothing between
         return {}
     uncertainty = known[rows.places]
+    # By the threshold of use, as abstaining is about decisions and not about values.
     wrong = (reading.values[HARM][rows.places] >= reading.thresholds[HARM]) != people.astype(bool)
     return {
         "brier": rows.estimate(lambda w: weighted_share((given - people) ** 2, w)),
@@ -210,6 +216,7 @@ def uncertainty_of(reading: Reading) -> Floats | None:
     unscored.
     """
     if reading.uncertainty is not None:
+        # NaN where harm was not scored, whatever the scorer says of its certainty.
         return np.where(np.isfinite(reading.values[HARM]), reading.uncertainty, np.nan)
     return None if reading.probabilities is None else binary_uncertainty(reading.probabilities)
 
@@ -222,6 +229,7 @@ def _level_metrics(values: Floats, part: Slice) -> Metrics:
         return {}
     given, truth = values[rows.places], np.array([people[k] for k in rows.places], dtype=float)
     found = {
+        # Ranks of the whole sample serve every draw: ranking each anew would cost a thousand sorts.
         "harmfulness_spearman": rows.estimate(
             lambda w: correlation(rankdata(given), rankdata(truth), w)
         )

@@ -72,6 +72,7 @@ def _sections(report: Comparison, about: About) -> list[Section]:
     for name in about.sets:
         found += _part_sections(report, name)
     provenance = json_text(dict(about.provenance), indent=2) if about.provenance else ""
+    # Limits and provenance last, after the numbers that they are about.
     return [
         *found,
         Section("How to read this", bullets=READING),
@@ -105,6 +106,7 @@ def metric_tables(report: Comparison, name: str) -> list[Table]:
     for group in GROUPS:
         columns = {}
         for metric, title in group.columns.items():
+            # Columns that no scorer has would be rows of dashes.
             if any(metric in sets.get(name, {}) for sets in report.values()):
                 columns[metric] = title
         scorers = []
@@ -155,6 +157,8 @@ def _part_sections(report: Comparison, name: str) -> list[Section]:
                 scorers.append(scorer)
         shown = []
         for scorer in scorers:
+            # Versions that read one side are yardsticks of the whole set, and too many for every
+            # part.
             if not scorer.endswith(tuple(ABLATIONS)):
                 shown.append(scorer)
         tables = []

@@ -45,6 +45,7 @@ def _refused(items: Sequence[Rated]) -> list[Rated]:
     made: list[Rated] = []
     for item in items:
         made.append(
+            # Full and partial refusals are one word here, as scorers mostly give two.
             item._replace(words=tuple("yes" if word != "none" else "no" for word in item.words))
         )
     return made
@@ -63,10 +64,13 @@ def _kappa(
         for one, other in combinations(item.words, 2):
             pairs.append((item, one, other))
     first, second = [one for _, one, _ in pairs], [other for _, _, other in pairs]
+    # All classes where the question has an order, or quadratic weights would shift with what
+    # occurs.
     named = classes or sorted({*first, *second}, key=str)
     weights = cluster_weights([item.group for item, _, _ in pairs], resamples, seed)
     found = bootstrap_estimate(
         lambda w: cohen_kappa(confusion(first, second, named, w), quadratic=quadratic), weights
     )
     value = None if found.mean is None or np.isnan(found.mean) else found.mean
+    # n counts items and not pairs of raters, which repeat the same item.
     return Estimate(value, found.low, found.high, len(items))

@@ -28,6 +28,7 @@ def probed(scorer: Scorer, seed: int) -> Comparison:
     for name, results in audits(scorer, seed=seed).items():
         channel = HARM if name == scorer.name else name.rpartition("/")[2]
         figures = {one.probe: one.figure for one in results}
+        # Which texts are never harm is a claim about harm alone.
         if channel == HARM:
             metrics |= {f"called_{probe}": figures[probe] for probe in NEVER_HARMFUL}
             metrics["advice_pairs"] = figures[UNSAFE_ADVICE]

@@ -41,6 +41,7 @@ class Reading:
         found = self.values.get(HARM)
         if found is None or HARM not in self.thresholds:
             return None
+        # Two scales are known, 0 to 1 and 1 to 5; on any other there is no probability to speak of.
         return (
             found
             if is_probability(found)
@@ -65,9 +66,11 @@ def reading_of(
     refusals = [""] * len(completion_ids)
     uncertainty = np.full(len(completion_ids), np.nan)
     for score in scores:
+        # Files of scores may hold those of other sets.
         if score.completion_id not in place:
             continue
         row, channel = place[score.completion_id], channel_of(score)
+        # By the word, since refusal detectors differ in what they call their channel.
         if score.label in REFUSALS:
             refusals[row] = score.label
         if score.value is not None:
@@ -79,6 +82,7 @@ def reading_of(
         channel: given.get(channel, usual_threshold(column)) for channel, column in values.items()
     }
     known = {channel: cut for channel, cut in found.items() if cut is not None}
+    # For all or not at all: a mix of stated and derived uncertainty could not be ranked.
     stated = HARM in values and bool(np.isfinite(uncertainty[np.isfinite(values[HARM])]).all())
     return Reading(scorer, values, refusals, known, uncertainty if stated else None)
 
@@ -110,5 +114,6 @@ def levels(values: Floats) -> list[int | None]:
     """Harmfulness rounded half up to 1-5; None where it was not scored."""
     made: list[int | None] = []
     for value in values:
+        # Half up, as round() takes 2.5 to 2 and 3.5 to 4.
         made.append(math.floor(value + 0.5) if math.isfinite(value) else None)
     return made

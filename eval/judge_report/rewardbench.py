@@ -50,6 +50,7 @@ def pair_rows(label_set: LabelSet, reading: Reading) -> list[PairRow]:
         return []
     rows = []
     for pair in label_set.pairs:
+        # Turned, as a reward is higher for the better completion and harm is lower.
         chosen, rejected = (-float(values[side]) for side in (pair.chosen, pair.rejected))
         scored = math.isfinite(chosen) and math.isfinite(rejected)
         rows.append(
@@ -58,6 +59,7 @@ def pair_rows(label_set: LabelSet, reading: Reading) -> list[PairRow]:
                 subset=label_set.items[pair.chosen].category or label_set.name,
                 scores_chosen=chosen if scored else None,
                 scores_rejected=rejected if scored else None,
+                # A tie is wrong, as RewardBench counts it.
                 results=int(chosen > rejected) if scored else 0,
             )
         )

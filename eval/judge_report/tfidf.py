@@ -54,6 +54,7 @@ class Task:
         everything = np.arange(len(self.labels))
         values = self.held_out(everything)
         rng = np.random.default_rng(seed)
+        # Drawn once for all metrics, as a fit takes longer than everything else here.
         draws = [self._drawn(rng) for _ in range(refits)]
         fitted = [(rows, self.held_out(rows)) for rows in draws]
         made = {}
@@ -68,14 +69,17 @@ class Task:
     def held_out(self, rows: Index) -> Floats:
         """(rows,) probabilities from fits that saw no row of the same cluster."""
         values = np.full(len(rows), 0.5)
+        # GroupKFold: a prompt that is in both parts would be recognised by its words.
         for train, test in GroupKFold(min(FOLDS, len(np.unique(self.groups[rows])))).split(
             rows, groups=self.groups[rows]
         ):
             labels = self.labels[rows[train]]
             if labels.all() or not labels.any():
+                # One class only: there is nothing to fit, and the constant says so.
                 values[test] = float(labels[0])
                 continue
             learned, asked = self.features(rows[train], rows[test])
+            # Fixed once for all sets: a yardstick that is tuned to each would be no yardstick.
             model = LogisticRegression(
                 C=10, solver="liblinear", tol=0.01, class_weight="balanced", random_state=0
             )
@@ -88,6 +92,7 @@ class Task:
         """Sparse matrices of both; the weights of words are those of the training rows."""
         blocks = []
         for count in self.counts:
+            # Weights from the training rows alone, or the fold's own words would leak into them.
             weighting = TfidfTransformer(sublinear_tf=True).fit(count[train])
             blocks.append([weighting.transform(count[rows]) for rows in (train, test)])
         learned, asked = (sp.hstack(side, format="csr") for side in zip(*blocks, strict=True))
@@ -136,6 +141,7 @@ def _counts(texts: Sequence[str]) -> Any:
     """
     try:
         return CountVectorizer(ngram_range=(1, 2), min_df=2).fit_transform(texts)
+    # CountVectorizer raises where no word is left.
     except ValueError:
         return None
 
@@ -155,6 +161,7 @@ def _label_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
     ):
         rows = np.array([k for k, flag in enumerate(truth) if flag is not None], dtype=np.intp)
         labels = np.array([bool(truth[k]) for k in rows], dtype=bool)
+        # A fold without a cluster, or labels of one kind, leave nothing to learn.
         enough = counts and len(np.unique(groups[rows])) >= FOLDS and 0 < labels.sum() < len(labels)
         if enough:
             metrics = {}
@@ -171,6 +178,7 @@ def _pair_tasks(label_set: LabelSet, counts: list[Any]) -> list[Task]:
     pairs = label_set.pairs
     if len({label_set.items[pair.chosen].group for pair in pairs}) < FOLDS or not counts:
         return []
+    # In turn, so that a classifier cannot learn that the first side is chosen.
     labels = np.arange(len(pairs)) % 2 == 0
     first = np.array(
         [pair.chosen if label else pair.rejected for pair, label in zip(pairs, labels, strict=True)]
@@ -204,6 +212,7 @@ class _PairTask(Task):
 
 
 def _accuracy(values: Floats, labels: NDArray[np.bool_]) -> float:
+    # One half is no decision and counts as half a hit.
     return float(np.mean(np.where(values == 0.5, 0.5, (values > 0.5) == labels)))
 
 

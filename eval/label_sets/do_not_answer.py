@@ -44,6 +44,7 @@ def read(path: Path, name: str) -> LabelSet:
     items = []
     for row in rows:
         items.extend(row)
+    # The set's own claim about its requests, which scorers may then go by.
     return LabelSet(name=name, items=items, note=NOTE, all_harmful_requests=True)
 
 
@@ -55,6 +56,7 @@ def _items(row: dict[str, Any]) -> list[Labelled]:
             writers.append(column.removesuffix(RESPONSE))
     judged = []
     for writer in writers:
+        # A model whose completions nobody judged has a column of texts only.
         if writer + HARMFUL in row:
             judged.append(writer)
     if not judged:

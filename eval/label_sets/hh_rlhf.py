@@ -76,8 +76,10 @@ def pair_set(name: str, rows: list[Sides], *, kind: str, note: str) -> LabelSet:
     pairs: list[LabelledPair] = []
     for row in rows:
         better, worse = text_of(row.chosen).strip(), text_of(row.rejected).strip()
+        # Nothing to prefer: equal sides are as often right as wrong by their labels.
         if not better or not worse or better == worse:
             continue
+        # One dialogue stands in several rows, each some turns longer: its opening is the cluster.
         opening = next(message["content"] for message in row.prompt if message["role"] == "user")
         for said, writer in ((row.chosen, row.writers[0]), (row.rejected, row.writers[1])):
             completion = completion_of(kind, row.prompt, said, writer)
@@ -89,5 +91,6 @@ def pair_set(name: str, rows: list[Sides], *, kind: str, note: str) -> LabelSet:
                     category=row.category,
                 )
             )
+        # Places and not ids: the same text may be in several pairs.
         pairs.append(LabelledPair(len(items) - 2, len(items) - 1, row.row_id or str(len(pairs))))
     return LabelSet(name=name, items=items, pairs=pairs, note=note, left_out=len(rows) - len(pairs))

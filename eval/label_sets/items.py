@@ -99,6 +99,7 @@ def completion_of(
         policy=writer,
         sample=0,
         seed=0,
+        # Words, as no tokenizer is known here; nothing measures lengths of these.
         num_tokens=len(text_of(said).split()),
         finish_reason="stop",
     )
@@ -111,6 +112,8 @@ def rows_of(file: Path, *, known: frozenset[str]) -> Iterator[tuple[str, dict[st
     Raises RecordError with all faults of the file.
     """
     if ends_in(file, TABLES):
+        # Not the reader of sources, which takes the word none for an empty cell; here it is a
+        # label.
         for line, row in csv_table(file, known=known, remedy=CHECK_LABELS)[1]:
             yield f"{file}:{line}", row
         return

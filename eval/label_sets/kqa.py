@@ -46,6 +46,7 @@ def read(path: Path, name: str) -> LabelSet:
             "folder)"
         )
     items = read_rows([file], lambda found: rows_of(found, known=frozenset()), _item)
+    # Beside the file or in the repository's own folder, whichever there is.
     claims = [
         found
         for found in (folder / CLAIMS, folder.parent / "evaluation_framework" / CLAIMS)
@@ -63,6 +64,7 @@ def _item(row: dict[str, Any]) -> Labelled:
 
 def _claims(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Read cell by cell: the table's first column has no name."""
+    # csv_table would refuse a column without a name, which this file has.
     (_, header), *rows = read_csv(file) or [(1, [])]
     for line, cells in rows:
         yield f"{file}:{line}", dict(zip(header, cells, strict=False))

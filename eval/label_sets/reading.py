@@ -36,6 +36,7 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
             faults.append(_unknown(kind, path))
             continue
         place = Path(path).expanduser()
+        # Two sets of a kind are told apart by their files; one keeps the plain name.
         name = kind if kinds[kind] == 1 else f"{kind}_{place.name.split('.')[0]}"
         if not place.exists():
             faults.append(
@@ -48,6 +49,7 @@ def read_label_sets(words: Sequence[str]) -> list[LabelSet]:
             faults += error.faults
     twice = [name for name, count in Counter(found.name for found in sets).items() if count > 1]
     faults += [f"--labels: two sets are called {name}; rename one of their files" for name in twice]
+    # All scores would be of nothing, which looks like a perfect report.
     for found in sets:
         if not found.items:
             faults.append(

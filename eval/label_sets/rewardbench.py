@@ -36,6 +36,7 @@ def _sides(row: dict[str, Any]) -> Sides:
     for side in (chosen, rejected):
         if fault := role_fault(prompt, side):
             raise ValueError(fault)
+    # Without names the sides stand for themselves, so that a table by writer still shows something.
     writers = str(row.get("chosen_model") or "chosen"), str(row.get("rejected_model") or "rejected")
     return Sides(
         prompt, chosen, rejected, str(row.get("subset") or ""), str(row.get("id", "")), writers

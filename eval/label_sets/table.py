@@ -51,6 +51,7 @@ def read(path: Path, name: str) -> LabelSet:
     Raises RecordError with every fault.
     """
     rows = read_rows(files_of(path), lambda file: rows_of(file, known=KNOWN), _row)
+    # Several rows of one completion are several raters.
     by_completion: defaultdict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         by_completion[row.completion.id].append(row)
@@ -123,7 +124,9 @@ def _item(ratings: list[_Row]) -> Labelled:
     for column in COLUMNS:
         words[column] = [row.words[column] for row in ratings if column in row.words]
     found: dict[str, Any] = {column: _majority(words[column]) for column in (*FLAGS, "refusal")}
+    # The median, as the levels have an order and no distances that people agreed on.
     found["harmfulness"] = median(words["harmfulness"]) if words["harmfulness"] else None
+    # Only where nobody said yes or no: a stated word is not overruled by a level.
     if found["harmful"] is None and not words["harmful"] and found["harmfulness"] is not None:
         found["harmful"] = found["harmfulness"] >= HARMFUL_FROM
     completion = first.completion
@@ -137,6 +140,7 @@ def _item(ratings: list[_Row]) -> Labelled:
 
 def _majority(words: list[Any]) -> Any:
     ranked = Counter(words).most_common(2)
+    # A tie of raters is no word.
     return (
         None if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]) else ranked[0][0]
     )
@@ -153,6 +157,7 @@ def _rated(ratings: list[_Row]) -> list[Rated]:
             for row in sorted(ratings, key=lambda row: row.rater)
             if column in row.words
         }
+        # One rater agrees with nobody.
         if len(given) > 1:
             words = tuple(given.values())
             rated.append(

@@ -50,6 +50,7 @@ def read(path: Path, name: str) -> LabelSet:
         (f for f in (path / FOLDER, path) if f.is_dir() and any(f.glob(f"*{INFIX}*.csv"))), path
     )
     found = [path] if path.is_file() else sorted(folder.glob(f"*{INFIX}*.csv"))
+    # Reversed, so that of two files of one writer the first in the alphabet is read.
     files = {_writer(file): file for file in reversed(found)}
     if not files:
         raise RecordError(
@@ -79,12 +80,14 @@ def _row(row: _Row) -> _Read:
     fields = row.fields
     word = one_of(fields, "final_label", WORDS)
     category = text_in(fields, "type")
+    # XSTest marks its unsafe contrasts by the type alone.
     unsafe = category.startswith("contrast")
     completion = completion_of(
         "xstest", text_in(fields, "prompt"), text_in(fields, "completion"), row.writer
     )
     item = Labelled(
         completion=completion,
+        # Partial compliance is not called harmful: nobody has said what its part was.
         labels=Labels(refusal=word, harmful=unsafe and word == "none"),
         group=completion.prompt_id,
         category=category,

@@ -32,6 +32,7 @@ def measured_alone(results: Results, endpoint: Endpoint) -> str:
         if rate and rate.mean is not None:
             known[suite] = rate
     if known:
+        # The highest and no mean, which easy questions would lower.
         worst = max(known, key=lambda suite: float(known[suite].mean or 0.0))
         cell = rate_cell(known[worst])
         said.append(

@@ -22,6 +22,7 @@ def corrected_change(results: Results, endpoint: Endpoint) -> PeopleChange | Non
     for row in results.people.changes:
         if (row.policy, row.baseline, row.suite) == about:
             found[row.metric] = row
+    # The scale that people rate on first; the other is corrected by it.
     return next((found[metric] for metric in METRICS if metric in found), None)
 
 

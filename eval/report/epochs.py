@@ -47,6 +47,7 @@ def unheld(results: Results) -> list[str]:
 
 def benign_suites(scoreboard: Sequence[ScoreboardRow]) -> list[str]:
     """Suites that any epoch was measured on, in their order."""
+    # In the order of the epochs, which a set would lose.
     return list(dict.fromkeys(_suites_of(scoreboard)))
 
 

@@ -58,6 +58,7 @@ def examples(
     click.
     """
     withheld = withheld_texts(samples)
+    # Before prompts are chosen, or places would fall on some that may not be shown.
     if rule is not None:
         samples = [row for row in samples if (row.suite, row.prompt_id) in rule.prompts]
     chosen = []
@@ -66,7 +67,9 @@ def examples(
         for row in samples:
             if row.kind == kind:
                 by_prompt.setdefault(row.prompt_id, []).append(row)
+        # Whatever a completion scored: a page for others holds none to a harmful prompt.
         hidden = rule is not None and kind == "harmful"
+        # By place and not by score, so that nobody can pick what looks good.
         spread = at_even_distances(list(by_prompt.values()), number)
         for rows in spread:
             chosen.append(
@@ -81,6 +84,7 @@ def withheld_texts(samples: Sequence[Sample]) -> frozenset[str]:
     """Completions that are withheld under a harmful prompt, and therefore wherever else they
     stand.
     """
+    # An empty text is withheld nowhere: it would close every other empty one.
     return frozenset(
         row.completion for row in samples if _too_harmful(row) and row.completion.strip()
     )
@@ -93,6 +97,7 @@ def is_withheld(row: Sample, withheld: frozenset[str] = frozenset()) -> bool:
 
 def _too_harmful(row: Sample) -> bool:
     """A completion to a harmful prompt that no scorer scored counts as harmful."""
+    # Unscored counts as harmful: what could not be read has not been found harmless.
     return row.kind == "harmful" and (row.harmfulness is None or row.harmfulness >= REDACTED_FROM)
 
 
@@ -127,6 +132,7 @@ def _example(
     hidden: bool,
     opens: bool,
 ) -> Example:
+    # The first sample of each policy, the same for all.
     first = {row.policy: row for row in reversed(rows)}
     quotes = []
     for policy in (policy for policy in titles if policy in first):

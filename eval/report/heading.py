@@ -63,6 +63,8 @@ def hub_name(path: str) -> str:
     """The hub id of the embedded default; anything else as the config names it, directories by
     their last part.
     """
+    # The embedded default is known by a short name; its hub id is what readers look up.
     if path == "smollm2-135m-instruct":
         return "HuggingFaceTB/SmolLM2-135M-Instruct"
+    # Only the last part of a path: the rest names people and machines.
     return path.rstrip("/").rsplit("/", 1)[-1] if path.startswith((".", "/")) else path

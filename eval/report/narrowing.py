@@ -28,6 +28,7 @@ def narrowed(results: Results) -> Results:
     for kind in RANKED_BY:
         for name in _worst(results, kind):
             kept.add(name)
+    # The same object, so that nothing is copied for usual runs.
     if kept >= set(_all_suites(results)):
         return results
     policies = {}
@@ -82,10 +83,13 @@ def _worst(results: Results, kind: Kind) -> list[str]:
         return names
     badness = dict.fromkeys(names, -math.inf)
     for policy in results.policies.values():
+        # The worst of any policy: a suite that got bad in training must not be left out for its
+        # base.
         for name in badness.keys() & policy.suites.keys():
             mean = _mean(policy.suites[name].metric(RANKED_BY[kind]))
             badness[name] = max(badness[name], mean)
     endpoint = results.endpoint.suite
+    # The endpoint's suite first, whatever its rank: the verdict is on it.
     ranked = sorted(names, key=lambda name: (name != endpoint, -badness[name]))
     return ranked[:SHOWN]
 

@@ -53,6 +53,7 @@ def render_html(
         samples=samples,
         rule=rule,
         gates=gates,
+        # Here once more: no caller may open what a rule for others withholds.
         opens_withheld=opens_withheld and rule is None,
         drawn=True,
     )

@@ -68,6 +68,7 @@ def known(estimate: Estimate | None) -> TypeGuard[Estimate]:
 
 def look(policy: str, place: int) -> tuple[str, str]:
     """Colour and marker of a policy, the same in every figure."""
+    # Unknown policies go by their place, so that two in one figure differ.
     return POLICY_COLOURS.get(policy, SPARE_COLOURS[place % len(SPARE_COLOURS)]), POLICY_MARKERS[
         place % len(POLICY_MARKERS)
     ]
@@ -148,10 +149,12 @@ def svg_of(figure: Figure, name: str) -> str:
     page.
     """
     buffer = io.StringIO()
+    # Without a date or a program's name, equal figures are equal bytes.
     figure.savefig(
         buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
     )
     text = buffer.getvalue()
+    # Ids are made one figure's own: in one page the first of equal ids would serve all.
     for old, new in (
         (' id="', f' id="{name}-'),
         ('href="#', f'href="#{name}-'),

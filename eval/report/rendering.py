@@ -78,10 +78,12 @@ class Section:
 
 def markdown_of(frame: Frame, sections: Sequence[Section]) -> str:
     """Everything but plots and examples, as GitHub reads it."""
+    # No HTML escapes: Markdown has filters of its own, which the template applies.
     environment = Environment(
         autoescape=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        # StrictUndefined: a name that is missing raises, where Jinja would print nothing.
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
@@ -110,6 +112,7 @@ def html_of(frame: Frame, sections: Sequence[Section]) -> str:
 
 def _on_page(value: Any) -> Any:
     """Jinja escapes HTML itself; markup is ours."""
+    # Markup is ours and stays; every other string may come from outside.
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

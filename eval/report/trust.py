@@ -24,16 +24,20 @@ def trust(results: Results) -> str:
 def _instrument(results: Results) -> Iterator[str]:
     """How far what measured harm agrees with people, and with scorers that no training touched."""
     endpoint = results.endpoint
+    # The first reservation, since every other figure rests on the instrument.
     if not results.people:
         yield (
             "Nobody has rated these completions, so the instrument's agreement with people on them "
             "is unknown."
         )
+    # On the policy that the verdict is on: agreement on the base says little of what training made.
     kappa = results.agreement.get(endpoint.policy)
     if kappa and kappa.mean is not None:
         value, detail = score_cell(kappa)
         whose = (
             "Its kappa with the scorers that no training touched"
+            # "Its" means the instrument behind the endpoint; kappa is between the same two either
+            # way.
             if endpoint.metric == "harmfulness"
             else "The reward model's kappa with them"
         )
@@ -59,4 +63,5 @@ def _not_measured(results: Results) -> Iterator[str]:
     for row in results.suites_absent:
         missing.append(f"the suite {spoken(row.suite)}")
     if missing:
+        # Whether completions are correct is never measured, so the sentence always ends with it.
         yield f"Not measured: {', '.join(missing)}, and whether completions are correct."

@@ -14,6 +14,7 @@ def read_results(path: Path) -> Results:
     """Raises ArtifactError where the file is no results of an evaluation."""
     try:
         return read_own(path, Results.from_json)
+    # With its remedy: results are made of stored scores, so that making them again is cheap.
     except ArtifactError as error:
         raise ArtifactError([*error.faults, "run `primum eval` again"]) from error
 

@@ -89,13 +89,17 @@ class SuiteResult(JsonRecord):
 
     def metric(self, name: str) -> Estimate | None:
         """By the name that comparisons have: of the run's own scorers, or of the others."""
+        # Names are shared by both kinds of scorers in comparisons; the file keeps them apart.
         if name in OF_OTHERS:
             return self.by_others(name)
+        # `getattr` on purpose: a name that is no metric is a fault of the program and must not read
+        # as "not measured".
         found: Estimate | None = getattr(self, name)
         return found
 
     def harm_of_principle(self, metric: str, number: int) -> Estimate | None:
         """`harm_chance` or `harmfulness` on the prompts that break a principle."""
+        # JSON knows texts as keys only.
         group = self.by_principle.get(str(number))
         if group is None:
             return None

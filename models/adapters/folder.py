@@ -138,15 +138,20 @@ def joined(first: Adapter, second: Adapter) -> Adapter:
     for name, tensor in new.items():
         before = old[name].to(tensor.dtype)
         if _INWARD.search(name):
+            # (r1 + r2, in)
             both[name] = torch.cat([before, tensor], dim=0)
         else:
+            # (out, r1 + r2)
             both[name] = torch.cat([_scale(earlier) * before, _scale(later) * tensor], dim=1)
     rank = earlier["r"] + later["r"]
+    # peft's scale is alpha / r, so alpha = r makes it 1: both scales are in B by now.
     return {**later, "r": rank, "lora_alpha": rank}, both
 
 
 def _is_plain(config: dict[str, Any]) -> bool:
     """Every module has the one rank and the one scale, and nothing but A and B is trained."""
+    # rslora scales by alpha / sqrt(r), patterns by module, and DoRA has a magnitude that is no
+    # product of A and B: of none of these is the joined adapter the sum.
     others = (
         "use_dora",
         "use_rslora",
@@ -165,6 +170,7 @@ def _scale(config: dict[str, Any]) -> float:
 def adapter_card(lineage: Lineage, rank: int) -> str:
     """The card beside an adapter, with how to load it."""
     base = base_name(lineage.base)
+    # `base_name` gives an absolute path to every base without a hub id.
     on_hub = not Path(base.path).is_absolute()
     name = base.path if on_hub else Path(base.path).name
     shown = f"**{markdown_text(name)}**"

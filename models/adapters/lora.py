@@ -37,6 +37,7 @@ class Lora:
             lora_dropout=0.0,
             task_type=task_type,
         )
+        # The caller's draws stay what they were, with an adapter or without.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
@@ -69,15 +70,19 @@ class Lora:
         layers = []
         for name, module in network.named_modules():
             if (
+                # Conv1D is GPT-2's linear layer, stored transposed: the sum of its two sizes is the
+                # same.
                 type(module).__name__ in ("Linear", "Conv1D")
                 and module is not head
                 and (wanted is None or name.rsplit(".", 1)[-1] in wanted)
             ):
                 layers.append(module)
+        # A is (rank, in) and B (out, rank): rank times (in + out) numbers a layer.
         return self.config.rank * sum(sum(layer.weight.shape) for layer in layers)
 
     def bytes(self, trained: int) -> float:
         """Bytes of an adapter's own folder: float32."""
+        # peft keeps A and B in float32 on a base in half precision (`autocast_adapter_dtype`).
         return 4.0 * trained
 
 

@@ -25,4 +25,6 @@ def load_trainable_state(model: Any, state: dict[str, Tensor]) -> None:
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for name, value in state.items():
+            # Into the storage that is there: optimisers and tied weights hold it, and would go on
+            # with the old tensor.
             parameters[name].copy_(value)

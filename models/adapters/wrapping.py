@@ -26,6 +26,8 @@ def adapter_on(model: Any) -> Adapter:
     """What `adapt` wrapped a model by; of a model that it did not wrap, what the model's class
     says.
     """
+    # Not getattr: a PeftModel hands unknown names on to the model in it, whose mark would be of an
+    # earlier wrapping.
     known: Adapter | None = vars(model).get(_MARK)
     return known or adapter_of(AdapterConfig(kind="lora" if is_adapted(model) else "full"))
 

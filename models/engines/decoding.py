@@ -27,6 +27,8 @@ def neutral_generation(model: Any) -> Iterator[None]:
     A repetition penalty or a minimum length there would change greedy completions, in some engines
     and not in others.
     """
+    # `generate` merges what a call leaves open from the model's attribute, so the attribute must
+    # go.
     own = model.generation_config
     model.generation_config = GenerationConfig()
     try:

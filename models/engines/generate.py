@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -20,6 +19,7 @@ from models.engines.decoding import neutral_generation
 from models.engines.grouped_decoding import decode_grouped
 from models.engines.prefill import dense_head, prefilled, shared_start
 from models.engines.sampling import SeededSampling
+from models.engines.say import say_once
 from models.engines.slot_decoding import Decoding, decode, why_plain
 from models.engines.vllm_engine import VllmEngine
 from models.layout.arithmetic import cpu_multiplies_bf16
@@ -65,6 +65,7 @@ def generate(
     """
     ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     ends = stop_ids(tokenizer, model.generation_config)
+    # Greedy rows draw nothing, so any seed serves them.
     asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
     return _written(model, tokenizer, ids, asked, label)
 
@@ -133,9 +134,10 @@ def _written(
                 lambda rows, seeds: model.complete(rows, config, ends, seeds),
             )
         elif why := _why_plain(model, ids, asked):
-            _say_once(
+            say_once(
                 f"{type(model).__name__} writes with transformers' own loop, which is slower: {why}"
             )
+            # Only here: the slots of our own loop bring an attention of their own.
             decode_grouped(model)
             written = _in_batches(
                 ids,
@@ -164,11 +166,6 @@ def _why_plain(model: Any, ids: list[list[int]], asked: _Asked) -> str | None:
     if asked.synced_ranks:
         return "ranks that share its weights must make as many passes as each other"
     return why_plain(model, max(map(len, ids), default=0) + asked.config.max_new_tokens)
-
-
-@cache
-def _say_once(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)
 
 
 def _in_batches(
@@ -208,6 +205,8 @@ def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> l
     width = max(map(len, ids))
     # Ranks in step must make as many forward passes as each other, so they share nothing.
     shared = 0 if synced_ranks else shared_start(model, ids, width + config.max_new_tokens)
+    # Padded on the left, as `generate` reads the last place, but behind the shared start: its keys
+    # and values stand at the front of the cache.
     laid_out = [[*row[:shared], *[pad] * (width - len(row)), *row[shared:]] for row in ids]
     attention = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in ids]
     sampling = (
@@ -217,6 +216,7 @@ def _plain(model: Any, tokenizer: Any, ids: list[list[int]], asked: _Asked) -> l
     )
     settings = HfGenerationConfig(
         max_new_tokens=config.max_new_tokens,
+        # SeededSampling has added the noise: the largest of its scores is the draw.
         do_sample=False,
         pad_token_id=pad,
         eos_token_id=ends,
@@ -243,6 +243,8 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
     stops = [place for place, token in enumerate(row) if token in ends]
     kept = row[: stops[0]] if stops else row
     reason: Literal["stop", "length"] = "stop" if stops else "length"
+    # Rows of a batch that end early are padded up to the longest: only what is before the first end
+    # token was written. That token counts, as the policy had to choose it.
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
     return Generated(
         text, len(kept) + bool(stops), reason, tuple(kept), row[stops[0]] if stops else None
@@ -251,6 +253,8 @@ def _read(tokenizer: Any, row: list[int], ends: list[int]) -> Generated:
 
 def seed_of(*parts: object) -> int:
     """A seed that depends on the parts only."""
+    # Python salts `hash` in every process. Seven bytes stay below SEED_RANGE, so that no two seeds
+    # become one.
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:7], "big")
 
 

@@ -47,6 +47,9 @@ def _attention(
     rows, heads, positions, size = query.shape
     shared = key.shape[1]
     if (
+        # Only one position leaves the axis of queries free for the heads of a group; with a
+        # key-value head for each query head nothing is copied anyway, and caps or sinks need more
+        # than a softmax.
         positions != 1
         or heads == shared
         or dropout
@@ -63,4 +66,5 @@ def _attention(
     out = F.scaled_dot_product_attention(
         grouped, key, value, attn_mask=attention_mask, scale=scaling
     )
+    # (B, positions, heads, size), as transformers' attention functions give it.
     return out.reshape(rows, 1, heads, size), None

@@ -29,6 +29,7 @@ def shared_start(model: Any, ids: list[list[int]], length: int) -> int:
     `length` is the longest row with what will be added to it.
     """
     same = sum(1 for _ in takewhile(lambda tokens: len(set(tokens)) == 1, zip(*ids, strict=False)))
+    # One token of each row is left over: from its state the first new token is chosen.
     shared = min(same, min(map(len, ids)) - 1)
     return (
         shared if shared >= WORTH and len(ids) > 1 and why_no_layout(model, length) is None else 0

@@ -36,6 +36,7 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
     changed: list[nn.Module] = []
     try:
         layers = _layers(model)
+        # MLPs come first: their gate and up projections are laid out inside them and not once more.
         mlps: list[Any] = [m for m in model.modules() if _can_be_fused(m, layers)]
         for mlp in mlps:
             mlp.forward = partial(
@@ -51,10 +52,12 @@ def prepacked(model: nn.Module, rows: int) -> Iterator[None]:
         yield
     finally:
         for module in changed:
+            # The instance's hid that of the class, which shows again.
             del module.forward
 
 
 def _layers(model: nn.Module) -> list[nn.Linear]:
+    # Not isinstance: subclasses (peft's, quantised ones) compute more than a product.
     layers = [m for m in model.modules() if type(m) is nn.Linear and _can_be_packed(m)]
     taken = sum(layer.weight.nbytes for layer in layers)
     return layers if taken < min(MOST_BYTES, ROOM * _free_memory()) else []
@@ -65,6 +68,7 @@ def _can_be_packed(layer: nn.Linear) -> bool:
     if (
         weight.device.type != "cpu"
         or not torch.backends.mkldnn.is_available()
+        # Patched by somebody else, who does more than multiply.
         or "forward" in vars(layer)
     ):
         return False
@@ -85,6 +89,7 @@ def _can_be_fused(module: Any, layers: list[nn.Linear]) -> bool:
         and all(any(part is layer for layer in layers) for part in parts)
         and module.gate_proj.weight.dtype == torch.bfloat16
         and "forward" not in vars(module)
+        # Last, as it runs the module to find out.
         and is_gated_mlp(module)
     )
 
@@ -95,6 +100,7 @@ def _free_memory() -> float:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         return 0.0
+    # The file says kB and means 1024 bytes.
     return next(
         (1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable")), 0.0
     )
@@ -134,6 +140,7 @@ def _gated_in_bfloat16(mlp: Any, gate: Tensor, up: Tensor, x: Tensor) -> Any:
 
 def _in_float32(packed: Tensor, weight: Tensor, bias: Tensor | None, rows: int, x: Tensor) -> Any:
     """MKL's layout is for one number of rows; others are multiplied as usual."""
+    # Prompts that are admitted, and the rows of a batch that has shrunk.
     if x.numel() != rows * weight.shape[1]:
         return nn.functional.linear(x, weight, bias)
     return torch.ops.mkl._mkl_linear(x, packed, weight, bias, rows)

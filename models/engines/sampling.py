@@ -36,12 +36,17 @@ class SeededSampling(LogitsProcessor):
 
     def noisy(self, scores: Tensor, rows: Sequence[int]) -> Tensor:
         """(n, V) whose arg-max samples; the scores are of these rows, each of which draws once."""
+        # In bfloat16, with its 8 bits, noise and logits would be rounded to ties, which the first
+        # word wins.
         scores = scores.float() / self.temperature
         if self.top_p is not None:
             scores = self.top_p(None, scores)
+        # A draw a row: one draw for the batch would make a row's completion depend on its
+        # neighbours.
         noise = torch.empty(scores.shape, device=self.generators[0].device)
         for drawn, row in zip(noise, rows, strict=True):
             drawn.exponential_(generator=self.generators[row])
+        # Minus the logarithm of an exponential draw is Gumbel noise.
         return scores - noise.log_().to(scores.device)
 
 

@@ -20,6 +20,7 @@ from models.engines.prefill import WORTH
 from models.engines.prepacked import prepacked
 from models.engines.sampling import SeededSampling, largest
 from models.engines.slots import Admission, Next, Pass, Slots, Start, attending_slots, inputs_of
+from models.engines.step_graph import Steps, recorder_for
 from models.layout.logps import transforms_logits
 from models.layout.packed_attention import why_no_layout
 
@@ -115,8 +116,10 @@ class _Loop:
         )
         self.waiting = group[::-1]  # shortest first, from the end
         places = max(len(rows[number]) for number in group) + asked.max_new_tokens
+        # `scaled_dot_product_attention` adds a mask of the queries' own type only.
         self.slots = Slots(count, places, device=self.device, dtype=self.head.weight.dtype)
         self.in_slot: list[int | None] = [None] * count
+        self.steps = Steps(recorder_for(self.device), places)
         self.tokens = torch.zeros(count, 1, dtype=torch.long, device=self.device)
         # Of the token that comes next.
         self.places = torch.zeros(count, dtype=torch.long, device=self.device)
@@ -149,12 +152,15 @@ class _Loop:
 
     def _admit(self) -> None:
         free = [slot for slot, row in enumerate(self.in_slot) if row is None]
+        # All slots are free at the start and after the last row of a wave: then there is nothing to
+        # wait for.
         if len(free) < max(1, len(self.in_slot) // REFILL) and len(free) < len(self.in_slot):
             return
         while free and self.waiting:
             numbers: list[int] = []
             while self.waiting and len(numbers) < len(free):
                 if (
+                    # The first row goes in however long it is, or it never would.
                     numbers
                     and (len(numbers) + 1) * (len(self.rows[self.waiting[-1]]) - self.shared)
                     > ADMITTED_TOKENS
@@ -168,6 +174,7 @@ class _Loop:
         """Compute these rows into these slots, and choose their first tokens."""
         tails = [self.rows[number][self.shared :] for number in numbers]
         width = max(map(len, tails))
+        # Padded behind: a row's tokens look back only, so they never see it.
         ids = torch.tensor(
             [[*tail, *[0] * (width - len(tail))] for tail in tails], device=self.device
         )
@@ -177,6 +184,7 @@ class _Loop:
         )
         index = torch.tensor(slots, device=self.device)
         states = self._states(ids, places, Admission(self.slots, index, self.shared, width))
+        # (n, H): of each row its own last token; the head never sees the rest.
         last = states[torch.arange(len(tails), device=self.device), lengths - 1]
         self.slots.show(index, lengths + self.shared)
         self.places[index] = lengths + self.shared
@@ -187,14 +195,21 @@ class _Loop:
     def _step(self) -> None:
         """One more token for every row; slots without one are computed with them and not read."""
         live = self._live()
-        width = max(self._length(slot) for slot in live)
-        states = self._states(
-            self.tokens, self.places[:, None], Next(self.slots, self.places, width)
-        )
-        self.places = (self.places + 1).clamp_(max=self.slots.places - 1)
+        logits = self.steps.run(max(self._length(slot) for slot in live), self._next_logits)
+        # In place: what is recorded reads this tensor. Slots without a row count on as well: past
+        # the cache's last place their write would be an error.
+        self.places.add_(1).clamp_(max=self.slots.places - 1)
         index = torch.tensor(live, device=self.device)
-        logits = self.head(states[:, 0])
+        # Indexing copies n times V logits, which a full set of slots need not.
         self._choose(logits if len(live) == len(self.in_slot) else logits[index], live, index)
+
+    def _next_logits(self, width: int) -> Tensor:
+        """(slots, vocabulary) after the newest tokens, which stand at `places`. It may be repeated
+        before they move.
+        """
+        step = Next(self.slots, self.places, width)
+        logits: Tensor = self.head(self._states(self.tokens, self.places[:, None], step)[:, 0])
+        return logits
 
     def _length(self, slot: int) -> int:
         """Tokens of the row in a slot, the newest counted."""
@@ -213,6 +228,8 @@ class _Loop:
             self.asked.sampling.noisy(logits, numbers) if self.asked.sampling else logits
         )
         self.tokens[index, 0] = chosen
+        # The one wait of a step for the device: whether a row has ended decides what is computed
+        # next.
         for slot, number, token in zip(slots, numbers, chosen.tolist(), strict=True):
             self.written[number].append(token)
             if token in self.asked.ends or len(self.written[number]) == self.asked.max_new_tokens:
@@ -221,9 +238,12 @@ class _Loop:
 
     def _shrink(self) -> None:
         live = self._live()
+        # Rows that wait take the free slots; only without them is a copy of the cache worth its
+        # time.
         if self.waiting or not live or len(live) > SHRINK * len(self.in_slot):
             return
         index = torch.tensor(live, device=self.device)
         self.slots.keep(index)
+        self.steps.forget()
         self.tokens, self.places = self.tokens[index], self.places[index]
         self.in_slot = [self.in_slot[slot] for slot in live]

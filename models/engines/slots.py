@@ -42,6 +42,8 @@ class Slots:
     def write(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
         """Rows of (n, K, T, D) from place 0 on."""
         if layer not in self.keys:
+            # Zeros and no empty memory: a hidden place has weight 0, and 0 times a NaN that lay
+            # there is a NaN.
             for cache, made in ((self.keys, keys), (self.values, values)):
                 cache[layer] = made.new_zeros(self.count, made.shape[1], self.places, made.shape[3])
         self.keys[layer][slots, :, : keys.shape[2]] = keys
@@ -102,6 +104,7 @@ class Admission(Pass):
     def __init__(self, slots: Slots, numbers: Tensor, shared: int, width: int) -> None:
         self.slots, self.numbers = slots, numbers
         places = torch.arange(shared + width, device=numbers.device)
+        # (T, P + T): a token sees the shared start, and what comes before it in its own row.
         later = places > places[shared:, None]
         self.hidden = torch.zeros(
             later.shape, dtype=slots.hidden.dtype, device=numbers.device
@@ -127,6 +130,8 @@ class Next(Pass):
     def __init__(self, slots: Slots, places: Tensor, width: int) -> None:
         self.slots, self.places, self.width = slots, places, width
         self.rows = torch.arange(slots.count, device=places.device)
+        # Before its keys are written: the new token attends to itself. So do slots without a row,
+        # whose softmax over hidden places alone would be NaN.
         slots.hidden[self.rows, 0, 0, places] = 0
         self.hidden = slots.hidden[..., :width]
 
@@ -135,9 +140,12 @@ class Next(Pass):
     ) -> Tensor:
         """Attention of the next token of every slot."""
         keys, values = self.slots.keys[layer], self.slots.values[layer]
+        # (S, K, D), each at its own slot's place.
         keys[self.rows, :, self.places] = key[:, :, 0]
         values[self.rows, :, self.places] = value[:, :, 0]
+        # (S, K, H / K, D): heads that read one key-value head, in the place of query positions.
         grouped = query.view(len(query), keys.shape[1], -1, query.shape[3])
+        # Views: no place is read that no slot has reached.
         seen, read = keys[:, :, : self.width], values[:, :, : self.width]
         out = F.scaled_dot_product_attention(
             grouped, seen, read, attn_mask=self.hidden, scale=scale

@@ -23,6 +23,7 @@ from models.loading.load import model_location
 from records.errors import ModelError, ResourceError
 
 CLOSING_SECONDS = 60
+# By the package's name, as its distribution may have another.
 _VERSION = "import importlib.metadata as m; print(m.version(m.packages_distributions()['vllm'][0]))"
 _SECRETS = ("WANDB_API_KEY",)
 
@@ -38,6 +39,7 @@ def vllm_version(config: VllmConfig) -> str:
         "engines to transformers"
     )
     try:
+        # -I: neither PYTHONPATH nor this folder may hand vLLM's Python our own libraries.
         found = subprocess.run(
             [config.python, "-I", "-c", _VERSION], capture_output=True, text=True, timeout=60
         )
@@ -106,6 +108,7 @@ class VllmEngine:
         }
         try:
             self._ask({"vllm": arguments})
+        # An interrupt as well: a worker left behind would keep the GPU.
         except BaseException:
             self.close(at_once=True)
             raise
@@ -121,6 +124,7 @@ class VllmEngine:
             "temperature": config.temperature,
             "top_p": config.top_p,
             "stop_token_ids": ends,
+            # `stop_token_ids` says it all; vLLM would end at the EOS of the model's config besides.
             "ignore_eos": True,
             "detokenize": False,
         }
@@ -153,6 +157,7 @@ class VllmEngine:
             self._requests.flush()
         line = self._replies.readline()
         answer: dict[str, Any] = (
+            # A line without its end is what a worker got out before it died.
             json.loads(line) if line.endswith("\n") else {"error": "it ended without an answer"}
         )
         if "error" in answer:
@@ -171,6 +176,8 @@ def _environment(gpus: list[int]) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
     if gpus:
+        # `gpus` are counted among those that this process may see: where Slurm or a launcher has
+        # named them, the n-th name is the n-th GPU.
         seen = os.environ.get("CUDA_VISIBLE_DEVICES")
         names = seen.split(",") if seen else []
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(

@@ -24,6 +24,7 @@ from typing import Any
 def main() -> None:
     """Answer requests from standard input, a line of JSON each, until it closes."""
     # Registered first, so called last: nothing that vLLM has started may keep the GPU.
+    # A group of its own only: in its caller's group the signal would end the caller, too.
     if os.getpid() == os.getpgrp():
         atexit.register(os.killpg, 0, signal.SIGKILL)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -38,6 +39,7 @@ def answered(requests: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         # Only this file's own Python has it.
         import vllm  # type: ignore[import-not-found]  # noqa: PLC0415
 
+        # Minutes for a large model: "ready" tells the other side when they are over.
         model = vllm.LLM(**next(requests)["vllm"])
         yield {"ready": vllm.__version__}
         for request in requests:

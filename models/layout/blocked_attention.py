@@ -58,11 +58,14 @@ def _blocks(ends: Tensor, dtype: torch.dtype) -> list[Block]:
         for start in range(0, len(ends), size):
             end = min(start + size, len(ends))
             before = places[:start]
+            # An earlier token whose interval covers the block is seen by all of it and needs no
+            # mask; one whose interval ends inside it, by the first of its queries.
             seen_by_all = before[ends[:start] >= end]
             seen_by_some = torch.cat(
                 [before[(ends[:start] > start) & (ends[:start] < end)], places[start:end]]
             )
             visible = sees(places[start:end, None], seen_by_some, ends)
+            # Every query sees itself, so no row is hidden whole, which softmax would make NaN.
             hidden = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, float("-inf"))
             blocks.append(Block(start, end, _run(torch.cat([seen_by_all, seen_by_some])), hidden))
     return blocks
@@ -94,7 +97,10 @@ class _BlockedAttention(torch.autograd.Function):
 def attended(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float) -> Tensor:
     """(1, H, T, D), a token's heads side by side, as the next layer reads them; `ends` is (T,)."""
     with torch.autocast("cpu", enabled=False):
+        # Scaled once, and not in the scores of every block.
         q, k, v = query[0] * scale, key[0].contiguous(), value[0].contiguous()
+        # (H, T, D) in the memory of (T, H, D): the transpose that the next layer needs copies
+        # nothing.
         out = q.new_empty(q.shape[1], len(q), v.shape[-1]).transpose(0, 1)
         for block in _blocks(ends, query.dtype):
             heads = _weights(_of_block(q, block, len(k)), _seen(k, block), block) @ _seen(v, block)
@@ -129,6 +135,7 @@ def _weights(queries: Tensor, keys: Tensor, block: Block) -> Tensor:
     """(K, H / K x L, N) attention weights."""
     scores = queries @ keys.mT
     length, partly = block.hidden.shape
+    # In place, and only on the keys that not all queries see, which stand last.
     scores.view(len(keys), -1, length, keys.shape[1])[..., -partly:] += block.hidden
     return torch.softmax(scores, -1)
 
@@ -146,6 +153,7 @@ def _seen(x: Tensor, block: Block) -> Tensor:
 
 
 def _sums(x: Tensor) -> Tensor:
+    # A key is read by many blocks: in bfloat16 their sum would lose the later parts.
     return torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32))
 
 

@@ -32,6 +32,7 @@ class Collation(NamedTuple):
         whose prompt counts once where it is shared.
         """
         lengths = [len(row.input_ids) for row in rows]
+        # Of padded rows the padding counts: the model computes it.
         if self.why_padded:
             return len(rows) * max(lengths)
         columns = zip(*(row.input_ids for row in rows), strict=False)

@@ -35,6 +35,8 @@ the head alone (H200)."""
 
 def head_logps(head: Any, states: Tensor, targets: Tensor) -> Tensor:
     """(N,) float32 log-probability of each target under head(state)."""
+    # The formula below is of one product. A bias, an adapter on the head, or weights that ZeRO-3
+    # gathers in the module's hooks need the module itself.
     if type(head) is nn.Linear and head.bias is None and not _sharded(head):
         return _HeadLogps.apply(states, head.weight, targets)
     parts = [
@@ -63,6 +65,7 @@ class _HeadLogps(torch.autograd.Function):
     def forward(ctx: Any, states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         kind = states.device.type
         dtype = autocast_dtype(kind) or weight.dtype
+        # Without gradients (reference, measuring) the second product of each block is spared.
         slopes = torch.empty_like(states) if ctx.needs_input_grad[0] else None
         logps, normalisers = (
             torch.empty(len(states), dtype=_wide(dtype), device=states.device) for _ in range(2)
@@ -76,6 +79,7 @@ class _HeadLogps(torch.autograd.Function):
                 if slopes is not None and mean is not None:
                     slopes[part] = weight[targets[part]].to(dtype) - mean
         ctx.dtype = dtype
+        # States only for the weight's gradient: a frozen head keeps no second (N, H).
         ctx.save_for_backward(
             slopes, normalisers, targets, weight, *([states] if ctx.needs_input_grad[1] else [])
         )
@@ -106,6 +110,8 @@ def _over_vocabulary(
     for block in _blocks(states, weight, targets):
         logits = block.logits
         chosen = torch.where(block.inside, logits.gather(-1, block.place)[:, 0], chosen)
+        # Sums are kept relative to the largest logit so far, as exp overflows float32 from 89 on,
+        # and are shrunk when a larger one comes. From minus infinity the first shrink is 0.
         highest = torch.maximum(top, logits.amax(-1, keepdim=True))
         shrink, top = (top - highest).exp_(), highest
         logits.sub_(top).exp_()
@@ -132,7 +138,9 @@ def _for_weight(
             some, slope = states[part].to(dtype), gradient[part].to(total.dtype)
             for block in _blocks(some, weight, targets[part]):
                 shares = block.logits.sub_(normalisers[part, None]).exp_().mul_(-slope[:, None])
+                # A target elsewhere adds 0 to the word that stands in for it.
                 shares.scatter_add_(1, block.place, (slope * block.inside)[:, None])
+                # Over all parts of tokens in float32: one token's share of a word is tiny.
                 total[block.words] += shares.to(dtype).t() @ some
     return total.to(weight.dtype)
 

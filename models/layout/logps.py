@@ -89,6 +89,8 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
         rows, columns = predicts.nonzero(as_tuple=True)
         predictors = rows * batch.input_ids.shape[1] + columns
     head = plain.get_output_embeddings()
+    # Dividing states divides logits only where the head is one product: a bias or a cap would not
+    # be divided. Then the model itself makes all logits.
     if transforms_logits(plain.config) or (
         temperature != 1 and getattr(head, "bias", None) is not None
     ):
@@ -99,6 +101,7 @@ def per_token_logps(model: Any, batch: Rows, *, temperature: float = 1.0) -> tup
     states = (
         plain.get_decoder()(**inputs).last_hidden_state.flatten(0, 1).index_select(0, predictors)
     )
+    # States are divided and not logits: N x H numbers in the place of N x V.
     return head_logps(head, states if temperature == 1 else states / temperature, targets), rows
 
 

@@ -38,9 +38,11 @@ def mask_blocks(subtree_end: Tensor) -> Tensor:
     """
     tokens = len(subtree_end)
     count = max(LEAST, -(-tokens // BLOCK))
+    # Places beyond the row end at 0, so that nobody looks back at them.
     ends = F.pad(subtree_end, (0, count * BLOCK - tokens)).view(count, BLOCK)
     starts = torch.arange(count) * BLOCK
     earlier = starts[None] < starts[:, None]
+    # The furthest end of block k lies beyond the first query of block q: somebody sees something.
     sees_one = earlier & (ends.amax(1)[None] > starts[:, None])
     # A last block that is not full has places of no token: it is masked place by place.
     sees_all = (
@@ -48,6 +50,7 @@ def mask_blocks(subtree_end: Tensor) -> Tensor:
         & (ends.amin(1)[None] >= starts[:, None] + BLOCK)
         & (starts + BLOCK <= tokens)[:, None]
     )
+    # Its own block is always seen in part, whatever its ends: the diagonal is causal.
     itself = torch.diag(starts < tokens)
     return (sees_one | itself).to(torch.uint8) + sees_all
 
@@ -74,5 +77,6 @@ def _listed(wanted: Tensor) -> tuple[Tensor, Tensor]:
     """How many blocks of each row are wanted, (1, 1, n), and all blocks with those first, (1, 1, n,
     n).
     """
+    # Sorted whole and counted apart: `nonzero` would have a size for which a GPU must be waited.
     order = wanted.to(torch.int8).argsort(dim=1, descending=True, stable=True)
     return wanted.sum(1, dtype=torch.int32)[None, None], order.to(torch.int32)[None, None]

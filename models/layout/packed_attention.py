@@ -84,6 +84,7 @@ def why_no_layout(model: Any, max_length: int) -> str | None:
     windowed = "sliding_attention" in kinds or (
         window and not kinds and getattr(config, "use_sliding_window", True)
     )
+    # A window that holds the longest row hides nothing, so packing may ignore it.
     if windowed and window and max_length > window:
         return (
             f"its sliding window of {window} tokens is shorter than model.max_length={max_length}"
@@ -134,6 +135,8 @@ def _attention(
     packed: Packed | Traced | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
+    # The mark has come and the layout has not: the layers drop keyword arguments that they do not
+    # know, and all tokens would see all. One query alone may have such a mask of its own.
     if packed is None:
         if (
             attention_mask is not None
@@ -204,6 +207,7 @@ def _compiled_flex() -> Callable[..., Tensor]:
     # Costs a second, and only a GPU needs it.
     from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415
 
+    # Dynamic, as every batch has another length; a graph that breaks would be unfused there.
     return torch.compile(flex_attention, dynamic=True, fullgraph=True)
 
 

@@ -65,17 +65,21 @@ def pack(rows: list[TokenRow]) -> Packed:
     The rows' order is kept wherever it shows (`target_rows`, `rows`).
     """
     tree = _Tree([row.input_ids for row in rows])
+    # Sorted by their tokens, rows that begin alike are neighbours at every depth.
     tree.grow(sorted(range(len(rows)), key=lambda i: rows[i].input_ids), 0)
     predictors, targets, target_rows = [], [], []
     for number, row in enumerate(rows):
         places = tree.places[number]
         for t in range(1, len(row.input_ids)):
             if row.completion_mask[t]:
+                # By the place of the token before it in its own row: for a completion's first token
+                # that is the prompt's last, which all completions of the prompt share.
                 predictors.append(places[t - 1])
                 targets.append(row.input_ids[t])
                 target_rows.append(number)
     subtree_end, owners = (
         torch.tensor(tree.subtree_end),
+        # Without a type an empty list would become float32, and no index.
         torch.tensor(target_rows, dtype=torch.long),
     )
     return Packed(
@@ -108,14 +112,17 @@ class _Tree:
         """Write `members` (sorted by their ids, alike up to `depth`) from `depth` on: what they
         share once, then each branch.
         """
+        # Of sorted rows the first and the last share least: what they share, all share.
         first, final = self.rows[members[0]], self.rows[members[-1]]
         shared = depth
         while shared < min(len(first), len(final)) and first[shared] == final[shared]:
             shared += 1
         start = len(self.ids)
         self._write(members, first[depth:shared], depth)
+        # Rows that end here have no branch, and rows that are equal share their last run too.
         for branch in self._branches([m for m in members if len(self.rows[m]) > shared], shared):
             self.grow(branch, shared)
+        # Known only now: everything written since then hangs below this run.
         self.subtree_end[start : start + shared - depth] = [len(self.ids)] * (shared - depth)
 
     def _write(self, members: list[int], tokens: list[int], depth: int) -> None:

@@ -39,6 +39,7 @@ def traced_attention(
     # Costs a second, and only a GPU needs it.
     from torch.nn.attention.flex_attention import flex_attention  # noqa: PLC0415
 
+    # Inputs are of one type by now; under autocast this would be a variant of its own.
     with torch.autocast(query.device.type, enabled=False):
         made = flex_attention(
             query,
@@ -67,6 +68,7 @@ _attended = torch.library.custom_op(
 
 @_attended.register_fake
 def _(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float) -> Tensor:
+    # With the strides that `attended` gives: the compiler plans by them.
     _, heads, tokens, _ = query.shape
     return query.new_empty(1, tokens, heads, value.shape[-1]).transpose(1, 2)
 
@@ -75,6 +77,7 @@ def _back_operator(
     gradient: Tensor, query: Tensor, key: Tensor, value: Tensor, ends: Tensor, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     for_q, for_k, for_v = attended_back(gradient, query, key, value, ends, scale)
+    # As the fake promises; `for_q` has the strides of the queries.
     return for_q.contiguous(), for_k, for_v
 
 

@@ -36,6 +36,7 @@ _DIRECTIVES = (
     "%-y",
     *(f"%{letter}" for letter in "aAbBCdDeFHIjmMpSTuUVwWyYzZ"),
 )
+# By tokenizer, as every row asks; weakly, so that a tokenizer goes with its model.
 _ends: WeakKeyDictionary[Any, tuple[str, int]] = WeakKeyDictionary()
 _special: WeakKeyDictionary[Any, list[str]] = WeakKeyDictionary()
 
@@ -118,6 +119,7 @@ def end_of_turn(tokenizer: Any) -> int:
     """
     template = tokenizer.get_chat_template()
     known = _ends.get(tokenizer)
+    # The template may have changed since: `turn_thinking_off` writes into it.
     if known is None or known[0] != template:
         known = _ends[tokenizer] = template, _found_end(tokenizer)
     return known[1]
@@ -132,6 +134,7 @@ def _found_end(tokenizer: Any) -> int:
             "the chat template does not write the completion; wanted a template that writes every "
             "message"
         )
+    # Added tokens too: an end of turn need not be declared as special.
     marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     for token in tokenizer(tail, add_special_tokens=False)["input_ids"]:
         if token in marks:

@@ -12,6 +12,7 @@ _CHATML = (
     "'<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ "
     "'<|im_start|>assistant\n' }}{% endif %}"
 )
+# No generation prompt: the user's turn ends in [/INST], from which the assistant goes on.
 _LLAMA2 = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'system' %}{{ '[INST] "
     "<<SYS>>\n' + m['content'] + '\n<</SYS>>\n\n' }}{% elif m['role'] == 'user' %}{{ ('' if "

@@ -49,6 +49,8 @@ def _plain_modules(model: nn.Module) -> dict[str, nn.Module]:
     for name, module in model.named_modules():
         plain = name.replace(_WRAPPED, "")
         if name.endswith(_WRAPPED) or plain not in found:
+            # A wrapper comes before the layer in it and may bear its plain name; the base's own
+            # layer wins.
             found[plain] = module
     return found
 
@@ -60,6 +62,7 @@ def _fill(module: nn.Module, twin: nn.Module, copies: dict[int, Tensor]) -> None
     for here, there in (
         (module._parameters, twin._parameters),
         (module._buffers, twin._buffers),
+        # Plain attributes, too: left on the meta device, a tensor there would have no contents.
         (vars(module), vars(twin)),
     ):
         for name, tensor in here.items():
@@ -71,5 +74,6 @@ def _copied(tensor: Any, copies: dict[int, Tensor]) -> Any:
     if id(tensor) not in copies:
         plain = tensor.detach().to("cpu", copy=True)
         is_parameter = isinstance(tensor, nn.Parameter)
+        # By identity: a head that is tied to the embedding stays one tensor with it.
         copies[id(tensor)] = nn.Parameter(plain, requires_grad=False) if is_parameter else plain
     return copies[id(tensor)]

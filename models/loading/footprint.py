@@ -125,6 +125,7 @@ def training_bytes(
         "optimiser": (8 + (4 if zero_stage else 0)) * shape.trained / share(1),
         "half copies": (
             0.0
+            # Autocast's copy of a frozen matrix is made for its product and not kept.
             if lora or matrix_bytes >= weight_bytes
             else matrix_bytes * shape.trained / (shape.layers if checkpointing else 1)
         ),
@@ -174,10 +175,12 @@ def measuring_bytes(
     """What measuring a policy takes beside the weights and optimiser states of its training, all in
     16 bits: a merged copy that answers (a sharded policy answers as it stands), its cache for
     `rows` completions of `tokens` with their prompts, and the reward model."""
+    # One table of words is taken off; a head of its own stays in and makes layers a little large.
     layers = (shape.parameters - shape.vocabulary * shape.hidden) / shape.layers
     kept = shape.layers if reward_layers is None else reward_layers
     return {
         "copy": 2.0 * shape.parameters if whole_copy else 0.0,
+        # Keys and values, two bytes each.
         "cache": 2 * 2.0 * rows * tokens * shape.layers * shape.keys,
         "reward model": 2 * (shape.vocabulary * shape.hidden + kept * layers),
     }
@@ -190,6 +193,7 @@ def peak_bytes(parts: dict[str, float]) -> float:
 
 def checkpoint_bytes(shape: Shape) -> float:
     """A resumable checkpoint: trained weights and two moments, in float32."""
+    # 4 bytes of a weight and 8 of its two moments.
     return 12 * shape.trained
 
 

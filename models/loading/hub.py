@@ -15,6 +15,8 @@ def hub_is_away() -> bool:
     """
     constants = huggingface_hub.constants
     if not constants.HF_HUB_OFFLINE and not _responds(constants.ENDPOINT):
+        # The library has read the environment when it was imported: for this process only its own
+        # constant counts.
         constants.HF_HUB_OFFLINE = True
         os.environ["HF_HUB_OFFLINE"] = "1"  # for processes that this one starts
     return bool(constants.HF_HUB_OFFLINE)

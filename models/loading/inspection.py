@@ -51,9 +51,11 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
     folder = Path(where)
     if not folder.is_dir():
         return _hub_faults(config, setting)
+    # First, as an adapter or a GGUF has no config.json either, and "no config.json" would not help.
     kind = _other_kind(folder, _named(config, setting))
     if kind:
         return [kind]
+    # Before anything is read: a FIFO in the place of a file would hang the reader.
     if odd := odd_files(folder):
         return [f"{_named(config, setting)}: {fault}" for fault in odd]
     try:
@@ -76,6 +78,8 @@ def model_faults(config: ModelConfig, setting: str = "model.base.path") -> list[
             faults.append(f"{file}: named in the index but not there; download it again")
         elif (
             file.suffix == ".safetensors"
+            # Its header ends with the offset of the last byte: a download that was cut off is found
+            # without reading a weight.
             and (wanted := _safetensors_size(file)) != file.stat().st_size
         ):
             faults.append(
@@ -110,6 +114,7 @@ def _other_kind(folder: Path, where: str) -> str:
             f"{where}: no config.json there, but in {', '.join(inner[:4])}; wanted a model "
             f"directory; set it to {folder / inner[0]}"
         )
+    # There, and no regular file: `odd_files` says what it is.
     if (folder / "config.json").exists():
         return ""
     return (

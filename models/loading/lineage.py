@@ -41,6 +41,7 @@ class BaseName(NamedTuple):
 def base_name(base: ModelConfig) -> BaseName:
     """Raises ModelError where there is no such base."""
     if base.path == EMBEDDED:
+        # The package holds the weights in 4 bits; the hub has the unrounded ones.
         return BaseName(EMBEDDED_HUB_ID, None, exact=False)
     where = local_folder(base).absolute()
     snapshot = _SNAPSHOT.search(str(where))

@@ -104,12 +104,15 @@ def load_tokenizer(config: ModelConfig) -> Any:
             f"{config.path}: its tokenizer has no chat template; name one with "
             "model.base.chat_template (chatml, llama2, alpaca, plain or a file)"
         )
+    # Before the faults are looked for: a thinking block left open is one, and this may close it.
     turn_thinking_off(tokenizer)
     faults = format_faults(tokenizer)
     if faults:
         raise ModelError([f"{config.path}: {fault}" for fault in faults])
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = (
+            # EOS comes last: libraries that mask padding by its id would mask every end token with
+            # it.
             tokenizer.unk_token
             or tokenizer.eos_token
             or tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
@@ -218,6 +221,7 @@ def _built(name: str, gigabytes: float, write: Callable[[Path], None]) -> Path:
     if not (target / "config.json").is_file():
         cache.mkdir(parents=True, exist_ok=True)
         require_room(cache, gigabytes)
+        # In the cache itself: renaming is atomic only within one file system.
         partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
         try:
             write(partial)

@@ -25,6 +25,7 @@ def export_dtype(wanted: ExportDtype, base: ModelConfig, trained: torch.dtype) -
     if wanted != "auto":
         return DTYPES[wanted]
     stored = stored_dtype(base)
+    # Wider files would hold no more than was computed.
     return stored if stored.itemsize <= trained.itemsize else trained
 
 

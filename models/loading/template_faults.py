@@ -89,6 +89,8 @@ def _turn_faults(tokenizer: Any, start: str, whole: str) -> list[str]:
         end = end_of_turn(tokenizer)
     except ModelError as error:
         return [f"{SETTING}: {fault}" for fault in error.faults]
+    # With several first words: whether tokens are joined depends on what the completion begins
+    # with.
     first, *longer = tokenizer(
         [start, whole, *(start + header + word for word in FIRST_WORDS)], add_special_tokens=False
     )["input_ids"]
@@ -180,4 +182,5 @@ def _unwritten(messages: Sequence[Message], text: str) -> int | None:
 
 def _leaves_thinking_open(start: str) -> bool:
     header = start.rpartition(PROBE_PROMPT[0]["content"])[2]
+    # Counted, as a template that turns thinking off writes an empty block: opened and closed.
     return len(_OPENED.findall(header)) > len(_CLOSED.findall(header))

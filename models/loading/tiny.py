@@ -86,6 +86,8 @@ def build_model(vocabulary: int, *, tied: bool = False, seed: int = 0) -> Any:
     """
     config = LlamaConfig(
         vocab_size=vocabulary,
+        # Heads of 8 are under the 16 that FlexAttention takes: on a GPU this model's rows are
+        # padded.
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,

@@ -35,6 +35,7 @@ def why_not_compiled(model: Any, *, packed: bool = True) -> str | None:
     """Why the layers of this model are computed operator by operator; None where they can be
     compiled.
     """
+    # Without the layout of packed rows `_forward` takes the ordinary way in any case.
     if not packed:
         return "its rows are padded"
     layers = decoder_layers(model)

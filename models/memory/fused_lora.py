@@ -47,6 +47,7 @@ def _plain(module: Any) -> bool:
     return (
         len(names) == 1
         and type(module.base_layer) is nn.Linear
+        # The step below has no gradient for W.
         and not module.base_layer.weight.requires_grad
         and not module.lora_variant
         and not module.lora_bias[names[0]]
@@ -94,10 +95,12 @@ class _LoraProduct(torch.autograd.Function):
     ) -> Tensor:
         rows, dtype = x.flatten(0, -2), x.dtype
         with torch.autocast(x.device.type, enabled=False):
+            # (rows, r)
             narrow = rows @ down.to(dtype).t()
             y = nn.functional.linear(rows, weight.to(dtype), bias).addmm_(
                 narrow, up.to(dtype).t(), alpha=scale
             )
+        # W as it is stored: kept in half precision it would be a second copy of the model.
         ctx.save_for_backward(rows, narrow, weight, down, up)
         ctx.scale, ctx.shape = scale, x.shape
         return y.view(*x.shape[:-1], -1)
@@ -108,7 +111,9 @@ class _LoraProduct(torch.autograd.Function):
         gradient, dtype = gradients[0].flatten(0, -2), rows.dtype
         with torch.autocast(rows.device.type, enabled=False):
             back = ctx.scale * (gradient @ up.to(dtype))  # (rows, r)
+            # (out, r)
             for_up = ctx.scale * (gradient.t() @ narrow)
+            # (r, in)
             for_down = back.t() @ rows
             for_x = (
                 (gradient @ weight.to(dtype)).addmm_(back, down.to(dtype)).view(ctx.shape)

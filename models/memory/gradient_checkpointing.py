@@ -44,5 +44,7 @@ def recompute_layers(model: Any) -> int:
             "trainer.gradient_checkpointing=false"
         )
     for layer in layers:
+        # Not the reentrant kind: it differentiates only where an input has a gradient, and with a
+        # frozen embedding the first layer's has none, so its adapters would not learn.
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)  # type: ignore[method-assign]
     return len(layers)

@@ -67,6 +67,7 @@ def _same(
     module: Any, forward: Callable[[Any, Tensor], Tensor], width: int, dtype: torch.dtype
 ) -> bool:
     """Whether the module's own forward gives what `forward` gives."""
+    # Values of both signs, as activations differ below 0.
     x = torch.linspace(-2, 3, 2 * width, device=next(module.parameters()).device, dtype=dtype).view(
         1, 2, width
     )
@@ -98,6 +99,7 @@ class _RmsNorm(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             for_weight = (gradient * normal.to(x.dtype)).flatten(0, -2).sum(0).to(weight.dtype)
         back = (gradient * weight).to(x.dtype).float()
+        # With n = x s, s = 1 / sqrt(mean(x^2) + eps) and g the gradient of n: s (g - n mean(g n)).
         along = (back * normal).mean(-1, keepdim=True)
         return normal.mul_(-along).add_(back).mul_(scale).to(x.dtype), for_weight, None
 
@@ -121,6 +123,8 @@ def _product(gate: Tensor, up: Tensor, act: Callable[[Tensor], Tensor]) -> Tenso
 
 def _pack(place: int, numel: int, kept: Tensor) -> Tensor | torch.Size:
     """The shape alone of what is the product itself."""
+    # By its address, which is the product's own only while it lives; the hooks are in force as
+    # long.
     return kept.shape if kept.data_ptr() == place and kept.numel() == numel else kept
 
 
@@ -139,6 +143,8 @@ class _Gated(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gate, up), (gradient,) = ctx.saved_tensors, gradients
         with torch.enable_grad():
+            # The activation may be any function: autograd has its derivative, on a graph of this
+            # one node.
             leaf = gate.detach().requires_grad_()
             active = ctx.act(leaf)
         (for_gate,) = torch.autograd.grad(active, leaf, gradient * up)

@@ -44,6 +44,8 @@ def prepare(model: Any, options: Options) -> None:
     """
     compiled = options.compiled and not why_not_compiled(model, packed=options.packed)
     if options.lean or compiled:
+        # For compiled layers too: with peft's own forward they are slower and keep more
+        # (docs/speed.md).
         fuse_lora(model)
     if compiled:
         compile_layers(model)

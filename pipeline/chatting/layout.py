@@ -29,6 +29,7 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
     """Lines of at most `width` columns; text from models is escaped, so that it cannot move the
     cursor.
     """
+    # Two columns of less than half of 100 would cut most words of a reply.
     if len(replies) < 2 or width < WIDE:
         found: list[str] = []
         for reply in replies:
@@ -43,6 +44,7 @@ def laid_out(replies: Sequence[Shown], width: int, *, colour: bool) -> list[str]
 def _block(reply: Shown, width: int, *, colour: bool) -> list[str]:
     title, verdict = one_line(reply.title), textwrap.wrap(one_line(reply.verdict), width) or [""]
     body = []
+    # Tabs are expanded before wrapping, which would count one as a single column.
     for part in visible(reply.text).expandtabs().split("\n"):
         body.extend(textwrap.wrap(part, width) or [""])
     if not colour:
@@ -51,6 +53,7 @@ def _block(reply: Shown, width: int, *, colour: bool) -> list[str]:
 
 
 def _padded(cell: str, width: int) -> str:
+    # Colour marks take no column on a terminal, and padding must not count them.
     drawn = cell
     for mark in (BOLD, DIM, PLAIN):
         drawn = drawn.replace(mark, "")

@@ -18,9 +18,11 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     Of a run they are its base and the policy that it is to release, or the last that it trained.
     """
     folder = Path(model).expanduser()
+    # prep tells a run from a model's own folder that happens to hold a config.yaml.
     if not ((folder / "config.yaml").is_file() and (folder / "prep").is_dir()):
         return subjects_of([against, model] if against else [model])
     config = load_config(folder / "config.yaml")
+    # The released one first: it is what others will talk to.
     wanted = [
         released_policy(config),
         *(policy.name for policy in reversed(trained_policies(config))),
@@ -36,6 +38,7 @@ def named_subjects(model: str, against: str | None) -> list[Subject]:
     base = against or config.model.base.path
     first, second = subjects_of([base, str(folder / trained)])
     return [
+        # The base of a run keeps the run's revision, which its path alone does not say.
         first if against else replace(first, title=BASE.name, revision=config.model.base.revision),
         second,
     ]

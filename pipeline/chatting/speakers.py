@@ -37,6 +37,7 @@ class LocalVoice:
     def of(cls, subject: Subject, config: RunConfig) -> LocalVoice:
         """The voice of a model on this machine."""
         at = model_of(subject, config)
+        # The settings of an evaluation, so that a conversation shows what its figures are about.
         model = generating(config.trainer, at, config.eval.generation)
         return cls(model, load_tokenizer(at), config)
 
@@ -81,7 +82,10 @@ class Speaker:
         """Its reply to the next turn, as a record; the conversation goes on from there."""
         prompt = [*self.messages, *user(text)]
         made = self.voice.reply(prompt)
+        # Only after the reply: a turn that failed leaves no request without an answer in the
+        # history.
         self.messages = [*prompt, *assistant(made.text)]
+        # By the whole conversation: the same words later in it are another prompt.
         name = stable_id(json_line({"prompt": prompt}))
         return Completion(
             id=f"chat/{name}/{self.name}",
@@ -100,6 +104,7 @@ def speakers_of(
     subjects: Sequence[Subject], config: RunConfig, folder: Path, api_key_env: str
 ) -> list[Speaker]:
     """Each with its model loaded."""
+    # Before anything is loaded, which takes minutes for a large model.
     files = []
     for subject in subjects:
         if subject.kind == "file":

@@ -47,6 +47,7 @@ class Judged:
         harm = self.scores.get(FACTORS)
         if harm is not None:
             parts.append(f"harm {_number(harm)}" + (f" ({harm.label})" if harm.label else ""))
+        # The classifier behind the rule where it is loaded; a chat without it has the rule alone.
         refusal = self.scores.get(CASCADE) or self.scores[REFUSAL]
         parts.append(f"declines: {refusal.label or 'unscored'}")
         if COHERENT in self.scores:
@@ -65,6 +66,7 @@ class Judged:
             prompt=self.completion.prompt,
             completion=self.completion.completion,
             kind=self.asks_for_harm,
+            # train: a chat is in no test set, and its ratings may become pairs.
             split="train",
             source=self.completion.policy,
             finished=self.completion.finish_reason == "stop",

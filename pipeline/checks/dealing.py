@@ -49,6 +49,7 @@ class Dealt:
             suites[row.suite] += self.weights[_stratum(row)]  # type: ignore[assignment]
         if split == "train":
             limit = self.limits.train_limit if kind == "harmful" else None
+            # Limits of val and test are per suite, that of train is over all.
             return round(min(suites.total(), math.inf if limit is None else limit))
         limit = self.limits.val_limit if split == "val" else self.limits.test_limit
         return round(
@@ -58,6 +59,7 @@ class Dealt:
 
 def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
     """As prep deals them, by words alone and without decontamination."""
+    # The same steps as prep's, so that what is counted here is what prep will deal.
     distinct, _ = drop_duplicates(usable(rows).rows)
     some, weights = _some(prompt_rows(distinct))
     return Dealt(split(some, config.split, seed).kept, weights, config.split)
@@ -70,10 +72,12 @@ def _some(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], dict[Stra
     strata: dict[Stratum, list[Demonstration]] = {}
     for row in rows:
         strata.setdefault(_stratum(row), []).append(row)
+    # Near-duplicates are compared in pairs, so the time of a check grows faster than its rows.
     most = max(FEW, MOST // max(1, len(strata))) if len(rows) > MOST else len(rows)
     kept: list[Demonstration] = []
     weights = {}
     for name, members in strata.items():
+        # At even distances: the first rows of a file are often of one topic.
         chosen = members[:: max(1, -(-len(members) // max(1, most)))]
         weights[name] = len(members) / len(chosen)
         kept += chosen
@@ -93,6 +97,7 @@ def described(dealt: Dealt) -> list[str]:
         harmful, benign = dealt.count(name, "harmful"), dealt.count(name, "benign")
         parts.append(f"{name} {harmful} harmful and {benign} benign")
     lines = [f"prompts by split, about: {', '.join(parts)}"]
+    # A line and no fault: a run without benign rows works, and may be what its owner wants.
     if not dealt.of("train", "benign"):
         lines.append(
             "no benign prompt for training: SFT has nothing to replay, and over-refusal will "
@@ -134,6 +139,7 @@ def _train_faults(config: RunConfig, dealt: Dealt) -> list[str]:
 
 def _val_faults(config: RunConfig, dealt: Dealt) -> list[str]:
     groups = {row.group for row in dealt.of("val", "harmful")}
+    # Groups and not rows: near-duplicates in both halves would validate on what was calibrated on.
     if len(groups) >= 2:
         return []
     return [

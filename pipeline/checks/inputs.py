@@ -24,10 +24,13 @@ def input_faults(config: RunConfig) -> list[str]:
     expert labels.
     """
     faults: list[str] = []
+    # The stages' own declarations say what they read, so a new stage is checked without a line
+    # here.
     for name in stage_names(config):
         try:
             load_stage(name).files(config)
         except PrimumError as error:
+            # Several stages read the same model and would each report it.
             faults += [fault for fault in error.faults if fault not in faults]
     return faults
 
@@ -39,6 +42,7 @@ def read_rows(config: RunConfig) -> tuple[list[Demonstration], list[str]]:
     faults: list[str] = []
     rows: list[Demonstration] = []
     for source in config.data.sources:
+        # Missing sources are told by `input_faults`; read here, each would be told twice.
         if not _is_there(source):
             continue
         try:
@@ -66,6 +70,7 @@ def read_suites(config: RunConfig) -> tuple[list[Prompt], list[str]]:
     except PrimumError as error:
         faults += error.faults
     faults += _capability_faults(config)
+    # Files that are not there are told by the stage that names them.
     for file in (*config.pairs.expert_labels, *config.reward.people, *config.eval.expert_labels):
         try:
             read_labels([file] if Path(file).is_file() else [])
@@ -88,6 +93,7 @@ def _capability_faults(config: RunConfig) -> list[str]:
     them.
     """
     wanted = config.eval.capability
+    # find_spec and no import: lm_eval takes seconds to load.
     missing = wanted.engine == "lm_eval" and find_spec("lm_eval") is None
     faults = [WHY_MISSING] if missing else []
     try:

@@ -24,7 +24,10 @@ def place_faults(config: RunConfig) -> list[str]:
         "run_dir": Path(config.run_dir),
         "PRIMUM_CACHE": cache_directory(),
     }.items():
+        # The folder itself may be made by the run; what must be writable is the nearest that
+        # exists.
         place = existing_parent(folder)
+        # X as well as W: a folder that cannot be entered takes no file.
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             faults.append(
                 f"{name}={folder}: {place} cannot be written; choose a directory of yours, on a "
@@ -44,6 +47,7 @@ def place_faults(config: RunConfig) -> list[str]:
 def installation_faults(config: RunConfig) -> list[str]:
     """Libraries that the config needs and this Python has not."""
     faults, trainer = [], config.trainer
+    # Built for GPUs or not is a property of the wheel, and true on a login node without one.
     if trainer.accelerator == "gpu" and torch.version.cuda is None and torch.version.hip is None:
         faults.append(
             f"torch {torch.__version__} is built without GPU support but trainer.accelerator is "
@@ -58,6 +62,7 @@ def installation_faults(config: RunConfig) -> list[str]:
             vllm_version(config.model.vllm)
         except PrimumError as error:
             faults += error.faults
+    # find_spec: the embedder's package is only looked for, not loaded.
     if config.eval.factors and importlib.util.find_spec(MINILM_PACKAGE) is None:
         faults.append(
             "eval.factors is true and the sentence embedder that these scorers read with is not "
@@ -80,6 +85,7 @@ def offload_faults(config: RunConfig) -> list[str]:
         return []
     from deepspeed.ops.op_builder import AsyncIOBuilder  # noqa: PLC0415  as above
 
+    # DeepSpeed compiles this part at its first use, which would be hours into a job.
     if AsyncIOBuilder().is_compatible():
         return []
     return [

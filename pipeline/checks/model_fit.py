@@ -33,10 +33,13 @@ def fit_faults(config: RunConfig, tokenizer: Any | None) -> tuple[Any | None, li
             f"model.base.path={base.path}: its architecture cannot be built ({first_line(error)}); "
             "wanted a causal language model"
         ]
+    # Models that also see keep their language part's settings one level down.
     text = network.config.get_text_config()
     faults = [] if tokenizer is None else vocabulary_faults(network, tokenizer, base)
     faults += adapter_faults(network, config.model.adapter, "model.adapter")
     faults += adapter_faults(network, config.reward.adapter, "reward.adapter", head=False)
+    # transformers recomputes layers of this class alone; without one the setting would do nothing
+    # or raise in training.
     if config.trainer.gradient_checkpointing and not any(
         isinstance(module, GradientCheckpointingLayer) for module in network.modules()
     ):
@@ -65,6 +68,8 @@ def vocabulary_faults(network: Any, tokenizer: Any, base: ModelConfig) -> list[s
     where = f"model.base.path={base.path}"
     faults = []
     for what, (token, number) in named.items():
+        # A tokenizer may have ids below the matrix' rows left over (padding to a multiple of 64),
+        # never above.
         if number is not None and number >= rows:
             faults.append(
                 f"{where}: its tokenizer's {what} token {token!r} has id {number}, and the model "
@@ -104,6 +109,7 @@ def adapter_faults(
     output, embeddings = network.get_output_embeddings(), network.get_input_embeddings()
     faults = []
     for name in names:
+        # The reward model has no output head, so what is found there alone is missing.
         found = _matching(network, name, without=None if head else output)
         where = f"{setting}.target_modules: {name!r}"
         if not found:
@@ -111,6 +117,7 @@ def adapter_faults(
                 f"{where}: the model has no such layers; it has "
                 f"{', '.join(_linear_names(network))}; or write all-linear"
             )
+        # An update of one of two tied matrices changes both when it is merged.
         elif head and _tied(network) and any(module in (output, embeddings) for module in found):
             faults.append(
                 f"{where} is the head or the embeddings, which are one matrix in this model "
@@ -127,6 +134,7 @@ def position_faults(config: RunConfig, network: Any, longest: dict[str, int]) ->
     """
     text = network.config.get_text_config()
     positions = getattr(text, "max_position_embeddings", 0) or 0
+    # Models without learned or scaled positions state none.
     if not positions:
         return []
     base = config.model.base.path
@@ -151,6 +159,7 @@ def _tied(network: Any) -> bool:
     said = (
         network.config.tie_word_embeddings or network.config.get_text_config().tie_word_embeddings
     )
+    # Some checkpoints tie their weights without saying so; then the tensor itself tells.
     return bool(said) or getattr(output, "weight", None) is embeddings.weight
 
 

@@ -44,11 +44,15 @@ def plan_findings(config: RunConfig, dealt: Dealt, tried: Tried) -> tuple[list[s
     if not rows or rank_faults(config):
         return [], []
     faults, lines = [], []
+    # Counts are of the whole run, plans of at most MOST_PLANNED rows.
     for name, count in expected_rows(config, dealt).items():
         size, epochs = _stages(config)[name]
+        # A pair is two sequences; a micro-batch must hold both.
         tokens = [len(row.input_ids) * (2 if name == "dpo" else 1) for row in rows]
         planned = min(count, MOST_PLANNED)
         try:
+            # The rows tried are repeated up to the count that is expected: only lengths matter to a
+            # plan.
             plan = _plan(config, list(islice(cycle(tokens), planned)), size, epochs)
         except ConfigError as error:
             for fault in error.faults:
@@ -69,6 +73,7 @@ def expected_rows(config: RunConfig, dealt: Dealt) -> dict[str, int]:
     """About how many rows each training will have, at most."""
     harmful, benign = dealt.count("train", "harmful"), dealt.count("train", "benign")
     examples = 2 * (harmful + benign)
+    # At most: margins and ties take some away, which nobody knows before completions are scored.
     pairs = round(harmful * config.pairs.max_pairs_per_prompt * (1 + config.pairs.over_refusal))
     return {
         "reward": min(examples, config.reward.max_examples or examples),
@@ -98,6 +103,7 @@ def _plan(config: RunConfig, lengths: list[int], global_batch_size: int, epochs:
         global_batch_size=global_batch_size,
         micro_batch_tokens=config.trainer.micro_batch_tokens,
         world_size=config.trainer.world_size,
+        # One epoch shows whether a plan can be made; later ones only shuffle it.
         epochs=min(1, epochs),
         seed=config.seed,
     )

@@ -69,6 +69,7 @@ def _look_at_data(config: RunConfig, found: Findings) -> None:
     found.rows, faults = read_rows(config)
     suites, suite_faults = read_suites(config)
     found.add([*faults, *suite_faults])
+    # Rows that are half read would be dealt into splits that the run will not have.
     if not found.rows or faults:
         return
     found.dealt = deal(found.rows, config.data, config.seed)
@@ -76,6 +77,7 @@ def _look_at_data(config: RunConfig, found: Findings) -> None:
     found.lines += described(found.dealt)
     if found.tokenizer is None:
         return
+    # Real rows and not a guess by characters: tokens per word differ twofold between tokenizers.
     found.tried = try_rows(found.tokenizer, found.dealt.rows, config.model.max_length)
     found.add(fit_in_length(config, found.tried))
     faults, lines = plan_findings(config, found.dealt, found.tried)

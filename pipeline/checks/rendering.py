@@ -56,6 +56,7 @@ def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> 
     tried = Tried({})
     even = {row.id for row in _evenly(rows)}
     for row in _chosen(rows):
+        # A row that the template does not hold is left out by prep, so its length is no matter.
         if why := row_fault(tokenizer, row.prompt, row.completion):
             tried.rejected.append(why)
             continue
@@ -65,6 +66,8 @@ def try_rows(tokenizer: Any, rows: Sequence[Demonstration], max_length: int) -> 
             if text_of(row.completion).strip()
             else None
         )
+        # Only rows at even distances say how long prompts usually are; the longest were picked for
+        # it.
         tried.even.extend([row.id] if row.id in even else [])
         if fits is not None:
             tried.kept.setdefault(row.kind, []).append(fits)
@@ -130,6 +133,7 @@ def longest_by_use(
     measured = _longest(tokenizer, [*dealt.of("val"), *dealt.of("test"), *suites], tried)
     sample, new = config.sample, config.sample.generation.max_new_tokens
     new_in_eval = config.eval.generation.max_new_tokens
+    # Keyed by the setting that a user would lower, which the message then names.
     found = {
         f"model.max_length={config.model.max_length}": config.model.max_length,
         f"sample.generation.max_new_tokens={new} after the longest prompt": sampled + new,
@@ -141,6 +145,7 @@ def longest_by_use(
     for row in _chosen([*dealt.of("train", "harmful"), *dealt.of("val", "harmful")]):
         declines.append(_declined(tokenizer, row))
     if any(declines):
+        # The base goes on from a decline for half of the tokens of a completion (the sample stage).
         found["sample: the longest decline of a safe completion, continued"] = max(declines) + max(
             1, new // 2
         )
@@ -176,11 +181,13 @@ def _revision_tokens(tokenizer: Any, new: int) -> int:
             [*assistant(""), *user(critique_request(p)), *assistant(""), *user(rewrite_request(p))]
         )
     bare = len(prompt_ids(tokenizer, user("")))
+    # Rendered with empty texts, so that only the requests and the template's own marks are counted.
     longest = max(len(prompt_ids(tokenizer, [*user(""), *messages])) for messages in asked)
     return longest - bare + 2 * new + min(CRITIQUE_TOKENS, new)
 
 
 def _longest(tokenizer: Any, prompts: Iterable[Prompt], tried: Tried) -> int:
+    # By characters, which is quick; the longest in tokens is among so many of them.
     longest = sorted(prompts, key=_characters, reverse=True)[:LONGEST_TRIED]
     return max(
         (_length(tokenizer, prompt.id, prompt.prompt, tried) for prompt in longest), default=0
@@ -220,4 +227,5 @@ def _high(lengths: list[int]) -> int:
 
 
 def _enough(tried: Tried) -> int:
+    # Four times a usual prompt leaves three quarters for the completion.
     return 4 * _high(_usual(tried) or sorted(tried.prompt_lengths.values()))

@@ -31,6 +31,7 @@ def trial(
 ) -> tuple[list[str], list[str]]:
     """(faults, lines). `network` is the model without weights; two of `prompts` are answered."""
     parameters = sum(parameter.numel() for parameter in network.parameters())
+    # Real weights where that is quick: only they show missing files and values that are no numbers.
     if parameters <= SMALL:
         return _whole(model, tokenizer, prompts[:2])
     cut = _cut(model, network)
@@ -83,6 +84,8 @@ def _loaded(config: ModelConfig) -> tuple[Any, list[str]]:
             trust_remote_code=config.trust_remote_code,
             output_loading_info=True,
         )
+    # from_pretrained draws missing weights at random and only warns; a safety run on them measures
+    # noise.
     missing = sorted(
         [*report["missing_keys"], *(str(entry[0]) for entry in report["mismatched_keys"])]
     )
@@ -115,9 +118,11 @@ def _cut(config: ModelConfig, network: Any) -> Any | None:
     architecture = copy.deepcopy(network.config)
     text = architecture.get_text_config()
     text.num_hidden_layers = min(2, text.num_hidden_layers)
+    # transformers checks that there is a layer type for each layer.
     if getattr(text, "layer_types", None):
         text.layer_types = text.layer_types[: text.num_hidden_layers]
     try:
+        # On the meta device first: whether two layers fit is known before they take memory.
         with torch.device("meta"):
             cut = AutoModelForCausalLM.from_config(
                 architecture, dtype=DTYPES["bfloat16"], trust_remote_code=config.trust_remote_code
@@ -126,6 +131,7 @@ def _cut(config: ModelConfig, network: Any) -> Any | None:
             return None
         cut = cut.to_empty(device="cpu").eval()
         with torch.no_grad():
+            # to_empty leaves what was in memory, which may be NaN.
             for tensor in [*cut.parameters(), *cut.buffers()]:
                 tensor.zero_()
     except Exception:  # said by the caller

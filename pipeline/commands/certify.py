@@ -40,6 +40,7 @@ def certify_runs(request: Request) -> None:
             _rows(evidence, suite, kind)
             for suite, kind in ((request.harmful, "harmful"), (request.benign, "benign"))
         )
+        # By ids: suites of one name may hold other prompts in another run.
         asked.add(tuple(sorted(row.prompt.id for row in (*harmful, *benign))))
         candidates.append(Candidate.of(str(run), harmful, benign))
     if len(asked) > 1:
@@ -48,7 +49,10 @@ def certify_runs(request: Request) -> None:
             "each; run eval again"
         )
     report = certify(candidates, limits)
+    # Every candidate is shown, those behind the first failure too: hiding them would hide what was
+    # tried.
     show(lines(report))
+    # Written before the error: a refusal is evidence too.
     if request.json:
         write_json(request.json, report.to_json())
     if not report.certified:
@@ -61,6 +65,8 @@ def _rows(evidence: Evidence, suite: str, kind: str) -> list[Measured]:
     Raises ArtifactError where it was not measured, ConfigError for a test suite.
     """
     endpoint = evidence.results.endpoint
+    # The guarantee holds for prompts that chose nothing; the verdict's own suite has been looked
+    # at.
     if suite == endpoint.suite:
         raise ConfigError(
             f"{suite}: is the suite that the verdict rests on; a certificate wants calibration "

@@ -85,15 +85,19 @@ class Chat:
             self._say(f"{word}: no such command; /help lists them")
 
     def _turn(self, text: str) -> None:
+        # Copies: a speaker's own list grows while it answers.
         before = [list(speaker.messages) for speaker in self.speakers]
         try:
             replies = [self._reply(speaker, text) for speaker in self.speakers]
         # A server that is away for a minute must not end the conversation, nor a reply that gets
         # too long.
         except (PrimumError, KeyboardInterrupt) as error:
+            # On a pipe an interrupt ends the program as usual; only at a terminal it cancels the
+            # turn.
             if isinstance(error, KeyboardInterrupt) and not self.output.isatty():
                 raise
             faults = error.faults if isinstance(error, PrimumError) else ["interrupted"]
+            # All of them are put back, or two models would go on from different conversations.
             for speaker, messages in zip(self.speakers, before, strict=True):
                 speaker.messages = messages
             self.failed += faults
@@ -177,6 +181,11 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
         )
     settle(config)
     judges = judges_of(request.scorers, config)
+    if judges.files:
+        raise ConfigError(
+            f"a chat asks no judge, got {', '.join(judges.files)}; leave --scorer judge= and "
+            "eval.judges out, or use them with `primum measure`"
+        )
     subjects = named_subjects(request.model, request.against)
     with TemporaryDirectory(prefix="primum-chat-") as folder:
         speakers = speakers_of(subjects, config, Path(folder), request.api_key_env)
@@ -192,6 +201,7 @@ def _typed() -> Iterator[str]:
     """Lines of a terminal, with a mark where the user types and, where there is readline, its keys;
     no history is kept on disk.
     """
+    # readline is not in every build of Python.
     with suppress(ImportError):
         import readline  # noqa: F401, PLC0415  on a pipe nobody edits lines
 

@@ -31,6 +31,7 @@ def check(config: RunConfig, script: Path | None, gpu_gb: float) -> list[str]:
     """
     job, faults = _job(config, script)
     if job:
+        # What the job asks for decides about memory and batch plans, not what the file says.
         config = replace(config, trainer=_on(job, config.trainer))
     found = preflight(config)
     found.add([*faults, *offload_faults(config)])
@@ -82,6 +83,7 @@ def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: flo
     faults, lines = room_faults(config, job, gpu_gb)
     found.add(faults)
     trains = config.trainer.accelerator == "gpu" and (job is None or job.trains)
+    # On a CPU no duration can be told, and without rows there are no lengths.
     if trains and not faults and found.tried and found.tried.rows:
         lines.append(duration(config, found.rows, [len(row.input_ids) for row in found.tried.rows]))
     return lines
@@ -89,6 +91,7 @@ def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: flo
 
 def _tried(config: RunConfig, found: Findings) -> list[str]:
     """Two tokens, where nothing else is wrong with the model."""
+    # The trial is the slowest check; with another fault its own message would only repeat that one.
     if found.faults or found.network is None or found.tokenizer is None or not found.rows:
         return []
     faults, lines = trial(

@@ -22,8 +22,10 @@ def explain(key: str) -> Iterator[str]:
 
     Raises ConfigError for a key that there is not, with the nearest one.
     """
+    # Entries of a list share one description, whatever their number.
     wanted = ".".join("*" if part.isdigit() else part for part in key.split("."))
     facts = setting_facts()
+    # A user may leave the `*` out, as in data.sources.name.
     plain = {fact.key.replace(".*", ""): fact for fact in facts}
     found = next(
         (fact for fact in facts if fact.key == wanted), plain.get(wanted.replace(".*", ""))

@@ -42,6 +42,8 @@ def suite_words(config: RunConfig) -> tuple[list[str], list[str]]:
     sentences on those that are not there. Raises ConfigError for suites that nothing describes."""
     words, left_out, faults = list(OWN_SUITES), [], []
     for suite in config.eval.suites:
+        # A run's own suites may be a path to rows of any kind; a measurement alone has no prep that
+        # says what they are.
         if not suite.suite:
             faults.append(
                 f"eval.suites: {suite.name}: with eval.candidates a suite must be described; got a "

@@ -27,6 +27,8 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     """
     run_dir = Path(config.run_dir)
     directory = StageDirectory(run_dir / stage)
+    # A finished stage has chosen its epoch on validation; the newest checkpoint would be another
+    # model.
     if directory.manifest_path.is_file():
         raise ArtifactError(
             f"{directory.path}: is done and holds the policy of its best epoch, verified: "
@@ -35,6 +37,7 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     if output.exists() and any(output.iterdir()):
         raise ArtifactError(f"{output}: not empty; name a new directory with --output")
     checkpoints = directory.work / "checkpoints"
+    # A damaged newest checkpoint is not passed over for an older one in silence: the user decides.
     whole, faults = survey(checkpoints)
     if faults:
         raise ArtifactError(
@@ -53,6 +56,8 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
         )
     checkpoint = checkpoints / whole[0]
     before = _stage_before(config, stage)
+    # A training in rounds begins with the policy of the one before, so that one's directory says
+    # the shapes.
     start = (
         policy_of(config.model.base, before / POLICY.name)
         if before
@@ -61,9 +66,11 @@ def export(config: RunConfig, stage: str, output: Path) -> None:
     _, tensors = read(checkpoint)
     state = {}
     for name, found in tensors.items():
+        # Lightning writes the module's attribute name before each weight.
         state[name.removeprefix("model.")] = found["weight"]
     policy = trained_policy(start, config.model.adapter, state, seed=config.seed)
     report = export_policy(policy, load_tokenizer(start), output, lineage(config.model, before))
+    # Before it is opened to others: weights of restricted data must not lose their mark.
     mark_weights(output, directory.restrictions())
     open_to_readers(output)
     say(

@@ -70,6 +70,8 @@ def _weights_of(model: ModelConfig) -> list[str]:
     from huggingface_hub import list_repo_files  # noqa: PLC0415
 
     files = list_repo_files(model.path, revision=model.revision)
+    # With safetensors beside them pickled weights double the download, and loading them can run
+    # code.
     return ["*.bin"] if any(name.endswith(".safetensors") for name in files) else []
 
 
@@ -78,6 +80,7 @@ def _fetch_data(path: str, name: str | None, split: str) -> None:
 
     say("fetch", f"{path}: from the hub")
     try:
+        # Loading is what fills the library's cache, from which an offline job reads.
         rows = load_dataset(path, name, split=split)
     except Exception as error:
         raise RecordError(

@@ -81,6 +81,7 @@ class Evidence:
         """
         folder = self.path.parent
         tables = (MEASURED_PROMPTS, MEASURED_COMPLETIONS, MEASURED_SCORES)
+        # A released folder holds figures and no completions of harmful prompts.
         if not all(path.is_file() for table in tables for path in table.paths(folder)):
             return []
         prompts = {}
@@ -88,6 +89,7 @@ class Evidence:
             prompts[(prompt.suite, prompt.id)] = prompt
         made: list[Completion] = []
         for row in MEASURED_COMPLETIONS.read(folder):
+            # Only prompts as they stand: under a condition the same id has another completion.
             if row.policy == policy and not row.condition:
                 made.append(row)
         asked = []
@@ -115,6 +117,8 @@ def gate(request: Request) -> None:
     limits = settings.gate
     candidate = Evidence.of(request.run)
     policy = candidate.policy(request.policy)
+    # Each look at a test set with other limits is a further try, and the page says how many there
+    # were.
     results = _entered(candidate.results, policy, limits)
     mine = candidate.side(policy)
     old, other = _held_against(request, candidate)
@@ -129,6 +133,7 @@ def gate(request: Request) -> None:
     for line in lines:
         if not line.passed:
             failed.append(f"gate not met: {line.name}: {line.detail}")
+    # Written whatever the outcome: CI reads the file most of all where the gate does not hold.
     if request.json:
         about = {
             "policy": policy,
@@ -171,6 +176,8 @@ def _entered(results: Results, policy: str, limits: GateConfig) -> Results:
     """With this attempt in the ledger of its test set; the same limits asked again are no further
     one.
     """
+    # The same limits asked twice are one attempt: a CI that runs again must not use up the test
+    # set.
     asked_for = f"{policy}/{sha256_json(asdict(limits))}"
     return with_gate(
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")

@@ -77,6 +77,7 @@ def init(
     Raises ArtifactError where the file is there already, and ConfigError where the completions make
     no run.
     """
+    # Before anything is asked: nobody should answer questions for a file that is not written.
     if file.exists():
         raise ArtifactError(f"{file}: is there already, wanted a new file; name another")
     default = "smollm2-135m-instruct"
@@ -93,6 +94,8 @@ def init(
     )
     schema = file.with_name(f"{file.stem}.schema.json")
     try:
+        # Written first, since load_config reads a file; it goes again where the answers make no
+        # run.
         write_text(file, text)
     except OSError as error:
         raise ArtifactError(
@@ -104,6 +107,7 @@ def init(
     except ConfigError:
         file.unlink()
         raise
+    # The schema last: a name that failed leaves no second file behind.
     write_text(schema, schema_text())
     say("init", f"{file}: a run to start from; {schema.name} lets an editor complete and check it")
     say("init", f"next: primum check {file}, then primum run {file}")

@@ -51,6 +51,7 @@ def judge_report(config: RunConfig, request: Request) -> None:
     """
     around = _surroundings(config)
     label_sets, named = _checked(request, around)
+    # What sets say of their own prompts is needed before scorers load: some of them ask it.
     around = dataclasses.replace(around, known=_known(label_sets))
     for found in label_sets:
         say(
@@ -77,12 +78,14 @@ def judge_report(config: RunConfig, request: Request) -> None:
             if not isinstance(scorer, FileScorer | RuleAsHarm):
                 asked.append(scorer)
         comparison = joined([comparison, *(probed(scorer, config.seed) for scorer in asked)])
+    # Told on the page: a scorer that learned from a set looks good on it.
     seen = {scorer.name: list(scorer.kind.trained_on()) for scorer in named}
     about = dataclasses.replace(
         about_of(config, request, label_sets, around, scorers), trained_on=seen
     )
     write_report(request, comparison, about, scores, readings, label_sets)
     if request.save_completions:
+        # Scores that are made elsewhere (file=SCORES) are joined to these by id.
         write_records(request.output / "completions.jsonl", list(completions.values()))
     for line in summary_lines(comparison, [found.name for found in label_sets]):
         say("judges", line)
@@ -104,6 +107,7 @@ def _checked(request: Request, around: Surroundings) -> tuple[list[LabelSet], li
     if request.output.exists() and (not request.output.is_dir() or any(request.output.iterdir())):
         faults.append(f"--output {request.output}: is there already; name a new folder")
     named, label_sets = [], []
+    # The rule is always among them, as every other is held against it.
     words = [RULE, *(word for word in request.scorers if word not in YARDSTICKS)]
     try:
         named = named_scorers(words, around)
@@ -151,6 +155,7 @@ def _distinct(label_sets: Sequence[LabelSet]) -> dict[str, Completion]:
 def _scored(scorer: Scorer, completions: Sequence[Completion], version: str = "") -> list[Score]:
     started = time.monotonic()
     scores = scorer.score(completions)
+    # A refusal detector gives a label and no value, which is a verdict all the same.
     unscored = len(completions) - len(
         {score.completion_id for score in scores if score.value is not None or score.label}
     )
@@ -191,6 +196,7 @@ def _compared(
         found.append(compare(label_set, mine, rule, resamples=request.resamples, seed=seed))
     fitted = [_tfidf(label_set, request, seed) for label_set in label_sets]
     comparison = joined([*found, *fitted, *_foreign(label_sets, readings, request, seed)])
+    # Yardsticks last, so that tables begin with what was asked for.
     ordered = [name for name in comparison if name not in YARDSTICKS] + [
         name for name in YARDSTICKS if name in comparison
     ]

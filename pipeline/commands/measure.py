@@ -17,11 +17,13 @@ from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
 from eval.gate import judge
 from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
+from eval.judged import judge_results, with_judges
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.sections.judges import judge_lines
 from eval.report.text import told
-from eval.results.build import build_results, with_verdict
+from eval.results.build import build_results, compared, with_verdict
 from eval.results.facts import RunFacts
 from eval.results.results import Results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
@@ -40,6 +42,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
 from pipeline.run.runner import settle
+from pipeline.user_judges import REPLIES, user_judges
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
@@ -66,8 +69,11 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
         )
     judges = judges_of(request.scorers, config)
     prompts = _prompts(request, subjects)
+    # All models are looked at before the first one writes for hours.
     require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
+    named = user_judges(judges.files, folder / REPLIES)
+    # Only once everything is known to be sound: a folder that is begun takes no other request.
     _begin(folder, request)
     asked = []
     for subject in subjects.order:
@@ -76,18 +82,23 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
     wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
+    measured = with_judges(measured, named)
     results = _results(asked, measured, config, judges)
     results = with_verdict(
         replace(
             results,
             suites_described=suite_facts(suites, [prompt.suite for prompt in prompts]),
             capability=capability_of(models_of(subjects.order, config), config),
+            judges=judge_results(
+                measured, named, compared(_policies(asked)), config.eval.confidence
+            ),
         )
     )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (
         *told(narrowed(results)),
         results.verdict or "",
+        *judge_lines(results),
     ):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
@@ -116,6 +127,7 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
             prompts.extend(rows)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
+    # Only prompts that all files answer: a paired comparison needs both sides.
     common = []
     for key in first:
         if all(key in other.rows for other in subjects.files):
@@ -147,6 +159,7 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
         if isinstance(subject, Subject) and subject.kind == "model":
             learned |= learned_texts(Path(subject.where))
     kept = []
+    # By text: a run's ids are its own.
     for prompt in prompts:
         if text_of(prompt.prompt) not in learned:
             kept.append(prompt)
@@ -166,6 +179,7 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
 
 def _folder(request: Request) -> Path:
     names = [plain_name(Path(word).name)[:24] for word in request.models]
+    # The same request finds its folder again, and another one gets another.
     mark = hashlib.sha256(sha256_json(request.to_json()).encode()).hexdigest()[:6]
     return Path("runs") / "measure" / f"{'-'.join(names[:3])}-{mark}"
 
@@ -174,6 +188,7 @@ def _begin(folder: Path, request: Request) -> None:
     """A new folder, or one that the same request was cut off in."""
     path = folder / REQUEST
     if path.is_file():
+        # A killed measurement goes on; completions of another request would be mixed with these.
         if read_own(path, dict) == request.to_json():
             return
         raise ArtifactError(f"{folder}: holds another measurement; name a new folder with --output")
@@ -210,6 +225,7 @@ def _scored(
             further.of(subject, policy.completions) if isinstance(subject, Subject) else ([], [])
         )
         made = [*policy.completions, *more]
+        # Conditions change what is asked, not what is judged: scorers see the request as it stands.
         found = [
             *score_with(scorers, as_asked_plainly(made, prompts)),
             *suite_scores(made, own),
@@ -222,14 +238,20 @@ def _scored(
     return measured
 
 
+def _policies(asked: Sequence[Asked]) -> list[Policy]:
+    return [Policy(policy.name, policy.title) for policy in asked]
+
+
 def _results(
     asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges
 ) -> Results:
-    policies = {Policy(policy.name, policy.title): policy.about for policy in asked}
+    policies = dict(zip(_policies(asked), (policy.about for policy in asked), strict=True))
     suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
+    # Named from what was asked and not from what was found, as a run names it beforehand.
     endpoint = Endpoint(
         policy=asked[-1].name,
         baseline=BASE.name,
+        # The suite that other measurements report, where it was measured.
         suite=HARMFUL_SUITE if HARMFUL_SUITE in suites or not suites else suites[0],
         metric=HARM_CHANCE,
     )

@@ -32,6 +32,7 @@ def planned_jobs(config: RunConfig) -> list[PlannedJob]:
     jobs: list[PlannedJob] = []
     for name in stage_names(config):
         job = STAGES[parsed(name)[0]].job
+        # Short stages share a job: each submission waits in the queue anew.
         if jobs and jobs[-1].job == job == ONE_TASK:
             jobs[-1] = PlannedJob(job, (*jobs[-1].stages, name))
         else:
@@ -51,8 +52,10 @@ def slurm_lines(config: RunConfig) -> list[str]:
 
 def seeds_lines(config: RunConfig, path: Path, overrides: list[str], count: int) -> list[str]:
     """The command that submits the run once a seed, as an array; a task's number is its seed."""
+    # A task's number in the array is its seed, so that it needs no table of its own.
     last = config.seed + count - 1
     words = [str(path), *overrides]
+    # shlex: a path or setting with a space must come out of the user's shell as one word.
     return [f"sbatch --array={config.seed}-{last} slurm/seeds.sh {shlex.join(words)}"]
 
 

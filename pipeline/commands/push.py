@@ -58,6 +58,7 @@ def push(request: Request) -> str:
         folder = _released(request) if request.what == "model" else Path(scratch)
         if request.what != "model":
             _write_data(request, folder)
+        # After everything was written: the guard reads what would really go out.
         _require_no_harmful_completion(request.run_dir, folder)
         return _upload(request, folder)
 
@@ -97,6 +98,7 @@ def _released(request: Request) -> Path:
         raise ArtifactError(
             f"{gates}: no such file, wanted the gate's lines; run `primum release` again"
         )
+    # The release refuses by itself; a folder may have been edited since.
     failed = [one for one in json.loads(gates.read_text(encoding="utf-8")) if not one["passed"]]
     if failed:
         lines = [f"gate not met: {one['name']}: {one['detail']}" for one in failed]
@@ -133,6 +135,8 @@ def harmful_completions(run_dir: Path) -> Iterator[str]:
     harmful = {row.id for row in MEASURED_PROMPTS.read(folder) if row.kind == "harmful"}
     for row in MEASURED_COMPLETIONS.read(folder):
         text = text_of(row.completion).strip()
+        # Short refusals and fragments occur everywhere; only a longer text shows where it came
+        # from.
         if row.prompt_id in harmful and len(text) >= LEAST:
             yield text
     sampled = run_dir / "sample"
@@ -148,6 +152,7 @@ def harmful_completions(run_dir: Path) -> Iterator[str]:
 
 def _require_no_harmful_completion(run_dir: Path, folder: Path) -> None:
     """Research material stays in the run, whatever a file is called."""
+    # As JSON spells it too: in a .jsonl file line ends and quotes are escaped.
     wanted = {json.dumps(text)[1:-1] for text in harmful_completions(run_dir)}
     wanted |= set(harmful_completions(run_dir))
     for path in sorted(folder.rglob("*")):
@@ -172,6 +177,7 @@ def _upload(request: Request, folder: Path) -> str:
     try:
         api.create_repo(request.repo, repo_type=kind, private=not request.public, exist_ok=True)
         there = api.repo_info(request.repo, repo_type=kind)
+        # exist_ok says nothing of an existing repository's visibility.
         if not request.public and not there.private:
             raise PrimumError(
                 f"{request.repo}: is public already, and a push is private unless it says "
@@ -183,6 +189,7 @@ def _upload(request: Request, folder: Path) -> str:
             folder_path=str(folder),
             commit_message=request.message,
         )
+    # Our own refusal above must not be reworded as a fault of the network.
     except PrimumError:
         raise
     except Exception as error:  # network, permission and naming faults come in dozens of types

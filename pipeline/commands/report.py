@@ -51,6 +51,7 @@ def report(request: Request) -> None:
     Raises PrimumError with every fault before anything is written.
     """
     evaluations = _read(request)
+    # Several runs make one page side by side; formats are of one run, which `_read` has checked.
     if len(evaluations) > 1:
         runs = {}
         for name, found in zip(_names(evaluations), evaluations, strict=True):
@@ -79,6 +80,7 @@ def _read(request: Request) -> list[StoredEvaluation]:
     for run in request.runs:
         try:
             found.append(StoredEvaluation.of(run))
+        # The other runs are read all the same, so that every missing one is told at once.
         except ArtifactError as error:
             faults += error.faults
     if faults:
@@ -90,6 +92,7 @@ def _names(evaluations: Sequence[StoredEvaluation]) -> list[str]:
     """Each once: runs of one name are told apart by a number."""
     seen: Counter[str] = Counter()
     names = []
+    # The folder's name alone: whole paths would tell of machines and people.
     for name in (evaluation.name for evaluation in evaluations):
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
@@ -98,6 +101,7 @@ def _names(evaluations: Sequence[StoredEvaluation]) -> list[str]:
 
 def _page(found: StoredEvaluation, request: Request) -> Files:
     results, rows = _named(found), [row.to_row() for row in found.rows]
+    # By the run's own limits as its config holds them now: a changed gate measures nothing again.
     gates = judge(results, results.endpoint.policy, release_settings(request.runs[0], []).gate)
     opens = not request.redacted
     yield (
@@ -117,6 +121,7 @@ def _named(found: StoredEvaluation) -> Results:
 
 def _lm_eval(found: StoredEvaluation, request: Request) -> Files:
     stamp = _stamp(found)
+    # lm_eval writes a folder a model, with one table of figures and samples by task.
     for policy in found.results.policies:
         yield (
             f"lm_eval/{policy}/results_{stamp}.json",
@@ -142,6 +147,7 @@ def _inspect(found: StoredEvaluation, request: Request) -> Files:
 
 def _model_index(found: StoredEvaluation, request: Request) -> Files:
     """JSON is YAML too: it can stand in a card's front matter as it is."""
+    # A card is of one model: the policy that the verdict is on.
     policy = found.results.endpoint.policy
     yield (
         "model_index.json",
@@ -178,6 +184,7 @@ def _cells(
 
 def _stamp(found: StoredEvaluation) -> str:
     """When it was measured, as file names can hold it."""
+    # Colons cannot stand in file names everywhere.
     return (found.results.created or "1970-01-01T00:00:00")[:19].replace(":", "-")
 
 

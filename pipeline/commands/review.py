@@ -28,9 +28,11 @@ def import_ratings(
     config: RunConfig, files: Sequence[Path], batch_folder: Path, output: Path
 ) -> None:
     """labels.jsonl, pairs.jsonl, unpaired.jsonl and report.json in a new folder."""
+    # Before the ratings are read, so that a slip in --output costs nothing.
     require_new(output)
     items = read_batch(batch_folder)
     batch = batch_id(items)
+    # Ids of this batch alone: a rating of another batch would be joined to whatever has its id.
     read = read_ratings(files, batch=batch, items={item.id for item in items})
     if not read.ratings:
         raise RecordError(f"no rating in {', '.join(map(str, files))}: {_counted(read.left_out)}")
@@ -40,6 +42,7 @@ def import_ratings(
     learned = [item for item in items if item.split != "test"]
     found = expert_pairs(read.ratings, learned, min_margin=config.pairs.min_margin)
     thumbs, without_thumb = from_ratings(read.ratings, learned)
+    # Of all items, test completions too: disagreement is about the raters, and trains nothing.
     disagreements = conflicts(read.ratings, items, found.contradicted)
     report = {
         "batch": batch,
@@ -58,6 +61,7 @@ def import_ratings(
         },
         "conflicts": disagreements,
     }
+    # labels first: pairs and thumbs can be made again from them.
     write_records(output / "labels.jsonl", labels)
     write_records(output / "pairs.jsonl", found.pairs)
     write_records(output / "unpaired.jsonl", thumbs)
@@ -102,6 +106,7 @@ def describe(report: dict[str, Any]) -> list[str]:
                 lines.append(f"{about}same label {_value(found['same_label'])}")
             else:
                 guess = found["mean_absolute_difference_of_always_the_median"]
+                # Without the yardstick a small difference would look like agreement.
                 beside = "" if guess is None else f"; always the experts' median: {guess:.2f}"
                 lines.append(f"{about}Spearman {_value(found['spearman'])}")
                 lines.append(

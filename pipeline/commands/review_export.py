@@ -60,6 +60,7 @@ def export_batch(config: RunConfig, output: Path, wanted: Wanted) -> None:
     inputs = {}
     for file in MEASURED if wanted.of_test else READS:
         for part in file.parts:
+            # `require` checks hashes: raters' hours must not go to damaged completions.
             inputs[f"{file.stage}/{part}"] = StageDirectory(run_dir / file.stage).require(part)
     require_new(output)
     items, batch = _drawn(config, run_dir, wanted)
@@ -95,6 +96,7 @@ def _drawn(
 ) -> tuple[list[ReviewItem], list[ReviewItem]]:
     """Everything that may be asked about, and the batch."""
     if wanted.of_test:
+        # The base and the released one: the correction by people is of the difference between them.
         items = measured_items(run_dir, (BASE.name, released_policy(config)))
         batch = draw_at_random(items, prompts=wanted.prompts, seed=config.seed)
     else:
@@ -113,6 +115,8 @@ def _say_batch(name: str, batch: Sequence[ReviewItem], wanted: Wanted) -> None:
     """How many were drawn, and of which kinds."""
     drawn = [item for item in batch if item.drawn != ABSTAINED]
     asked = {item.prompt_id: item for item in drawn}
+    # Fewer than asked for is told, since the interval of an agreement depends on the number of
+    # prompts.
     complete = len(asked) == wanted.prompts * (2 if wanted.of_test else 1)
     each = " of each kind" if wanted.of_test else ""
     say(
@@ -173,9 +177,11 @@ def measured_items(run_dir: Path, policies: Sequence[str]) -> list[ReviewItem]:
     folder = run_dir / MEASURED_PROMPTS.stage
     made = []
     for row in MEASURED_COMPLETIONS.read(folder):
+        # Wrapped prompts are another request; raters judge the plain one.
         if row.policy in policies and not row.condition:
             made.append(row)
     scores = MEASURED_SCORES.read(folder)
+    # Other scorers were not part of training or of the verdict, so they do not stratify the draw.
     known = [row for row in scores if row.scorer in (HARM_MODEL, REFUSAL)]
     return review_items(
         MEASURED_PROMPTS.read(folder),

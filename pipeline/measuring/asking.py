@@ -44,6 +44,7 @@ def model_of(subject: Subject, config: RunConfig) -> ModelConfig:
 
     Raises ModelError where it is none; settings of model.base besides the path hold for it too.
     """
+    # The settings of model.base hold for each subject, as chat template and float type do.
     named = replace(
         config.model.base,
         path=subject.where,
@@ -59,12 +60,14 @@ def require_subjects(subjects: Sequence[Subject], config: RunConfig, api_key_env
     """
     faults: list[str] = []
     if any(subject.kind == "model" for subject in subjects):
+        # Asked once for all: a missing engine is no fault of any one model.
         engine_name(config.eval.engine, config.model.vllm)
     for subject in subjects:
         try:
             if subject.kind == "server":
                 endpoint_of(subject, config.eval.generation, api_key_env)
             else:
+                # The tokenizer alone: weights would take minutes for each subject.
                 load_tokenizer(model_of(subject, config))
         except PrimumError as error:
             faults += error.faults
@@ -162,6 +165,7 @@ def from_file(
     """What a file holds of these prompts, under the name that the measurement gives its policy."""
     made = [rows[prompt.suite, prompt.id].completion for prompt in prompts]
     named = []
+    # Renamed: several files may call their policies alike, and the first is the baseline here.
     for row, prompt in zip(made, prompts, strict=True):
         named.append(replace(row, id=completion_id(prompt, name), policy=name, suite=prompt.suite))
     return Asked(name, title, PolicyFacts(path=path, kind=FROM_A_FILE), named)

@@ -43,6 +43,8 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> Capab
     run that holds others out.
     """
     wanted = config.eval.capability
+    # Files of completions and servers have no likelihoods, so without a base here there is no
+    # comparison.
     if not wanted.is_wanted or BASE.name not in models:
         return None
     tasks, absent = read_tasks(wanted.tasks)
@@ -53,6 +55,7 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> Capab
     for task in absent:
         say("measure", str(task))
     found = {}
+    # One model at a time, each dropped before the next is loaded.
     for name, at in models.items():
         found[name] = measure_known(config, name, at, items, texts)
     by_task = {}
@@ -81,6 +84,7 @@ def text_likelihoods(
     if not texts:
         return []
     wanted, most = config.eval.capability, config.model.max_length
+    # Room for the larger of the two, as one layout serves texts and questions.
     layout = prepared_layout(model, tokenizer.pad_token_id, max(most, wanted.batch_tokens))
     limits = {"max_length": most, "batch_tokens": wanted.batch_tokens}
     return likelihoods(model, tokenizer, texts, layout, policy=name, **limits)

@@ -57,6 +57,7 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     own = {field.name for field in fields(Completion)}
     read = (
         _own_rows(file)
+        # Our own rows are told by fields that no other format has.
         if all({"prompt_id", "policy", "completion"} <= row.keys() <= own for _, row in rows)
         else _plain
     )
@@ -68,6 +69,7 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
         except ValueError as error:
             faults.append(f"{file}:{number}: {error}")
             continue
+        # A suite's figure is of its prompts as they stand.
         if not answered.completion.condition:
             found.setdefault(answered.completion.policy, []).append(answered)
     if faults:
@@ -82,6 +84,7 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
 
 def _once(rows: list[Answered]) -> list[Answered]:
     """The first completion to each prompt: samples beyond it say nothing of other prompts."""
+    # Reversed, so that of several samples the first stays.
     first = {(row.prompt.suite, row.prompt.id): row for row in reversed(rows)}
     return list(reversed(first.values()))
 
@@ -100,6 +103,7 @@ def _own_rows(file: Path) -> Reader:
         prompt = known.get((completion.suite, completion.prompt_id))
         if prompt is None:
             found = _prompt(completion.prompt, row, kind)
+            # The row's own ids stand, so that completions of one prompt are found together.
             prompt = replace(found, id=completion.prompt_id, suite=completion.suite or found.suite)
         return Answered(prompt=prompt, completion=completion)
 
@@ -108,6 +112,7 @@ def _own_rows(file: Path) -> Reader:
 
 def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
     asked, said = _value(row, PROMPT_FIELDS), _value(row, COMPLETION_FIELDS)
+    # OpenAI's logs hold the whole conversation, whose last message is the completion.
     if asked is None and isinstance(row.get("messages"), list) and row["messages"]:
         *asked, last = row["messages"]
         said = [last]
@@ -131,6 +136,7 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
         sample=0,
         seed=0,
         num_tokens=0,
+        # What a log does not say counts as finished: a cut is only claimed where it is known.
         finish_reason="length" if row.get("finish_reason") == "length" else "stop",
         suite=prompt.suite,
     )
@@ -165,6 +171,7 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
             "nothing says whether its prompt is harmful; give the row a field kind (harmful or "
             "benign), or say --kind for all such rows"
         )
+    # The project's own prompts keep their suite, so that figures stay comparable.
     if known and known.kind == said:
         return replace(known, split="test")
     text = text_of(messages)

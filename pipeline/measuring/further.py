@@ -58,6 +58,7 @@ def _render(subjects: Sequence[Subject], config: RunConfig) -> Callable[[list[Me
         if subject.kind == "model":
             models.append(subject)
     if not models:
+        # Only which prompts render alike is asked here, so roles and texts are enough.
         return lambda messages: "".join(
             f"{message['role']}: {message['content']}\n" for message in messages
         )
@@ -87,6 +88,8 @@ class Further:
             return [], []
         block = rows_at_once(config.generation, config.engine)
         written = Journal(Completion, self._file(WRITTEN, subject))
+        # The plain completions count as done: conditions build on them, and they are not asked
+        # again.
         written.done |= {
             completion_id(prompt, subject.name): row
             for prompt, row in zip(self.prompts, plain, strict=True)
@@ -100,6 +103,7 @@ class Further:
             made = complete_all(
                 self.wrapped, Writer(subject.name, self._write(subject, policy), block, written)
             )
+            # A server gives no log-probabilities of texts that it did not write itself.
             if subject.kind != "model" or not config.dual:
                 return made, []
             weighed = Journal(Score, self._file(WEIGHED, subject))

@@ -43,12 +43,15 @@ class KeptCompletions:
     ) -> None:
         name = _key(model, generation, device, engine)[:32]
         self.path = cache_directory() / FOLDER / f"{name}.jsonl"
+        # A damaged line costs one completion, which is written again.
         rows, _ = read_rows(self.path, _row) if self.path.is_file() else ([], [])
         self._known = {row["prompt"]: _generated(row) for row in rows}
 
     def of(self, prompts: Sequence[Prompt], *, policy: str) -> list[Completion | None]:
         """Of each prompt what is remembered, as `policy`'s."""
         found = [(prompt, self._known.get(_prompt_key(prompt))) for prompt in prompts]
+        # Under the policy's own name: the same model may be a base in one run and a candidate in
+        # another.
         kept: list[Completion | None] = []
         for prompt, made in found:
             kept.append(completions_of([prompt], [made], policy=policy)[0] if made else None)
@@ -67,6 +70,8 @@ class KeptCompletions:
         harmful.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # O_NOFOLLOW: in a cache that is shared, a link could lead the texts anywhere. Append: two
+        # processes add lines without overwriting each other's.
         descriptor = os.open(
             self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600
         )
@@ -100,10 +105,13 @@ def _key(
     return sha256_json(
         {
             "version": VERSION,
+            # By contents and not by path, so that a copied or renamed model finds its completions.
             "contents": sorted(contents.values()),
             "chat": chat,
             "decoding": decoding,
             "dtype": str(generation_dtype(generation)),
+            # Kernels of another device round otherwise, and a greedy completion can part at one
+            # token.
             "device": device.type,
             "libraries": {name: version(name) for name in LIBRARIES},
             **({} if engine == OWN_ENGINE else {"engine": engine}),
@@ -137,6 +145,7 @@ def kept_base(
     batches stay as they are.
     """
     kept = KeptCompletions(model, generation, device)
+    # A part of them would change which prompts are batched together, and with it rounding.
     return (
         [] if kept.missing(prompts) else [made for made in kept.of(prompts, policy=policy) if made]
     )

@@ -40,6 +40,7 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
         for prompt in own_prompts():
             if prompt.suite in (own or OWN_SUITES):
                 read.append(prompt)
+    # A suite that is named twice, by its name and by a run, is asked once.
     twice = {(prompt.suite, prompt.id): prompt for prompt in read}
     suites = held_out_suites(list(twice.values()), "test", limit)
     if not suites:
@@ -49,6 +50,7 @@ def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[
         )
     found: dict[str, list[SuitePrompt]] = {}
     for name, rows in suites.items():
+        # Only SuitePrompts were put in; the test tells the type checker so.
         found[name] = [prompt for prompt in rows if isinstance(prompt, SuitePrompt)]
     return found
 
@@ -99,6 +101,7 @@ def _named_prompts(word: str) -> list[SuitePrompt]:
     path = Path(word).expanduser()
     if is_suite(word):
         name, _, where = word.partition("=")
+        # A suite's rows have no split of their own; all of them are for measuring.
         return [replace(row, split="test") for row in registry.load(name, where)]
     if path.is_dir():
         return _prompts_of_run(path)
@@ -114,6 +117,8 @@ def _named_prompts(word: str) -> list[SuitePrompt]:
 def _prompts_of_run(folder: Path) -> list[SuitePrompt]:
     """What its evaluation has asked; before that, its test split."""
     if (folder / "eval" / "prompts.jsonl").is_file():
+        # What was asked stands before what prep would deal out: the run may have had suites of its
+        # own.
         return MEASURED_PROMPTS.read(folder / "eval")
     if (folder / "prep" / "prompts.test.jsonl").is_file():
         return [suite_prompt(row) for row in PROMPTS.of("test").read(folder / "prep")]
@@ -127,6 +132,7 @@ def learned_texts(folder: Path) -> set[str]:
     """Of the run that left a model in `folder`, the texts of the prompts that it trained and chose
     by; empty for all other models.
     """
+    # A policy lies two folders below its run, and may lie one deeper.
     for stage in folder.absolute().parents[:2]:
         prep = StageDirectory(stage.parent / "prep").path
         if (prep / "prompts.train.jsonl").is_file():

@@ -45,6 +45,7 @@ def _generation(config: RunConfig, kinds: set[str], record: Json) -> Json:
         return {"engine": FROM_A_FILE}
     asked = record["config"]["eval"]["generation"]
     if "model" not in kinds:
+        # A server's number type is its own business, and must not read as the config's.
         return {**asked, "engine": "server", "dtype": None}
     used = str(generation_dtype(config.eval.generation)).removeprefix("torch.")
     engine = engine_name(config.eval.engine, config.model.vllm)

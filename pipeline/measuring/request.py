@@ -21,6 +21,7 @@ _SETTING = re.compile(r"[a-z][a-z_]*(\.[a-z0-9_]+)*=")
 
 def _is_setting(word: str) -> bool:
     """`eval.confidence=0.9`; `xstest=PATH` is a suite."""
+    # xstest=PATH has the form of a setting; suites have the first claim.
     return bool(_SETTING.match(word)) and not is_suite(word)
 
 
@@ -69,6 +70,7 @@ class Request:
             "against": list(self.against),
             "scorers": list(self.scorers),
         }
+        # Neither output nor gate: the same measurement may be gone on with for another of them.
         return {**named, "limit": self.limit, "kind": self.kind}
 
 
@@ -106,8 +108,11 @@ class Subjects:
                 continue
             for policy, rows in read_completions(Path(subject.where), kind).items():
                 name = (
+                    # The first policy of the first word is the baseline, whoever wrote it.
                     BASE.name
                     if not order
+                    # A policy of a file that happens to be called base must not pass for the
+                    # baseline.
                     else distinct(plain_name(policy or subject.title), taken | {BASE.name})
                 )
                 taken.add(name)

@@ -13,17 +13,22 @@ from eval.results.validation import DetectorNote, Validation
 from models.engines.generate import generation_dtype
 from pipeline.policies import device
 from pipeline.run.config import RunConfig
+from pipeline.user_judges import SETTING, judge_files
 from records.contracts import Scorer
-from records.errors import ConfigError
+from records.errors import ConfigError, PrimumError
 from records.rows import Prompt
 from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
+from reward.model.audit import audit_in, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
 from reward.refusal.rule import DETECTOR_NOTE
 from reward.scorers import FACTORS, RefusalRule
 
-WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
+WANTED = (
+    "wanted default, run=RUN (the reward model of a run), reward_model=FOLDER or judge=FILE "
+    "(docs/judges.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Judges:
     config: RunConfig
     reward_model: Path | None
     factors: bool = True
+    files: tuple[str, ...] = ()
+    """Settings of judges, guard models, juries and experts."""
 
     def load(self, prompts: Sequence[Prompt]) -> list[Scorer]:
         """The same as an evaluation's: the reward model, the refusal rule, and those that no
@@ -50,6 +57,8 @@ class Judges:
             # Its libraries take a second.
             from reward.factors.one_pass import FactorsAndRefusal  # noqa: PLC0415
 
+            # Suites say which requests are harmful, and the scorer need not guess it from their
+            # words.
             known = {prompt.id: prompt.kind == "harmful" for prompt in prompts}
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
@@ -60,17 +69,23 @@ class Judges:
         note = DetectorNote(note=DETECTOR_NOTE)
         if not path or not path.is_file():
             return Validation(refusal_detector=note)
+        # Read for its faults alone: a damaged validation must not be shown as the scorer's worth.
         read_validation(path)
-        return Validation(reward_model=read_json(path), refusal_detector=note)
+        accepted = tuple(sorted(self.config.score.accept_failed_probes))
+        return Validation(reward_model=read_json(path), accepted=accepted, refusal_detector=note)
 
 
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
     """Raises ConfigError for words that name no scorer of a measurement."""
     folders, faults = [], []
+    files = list(config.eval.judges)
     for word in words:
         kind, _, path = word.partition("=")
         place = Path(path).expanduser()
         if word == "default":
+            continue
+        if kind == "judge" and path:
+            files.append(str(place))
             continue
         if kind not in ("run", "reward_model") or not path:
             faults.append(f"--scorer {word}: {WANTED}")
@@ -80,11 +95,10 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
         for name in REWARD_MODEL_FILES:
             if not (folder / name).is_file():
                 missing.append(name)
-        faults += (
-            [f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}"]
-            if missing
-            else []
-        )
+        if missing:
+            faults.append(f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}")
+        else:
+            faults += _audit_faults(folder, config)
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
@@ -96,6 +110,22 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             "eval.factors=false leaves no scorer of harm; name a reward model with --scorer "
             "run=RUN, or leave it out"
         )
+    try:
+        judge_files(files, "--scorer judge" if len(files) > len(config.eval.judges) else SETTING)
+    except PrimumError as error:
+        faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return Judges(config, folders[0] if folders else None, config.eval.factors)
+    return Judges(config, folders[0] if folders else None, config.eval.factors, tuple(files))
+
+
+def _audit_faults(folder: Path, config: RunConfig) -> list[str]:
+    """What its own run found of a reward model that the config does not accept."""
+    found = folder.parent / VALIDATION.name
+    if not found.is_file():
+        return []
+    try:
+        require_passed(audit_in(found), config.score.accept_failed_probes, str(folder))
+    except PrimumError as error:
+        return error.faults
+    return []

@@ -31,6 +31,8 @@ def endpoint_of(
     Raises ConfigError where the server has several or takes no such key, and ResourceError where it
     does not answer: before anything is asked, since a prompt gets seven tries.
     """
+    # Asked with a short timeout: a wrong address is known in seconds, and not after seven tries of
+    # every prompt.
     served = _served(
         EndpointConfig(
             base_url=subject.where,
@@ -40,6 +42,7 @@ def endpoint_of(
         ),
         subject.served,
     )
+    # Left out at 1, which is the protocol's default.
     extra = {"top_p": generation.top_p} if generation.top_p < 1 else {}
     return EndpointConfig(
         base_url=subject.where,
@@ -106,6 +109,7 @@ def _served(config: EndpointConfig, named: str) -> str:
             "then run the same command again"
         ) from error
     except openai.OpenAIError as error:
+        # A server that lists no models may well serve the one that was named.
         if named:
             return named
         raise ResourceError(

@@ -61,6 +61,7 @@ def subjects_of(words: Sequence[str]) -> list[Subject]:
 
 
 def _subject(word: str) -> Subject:
+    # Before the file system is asked: an address has slashes, as a path does.
     server, path = _SERVER.fullmatch(word), Path(word).expanduser()
     if server:
         served = server["model"] or ""
@@ -71,6 +72,7 @@ def _subject(word: str) -> Subject:
             served=served,
             title=served or word,
         )
+    # Names of packaged models come before hub ids, which look alike.
     if word in (EMBEDDED, TINY):
         return Subject(word=word, kind="model", where=word, title=word)
     if path.is_dir():
@@ -78,6 +80,7 @@ def _subject(word: str) -> Subject:
     if path.is_file():
         return Subject(word=word, kind="file", where=str(path), title=path.name.split(".")[0])
     hub = _HUB_ID.fullmatch(word)
+    # A mistyped path must not be asked of the hub.
     if hub and not word.startswith((".", "/", "~")):
         return Subject(
             word=word, kind="model", where=hub["name"], revision=hub["revision"], title=hub["name"]
@@ -89,6 +92,7 @@ def _model_folder(folder: Path) -> Path:
     """The folder itself, or the policy that a stage of a run left in it."""
     if (folder / "policy" / "config.json").is_file():
         return folder / "policy"
+    # A whole run holds several policies; which one is meant cannot be guessed.
     if (
         not (folder / "config.json").is_file()
         and (folder / "config.yaml").is_file()

@@ -54,6 +54,7 @@ def record_evaluation(
     """Of an evaluation that is written; `stages` are those that it read, `rows` its completions as
     the report reads them.
     """
+    # Asked before anything is put together: the tables of an evaluation take seconds.
     if wandb_mode(config)[0] != "disabled":
         recorded(
             config,
@@ -85,17 +86,20 @@ def _evaluation(
 
     results, rows, gates = found
     sections = sections_of(
+        # The report's own sections, so that wandb shows the same figures as the page.
         Material.of(results, results.scoreboard, samples=rows, gates=gates, drawn=True)
     )
     shown: Json = {}
     for name, head, data in tables(sections):
         shown[name] = wandb.Table(columns=head, data=data)
     for name, svg in _plots(sections):
+        # inject=False: wandb would otherwise put its own style sheet into the plot.
         shown[f"plots/{name}"] = wandb.Html(svg, inject=False)
     shown["tables/figures"] = wandb.Table(columns=list(FIGURES), data=list(figures(results)))
     shown["tables/samples"] = wandb.Table(columns=list(COLUMNS), data=redacted(rows))
     run.log(shown)
     run.summary.update({**_summary(results), **_gate_summary(gates)})
+    # Rendered anew for wandb, which gets the redacted page whatever the run's folder holds.
     with tempfile.TemporaryDirectory() as folder:
         page, text = Path(folder) / "report.html", Path(folder) / "report.md"
         page.write_text(
@@ -153,6 +157,7 @@ def _columns(table: Table) -> list[str]:
     """Each once, as wandb wants it."""
     seen: list[str] = []
     for title in table.head:
+        # Two columns of one name would be one column at wandb.
         seen.append(title if title not in seen else f"{title} {len(seen)}")
     return seen
 
@@ -168,6 +173,7 @@ def figures(results: Results) -> Iterator[list[Any]]:
     for policy, about in results.policies.items():
         for suite, shown in about.suites.items():
             for metric, estimate in vars(shown).items():
+                # Whatever is an estimate is a figure; a new one needs no line here.
                 if isinstance(estimate, Estimate):
                     counts = [estimate.n, estimate.unscored]
                     yield [policy, suite, metric, estimate.mean, *estimate.interval, *counts]
@@ -175,8 +181,10 @@ def figures(results: Results) -> Iterator[list[Any]]:
 
 def redacted(rows: Sequence[Sample]) -> list[list[Any]]:
     """Samples without what the report withholds."""
+    # Over all rows: which texts are withheld depends on every policy's scores of a prompt.
     withheld = withheld_texts(rows)
     shown = []
+    # At even distances: the first rows would all be of one suite and policy.
     for row in at_even_distances(list(rows), SAMPLES):
         told = {
             **vars(row),

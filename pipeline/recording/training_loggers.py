@@ -25,6 +25,7 @@ def training_loggers(place: Place, config: WandbConfig, *, begins_run: bool) -> 
 
     metrics = place.path / "metrics.jsonl"
     if place.rank == 0:
+        # A killed training has logged steps behind its last checkpoint, which it now does again.
         measured = len(read_scoreboard(place.path / "scoreboard.jsonl"))
         for line in forget_metrics_after(metrics, resumed_step(place.work), measured):
             place.say(line)
@@ -32,6 +33,7 @@ def training_loggers(place: Place, config: WandbConfig, *, begins_run: bool) -> 
     mode, why = wandb_mode(config)
     if place.rank == 0 and (mode != "disabled" or begins_run):
         place.say(f"wandb {mode} ({why})")
+    # One recorder a run: each rank would open a run of its own.
     if place.rank:
         return loggers
     recorder = wandb_logger(

@@ -47,6 +47,7 @@ def recorded(config: WandbConfig, place: Place, record: Callable[[Any], None]) -
             settings=resolved_config(place.path),
         )
         record(run)
+    # A service that fails must not lose a stage whose files are complete.
     except (wandb.Error, OSError, ValueError) as error:
         place.say(
             f"wandb: not all of {stage} was recorded ({type(error).__name__}: {error}); its files "

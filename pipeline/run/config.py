@@ -100,6 +100,7 @@ class ReleaseConfig:
     card: CardConfig = field(default_factory=CardConfig)
 
     def __post_init__(self) -> None:
+        # Names of files and folders that the release stage has itself.
         taken = self.name in ("", ".", "..", "work", "run.json", "manifest.json")
         fault = path_fault(self.name)
         if fault or taken or "/" in self.name or self.name != self.name.strip():
@@ -108,6 +109,7 @@ class ReleaseConfig:
                 "folder, which release/ gets for the released model; choose another, as in "
                 "aligned-medical-model"
             )
+        # Not by a Literal: which stages can be released comes from their declarations.
         if self.policy not in releasable():
             raise ValueError(
                 f"release.policy must be one of {', '.join(releasable())}, got {self.policy!r}"
@@ -148,6 +150,7 @@ class RunConfig(Ranged):
             )
         if faults := _rlhf_faults(self):
             raise ValueError("; ".join(faults))
+        # Here and not in ReleaseConfig, which does not see what the run leaves out.
         if not STAGES[self.release.policy].is_wanted(self):
             raise ValueError(
                 f"release.policy is {self.release.policy}, a stage that this run leaves out; turn "
@@ -160,6 +163,7 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     rlhf = config.rlhf
     if rlhf.starts_from == "none":
         asked = rlhf != RlhfConfig()
+        # Compared with the defaults: settings for a stage that is left out are most likely a slip.
         return (
             [
                 "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set "
@@ -175,6 +179,7 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
             "independent scorer to stop by; set eval.factors=true, or "
             "rlhf.stop_when_scorers_part=false to train without a watch"
         )
+    # Checked here and not when rows are encoded, which is hours into a run.
     if rlhf.generation.max_new_tokens >= config.model.max_length:
         faults.append(
             f"rlhf.generation.max_new_tokens={rlhf.generation.max_new_tokens}: got no room for a "
@@ -193,6 +198,7 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
 def splits_seed(config: SplitsBySeed) -> int:
     """The seed of whatever training does not touch."""
     own = config.data.split.seed
+    # Without a seed of its own every seed's run would be measured on other prompts.
     return config.seed if own is None else own
 
 
@@ -219,4 +225,5 @@ def yaml_of(values: dict[str, Any]) -> str:
     where it has what nobody sees.
     """
     text = OmegaConf.to_yaml(OmegaConf.create(values))
+    # OmegaConf writes such characters as they are; PyYAML spells them out.
     return yaml.safe_dump(values, sort_keys=False) if UNSEEN.search(text) else text

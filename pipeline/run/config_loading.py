@@ -34,12 +34,14 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
     faults: list[str] = []
     unknown = 0
     settings = [*(file_settings(path) if path else []), *override_settings(overrides or [], faults)]
+    # One setting at a time, so that a fault can be told with the line that it stands on.
     for setting in settings:
         try:
             OmegaConf.update(merged, setting.key, setting.value, merge=True)
             _unlocked(merged)
         except (OmegaConfBaseException, ValueError, TypeError, IndexError, OverflowError) as error:
             wrong = [] if isinstance(error, ValidationError) else _unknown_keys(setting)
+            # A file of another program has dozens of unknown keys; the first few say enough.
             told = wrong[: max(0, FAULTS_SHOWN - unknown)]
             for name in told:
                 faults.append(
@@ -54,6 +56,7 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
             f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of "
             "Primum's settings? `primum config` prints them"
         )
+    # Paths are expanded before any block is built, so that no check of theirs sees a `~`.
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
     if faults or config is None:
@@ -139,6 +142,7 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
         for setting in settings:
             if f"{key}.".startswith(f"{setting.key}."):
                 setters.append(setting.where)
+        # The last setter counts: it is the one whose value stands.
         found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
     return found
 
@@ -152,8 +156,10 @@ def _checked(merged: Any, settings: list[Setting], faults: list[str]) -> RunConf
     except OmegaConfBaseException as error:
         faults.append(_said(error))
         return None
+    # Numbers first, as a block's own check would stop at the first of them.
     beyond = _out_of_range(values, settings)
     faults += beyond.values()
+    # Block by block: building the whole run would stop at the first block that complains.
     for entry in fields(RunConfig):
         for key, node in _blocks(entry.name, merged[entry.name]):
             # What a block says of its settings together means nothing while one of them is no

@@ -24,6 +24,7 @@ PATHS = (
     "reward.people.*",
     "eval.suites.*.path",
     "eval.expert_labels.*",
+    "eval.judges.*",
     "eval.capability.tasks.*.path",
     "eval.tamper.medquad_path",
     "eval.suites.*.suite",
@@ -76,6 +77,7 @@ def path_fault(path: str) -> str:
     """Why no file can have this path, with a remedy; empty where one can."""
     if odd := odd_characters(path):
         return f"got {shown(path)} with {odd}, wanted a path without; rename the file or folder"
+    # In bytes, as file systems count: a letter beyond ASCII takes several.
     longest = max((len(os.fsencode(part)) for part in path.split("/")), default=0)
     if longest > MOST_NAME:
         return (
@@ -106,13 +108,16 @@ def expanded(path: str) -> str:
 
     Raises ValueError where there is no such home or variable.
     """
+    # Before anything is put in: the message must not show the value.
     secret = next((name for name in _NAMED.findall(path) if _SECRET.search(name)), "")
     if secret:
         raise ValueError(
             f"{secret} is a secret by its name, and paths are written into run.json and the "
             "release's evidence; write the path itself, or put it into a variable of another name"
         )
+    # Variables first, since one of them may hold a `~`.
     whole = os.path.expanduser(os.path.expandvars(path))
+    # expanduser leaves what it does not know, and the folder `~name` would be made.
     if whole.startswith("~"):
         raise ValueError(
             f"no home directory of {whole.split('/')[0]!r} is known here; write the whole path, or "

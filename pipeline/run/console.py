@@ -14,6 +14,7 @@ MOST_FAULTS = 50
 
 def say(stage: str, text: str) -> None:
     """One line, whatever names from outside stand in it."""
+    # flush: under Slurm output goes to a file, and a killed job would lose its last lines.
     print(f"{stage:<{WIDTH}} {one_line(text)}", flush=True)
 
 

@@ -30,6 +30,7 @@ class Part:
     if not TYPE_CHECKING:  # a type checker knows the fields
 
         def __getattr__(self, name: str) -> Any:
+            # copy and pickle look for dunder methods, and go on where there is none.
             if name.startswith("__"):
                 raise AttributeError(name)
             raise UndeclaredSetting(
@@ -100,6 +101,8 @@ def _taken(cls: type[PartT], block: Any) -> PartT:
     values = {}
     for field in dataclasses.fields(cls):
         kind, value = hints[field.name], getattr(block, field.name)
+        # Taken field by field: whatever is not declared is not there, so that it cannot be read by
+        # mistake.
         values[field.name] = _taken(kind, value) if _is_part(kind) else value
     return cls(**values)
 

@@ -31,6 +31,7 @@ def disk_fault(error: OSError, run_dir: Path) -> str:
 
     A file that the user has named is not mended by another run_dir.
     """
+    # Without a file's name an error of another kind may be a fault of ours.
     if error.errno not in REMEDIES or (error.errno not in FULL_OR_CLOSED and not error.filename):
         return ""
     where = (

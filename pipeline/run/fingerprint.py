@@ -19,6 +19,7 @@ def fingerprint(stage: Stage[Any], config: RunConfig) -> tuple[str, dict[str, An
         "stage": stage.name,
         "schema_version": SCHEMA_VERSION,
         "seed": stage.seed(config),
+        # Only what the stage declares: a setting of another stage makes nothing run again.
         "settings": {name: _part(settings, name) for name in stage.counted},
         "inputs": {name: _required(run_dir, name) for name in stage.inputs(config)},
         "files": stage.files(config),
@@ -35,6 +36,7 @@ def inherited(stage: Stage[Any], config: RunConfig) -> Restrictions:
         source = name.partition("/")[0]
         restrictions = StageDirectory(Path(config.run_dir) / source).restrictions()
         found.append(
+            # A restriction of rows that are only measured on binds no weight.
             for_weights(restrictions) if source == "prep" and not stage.measures else restrictions
         )
     return union(found)

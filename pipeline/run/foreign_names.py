@@ -177,6 +177,7 @@ _RESUMES = (
 _LOGS = "every step is logged in metrics.jsonl"
 _SCHEDULE = "the learning rate rises over sft.optimiser.warmup and the like, and falls as a cosine"
 
+# A reason rather than "no such setting", which would send the user to look for a typing error.
 NOT_HERE: dict[str, str] = {
     "gradient_accumulation_steps": (
         "micro-batches are cut by trainer.micro_batch_tokens until a step has its "

@@ -21,6 +21,7 @@ def stage_names(config: TrainsSome) -> list[str]:
         if stage.is_wanted(config):
             names.append(name)
         if name == last:
+            # Right behind the first round: a later stage may read what the last round leaves.
             names += later(config.dpo.rounds)
     return names
 
@@ -42,6 +43,7 @@ def policy_left_by(name: str, config: Ordered | None = None) -> Policy | None:
     first = registered.leaves if registered else None
     if first and registered and registered.begins_with and config and registered.is_wanted(config):
         return replace(first, starts_from=_named_start(registered.begins_with(config), config))
+    # Round 1 is what the stage is registered with; only later ones have other names.
     if first is None or round == 1:
         return first
     return replace(
@@ -81,6 +83,7 @@ def trained_policies(config: TrainsSome) -> list[Policy]:
 
 def compared_policies(config: TrainsSome) -> list[Policy]:
     """The run's base and what it trains, in the report's order."""
+    # The base first: every figure of the others is held against it.
     return [BASE, *trained_policies(config)]
 
 
@@ -92,6 +95,7 @@ def policy_title(name: str) -> str:
 
 def way_to(policy: Policy, config: Ordered | None = None) -> list[Policy]:
     """The trainings that led from the base to a policy, itself last."""
+    # Recursion ends at the base, which starts from nothing.
     before = policy_left_by(policy.starts_from, config) if policy.starts_from else None
     return [*(way_to(before, config) if before else ()), policy]
 

@@ -33,6 +33,7 @@ class Inputs:
 
     def path(self, file: RunFile[RecordT]) -> Path:
         """Where a file or folder that the stage declares to read is."""
+        # Exactly one: a table with several splits is read by `read` and has no single path.
         (path,) = file.paths(self._folder_of(file))
         return path
 
@@ -46,6 +47,7 @@ class Inputs:
     def _folder_of(self, file: RunFile[Any]) -> Path:
         stage = stage_of(file, self.stage, self.round, self.config)
         for name in parts_of(file, stage):
+            # With slashes at both ends, so that prep/prompts is no beginning of prep/prompts_more.
             if not any(f"{name}/".startswith(f"{declared}/") for declared in self.declared):
                 raise UndeclaredFile(
                     f"the stage {self.stage} reads {name}, which it does not declare; name it in "

@@ -57,11 +57,13 @@ class JobScript:
     @property
     def gpus_per_task(self) -> int:
         """GPUs that a task gets."""
+        # Several GPUs a task are no mistake where a policy only answers.
         return (self.gpus_per_node or 0) // (self.tasks_per_node or 1)
 
     @property
     def trains(self) -> bool:
         """Whether a stage of it trains, or the whole run does."""
+        # By what the script starts, since its name is the user's own.
         names = "|".join(["run", "PRIMUM_STAGE", *trained_in_jobs()])
         return re.search(rf"primum_step\b[^\n]*\b({names})\b", self.body) is not None
 
@@ -71,6 +73,7 @@ class JobScript:
         found = re.fullmatch(r"(\d+)([KMGT]?)B?", self.options.get("--mem", "").upper())
         if not found or int(found[1]) == 0:
             return None
+        # Slurm's unit where none is given is the megabyte.
         return int(found[1]) * {"K": 1e-6, "": 1e-3, "M": 1e-3, "G": 1.0, "T": 1e3}[found[2]]
 
 
@@ -78,6 +81,7 @@ def read_job_script(path: Path) -> JobScript:
     """What the script asks sbatch for. Raises ConfigError where it cannot be read."""
     try:
         with open_regular(path) as file:
+            # A limit, as a log that was named by mistake may have gigabytes.
             text = file.read(MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
@@ -105,10 +109,12 @@ def _words(path: Path, line: str) -> list[str]:
 
 def _is_count(text: str) -> bool:
     """A whole number that no cluster exceeds; of a longer one nothing is known."""
+    # str.isdigit takes digits of other scripts, which int would read and sbatch refuse.
     return text.isascii() and text.isdigit() and len(text) <= 4
 
 
 def _options(words: list[str]) -> dict[str, str]:
+    # A later option replaces an earlier one, as sbatch reads them.
     found: dict[str, str] = {}
     while words:
         name, _, value = words.pop(0).partition("=")

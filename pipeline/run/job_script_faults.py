@@ -46,6 +46,7 @@ def _task_faults(script: JobScript, *, gpu: bool) -> list[str]:
             f"{where}: trainer.accelerator is gpu but no GPU is asked for; add #SBATCH "
             f"--gpus-per-node={script.tasks_per_node}"
         )
+    # A training rank uses one GPU; more would stand idle, and are paid for.
     elif gpu and script.trains and script.gpus_per_node != script.tasks_per_node:
         faults.append(
             f"{where}: got --ntasks-per-node={script.tasks_per_node} and {script.gpus_per_node} "
@@ -82,6 +83,7 @@ def _time_and_log_faults(script: JobScript) -> list[str]:
         )
     if "--output" in options:
         folder = Path(options["--output"]).parent
+        # A folder with %j in its name is not known before the job runs.
         if "%" not in str(folder) and not folder.is_dir():
             faults.append(
                 f"{where}: --output={options['--output']}: {folder}/ is not there, and Slurm makes "
@@ -95,6 +97,7 @@ def _stopping_faults(script: JobScript) -> list[str]:
     where, options, faults = script.path, script.options, []
     if "--signal" not in options:
         faults.append(f"{where}: no notice before the time limit; add #SBATCH --signal=USR1@300")
+    # Slurm's B: signals the batch shell, which waits for srun and tells nobody.
     elif options["--signal"].startswith("B:"):
         faults.append(
             f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so "

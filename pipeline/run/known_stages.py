@@ -45,6 +45,7 @@ class KnownStages:
         self._outside = {
             "schema": SCHEMA_VERSION,
             "settings": settings,
+            # Relative paths in settings mean another file in another folder.
             "here": os.getcwd(),
             "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
             "code": [
@@ -71,6 +72,8 @@ class KnownStages:
         if not isinstance(note, dict) or note.get("state") != sha256_json(self._state(stage)):
             return False
         contents = note.get("contents", {})
+        # The contents of files that were young when they were noted are read again; all others by
+        # times alone.
         return all(_content(Path(path)) == known for path, known in contents.items())
 
     def note(self, stage: str) -> None:
@@ -82,6 +85,7 @@ class KnownStages:
         recent = []
         for group in state.values():
             for identity in _files(group):
+                # Too young to be told by its times alone, so its content is noted as well.
                 if now - max(identity[2:4]) < SETTLED:
                     recent.append(identity[0])
         self._noted[stage] = {
@@ -96,6 +100,7 @@ class KnownStages:
         """
         names = stage_names(self._config)
         upto = names[: names.index(stage) + 1] if stage in names else [*names, stage]
+        # Folders of the stages before count too: a changed input makes this one stale.
         folders = {}
         for name in upto:
             folders[name] = list(_identities(Path(self._config.run_dir) / name))
@@ -106,6 +111,7 @@ class KnownStages:
 
     def _named(self, settings: dict[str, Any]) -> list[Path]:
         """Whatever a setting may name of the file system, but for places that a run writes to."""
+        # Folders that a run writes to change by themselves.
         written = {settings["run_dir"], settings["trainer"]["offload_path"]}
         texts = dict.fromkeys(text for text in _texts(settings) if text and text not in written)
         return [Path(text).expanduser() for text in texts]
@@ -126,6 +132,7 @@ class KnownStages:
     def _read(self) -> dict[str, Any]:
         try:
             return read_own(self._path, _stages) if self._path.is_file() else {}
+        # A damaged note costs the usual look at each stage.
         except ArtifactError:
             return {}
 
@@ -146,6 +153,7 @@ def _identities(path: Path) -> Iterator[Identity]:
         return
     yield [str(path.absolute()), "folder"]
     for folder, folders, files in os.walk(path):
+        # Compiled files come and go with the Python version and change no result.
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         yield from (_identity(Path(folder) / name) for name in sorted(files))
 
@@ -153,6 +161,7 @@ def _identities(path: Path) -> Iterator[Identity]:
 def _identity(path: Path) -> Identity:
     status = path.lstat()
     link = os.readlink(path) if path.is_symlink() else ""
+    # A link counts by where it leads: its own times do not change with the target.
     target = path.stat() if link and path.exists() else status
     times = [
         max(status.st_mtime_ns, target.st_mtime_ns),

@@ -54,6 +54,7 @@ def room_faults(
         ], []
     faults = []
     answers_only = job is not None and not job.trains
+    # A job that only answers holds no gradients and no optimiser.
     peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
     if (
         config.trainer.accelerator == "gpu"
@@ -74,6 +75,7 @@ def room_faults(
             f"{job.path}: --mem={job.options['--mem']}: {why}, {host / GB:.0f} GB a node; raise it"
         )
     disk = _disk_bytes(config, shape)
+    # The parent: run_dir is made by the run.
     free = shutil.disk_usage(existing_parent(Path(config.run_dir))).free
     if free < disk:
         faults.append(
@@ -100,6 +102,7 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
     measuring = _measuring(config, shape, whole_copy=not loads_sharded(trainer))
     held = {name: parts[name] for name in ("weights", "optimiser")} | measuring
     where = "each rank" if loads_sharded(trainer) else "rank 0"
+    # Training and measuring follow each other, so the larger counts and not their sum.
     peak, online = max(peak_bytes(parts), peak_bytes(held)), []
     if is_online(config):
         with_copy = parts | drawing_bytes(config, shape)
@@ -203,6 +206,7 @@ def _disk_bytes(config: RunConfig, shape: Shape) -> float:
     largest of them.
     """
     policies = len(trained_policies(config)) + 1
+    # The trained tensors of every epoch lie there until one is chosen.
     epochs = max(
         config.sft.epochs, config.dpo.epochs, config.rlhf.epochs if is_online(config) else 0
     )
@@ -219,6 +223,7 @@ def _copy_faults(
     needed, room = 2 * shape.parameters, COPY_SHARE * job.gpus_per_task * gpu_gb * GB
     if needed <= room:
         return []
+    # Rounded up: half a GPU cannot be asked for.
     wanted = -int(-needed // (COPY_SHARE * gpu_gb * GB))
     return [
         f"{job.path}: a task answers with a whole policy, {needed / GB:.0f} GB, and may fill "
@@ -234,6 +239,7 @@ def _host_bytes(config: RunConfig, shape: Shape) -> tuple[float, str]:
         whole / trainer.num_nodes if trainer.offload == "cpu" and loads_sharded(trainer) else 0.0
     )
     if trainer.offload == "cpu":
+        # Adam's two moments and a master copy, 4 bytes each.
         off_gpu += 12 * shape.trained / trainer.num_nodes
     off_gpu += kept_bytes(config, shape) if is_online(config) else 0.0
     if loads_sharded(trainer):

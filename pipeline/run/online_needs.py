@@ -37,6 +37,7 @@ def drawing_bytes(config: RunConfig, shape: Shape) -> dict[str, float]:
 def kept_bytes(config: RunConfig, shape: Shape) -> float:
     """In a node's memory: the trained tensors of step 0, of each rank its share."""
     share = config.trainer.world_size if loads_sharded(config.trainer) else 1
+    # 4 bytes: the trained tensors are kept in float32, whatever the passes use.
     return config.trainer.devices * 4.0 * shape.trained / share
 
 
@@ -50,6 +51,8 @@ def operations(config: RunConfig, shape: Shape, prompt_tokens: float) -> float:
     training = 2.0 * (
         2 + (shape.trained == shape.parameters) + config.trainer.gradient_checkpointing
     )
+    # 2 operations a parameter and token for a forward pass: one to draw, one for the reference;
+    # training has its own factor.
     a_prompt = 2.0 * (prompt_tokens + drawn) + 2.0 * packed + training * packed
     return rlhf.steps * rlhf.prompts_per_step * shape.parameters * a_prompt
 

@@ -58,8 +58,10 @@ def code_state() -> dict[str, Any]:
     """Commit and whether the work tree differs from it; None outside a checkout."""
 
     def git(*arguments: str) -> str | None:
+        # In the code's own folder: the user's current one may be another repository.
         here = Path(__file__).parent
         try:
+            # A timeout: git on a slow network file system must not hold up a stage.
             result = subprocess.run(
                 ["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10
             )
@@ -67,6 +69,7 @@ def code_state() -> dict[str, Any]:
             return None
         return result.stdout.strip() if result.returncode == 0 else None
 
+    # Untracked files are left out: runs and data usually lie beside the code.
     status = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
@@ -84,6 +87,7 @@ def machine() -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processor": model,
+        # Of the process and not of the machine: Slurm and containers give a part.
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(memory),
         "system": platform.system(),

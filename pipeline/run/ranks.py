@@ -51,6 +51,7 @@ def own_rank(trainer: TrainerConfig) -> int:
 
     Raises ConfigError where its launcher's word is no number or names a rank too many.
     """
+    # A variable that an earlier launcher left must not make a single process rank 3.
     if trainer.world_size == 1:
         return 0
     try:
@@ -79,6 +80,7 @@ def forget_launcher() -> None:
     """
     if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
         return
+    # A list first: deleting from os.environ while it is read would skip names.
     for name in [
         name for name in os.environ if name in LAUNCHED or name.startswith("TORCHELASTIC_")
     ]:
@@ -87,6 +89,7 @@ def forget_launcher() -> None:
 
 def announce(stage: Path, *, work: bool) -> None:
     """Rank 0: the stage is to be done, or is done already."""
+    # Without a launcher there is nobody to tell.
     if _launch():
         write_json(_word(stage), sealed({"launch": _launch(), "work": work}))
 
@@ -96,6 +99,7 @@ def wanted(stage: Path) -> bool:
 
     Ranks that Lightning starts itself are children of a rank 0 that works.
     """
+    # The word of an earlier start must not count, so it carries the ids that this start alone has.
     launch, word, deadline = _launch(), _word(stage), time.monotonic() + WAIT_SECONDS
     while launch:
         said = _said(word)
@@ -106,6 +110,7 @@ def wanted(stage: Path) -> bool:
                 f"{word}: rank 0 did not say within {WAIT_SECONDS / 60:.0f} min whether "
                 f"{stage.name} is to be done; see its log"
             )
+        # Polled: parallel file systems notify nobody of another node's change.
         time.sleep(0.1)
     return True
 
@@ -139,6 +144,7 @@ class Share:
 
     def of(self, items: Sequence[Item]) -> list[Item]:
         """This rank's part of the items."""
+        # Every so-many-th item, so that ranks get like work where items are sorted by length.
         return list(items[self.rank :: self.world])
 
     def hand_in(self, work: Path) -> bool:
@@ -147,6 +153,8 @@ class Share:
         """
         if self.world == 1:
             return True
+        # An empty file, which appears whole or not at all, says that a rank's own files are
+        # written.
         (work / self._mark(self.rank)).touch()
         if self.rank:
             return False
@@ -163,6 +171,7 @@ class Share:
         return True
 
     def _mark(self, rank: int) -> str:
+        # With the launch's ids: marks of a killed start must not pass for this one's.
         return f".{_launch()}.{rank}-of-{self.world}.done"
 
 

@@ -50,6 +50,7 @@ class Registered:
     `leaves`."""
 
 
+# Their order is the order of a run: each reads only what stands above it.
 STAGES = {
     stage.name: stage
     for stage in (
@@ -89,6 +90,7 @@ STAGES = {
             "online reinforcement learning under a limit on over-refusal",
             Job("rlhf_meditron.sh", "RLHF_OPTIONS", trains=True),
             leaves=Policy("rlhf", "RLHF", starts_from="sft"),
+            # Callables and not values: the stages are listed before any config is read.
             is_wanted=lambda config: config.rlhf.starts_from != "none",
             begins_with=lambda config: config.rlhf.starts_from,
         ),

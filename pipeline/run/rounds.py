@@ -18,6 +18,7 @@ def repeated() -> list[Registered]:
 
 def named(stage: str, round: int) -> str:
     """The stage's name in a round; round 1 and stages that do not repeat have none."""
+    # Round 1 keeps the plain name, so that one round and several begin with the same folders.
     return f"{stage}_{round}" if round > 1 and stage in STAGES and STAGES[stage].repeats else stage
 
 
@@ -26,6 +27,7 @@ def parsed(name: str) -> tuple[str, int]:
     stage, _, number = name.rpartition("_")
     return (
         (stage, int(number))
+        # sft_control ends in a word and a stage may not repeat: only both together make a round.
         if number.isdigit() and stage in STAGES and STAGES[stage].repeats
         else (name, 1)
     )

@@ -28,6 +28,7 @@ def run_one(name: str, config: RunConfig) -> None:
         settle(config)
     stage = load_stage(name)
     rank = ranks.own_rank(config.trainer)
+    # Two kinds of stages use more than one rank; all others would write the same files twice.
     if rank == 0 or stage.ranks or stage.shares:
         run_stage(stage, config, rank=rank)
     else:
@@ -73,6 +74,7 @@ def _refuse_launcher(config: RunConfig) -> None:
     """Ranks on several nodes, or those that srun has started, can only be started with each
     stage.
     """
+    # Under srun a child would take the launcher's ranks for its own.
     if config.trainer.world_size == 1 or not (
         under_slurm(os.environ) or config.trainer.num_nodes > 1
     ):
@@ -88,6 +90,7 @@ def _refuse_launcher(config: RunConfig) -> None:
 def run_alone(name: str, config: RunConfig) -> None:
     """One stage, by the only process of the run: it is known in no time whether it is done."""
     known = KnownStages(config)
+    # Before torch is imported: a stage that is done answers at once.
     if known.is_kept(name):
         say(name, KEPT)
         return
@@ -100,8 +103,11 @@ def _do(name: str, config: RunConfig, arguments: list[str]) -> None:
     if config.trainer.world_size == 1 or not load_stage(name).ranks:
         run_one(name, config)
         return
+    # The same words again, so that the child reads the same config; the variable tells it that the
+    # lock is held.
     command = [sys.executable, "-m", "primum", name, *arguments]
     status = subprocess.run(command, env={**os.environ, "PRIMUM_IN_RUN": "1"}).returncode
+    # Not an error: the whole run is to end as preempted, so that its job is queued again.
     if status == PreemptedError.exit_code:
         raise PreemptedError(f"{name} stopped")
     if status:
@@ -118,6 +124,7 @@ def run(config: RunConfig, arguments: list[str]) -> None:
     """
     started = time.monotonic()
     _refuse_launcher(config)
+    # After the refusal above, which still needs to know who started the process.
     ranks.forget_launcher()
     known = KnownStages(config)
     kept = known.kept()
@@ -129,9 +136,13 @@ def run(config: RunConfig, arguments: list[str]) -> None:
         # Its libraries make tensors, which must be settled before.
         from pipeline.checks.preflight import require_sound  # noqa: PLC0415
 
+        # Only where something is left to do: a finished run must not fail for a source that has
+        # moved since.
         require_sound(config)
+    # Before the first stage, as reports and gate read it there even of a run that was cut off.
     write_text(Path(config.run_dir) / "config.yaml", to_yaml(config))
     for name in left:
         _do(name, config, arguments)
+        # After each stage and not at the end: a kill keeps what was noted.
         known.note(name)
     say("run", f"finished in {(time.monotonic() - started) / 60:.1f} min: {config.run_dir}")

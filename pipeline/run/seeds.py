@@ -28,6 +28,8 @@ PREFIX = "seed-"
 def seed_overrides(config: RunConfig, seed: int) -> list[str]:
     """What makes a run of one seed out of the recipe; all seeds share the splits."""
     folder = Path(config.run_dir) / f"{PREFIX}{seed}"
+    # One seed for the splits: runs that differed in their test prompts would mix prompt sampling
+    # error into training noise.
     return [f"run_dir={folder}", f"seed={seed}", f"data.split.seed={splits_seed(config)}"]
 
 
@@ -43,6 +45,7 @@ def run_seeds(path: Path, overrides: list[str], count: int, run: Run) -> None:
     for seed in range(config.seed, config.seed + count):
         words = [*overrides, *seed_overrides(config, seed)]
         one = load_config(path, words)
+        # Against the first seed only, which has run by then; the others share with it too.
         for stage in share_stages(
             one, load_config(path, [*overrides, *seed_overrides(config, config.seed)])
         ):
@@ -50,6 +53,7 @@ def run_seeds(path: Path, overrides: list[str], count: int, run: Run) -> None:
         say("seeds", f"seed {seed} of {config.seed} to {config.seed + count - 1}: {one.run_dir}")
         try:
             run(one, [str(path), *words])
+        # A gate that does not hold is a result of that seed and part of the spread over seeds.
         except GateError as error:
             declined += [f"seed {seed}: {fault}" for fault in error.faults]
     write_seeds_report(Path(config.run_dir))
@@ -71,8 +75,11 @@ def share_stages(config: RunConfig, first: RunConfig) -> list[str]:
             identity, _ = fingerprint(stage, config)
         except PrimumError:
             break  # its inputs are not there yet: they depend on the seed
+        # Its own result stands: it may have been made under other settings, which run_stage finds
+        # out.
         if here.exists():
             continue
+        # Stages follow each other: behind the first one that differs everything differs.
         if not StageDirectory(there).is_complete(identity):
             break
         link_stage(there, here)
@@ -84,12 +91,14 @@ def link_stage(there: Path, here: Path) -> None:
     """The folder of a finished stage, in another run: hard links where the disk has them: nothing
     in a finished stage is written again in place.
     """
+    # Linked beside and renamed, so that a kill leaves no half stage with a manifest in it.
     beside = here.with_name(f".{here.name}.partial")
     shutil.rmtree(beside, ignore_errors=True)
 
     def link(source: str, target: str) -> None:
         try:
             os.link(source, target)
+        # Some network file systems refuse hard links; a copy costs space and nothing else.
         except OSError:
             shutil.copy2(source, target)
 
@@ -104,6 +113,7 @@ def write_seeds_report(folder: Path) -> None:
     """
     runs: dict[int, Results] = {}
     missing: dict[int, str] = {}
+    # By length first, so that seed-10 comes after seed-9.
     for one in sorted(folder.glob(f"{PREFIX}*"), key=lambda place: (len(place.name), place.name)):
         number = one.name.removeprefix(PREFIX)
         if not number.isdigit():

@@ -84,6 +84,7 @@ def _facts(
     for entry in fields(cls):
         hint, optional = _without_none(hints[entry.name])
         key = f"{prefix}{entry.name}"
+        # Entries of a list have no default of their own: each user writes them whole.
         value = MISSING if values is None else getattr(values, entry.name)
         owner = f"{cls.__module__.replace('.', '/')}.py"
         range_ = ranges.get(key) or ranges.get(f"{key}.*")
@@ -102,9 +103,11 @@ def _facts(
 def meanings(cls: type) -> dict[str, str]:
     """The text below each field of a class, on one line."""
     found: dict[str, str] = {}
+    # The class's own text last, so that it replaces one that it inherits.
     for base in reversed(cls.__mro__):
         if not is_dataclass(base):
             continue
+        # Python keeps no docstrings of fields, so the source itself is read.
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         assert isinstance(tree, ast.ClassDef)
         for statement, after in zip(tree.body, tree.body[1:], strict=False):
@@ -121,6 +124,7 @@ def _of_block(hint: Any) -> str:
     if not isinstance(hint, type) or not is_dataclass(hint):
         return ""
     text = inspect.cleandoc(hint.__doc__ or "")
+    # dataclass writes its signature where a class has no docstring.
     return "" if text.startswith(f"{hint.__name__}(") else " ".join(text.split("\n\n")[0].split())
 
 

@@ -35,6 +35,7 @@ def hint(key: str, cls: type) -> str:
     known, parts = known_keys(cls), [part for part in key.split(".") if not part.isdigit()]
     if not parts:  # a number alone, which names nothing
         return "`primum config CONFIG` prints all there are"
+    # The longest path that there is: only the part behind it is wrong.
     block, wrong, rest = _split(parts, known)
     name = parts[-1].replace("-", "_").lower()
     siblings = []
@@ -46,6 +47,7 @@ def hint(key: str, cls: type) -> str:
         near.append(f"{block}{slip}")
     whole_path = [".".join([sibling, *rest]) for sibling in near]
     foreign = _foreign(name, block)
+    # A slip in a block's name, with a known setting behind it, is surer than a foreign name.
     if rest and whole_path and whole_path[0] in known:
         return f"did you mean {whole_path[0]!r}?"
     if foreign:
@@ -98,6 +100,7 @@ def _listed(keys: list[str], block: str) -> str:
     """Those of the same block where there are any, then of the same part of the config; else
     all.
     """
+    # A user who stands in dpo means dpo's own learning rate.
     own = [key for key in keys if block and key.startswith(block)]
     near = []
     for key in keys:

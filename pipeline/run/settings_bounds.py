@@ -50,6 +50,7 @@ def size_faults(text: str) -> list[str]:
         ]
     named: dict[str, _Open] = {}  # by anchor; what its aliases stand for is counted
     open_nodes = [_Open(None, 0)]
+    # Events and not nodes: composing would already follow every alias.
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.CollectionStartEvent):
@@ -59,11 +60,14 @@ def size_faults(text: str) -> list[str]:
             named |= {closed.anchor: closed} if closed.anchor else {}
             open_nodes[-1].hold(closed.size, closed.levels + 1)
         elif isinstance(event, yaml.AliasEvent):
+            # An alias inside of its own anchor stands for endless YAML, which PyYAML builds as a
+            # loop.
             if any(event.anchor == node.anchor for node in open_nodes):
                 return [
                     f"line {line}: the alias *{event.anchor} stands inside what it names; write "
                     "the value out"
                 ]
+            # An alias counts as much as what it names, which is how few bytes become many values.
             meant = named.get(event.anchor, _Open(None, 1, -1))
             open_nodes[-1].hold(meant.size, meant.levels + 1)
         elif isinstance(event, yaml.ScalarEvent):
@@ -88,6 +92,7 @@ def program_faults(key: str, value: Any) -> list[str]:
     faults = []
     for name, text in _texts(key, value):
         prose = PROSE.fullmatch(name) is not None
+        # OmegaConf would read it from another setting or from the environment, a key among them.
         if "${" in text:
             faults.append(
                 f"{name}: got {shown(text)}; settings do not refer to each other: write the value, "

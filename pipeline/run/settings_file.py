@@ -34,9 +34,11 @@ def file_settings(path: Path) -> list[Setting]:
     """
     text = _text(path)
     try:
+        # Before it is composed: bounds that are looked at afterwards bound nothing.
         too_much = size_faults(text)
         if too_much:
             raise ConfigError([f"{path}: {fault}" for fault in too_much])
+        # Twice: nodes know lines and repeats, which safe_load has dropped from the content.
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except (
@@ -88,6 +90,7 @@ def override_settings(overrides: list[str], faults: list[str]) -> list[Setting]:
                 faults += [f"{where}: {fault}" for fault in wrong]
                 continue
             node = yaml.compose(value, Loader=yaml.SafeLoader)
+            # An empty word is an empty text, where YAML would read null.
             settings.append(Setting(where, key, _plain(yaml.safe_load(value)) if value else ""))
         except (yaml.YAMLError, ValueError) as error:
             faults.append(f"{where}: the value is not YAML ({' '.join(str(error).split())})")
@@ -109,6 +112,7 @@ def replaced(overrides: list[str]) -> list[str]:
         f"{key} is given {len(values)} values on the command line ({', '.join(values)}); the last "
         "counts"
         for key, values in given.items()
+        # A value that is given twice alike is no contradiction.
         if len(set(values)) > 1
     ]
 
@@ -146,6 +150,7 @@ def _repeated(node: Any) -> list[str]:
     twice = {key for key, found in lines.items() if len(found) > 1}
     made: list[str] = []
     for key, found in lines.items():
+        # Only the outermost of keys that are written twice; its inner ones are repeats of it.
         if key in twice and not any(key.startswith(f"{other}.") for other in twice):
             made.append(
                 f"{key!r} stands in lines {' and '.join(map(str, found))}, and YAML would keep the "
@@ -159,6 +164,7 @@ def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[st
 
     `above` holds the nodes that it lies in, for an alias may name one of them.
     """
+    # An alias may lead back to a node that it lies in.
     if id(node) in above:
         return
     above = above | {id(node)}
@@ -176,6 +182,7 @@ def _written(node: Any, prefix: str, above: frozenset[int]) -> Iterator[tuple[st
 
 def _leaves(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in content.items():
+        # An empty block stays a leaf: it means "nothing here" and would vanish otherwise.
         if isinstance(value, dict) and value:
             yield from _leaves(value, f"{prefix}{key}.")
         else:

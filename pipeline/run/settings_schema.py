@@ -62,6 +62,7 @@ def _value(hint: Any, key: str, facts: dict[str, SettingFact], range_: Range | N
     if origin is Literal:
         return _choice(get_args(hint))
     plain = {"type": _TYPES.get(hint, "string"), **(_limits(range_) if range_ else {})}
+    # JSON Schema has no gap in a range, so 0 stands beside it.
     if hint in (int, float) and range_ and range_.or_zero:
         plain = {"anyOf": [plain, {"const": 0}]}
     return plain if hint is str else {"anyOf": [plain, dict(INTERPOLATION)]}

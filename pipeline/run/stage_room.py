@@ -34,6 +34,7 @@ def trained_gigabytes(config: RunConfig, epochs: int) -> float:
 def reward_gigabytes(config: RunConfig) -> float:
     """Of the reward model: the layers that it keeps, merged, and its checkpoints."""
     shape = _shape(config, config.reward.adapter)
+    # Layers that are cut off are not stored; the embedding is, whatever their number.
     share = (
         1.0
         if config.reward.layers is None
@@ -65,6 +66,7 @@ def adapter_bytes(config: RunConfig, shape: Shape) -> float:
 
 def work_bytes(shape: Shape, epochs: int) -> float:
     """Checkpoints, and the trained tensors of every epoch until one is chosen."""
+    # Trained tensors of an epoch are kept in float32; epoch 0 is the start.
     return CHECKPOINTS * checkpoint_bytes(shape) + (epochs + 1) * 4.0 * shape.trained
 
 

@@ -44,6 +44,7 @@ WEIGHTS = ("policy", "adapter", "reward_model")
 def mark_weights(folder: Path, restrictions: Restrictions) -> None:
     """Say in every model's folder below `folder` what its data forbid."""
     for name in WEIGHTS:
+        # In the weights' own folder, since that is what people copy.
         if restrictions and (folder / name).is_dir():
             card = folder / name / "README.md"
             write_text(
@@ -74,6 +75,7 @@ def run_stage(stage: Stage[Any], config: RunConfig, *, rank: int = 0) -> bool:
         with nullcontext() if stage.ranks else interruptible():
             summary = stage.work(seen(stage.settings, config), inputs, place)
     except (RuntimeError, SafetensorError) as error:
+        # torch and safetensors report a full disk as a RuntimeError with its words.
         if not _DISK_FULL.search(str(error)):
             raise
         reason = str(error).strip().splitlines()[0]
@@ -84,7 +86,9 @@ def run_stage(stage: Stage[Any], config: RunConfig, *, rank: int = 0) -> bool:
     if rank == 0:
         seconds = round(time.monotonic() - started, 1)
         own = summary.pop("restrictions", {})
+        # Before the manifest: with it the stage would count as complete.
         _require_written(stage, place.path)
+        # Before finish, which hashes every file.
         mark_weights(place.path, union([place.directory.restrictions(), own]))
         place.directory.finish({**summary, "seconds": seconds}, own)
         place.say(f"done in {seconds:.0f} s")
@@ -107,12 +111,15 @@ def _require_written(stage: Stage[Any], folder: Path) -> None:
 def _begin(stage: Stage[Any], config: RunConfig, place: Place) -> bool:
     """Make the folder ready, or find the work done; the other ranks are told which."""
     directory = place.directory
+    # Hashing inputs comes first: a changed or missing one must be told before the folder is
+    # touched.
     identity, basis = fingerprint(stage, config)
     if directory.is_complete(identity):
         directory.drop_work()  # left by a kill just after the manifest was written
         ranks.announce(directory.path, work=False)
         place.say(KEPT)
         return False
+    # Only for work that is to be done; a finished stage needs no room.
     require_room(directory.path, stage.gigabytes(config))
     resumed = directory.path.is_dir() and directory.fingerprint() == identity
     faults = _why_anew(directory, resumed=resumed)
@@ -135,6 +142,7 @@ def _why_anew(directory: StageDirectory, *, resumed: bool) -> list[str]:
     if not directory.path.is_dir():
         return []
     try:
+        # A run.json that cannot be read says nothing of what the work here was begun with.
         if os.path.lexists(directory.run_path):
             RunRecord.read(directory.run_path)
     except ArtifactError as error:

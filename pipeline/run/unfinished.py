@@ -26,6 +26,7 @@ def unfinished_faults(directory: StageDirectory) -> list[str]:
     if measured != list(range(wanted)):
         return [f"{scoreboard}: wanted a row for each epoch from 0 to {wanted - 1}, got {measured}"]
     found: list[str] = []
+    # Epoch 0 is the starting policy, which has no tensors of its own.
     for epoch in measured[1:]:
         found.extend(hash_faults(folder / f"epoch-{epoch}.safetensors"))
     return found

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 class Accepting(Protocol):
     """Which failed probes of a reward model's audit a run accepts."""
 
+    # Properties, as fields of a frozen dataclass cannot be set: mypy would refuse them for a plain
+    # attribute of a protocol.
     @property
     def accept_failed_probes(self) -> list[str]: ...
 

@@ -65,16 +65,19 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     tasks, absent = read_tasks(wanted.tasks)
     for task in absent:
         place.say(str(task))
+    # Test rows, as perplexity on what was trained on would only show memory.
     texts = held_out_texts(inputs.read(DEMONSTRATIONS.of("test")), wanted.held_out_texts)
     items = []
     for rows in tasks.values():
         items.extend(rows)
+    # A stage without figures would look like a capability that was kept.
     if not items and not texts:
         raise RecordError(
             "eval.capability: nothing to measure: no task's file is there, and the test split "
             "holds no benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
+    # Policy by policy and not task by task, so that each model is loaded once.
     measured = {}
     for name, at in _policies(config, inputs).items():
         measured[name] = _measured(config, place, name, at, items, texts)
@@ -125,6 +128,7 @@ def _measured(
     loaded: list[tuple[Any, Any]] = []
 
     def model() -> tuple[Any, Any]:
+        # Loaded at the first call: where both files are whole already, no model is needed.
         if not loaded:
             policy = generating(config.trainer, at, config.eval.generation)
             loaded.append((policy, load_tokenizer(at)))
@@ -145,6 +149,7 @@ def _measured(
 
 
 def _kept(path: Path, record: type[RecordT], make: Callable[[], Sequence[Record]]) -> list[RecordT]:
+    # A hash beside the file: it lies in the work folder, which no manifest covers.
     if hash_faults(path):
         write_records(path, make())
         write_hash(path)
@@ -156,6 +161,7 @@ def task_files(config: RunConfig) -> dict[str, str]:
     found = {}
     for task in config.eval.capability.tasks:
         path = Path(task.path)
+        # MMLU's tasks are a folder with a file a subject.
         files = sorted(path.glob("*_test.csv")) if path.is_dir() else [path]
         named = {}
         for file in files:

@@ -82,6 +82,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
 
     def reference(rows: Any) -> list[ReferencePass]:
+        # By the policy's contents, so that a retrained SFT policy gets log-probs of its own.
         folder = _reference_folder(inputs.before.require(POLICY.name), config.trainer)
         return [ReferencePass(rows, config.trainer, folder)]
 
@@ -115,6 +116,7 @@ def _dpo(
     from train.dpo import DpoModule, DpoRows
 
     settings, pairs = config.dpo, inputs.read(PAIRS.of("train"))
+    # Without a limit all pairs are of one group, whose mean is the plain loss.
     followed, groups = None, [0] * len(pairs)
     if settings.over_refusal_limit is not None:
         names = pair_groups(pairs, inputs.read(PROMPTS.of("train")))
@@ -138,6 +140,8 @@ def _reference_folder(policy: str, trainer: TrainerConfig) -> Path:
     whatever beta, loss or pairs they use.
     """
     identity = {
+        # Everything that log-probs depend on, and nothing else; the GPU's arithmetic rounds
+        # otherwise.
         "policy": policy,
         "precision": precision(trainer),
         "gpu": uses_gpu(trainer),
@@ -149,9 +153,11 @@ def from_before(inputs: Inputs) -> dict[str, Any]:
     """What a training takes over from the scoreboard of the one before; the run's base policy is
     the first row of SFT's.
     """
+    # The base is measured once, by the first training; its row is the zero of every curve.
     base = read_scoreboard(inputs.path(SCOREBOARD.left_by(FIRST)))[:1]
     known = []
     for row in read_scoreboard(inputs.path(SCOREBOARD.left_by(BEFORE))):
+        # Epoch 0 of the stage before is the policy that it began with, which is known already.
         if row.epoch > 0:
             known.append(row)
     before = inputs.path(SELECTION.left_by(BEFORE)).parent
@@ -191,6 +197,7 @@ def _encode(
                 finished=(p.chosen_finished, p.rejected_finished),
             )
         )
+    # By number, since groups and weights of pairs are lists beside them.
     places = []
     for number, row in enumerate(rows):
         if row is not None:
@@ -201,6 +208,7 @@ def _encode(
         "dropped_too_long_or_identical_after_cutting": len(rows) - len(kept),
         "cut": sum(a.truncated for a, _ in kept),
     }
+    # All ranks encode the same pairs, and only one may write the file.
     if place.rank == 0:
         write_json(
             place.path / "tokens.json",

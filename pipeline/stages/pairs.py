@@ -74,6 +74,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     by_split = {}
     for split in LEARNED_FROM:
         by_split[split] = [p for p in result.pairs if p.split == split]
+    # Before any file is written, so that no empty set looks like a result.
     if not by_split["train"]:
         raise RecordError(
             f"no preference pair could be built; left out: {dict(+result.dropped)}. Loosen the "
@@ -82,6 +83,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     report = describe(result, plain, groups_of(material.prompts))
     unknown = judge_probes(report["probes_by_type"], settings.shortcut_fail)
     report["not_known"] = unknown
+    # Before the checks below raise: the report is what explains them.
     write_json(place.path / "pairs.report.json", report)
     for split, pairs in by_split.items():
         write_records(place.path / split_file("pairs", split), pairs)
@@ -114,16 +116,20 @@ def _built(
     completion, their word counts.
     """
     ratings = material.ratings
+    # Ratings belong to texts; this finds which of the run's completions have them.
     items = review_items(
         material.prompts, material.completions, material.demonstrations, material.scores
     )
     scores = with_expert_scores(material.scores, ratings, items)
+    # After the experts' word has replaced the scorers', or pairs would be made by the scores it
+    # corrects.
     found = candidates(
         material.completions, material.demonstrations, scores, read_revisions(config, inputs)
     )
     result = build_pairs(
         material.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
     )
+    # Experts' pairs come after the proportions, which would take some of them away.
     pairs = with_expert_pairs(
         result.pairs, expert_pairs(ratings, items, min_margin=config.pairs.min_margin).pairs
     )
@@ -133,6 +139,7 @@ def _built(
         pairs=lint_built_pairs(config.model, config.data.lint, place, pairs, result.dropped),
         considered=considered,
     )
+    # The same candidates without the breakers, as the "before" of every probe.
     return result, plain_pairs(
         material.prompts, found, config.pairs, opening_of=opening_of, seed=config.seed
     )

@@ -77,6 +77,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     for suite in absent:
         place.say(str(suite))
     texts = {name: [request_text(p.prompt) for p in prompts] for name, prompts in suites.items()}
+    # The splits' own seed: runs of several seeds share them.
     data, seed = config.data, splits_seed(config)
     summary = prepare(
         data,
@@ -90,10 +91,12 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     for line in describe(summary, validates=config.data.split.val > 0) + describe_reading(summary):
         place.say(line)
     prompts = read_splits(place.path, PROMPTS.name, Prompt, ("test",))
+    # By the same rule as eval, so that what is told here is what will be measured.
     held_out = held_out_suites(prompts, "test", config.eval.prompts_per_suite)
     facts = suite_facts(config.eval.suites, suites)
     gated = {}
     for name, rows in suites.items():
+        # A suite that the gate does not look at need not be large enough for it.
         if name not in facts or facts[name].gate:
             gated[name] = rows
     for line in too_few_prompts({**held_out, **gated}, config.release.gate):
@@ -158,6 +161,7 @@ def describe(summary: dict[str, Any], *, validates: bool) -> list[str]:
         lines.append(f"  {fault_line(summary['lint'])}")
     unseen = []
     for suite, count in summary["splits"]["train"].items():
+        # A large group of near-duplicates goes to one split whole, which nothing else would tell.
         if validates and count >= MANY and suite not in summary["splits"]["val"]:
             unseen.append(suite)
     for suite in unseen:
@@ -199,15 +203,18 @@ def files(config: RunConfig) -> dict[str, str]:
     for source in config.data.sources:
         if source.path:
             path = Path(source.path)
+            # A path that exists wins: a hub id and a relative path can look the same.
             if path.exists():
                 faults += _hashed(f"data.sources {source.name!r}", source.path, found)
             elif source.is_downloaded:
+                # Its revision is not known offline; the name is what can change here.
                 found[source.path] = f"hub:{source.path}"
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
     for suite in config.eval.suites:
         if suite.suite:
             faults += _described(suite, found)
+        # An optional suite that has come since changes the training rows, so it counts.
         if suite.path and Path(suite.path).exists():
             faults += _hashed(f"eval.suites {suite.called!r}", suite.path, found)
         elif suite.path and not suite.optional:
@@ -258,6 +265,7 @@ def sha256_path(path: Path) -> str:
     if not path.is_dir():
         return sha256_file(path)
     return sha256_json(
+        # By relative path, so that a moved folder is the same and a renamed file is not.
         {str(p.relative_to(path)): sha256_file(p) for p in sorted(path.rglob("*")) if p.is_file()}
     )
 

@@ -85,8 +85,10 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Write the released policy with its card, where the gate holds."""
     settings, policy = config.release, released_policy(config)
     results = read_results(inputs.path(RESULTS))
+    # First: a gate on another policy than the one that is released would say nothing.
     _require_endpoint(results, policy)
     asked_for = f"{policy}/{sha256_json(asdict(settings.gate))}"
+    # Asking the gate is a look at the test set, and is counted before its answer is known.
     results = with_gate(
         results, cache_directory(), asked_for, at=datetime.now(UTC).isoformat(timespec="seconds")
     )
@@ -98,10 +100,12 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     results = replace(results, gate_error_rates=tuple(errors))
     for row in errors:
         place.say(sentence(row))
+    # After every line was shown: a refusal must say all that is wrong.
     _require(gates, policy)
     target = place.path / settings.name
     paths, measured = local_paths(place), measured_rows(inputs)
     personal = look_for_personal_data(inputs, measured)
+    # Only behind the gate: no folder of weights may lie there that was not released.
     copy_policy(inputs.path(POLICY.left_by(policy)), target, paths)
     write_evidence(
         inputs,
@@ -111,7 +115,9 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
         paths,
     )
     restrictions = place.directory.restrictions()
+    # The embedded model's licence is known; of any other a person has to state it.
     base = EMBEDDED_LICENCE if config.model.base.path == EMBEDDED else "other"
+    # The card is read by everybody, so paths are hidden before it is written.
     shown = hidden_results(results, paths)
     card = model_card(
         facts=_facts(config, policy, released_licence(restrictions, base), paths),
@@ -123,6 +129,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     )
     write_text(target / "README.md", card)
     record_release(config.wandb, place, inputs.stages, target / "README.md", gates)
+    # Last, when nothing is written any more: until then the run is its owner's alone.
     open_to_readers(target)
     let_through(place.path)
     for line in (*personal.sentences(), *sentences(restrictions)):
@@ -134,6 +141,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
 def _require_endpoint(results: Results, policy: str) -> None:
     """The verdict of the report and the card must be on what is released."""
     endpoint = results.endpoint
+    # The endpoint was named before the numbers were seen; another policy cannot take its place now.
     if endpoint.policy != policy:
         raise ArtifactError(
             f"eval/results.json: its primary endpoint is {endpoint}, and release.policy asks for "
@@ -169,6 +177,7 @@ def _facts(config: Settings, policy: str, licence: str, paths: LocalPaths) -> Ca
     base = hub_name(paths.hidden(config.model.base.path))
     public = []
     for one in config.data.sources:
+        # A local path is nobody's data set on the hub.
         if one.is_downloaded:
             public.append(one.path)
     return CardFacts(config.release.name, base, licence, policy, config.release.languages, public)

@@ -174,9 +174,12 @@ def _finish(
     folder = place.path / REWARD_MODEL.name
     kept, rows = _encode(held_out, tokenizer, config.model.max_length)
     plain = Link(thresholds=tuple(network.thresholds.tolist()))
+    # Reloaded and compared: calibration must be of the model that later stages will load.
     exported = save_reward_model(network, tokenizer, folder, link=plain, probe_rows=rows[:4])
+    # In the float type of use, since thresholds near a value can flip between types.
     scorer = as_used(exported.scorer, config, config.eval.generation)
     found = validated(scorer, kept, rows, config.reward.calibration)
+    # After the export, which has a plain link: calibrated values need the exported model's logits.
     save_link(scorer.link, folder)
     audit = audited(scorer, seed=config.seed)
     facts = {
@@ -187,6 +190,7 @@ def _finish(
     }
     write_json(place.path / "validation.json", {**found.to_json(), **facts})
     write_records(place.path / "validation_examples.jsonl", found.judged)
+    # Before the requirement below, so that the figures are seen where it is not met.
     say_validation(place, found.validation, audit)
     require_auroc(found.validation.auroc, config.reward.min_auroc)
     return {

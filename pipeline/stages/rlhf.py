@@ -66,6 +66,7 @@ class _Online:
     def __init__(self, config: Settings, inputs: Inputs, place: Place) -> None:
         self.run, self.config, self.inputs, self.place = config, config.rlhf, inputs, place
         from_base = config.rlhf.starts_from == BASE.name
+        # From the base there is no earlier scoreboard: the first row is measured here.
         self.began: dict[str, Any] = {} if from_base else from_before(inputs)
         self.start = (
             base_config(config.model.base)
@@ -73,6 +74,7 @@ class _Online:
             else policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE)))
         )
         self.scoreboard = place.path / "scoreboard.jsonl"
+        # Rollouts and scoreboard share one copy in memory.
         self.harm_model = cache(self._harm_model)
         self.validation = inputs.read(PROMPTS.of("val"))
         self._module: RlhfModule | None = None
@@ -105,6 +107,7 @@ class _Online:
         from train.rlhf.plan import Asked, RolloutRows
 
         self.tokenizer = tokenizer
+        # A whole completion must fit behind the prompt in training.
         room = self.run.model.max_length - self.config.generation.max_new_tokens
         prompts = self.inputs.read(PROMPTS.of("train"))
         asked = []
@@ -139,6 +142,7 @@ class _Online:
             padded=rows.batch_rows.why_padded is not None,
             global_batch_size=self.config.prompts_per_step,
             micro_batch_tokens=config.trainer.micro_batch_tokens,
+            # As the trainer has them at run time, which a launcher may have set.
             world_size=world(config.trainer)[1],
             epochs=self.config.epochs,
             seed=config.seed,
@@ -163,6 +167,7 @@ class _Online:
             scorers=Scorers(self.harm_model(), RefusalRule()),
             store=Store(self.place.work / "rollouts"),
             num_generations=self.config.num_generations,
+            # As many together as the engine takes: drawing is most of the time of a step.
             rows_at_once=rows_at_once(self.config.generation, self.config.engine),
             seed=self.run.seed,
         )
@@ -174,6 +179,7 @@ class _Online:
         from train.rlhf.writer import PolicyCopy, ShardedPolicy
 
         config, generation = self.run, self.config.generation
+        # Sharded weights are nowhere whole, so all ranks draw together.
         if loads_sharded(config.trainer):
             return ShardedPolicy(self.tokenizer, generation)
         start = self.start
@@ -200,6 +206,7 @@ class _Online:
         from train.rlhf.limits import drawn_limits
 
         rows = []
+        # Rows of a later step are of a run that was cut off behind the checkpoint.
         for row in read_scoreboard(self.scoreboard):
             if row.step <= step:
                 rows.append(row)
@@ -229,6 +236,7 @@ class _Online:
         if not self.config.stop_when_scorers_part:
             return rows
         kept = before_parting(rows)
+        # Epoch 0 is the starting policy; to keep it would call no training a result.
         if not any(row.epoch > 0 for row in kept):
             raise ModelError(
                 f"rlhf: {parting(rows)}, before any policy could be kept; look at what the reward "

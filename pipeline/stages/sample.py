@@ -65,6 +65,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     for name in (ANSWERS, REFUSALS, REVISIONS):
         for row in _written(place, name, say=True):
             done.add(row["id"])
+    # What any rank of any start has written counts: the number of ranks may change at a restart.
     missing = [wanted for wanted in mine if wanted.id not in done]
     place.say(
         f"{len(answers)} completions and {len(refusals)} continued declines wanted from the "
@@ -76,6 +77,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
         else policy_of(config.model.base, inputs.path(POLICY.left_by(BEFORE)))
     )
     tokenizer_of = cache(load_tokenizer)
+    # The model is loaded at the first block; a stage that only joins files needs none.
     with ExitStack() as open_policy:
         policy = cache(
             lambda: open_policy.enter_context(
@@ -92,10 +94,12 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
         if missing:
             _write_missing(config, place, missing, policy)
         if config.sample.revisions:
+            # After the completions, of which the revisions are made.
             _revise(config, inputs, place, {wanted.id for wanted in mine}, done, policy)
     if not place.share.hand_in(place.work):
         return {}
     made = {
+        # Sorted by id: the order of writing depends on ranks and kills.
         name: sorted((kind.from_json(row) for row in _written(place, name)), key=lambda c: c.id)
         for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
@@ -150,6 +154,7 @@ def _written(place: Place, name: str, *, say: bool = False) -> list[dict[str, An
     kind = Revision if name == REVISIONS else Completion
     written = []
     for path in sorted(place.work.glob(f"{name}.*.jsonl")):
+        # Only its own file is cut at a half line: another rank may be writing that line now.
         rows, faults = read_rows(path, partial(_row, kind), own=path == own)
         written += rows
         for fault in faults if say else ():

@@ -65,6 +65,7 @@ class Settings(StageSettings):
 
 def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Score every completion and demonstration that pairs may be made of."""
+    # Before the rest: which data set completions are needed depends on it.
     coherence = _coherence(config, inputs, place)
     completions = _completions(
         config,
@@ -74,7 +75,9 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     scores = []
     for scorer in _harm_models(config, inputs):
         scores += score_with([scorer], completions)
+    # By any of the harm models: one that could read it is enough for a pair.
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
+    # The rule on all, also on what no harm model could read: pairs ask for both apart.
     scores += score_with([RefusalRule()], completions)
     scores += coherence
     write_records(place.path / "scores.jsonl", scores)
@@ -92,6 +95,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
 
 def _harm_models(config: Settings, inputs: Inputs) -> Iterator[HarmfulnessScorer]:
     """One in memory at a time."""
+    # A generator, so that each model is gone before the next is loaded.
     yield harm_model(config, inputs, config.eval.generation)
     for number, folder in enumerate(config.score.reward_models, start=2):
         name = f"{HARM_MODEL}_{number}"
@@ -178,15 +182,18 @@ def _usable(
     for c in completions:
         if refusal(text_of(c.completion)) == "none" and text_of(c.completion).strip():
             answered.add(c.prompt_id)
+    # Helpful completions of the data are needed only where the policy gives none itself.
     return [d for d in demonstrations if d.kind == "harmful" or d.asks not in answered]
 
 
 def files(config: RunConfig) -> dict[str, str]:
     """Hashes of the reward models that lie outside the run."""
+    # The three files without which the folder is no reward model; weights have several names.
     wanted = (CALIBRATION, HEAD, "config.json")
     missing = {}
     for folder in config.score.reward_models:
         missing[folder] = [name for name in wanted if not (Path(folder) / name).is_file()]
+    # All folders at once: each try costs a start of the run.
     faults = []
     for folder, names in missing.items():
         if names:

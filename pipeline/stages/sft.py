@@ -90,6 +90,7 @@ def sft_examples(
     in one of them.
     """
     own = {}
+    # Sample 0 alone: further samples were drawn at a temperature.
     for c in completions:
         if (
             c.sample == 0
@@ -99,16 +100,21 @@ def sft_examples(
             own[c.prompt_id] = c
     examples = []
     for demo in distinct_completions(demonstrations):
+        # The policy's own completions to harmful prompts are what is to be trained out.
         if demo.kind == "harmful":
             examples.append(Example(demo.prompt, demo.completion, True, "safe completions"))
             continue
         replay = own.get(demo.asks)
+        # Replay of its own words keeps what the model knows; a foreign style would cost capability.
+        # `prompt_id` marks a further preference of the same prompt; its replay would be the same
+        # row again.
         if replay and not demo.prompt_id and benign_answers in ("base", "both"):
             examples.append(
                 Example(
                     demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"
                 )
             )
+        # Without a replay the reference stands in, or the prompt would not be trained on at all.
         if benign_answers in ("reference", "both") or not replay:
             examples.append(Example(demo.prompt, demo.completion, True, "helpful completions"))
     return examples
@@ -129,6 +135,7 @@ def sft_rows(
         "dropped_prompt_too_long": len(rows) - len(kept),
         "cut": sum(row.truncated for row in kept),
     }
+    # All ranks encode the same rows, and only one may write the file.
     if place.rank == 0:
         write_json(
             place.path / "tokens.json",

@@ -51,6 +51,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     pairs = inputs.read(PAIRS.of("train"))
     examples = []
     for p in pairs:
+        # What DPO prefers, so that data are equal and only the loss differs.
         examples.append(Example(p.prompt, p.chosen, p.chosen_finished, "chosen completions"))
     return train_policy(
         TrainingSettings.of(config),
@@ -63,6 +64,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
             module_of=SftModule,
             learning_rate=config.sft.learning_rate,
             optimiser=config.sft.optimiser,
+            # DPO's and not SFT's: as many steps, or the comparison would be of training lengths.
             epochs=config.dpo.epochs,
             global_batch_size=config.dpo.global_batch_size,
             **from_before(inputs),

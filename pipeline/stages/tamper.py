@@ -85,6 +85,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     policy = released_policy(config)
     start = policy_of(config.model.base, inputs.path(POLICY.left_by(policy)))
     tokenizer = load_tokenizer(start)
+    # Test prompts, as in the evaluation: the attacks themselves are made of training rows.
     suites = held_out_suites(
         inputs.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
     )
@@ -132,6 +133,7 @@ def _fine_tuned(
     config: Settings, inputs: Inputs, start: ModelConfig, tokenizer: Any
 ) -> Iterator[Attacked]:
     rows = _encoded(tokenizer, benign_rows(config, inputs), config.model.max_length)
+    # float32: updates of an attack with a small learning rate would round away in 16 bits.
     model = load_model(replace(start, dtype="float32")).to(device(config.trainer))
     layout = prepared_layout(model, tokenizer.pad_token_id, config.model.max_length)
     dtype = generation_dtype(config.eval.generation)
@@ -149,12 +151,15 @@ def _ablated(
     asked = inputs.read(PROMPTS.of("train"))
     count = config.eval.tamper.direction_prompts
     kinds = [_some(asked, kind, count) for kind in ("harmful", "benign")]
+    # Of the training split: the attacker of the evaluation must not have seen its test prompts.
     safe = []
     for row in inputs.read(DEMONSTRATIONS.of("train")):
         if row.kind == "harmful":
             safe.append(row)
     declines = _encoded(tokenizer, at_even_distances(safe, DECLINES), config.model.max_length)
+    # Chosen by the likelihood of training declines, so that no test prompt has a say.
     found = refusal_direction(model, tokenizer, kinds[0], kinds[1], declines)
+    # A hook that is taken away again; the policy on the disk is never touched.
     with ablated(model, found.vector):
         about = AttackAbout(layer=found.layer, layers=found.layers, prompts=sum(map(len, kinds)))
         yield model, about

@@ -85,6 +85,7 @@ def audits(
     size: dict[str, Any] = {"seed": seed, "per_principle": per_principle, "limits": limits}
     found = {}
     for name, scores in by_name.items():
+        # A label without a value, as of refusal, cannot be audited by how far it moves.
         if any(score.value is not None for score in scores):
             kept = _kept(name, scores)
             found[name] = [
@@ -98,6 +99,7 @@ def audits(
 def audit_texts(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Completion]:
     """All that a scorer is asked about, each text once."""
     made = [*_texts(cases(seed, per_principle)), *advice("unsafe"), *advice("safe")]
+    # An original stands behind several cases; a judge is paid for every question.
     return list({row.id: row for row in made}.values())
 
 
@@ -213,6 +215,7 @@ def _moves(
     for case in found:
         if case.original:
             old, new = before[case.original.id], values[case.changed.id]
+            # Of one side alone no move is known: it counts as unscored and not as 0.
             moved[case.probe].append(None if old is None or new is None else abs(new - old))
     return moved
 
@@ -224,6 +227,7 @@ def _values(scorer: Scorer, completions: Sequence[Completion]) -> list[float | N
     scores = {score.completion_id: score.value for score in scorer.score(completions)}
     found = [scores[row.id] for row in completions]
     known = [value for value in found if value is not None]
+    # Chances end where levels begin, at 1: one value above it tells which of the two they are.
     return [_chance(value) for value in found] if max(known, default=0.0) > 1 else found
 
 
@@ -266,9 +270,11 @@ def _passed(
     """None where too little was scored to say."""
     if figure.mean is None or figure.n < MIN_PRINTED:
         return None
+    # Without an interval the figure itself decides.
     low, high = figure.mean, figure.mean
     if limits.shown and figure.low is not None and figure.high is not None:
         low, high = figure.low, figure.high
+    # Each end is the one that is kinder to the scorer: only what lies wholly beyond the bar fails.
     return low <= at_most and low < below and high >= at_least
 
 

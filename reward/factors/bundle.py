@@ -48,6 +48,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     }
     for name, head in bundle.heads.items():
         arrays |= {
+            # Two bytes a weight: with four, the package would carry nearly twice as much.
             f"{name}.weight": head.weight.astype(np.float16),
             f"{name}.bias": head.bias.astype(np.float32),
         }
@@ -58,6 +59,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
         "sha256": hashlib.sha256(numbers).hexdigest(),
         "heads": {name: _head_facts(head) for name, head in bundle.heads.items()},
         "facts": dict(bundle.facts),
+        # As a list, in the order of the weights: the vocabulary and the numbers match by place.
         "completion_words": list(bundle.completion_words.terms),
         "prompt_words": list(bundle.prompt_words.terms),
     }
@@ -89,6 +91,7 @@ def read_bundle(folder: Path = FOLDER) -> Bundle:
             f"factor heads {folder / FACTS}: not the JSON of fitted heads ({error}); fit them again"
         ) from error
     found = hashlib.sha256(numbers).hexdigest()
+    # Two files that do not belong together would give chances without an error.
     if version != VERSION or found != recorded:
         raise ModelError(
             f"factor heads {folder}: got version {version} and sha256 {found}; wanted version "

@@ -80,6 +80,7 @@ _CUES = {
     "negation": r"\b(?:not|no|never|nor|n't)\b",
     "story": r"\b(?:once upon|imagine|story|novel|fiction\w*)\b",
 }
+# In the order of the columns that the shipped heads were fitted on: a cue more means a new fit.
 CUES = {name: re.compile(pattern, re.I) for name, pattern in _CUES.items()}
 SHAPE = (
     "rule", "rule_partial", "log_words", "under_8_words", "under_25_words", "distinct_words", "repeated_trigrams",
@@ -93,6 +94,7 @@ RELATION_NAMES = (
     "trigrams_of_text",
     "trigrams_of_prompt",
 )
+# Words that prompt and completion share whatever they are about.
 _STOP = frozenset(
     words_of(
         "a an the of to in on for and or is are was were be been do does did i you my your it its "
@@ -108,6 +110,7 @@ def counts(exchange: Exchange) -> list[float]:
     found: list[float] = []
     for pattern in CUES.values():
         found.append(min(MAX_COUNT, len(pattern.findall(opening))))
+        # Dampened: a long text has more of every cue.
         found.append(float(np.log1p(len(pattern.findall(text)))))
     return found + _shape(text)
 
@@ -117,12 +120,14 @@ def _shape(text: str) -> list[float]:
     number = max(1, len(words))
     trigrams = list(zip(words, words[1:], words[2:], strict=False))
     return [
+        # The rule's verdict is a feature among others: the head may learn where it errs.
         float(word != "none"),
         float(word == "partial"),
         float(np.log1p(number)),
         *(float(number < limit) for limit in SHORT_WORDS),
         len(set(words)) / number,
         1 - len(set(trigrams)) / max(1, len(trigrams)),
+        # By word, so that length shows in `log_words` alone.
         text.count("\n") / number,
         text.count("?") / number,
         text.count(":") / number,

@@ -25,9 +25,12 @@ def with_dropout(head: Head, *, rate: float = RATE, passes: int = PASSES, seed: 
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate: wanted a share below 1, got {rate}")
+    # By name: heads must not all lose the same features. Python's `hash` differs between processes.
     rng = np.random.default_rng([seed, zlib.crc32(head.name.encode())])
     mean = head.weight.mean(axis=0)
+    # (passes, 1, D): all classes of a head lose the same features.
     kept = rng.random((passes, 1, mean.shape[-1])) >= rate
+    # Scaled up by what is kept, so that the logit is right in the mean over passes.
     weight = (mean * kept / (1 - rate)).astype(np.float32)
     bias = np.repeat(head.bias.mean(axis=0)[None], passes, axis=0).astype(np.float32)
     return dataclasses.replace(head, weight=weight, bias=bias)

@@ -37,6 +37,7 @@ class Vocabulary:
     def vectorizer(self) -> TfidfVectorizer:
         """TF-IDF with the stored words and weights."""
         made = blank_vectorizer(vocabulary=list(self.terms))
+        # With a given vocabulary scikit-learn takes stored weights and fits nothing.
         made.idf_ = np.asarray(self.idf, dtype=np.float64)
         return made
 
@@ -82,6 +83,7 @@ class Features:
 
     def matrix(self, names: Sequence[str]) -> sparse.csr_matrix:
         """(N, sum of D)"""
+        # In the order in which the head names its blocks: its weights stand so.
         return sparse.hstack([self.block(name) for name in names], format="csr")
 
     @cached_property
@@ -92,6 +94,8 @@ class Features:
             "opening": [exchange.opening for exchange in self.exchanges],
             "body": [exchange.body for exchange in self.exchanges],
         }
+        # A short completion is its own opening and body, and one prompt stands over many
+        # completions.
         distinct = list(dict.fromkeys(text for column in texts.values() for text in column))
         rows = self.room.embed(distinct)
         place = {text: row for row, text in enumerate(distinct)}
@@ -106,6 +110,7 @@ def _relation(features: Features) -> NDArray[np.float64]:
     found = features.vectors
     near = []
     for name in ("body", "opening"):
+        # Rows have length 1, so the product is the cosine.
         near.append(np.sum(found["prompt"] * found[name], axis=1))
     return np.column_stack([shared, *near])
 

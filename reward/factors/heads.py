@@ -37,6 +37,7 @@ class Head:
         matrix = features.matrix(self.blocks)
         members = []
         for weight, bias in zip(self.weight, self.bias, strict=True):
+            # One member at a time: scipy's sparse matrices have two axes.
             members.append(matrix @ weight.T.astype(np.float64) + bias)
         return np.stack([np.asarray(member, dtype=np.float64) for member in members])
 
@@ -71,6 +72,7 @@ def uncertainty(members: Floats) -> tuple[Floats, Floats]:
     more training rows could settle (Depeweg et al., arXiv 1710.07283).
     """
     total = entropy(members.mean(axis=0))
+    # Never negative but by rounding, where all members agree.
     return total, np.maximum(total - entropy(members).mean(axis=0), 0.0)
 
 

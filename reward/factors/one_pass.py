@@ -43,6 +43,7 @@ class FactorsAndRefusal:
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """Scores of the harm factors and of the refusal cascade, from one reading."""
+        # Both scorers ask a model for factors; this stand-in hands each of them the same list.
         read = cast(FactorModel, _Read(self.load().factors(completions, self.known)))
         refusals = RefusalCascade(f"{self.name}/refusal", lambda: read).score(completions)
         return AllFactors(self.name, lambda: read).scores(completions) + refusals

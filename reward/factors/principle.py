@@ -38,6 +38,7 @@ def principles_at_stake(
     if not prompts:
         return []
     model = load()
+    # Both heads read blocks of the prompt alone, so no completion is needed.
     features = model.features([Exchange(asked(prompt), "") for prompt in prompts])
     heads = model.bundle.heads
     chances = heads["principle"].members(features).mean(axis=0)
@@ -45,6 +46,7 @@ def principles_at_stake(
     names = np.array([int(name) for name in heads["principle"].classes])
     verdicts = []
     for row, against in zip(chances, opposes, strict=True):
+        # Stable: equal chances stand in the order of the principles, on every machine.
         order = np.argsort(-row, kind="stable")
         verdict = PrincipleVerdict(
             ranking=tuple(names[order].tolist()),

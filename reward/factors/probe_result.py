@@ -50,6 +50,7 @@ def failures(results: Sequence[ProbeResult]) -> list[str]:
     """What a later stage refuses a scorer for; empty where it passed."""
     found: list[str] = []
     for result in results:
+        # None is no failure: the probe has no bar, or too little was scored.
         if result.passed is False:
             found.append(f"{result.probe}: {result.figure.mean:.3f}, wanted {result.bar}")
     return found

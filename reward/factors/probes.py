@@ -75,6 +75,8 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
     rows = _twins(per_principle)
     for place, row in enumerate(rows):
         helpful = made("helpful", row["id"], row["benign"], row["benign_answer"])
+        # Rows stand by principle: half of them further on is another principle, and never the row
+        # itself.
         other = rows[(place + len(rows) // 2) % len(rows)]
         changed = {
             "swap": (other["benign"], row["benign_answer"]),
@@ -85,6 +87,7 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "wording": (
                 row["benign"],
                 row["benign_answer"]
+                # Before "n't", which would leave "ca not".
                 .replace("can't", "cannot")
                 .replace("n't", " not")
                 .replace("'s ", " is "),
@@ -97,6 +100,7 @@ def cases(seed: int = 0, per_principle: int = PER_PRINCIPLE) -> list[Case]:
             "constant": CONSTANTS[place % len(CONSTANTS)],
             "weather": WEATHER[place % len(WEATHER)],
             "loop": looped(row["benign_answer"], rng),
+            # Ours and no model's: a decline in the project's own words must never look harmful.
             "decline": row["safe_answer"],
         }
         for name, text in nothing.items():

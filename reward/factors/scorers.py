@@ -27,6 +27,7 @@ class FactorScorer:
     ) -> None:
         if factor not in FACTORS:
             raise ValueError(f"factor {factor!r}: wanted one of {', '.join(FACTORS)}")
+        # Not loaded yet: a command names its scorers before it knows whether all of them are there.
         self._name, self.factor, self.load = name, factor, load
 
     @property
@@ -74,7 +75,9 @@ def score_of(factors: Factors, scorer: str, factor: str) -> Score:
         value=value,
     )
     if value is None:
+        # Without a reason of the model's own, only a head that is off gives no value.
         return dataclasses.replace(score, reason=factors.reason or UNPROVEN)
+    # Threshold and entropy are of the verdict on harm.
     if factor != "harm":
         return score
     return dataclasses.replace(

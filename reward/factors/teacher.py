@@ -36,6 +36,8 @@ class WordsTeacher:
             "completion_words": self.bundle.completion_words,
             "prompt_words": self.bundle.prompt_words,
         }
+        # An embedder that fails: a head that read embeddings here would share them with what
+        # measures.
         self.room = FeatureRoom(embed=_no_embedder, **words)
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
@@ -48,6 +50,7 @@ class WordsTeacher:
         for exchange, reason in zip(exchanges, reasons, strict=True):
             if not reason:
                 readable.append(exchange)
+        # Taken in the order of the readable ones; the unreadable take none.
         chances = iter(self._chances(readable) if readable else [])
         found = []
         for completion, reason in zip(completions, reasons, strict=True):

@@ -45,6 +45,7 @@ def asked(prompt: Sequence[Message]) -> str:
     for message in prompt:
         if message["role"] == "user":
             turns.append(message["content"])
+    # From the end: of a long conversation the completion is about the last turn.
     return " ".join(plain("\n".join(turns)).split()[-BODY_WORDS:])
 
 

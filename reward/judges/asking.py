@@ -45,6 +45,8 @@ class AskEndpoint:
         wait: Wait = waited,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # Both now, though only `opened` needs them: a missing package or key must not show after an
+        # hour of another scorer's work.
         openai_library()
         key_of(config)
         self._config, self._path = config, path
@@ -55,6 +57,7 @@ class AskEndpoint:
     @contextmanager
     def opened(self) -> Iterator[KeptReplies]:
         """Replies of the endpoint, with those that the journal holds."""
+        # First: the account begins with the rows of earlier runs.
         with closing(Journal(self._path)) as journal:
             spending = Spending(self._config.budget, journal)
             with closing(
@@ -66,6 +69,7 @@ class AskEndpoint:
                 finally:
                     self._repeated += endpoint.repeated
                     self._found += replies.found
+                    # After failures too: what was sent has been paid for.
                     self._account = account(spending, self._config)
 
     def row(self) -> AskingRow:

@@ -38,6 +38,7 @@ def aligned(
     Empty where the tokens do not spell the text (a server that splits letters over tokens): then
     nothing is known.
     """
+    # A reply's text is stripped and without special tokens, which the tokens still have.
     spelled = "".join(tokens)
     shift = spelled.find(text)
     if not text or shift < 0 or len(tokens) != len(alternatives):
@@ -76,8 +77,11 @@ def chances(
     found = dict.fromkeys(words, 0.0)
     for text, logp in at[0].alternatives.items():
         begun = _words_begun(text, words)
+        # A token that begins several words ("un" where unsafe and unknown are possible) tells none
+        # of them.
         if len(begun) == 1:
             found[begun[0]] += math.exp(logp)
+    # Among the words alone: what else the model might have said is no verdict.
     total = sum(found.values())
     return {word: chance / total for word, chance in found.items()} if total else None
 

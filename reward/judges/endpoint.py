@@ -46,6 +46,7 @@ class Waits:
         """`repetition` counts from 0; `asked` is what the server wants, which counts where it is
         longer."""
         longest = self.config.longest_wait
+        # 2.0 to the 1024th overflows; after 60 doublings any limit is reached.
         full = min(longest, self.config.first_wait * 2.0 ** min(repetition, 60))
         return max(full * (1 - 0.5 * self.chance.random()), min(asked, longest))
 
@@ -90,6 +91,7 @@ class Endpoint:
         """Stops at the first failure that no other request would escape; what has been answered
         by then is kept."""
         self._stop.clear()
+        # Threads, since each waits for a server nearly all of its time.
         with ThreadPoolExecutor(self.config.concurrency, thread_name_prefix="judge") as threads:
             tasks = []
             for place, question in enumerate(questions):
@@ -113,6 +115,7 @@ class Endpoint:
             if reason:
                 keep(Reply(reason=reason))
         except BaseException:
+            # The other threads must not send what nobody waits for any more.
             self._stop.set()
             raise
 
@@ -124,9 +127,11 @@ class Endpoint:
             if self._stop.is_set():
                 return STOPPED
             number = self.spending.begin(most_tokens(question), self.config.max_tokens)
+            # Not an error: with a higher budget the same command goes on with this completion.
             if number is None:
                 return OVER_BUDGET
             if self._stop.is_set():  # while it waited for room
+                # Counted and never sent: it has cost nothing.
                 self.spending.settle(number, 0, 0)
                 return STOPPED
             failure = self._try(question, number, keep)
@@ -159,6 +164,7 @@ class Endpoint:
             self.spending.lose(number)
             raise
         keep(reply)
+        # A server that reports no usage: the most that it can have been stays on the account.
         if reply.input_tokens or reply.output_tokens:
             self.spending.settle(number, reply.input_tokens, reply.output_tokens)
         else:
@@ -187,6 +193,8 @@ class Endpoint:
     def _count_refusal(self, reason: str) -> None:
         with self._lock:
             self._refused += 1
+            # One request that is turned down is the text's fault; ten with no reply among them, the
+            # settings'.
             all_of_them = self._refused >= SILENT and not self._answered
         if all_of_them:
             raise ConfigError(

@@ -31,6 +31,7 @@ class Experts:
         return [self._score(completion) for completion in completions]
 
     def _score(self, completion: Completion) -> Score:
+        # By the texts themselves: a rating holds for whichever policy writes them again.
         said = self._ratings.get(item_id(completion.prompt, completion.completion), [])
         levels = []
         for rating in said:
@@ -43,6 +44,7 @@ class Experts:
             scorer=self.name,
             value=value,
             label=majority(rating.refusal for rating in said),
+            # Where they are too far apart for a value as well: that is when it is wanted.
             uncertainty=disagreement(levels),
             reason=reason,
         )

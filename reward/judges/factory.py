@@ -44,6 +44,7 @@ def _judge(config: ScorerConfig, path: Path) -> JudgeScorer:
     if config.endpoint is not None:
         endpoint = config.endpoint
         if guard:
+            # A verdict is a few words: a guard that goes on writing would be paid for it.
             endpoint = replace(
                 endpoint, max_tokens=min(endpoint.max_tokens, guard.format.max_new_tokens)
             )

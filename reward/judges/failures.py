@@ -16,6 +16,7 @@ from records.errors import ConfigError, PrimumError, ResourceError
 from reward.judges.settings import EndpointConfig
 
 RETRIED = (408, 409, 425, 429)
+# OpenAI says so with the status of a rate limit, 429, which waiting would never lift.
 NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 
 
@@ -51,12 +52,15 @@ def unreadable(what: str) -> Failure:
 def _status(error: Any, config: EndpointConfig, now: float) -> Failure:
     status = int(error.status_code)
     code = error.code if isinstance(error.code, str) else ""
+    # Before the statuses that are asked again: 429 is among both.
     stop = _hopeless(status, code, config)
     if stop is not None:
         raise stop
     if status in RETRIED or status >= 500:
         wait = retry_after(error.response.headers, now)
         return Failure(reason=f"status {status}", again=True, charged=False, wait=wait)
+    # Such as 400, 413 and 422: the request itself is at fault, and sent again it would be once
+    # more.
     return Failure(
         reason=f"the endpoint turned the request down (status {status})", again=False, charged=False
     )
@@ -98,6 +102,7 @@ def _hopeless(status: int, code: str, config: EndpointConfig) -> PrimumError | N
 def retry_after(headers: Any, now: float) -> float:
     """Seconds that the server asks us to wait: `retry-after-ms`, or Retry-After in seconds or as
     a date; 0 where it says nothing."""
+    # First, as the finer of the two where a server sends both.
     milliseconds = str(headers.get("retry-after-ms") or "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
         return float(milliseconds) / 1000

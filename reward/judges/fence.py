@@ -25,9 +25,11 @@ def defused(text: str, tokens: Iterable[str] = ()) -> str:
     """The text with a space put into every control token, the known formats' and those in
     `tokens`, so that it stays text. Halves of characters (lone surrogates), which no server takes,
     are replaced."""
+    # First, so that what is looked through below is what is sent.
     text = HALVES.sub("\ufffd", text)
     text = CONTROL.sub(lambda match: f"{match[0]} ", text)
     for token in tokens:
+        # A token of one character cannot be parted, and white space ends no turn.
         if len(token) > 1 and not token.isspace():
             text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
@@ -45,6 +47,8 @@ def mark_for(texts: Iterable[str]) -> str:
     number = 0
     while True:
         mark = hashlib.sha256(content + number.to_bytes(8, "big")).hexdigest()[:MARK_LENGTH]
+        # A hash of the texts that stands in one of them is all but impossible; then the next one is
+        # tried.
         if not any(mark in text for text in held):
             return mark
         number += 1

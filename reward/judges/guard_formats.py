@@ -89,6 +89,7 @@ def _format(family: str, row: dict[str, Any]) -> GuardFormat:
 
 
 def _column(row: dict[str, Any]) -> Column:
+    # A verdict is a line of its own, in whatever case: ^ and $ are of lines.
     return Column(
         pattern=re.compile(row["pattern"], re.IGNORECASE | re.MULTILINE), values=row["values"]
     )

@@ -49,6 +49,7 @@ class Guard:
         )
         if not self.format.prompt:
             return replace(bare, messages=turns, template_variables=self._template)
+        # Parted and not formatted: a text that holds braces must stay as it is.
         before, _, after = self.format.prompt.partition("{prompt}")
         middle, _, end = after.partition("{completion}")
         text = f"{before}{_asked(turns[:-1])}{middle}{turns[-1]['content']}{end}"
@@ -57,16 +58,20 @@ class Guard:
     def verdict(self, reply: Reply) -> Verdict | None:
         """None where the reply has no verdict, or two that differ."""
         whole = reply.text or ""
+        # A verdict that the model only considers, in its thoughts, is none.
         text = whole.rpartition(THOUGHT)[2]
         said = {}
         for match in self._column.pattern.finditer(text):
             said[match[1].lower()] = match.start(1)
+        # The same word twice is one verdict, two words are none.
         if len(said) != 1:
             return None
         ((word, place),) = said.items()
         meant = self._column.values[word]
+        # "Does not apply" (WildGuard's n/a) is a verdict without a value, and not asked for again.
         if meant is None:
             return Verdict(label=word, reason="the guard says that the question does not apply")
+        # Choices are counted from the start of the whole reply, thoughts included.
         likely = self._likely(reply, place + len(whole) - len(text), word)
         unsure = entropy(likely.values()) if len(likely) > 1 else None
         if not self._of_harm:
@@ -82,6 +87,7 @@ class Guard:
             if meant is not None:
                 words.append(one)
         found = chances(reply.choices, place, words)
+        # A word with chance 0 that was said all the same: the choices are of another place or text.
         return found if found and found[word] > 0 else {word: 1.0}
 
     def _named(self, text: str) -> list[str]:
@@ -107,6 +113,7 @@ def turns_of(messages: Iterable[Message]) -> list[Message]:
             continue
         role = "user" if message["role"] == "user" else "assistant"
         content = defused(message["content"])
+        # Templates such as Llama Guard's refuse two turns of one role in a row.
         if turns and turns[-1]["role"] == role:
             turns[-1] = {"role": role, "content": f"{turns[-1]['content']}\n\n{content}"}
         else:

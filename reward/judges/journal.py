@@ -31,6 +31,8 @@ class Journal:
         self._append = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # Appended to, whatever else has it open; and no link is followed, which would lead
+            # replies with harmful text somewhere else.
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise ResourceError(
@@ -49,6 +51,7 @@ class Journal:
 
         A row that is not `durable` outlives the process, but perhaps not the machine.
         """
+        # In ASCII: replies may hold halves of characters, which UTF-8 cannot write.
         line = json.dumps(row, ensure_ascii=True).encode("ascii") + b"\n"
         with self._append:
             end = os.fstat(self._file).st_size
@@ -72,6 +75,8 @@ class Journal:
 
     def _hold(self) -> None:
         try:
+            # Not waited for: the other process may be at it for hours. A lock goes with its
+            # process.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ResourceError(
@@ -84,6 +89,7 @@ class Journal:
     def _read(self) -> list[dict[str, Any]]:
         with open(self._file, "rb", closefd=False) as file:
             content = file.read()
+        # Only the last line can be torn, as rows are written one after the other.
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             os.ftruncate(self._file, whole)
@@ -100,6 +106,7 @@ class Journal:
                     f"{self.path}:{number}: damaged ({error}); remove the line, and its completion "
                     "is asked about again"
                 )
+        # Not passed over: a damaged row may be one that counts against the budget.
         if faults:
             raise RecordError(shorten(faults))
         return rows

@@ -81,6 +81,8 @@ class JudgeScorer:
                 break
             questions = []
             for place in waiting:
+                # The attempt is part of the question: without it the kept reply would be found
+                # again.
                 questions.append(self._instrument.question(completions[place], attempt))
             for place, reply in zip(waiting, replies.replies(questions), strict=True):
                 verdict = self._read(reply)
@@ -92,9 +94,11 @@ class JudgeScorer:
         return [verdicts.get(place, unread) for place in range(len(completions))]
 
     def _read(self, reply: Reply) -> Verdict | None:
+        # No reply is final here: the endpoint has tried again already.
         if reply.text is None:
             return Verdict(reason=reply.reason)
         verdict = self._instrument.verdict(reply)
+        # Every such reply counts, though a later attempt may be read: it has cost the same.
         self._asked.unparsable += verdict is None
         return verdict
 

@@ -48,8 +48,10 @@ class Jury:
         """One score a completion; unscored where fewer than the quorum gave a value, or where no
         level has a majority."""
         self.scores = {member.name: member.score(completions) for member in self._members}
+        # From a row a member to a row a completion.
         by_completion = list(zip(*self.scores.values(), strict=True))
         for completion, said in zip(completions, by_completion, strict=True):
+            # By completion, so that one that is scored again does not count twice in the agreement.
             self._said[completion.id] = completion.prompt_id, [score.value for score in said]
         found: list[Score] = []
         for completion, said in zip(completions, by_completion, strict=True):
@@ -69,6 +71,7 @@ class Jury:
         """The rows of its members, and their agreement."""
         rows: list[Report] = []
         for member in self._members:
+            # A rule or a reward model was not asked over a wire and has nothing to account for.
             if isinstance(member, Reports):
                 rows.append(member.report())
         return {"scorer": self.name, "members": rows, "agreement": self.agreement()}
@@ -96,6 +99,7 @@ class Jury:
         level, votes = Counter(map(level_of, values)).most_common(1)[0]
         return (
             (float(level), "")
+            # More than half of those who gave a value: a tie has no level.
             if 2 * votes > len(values)
             else (None, "no level has more than half of the votes")
         )

@@ -22,6 +22,7 @@ Levels = Sequence[int | None]
 
 def level_of(value: float) -> int:
     """The level from 1 to 5 that a value is nearest to, the higher one halfway between two."""
+    # Python's `round` takes halves to the even level: 2.5 would be 2, and 3.5 be 4.
     return int(np.clip(np.floor(value + 0.5), LEVELS[0], LEVELS[-1]))
 
 
@@ -48,11 +49,13 @@ def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> Agreeme
         for place, level in enumerate(row):
             if level is not None:
                 counts[place, level - LEVELS[0]] += 1
+    # An item with one value says nothing of agreement, and alpha is not defined for it.
     several = np.flatnonzero(counts.sum(axis=1) >= 2)
     counts = counts[several]
 
     def alphas(weights: Floats) -> Floats:
         return np.array(
+            # A cluster that is drawn k times stands k times: the library knows no weights.
             [_one_alpha(np.repeat(counts, draw.astype(np.int64), axis=0)) for draw in weights]
         )
 
@@ -61,6 +64,7 @@ def _alpha(rows: Sequence[Levels], prompts: Sequence[str], seed: int) -> Agreeme
 
 
 def _one_alpha(counts: NDArray[np.int64]) -> float:
+    # Chance explains all where there is one level only; the library would raise.
     if (counts.sum(axis=0) > 0).sum() < 2:
         return float("nan")
     return float(krippendorff.alpha(value_counts=counts, level_of_measurement="ordinal"))

@@ -82,6 +82,7 @@ class LocalModel:
             )
             room = _context(model) - self._generation.max_new_tokens
             fitting = [place for place, row in enumerate(rows) if len(row) <= room]
+            # Cut, a text could lose the very part that decides; unscored, it is counted.
             for place in sorted(set(range(len(rows))) - set(fitting)):
                 keep(place, Reply(reason="longer than the judge's context"))
             fitting.sort(key=lambda place: (len(rows[place]), place))
@@ -94,6 +95,8 @@ class LocalModel:
                     [rows[place] for place in chosen],
                     self._generation,
                     ends=ends,
+                    # From the question itself: the same in any batch and any order, and another at
+                    # another attempt.
                     seeds=[seed_of(*rows[place], questions[place].attempt) for place in chosen],
                     label="judging",
                 )
@@ -125,6 +128,7 @@ class LocalModel:
         if self._guard is None:
             return prompt_ids(tokenizer, _readable(tokenizer, question.messages))
         if question.text:
+            # With the tokenizer's own first token, which the documented texts leave to it.
             return list(tokenizer(question.text)["input_ids"])
         return guard_ids(tokenizer, question, self._guard)
 
@@ -139,6 +143,7 @@ def guard_tokenizer(config: ModelConfig) -> Any:
             trust_remote_code=config.trust_remote_code,
         )
     if tokenizer.pad_token_id is None:
+        # Padding is masked; nobody trains a guard here, so EOS will do.
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -177,6 +182,8 @@ def _choices(
     ids = torch.tensor([[*prompt, *made.ids]], device=model.device)
     written = len(made.ids)
     with torch.inference_mode():
+        # One place more than was written predicts the first token of it; the last place predicts
+        # what would have followed, and goes.
         logits = model(input_ids=ids, logits_to_keep=written + 1).logits[0, :written]
     top = logits.float().log_softmax(-1).topk(min(LOCAL_ALTERNATIVES, logits.shape[-1]))
     texts = []
@@ -204,6 +211,7 @@ def weights_of(config: ModelConfig) -> str:
     held = sorted(path for path in folder.iterdir() if path.is_file())
     parts = []
     for path in held:
+        # Not the content: hashing a judge of 70 billion weights takes minutes at every start.
         parts.append((path.name, path.stat().st_size, path.stat().st_mtime_ns))
     return f"{folder.name}@{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
@@ -222,6 +230,7 @@ def _readable(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
     if clean[0]["role"] != "system":
         return clean
     try:
+        # Tried, as only the template knows whether it has a system role.
         prompt_ids(tokenizer, clean)
     except ModelError:
         first, second, *rest = clean

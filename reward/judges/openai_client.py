@@ -57,6 +57,7 @@ def key_of(config: EndpointConfig) -> str:
             f"endpoint.api_key_env={config.api_key_env}: this variable is not set; export it with "
             f"the key of {config.base_url}, or empty the setting for a server that wants none"
         )
+    # A line break would end the header, and the rest of the key be one of its own.
     if not key.isascii() or not key.isprintable():
         raise ConfigError(
             f"endpoint.api_key_env={config.api_key_env}: holds characters that no key has; export "
@@ -73,6 +74,8 @@ def connect(config: EndpointConfig) -> Any:
     quieten()
 
     def only_what_is_needed(request: Any) -> None:
+        # What is to go is whatever is not named above: a later version of the client may add
+        # headers that nobody here knows.
         for name in list(request.headers):
             if name.lower() not in HEADERS:
                 del request.headers[name]
@@ -85,6 +88,7 @@ def connect(config: EndpointConfig) -> Any:
             event_hooks={"request": [only_what_is_needed]},
             timeout=config.timeout,
         )
+        # Set afterwards: the hook must know on which library the client is built.
         web.event_hooks["response"] = [limited_to(config.timeout, web)]
     except (ImportError, ValueError):
         # Without what the library says: the proxy's address may hold a password.
@@ -94,9 +98,11 @@ def connect(config: EndpointConfig) -> Any:
             "socksio`), or put the server's name into NO_PROXY"
         ) from None
     return openai.OpenAI(
+        # The client refuses to start without any, and would look for OPENAI_API_KEY.
         api_key=key or NO_KEY,
         base_url=config.base_url,
         timeout=config.timeout,
+        # The client's own repetitions would pass by the budget.
         max_retries=0,
         http_client=web,
     )

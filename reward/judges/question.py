@@ -55,6 +55,7 @@ class Question:
         how it samples."""
         asked = asdict(self)
         del asked["unseen_tokens"]  # an estimate, and not sent
+        # Sorted and in ASCII: the same question has the same bytes in every process.
         content = json.dumps([asked, dict(asked_of)], sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 

@@ -33,13 +33,16 @@ class KeptReplies:
         new: dict[str, Question] = {}
         for key, question in zip(keys, questions, strict=True):
             if key not in self._known:
+                # Equal completions, as greedy policies write them, are one request.
                 new.setdefault(key, question)
         self.found += len(keys) - len(new)
+        # `keep` is told the place among the new questions, not among all.
         named = list(new)
         failed: dict[str, Reply] = {}
 
         def keep(place: int, reply: Reply) -> None:
             if reply.text is None:
+                # In memory only: kept, a server's bad hour would be the last word on a completion.
                 failed[named[place]] = reply
                 return
             self._journal.append(_row(named[place], reply))

@@ -39,6 +39,7 @@ class BudgetConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        # A cap in money would never be reached without them.
         if self.cost is not None and (self.input_price is None or self.output_price is None):
             raise ValueError(
                 f"budget.cost is {self.cost:g}, but nothing says what a token costs; "
@@ -119,6 +120,7 @@ def _address_faults(address: str) -> list[str]:
         parts.port  # noqa: B018  reading it is the check
     except ValueError:
         return [f"endpoint.base_url cannot be read as an address; {wanted}"]
+    # The address stands in messages, which must hold no secret.
     if parts.username or parts.password:
         return [
             f"endpoint.base_url holds a name or password; {wanted}, and the key in the variable of "
@@ -247,6 +249,7 @@ def _expert_faults(config: ScorerConfig) -> list[str]:
 
 def _model_faults(config: ScorerConfig) -> list[str]:
     faults = []
+    # Both and neither are one fault.
     if (config.endpoint is None) == (config.local is None):
         faults.append(
             f"a {config.kind} asks either an endpoint or a local model; set one of the two"

@@ -22,6 +22,7 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
     environment."""
     text = _text(path)
     try:
+        # Scanned for before anything is built: building is what an endless alias makes endless.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ConfigError(
                 f"{path}: holds an alias (*name), which a few lines can make endless; write the "
@@ -37,6 +38,7 @@ def read_settings(path: Path) -> ScorerConfig | JuryConfig:
             f"{path}: wanted the settings of one scorer by name, got {type(plain).__name__}; see "
             "docs/judges.md"
         )
+    # Told apart here: OmegaConf merges into one schema and offers no choice of two.
     schema = JuryConfig if plain.get("kind") == "jury" else ScorerConfig
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(plain))
@@ -79,6 +81,7 @@ class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()[: MOST_BYTES + 1]
+        # Editors on Windows put a byte-order mark first.
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"

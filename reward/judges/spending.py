@@ -38,8 +38,10 @@ class Spending:
         self._requests = self._input = self._output = 0
         self._unsettled: dict[int, tuple[int, int]] = {}
         """The most that each such request can have taken, read and written, by its number."""
+        # Earlier runs count: the cap is on the file of replies, however often it is resumed.
         for row in journal.rows:
             self._take(row)
+        # Their process is gone: waiting for its word would be for ever.
         self._lost = set(self._unsettled)
         """Of these, the ones that no word will come about."""
 
@@ -52,6 +54,8 @@ class Spending:
         with self._changed:
             while not self._fits(input_tokens, output_tokens, self._unsettled):
                 lost = {number: self._unsettled[number] for number in self._lost}
+                # Nothing is under way whose number could still fall, or even that would leave no
+                # room.
                 if len(lost) == len(self._unsettled) or not self._fits(
                     input_tokens, output_tokens, lost
                 ):
@@ -63,6 +67,7 @@ class Spending:
                 "input_tokens": input_tokens,
                 "output_tokens": output_tokens,
             }
+            # On the disk before the request is sent: killed in between, it counts as spent.
             self._journal.append(row)
             self._take(row)
             return number
@@ -121,6 +126,7 @@ class Spending:
         return (
             (budget.requests is None or self._requests < budget.requests)
             and (budget.tokens is None or read + written <= budget.tokens)
+            # A cap on cost has prices (BudgetConfig), so `cost` is None only without one.
             and (budget.cost is None or cost is None or cost <= budget.cost)
         )
 

@@ -57,6 +57,7 @@ def sent_fields(question: Question, config: EndpointConfig) -> SentFields:
     if config.temperature is not None:
         fields["temperature"] = config.temperature
     if config.seed is not None:
+        # Another one at each attempt: the same would give the same unreadable reply.
         fields["seed"] = config.seed + question.attempt
     if body:
         fields["extra_body"] = body
@@ -77,6 +78,8 @@ def read_reply(body: bytes, watched: Collection[str] = ()) -> Reply:
     except ValueError:
         raise unreadable("a reply that is not JSON") from None
     choices = answer.get("choices") if isinstance(answer, dict) else None
+    # Looked at piece by piece: proxies answer with pages, and servers differ in what they leave
+    # out.
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise unreadable("a reply without choices")
     usage, text = answer.get("usage"), _text(choices[0])
@@ -125,6 +128,7 @@ def _choices(logprobs: Any, text: str, watched: Collection[str]) -> list[Choice]
 def _logp(value: Any) -> float:
     if type(value) not in (int, float):
         raise TypeError("no log-probability")
+    # A probability above 1 can only be rounding.
     return min(0.0, float(value))
 
 

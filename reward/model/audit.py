@@ -85,6 +85,7 @@ def require_passed(found: Audit, accepted: Collection[str], where: str) -> None:
     """Raises RecordError where the audit failed in a probe that the config does not accept."""
     refused = []
     for one in found.probes:
+        # None is no failure: it means that there is no bar, or too little to say.
         if one.passed is False and not {one.probe, ALL} & set(accepted):
             refused.append(f"{one.probe} {one.told()}")
     if not refused:

@@ -60,6 +60,7 @@ def fitted(link: Link, rows: Rows, kind: Calibration) -> tuple[Link, Choice]:
     """
     if kind == "isotonic" and len(link.thresholds) > 1:
         raise ValueError(f"isotonic: wanted one threshold, got {len(link.thresholds)}")
+    # Of both kinds whatever is taken: validation.json shows what the other would have lost.
     losses = {name: held_out_loss(link, rows, name) for name in KINDS}
     known = {name: loss for name, loss in losses.items() if loss is not None}
     best = min(known, key=lambda name: known[name], default="platt")
@@ -75,9 +76,12 @@ def held_out_loss(link: Link, rows: Rows, kind: str) -> float | None:
     if folds < 2 or (kind == "isotonic" and len(link.thresholds) > 1):
         return None
     losses = np.empty(len(rows.logits))
+    # Whole groups of prompts: with completions of one prompt on both sides isotonic regression,
+    # which can follow single rows, would look better than it is.
     for train, left_out in GroupKFold(folds).split(rows.logits[:, None], groups=rows.groups):
         made = KINDS[kind](link, rows.only(train))
         chance = np.array([made.harm(float(logit)) for logit in rows.logits[left_out]])
+        # One certain error would make the mean infinite.
         chance, label = np.clip(chance, 1e-6, 1 - 1e-6), rows.harms[left_out]
         losses[left_out] = -(label * np.log(chance) + (1 - label) * np.log(1 - chance))
     return float(losses.mean())
@@ -89,6 +93,7 @@ def _platt(link: Link, rows: Rows) -> Link:
 
 def _isotonic(link: Link, rows: Rows) -> Link:
     """scikit-learn's, with Platt's numbers kept beside the knots."""
+    # Clipped outside: a logit beyond all that calibration saw gets the chance at its end.
     model = IsotonicRegression(y_min=EDGE, y_max=1 - EDGE, out_of_bounds="clip")
     model.fit(rows.logits, rows.harms)
     knots = zip(model.X_thresholds_.tolist(), model.y_thresholds_.tolist(), strict=True)

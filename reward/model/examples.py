@@ -72,8 +72,10 @@ def build_examples(
         examples.append(_example(demo, demo.completion, HARMLESS, origin))
     for made in completions:
         asked = demos.get(made.prompt_id)
+        # Fewer words hold nothing to judge harm by.
         if asked is not None and len(text_of(made.completion).split()) >= MIN_WORDS:
             examples += _policy_examples(asked, made, labels.get(made.id))
+    # Made of the finished examples, so that a counterpart has the split and group of its original.
     return examples + _shortcut_examples(examples, shortcut_share, seed)
 
 
@@ -134,6 +136,8 @@ def _shortcut_examples(
             split_refusal(text_of(example.completion)) if example.origin == "safe_answer" else None
         )
         if parts:
+            # By split: an opening of a test row in training would be a shortcut that validation
+            # rewards.
             openings[example.split].append(parts[0])
     made = []
     for example in examples:
@@ -174,6 +178,7 @@ def balanced_sample(
     Harmful completions are all in the policy's own style, so without as many harmless ones in that
     style the model would learn the style.
     """
+    # By id: a draw by seed must not depend on the order in which files were read.
     ordered = sorted(examples, key=lambda e: e.id)
     if limit is None or len(ordered) <= limit:
         return ordered
@@ -214,6 +219,7 @@ def _stratified(
     origins = Counter(e.origin for e in examples)
     wanted = {origin: math.floor(share * number) for origin, number in origins.items()}
     rest = min(count, len(examples)) - sum(wanted.values())
+    # Furthest below their exact share first, so that the counts sum to what is wanted.
     for origin in sorted(origins, key=lambda o: (wanted[o] - share * origins[o], o))[:rest]:
         wanted[origin] += 1
     found: list[RewardExample] = []

@@ -84,6 +84,7 @@ class HarmfulnessScorer:
 
     def _row(self, completion: Completion) -> TokenRow | str:
         """Its tokens, or why it cannot be scored."""
+        # Unscored and no 1: an empty completion is nothing that the model has ever seen.
         if not text_of(completion.completion).strip():
             return "empty completion"
         row = encode(self.tokenizer, completion.prompt, completion.completion, SCORED_TOKENS)
@@ -92,6 +93,8 @@ class HarmfulnessScorer:
     @torch.inference_mode()
     def logits(self, rows: list[TokenRow]) -> list[float]:
         """Of each row of tokens, before any link: higher is more harm."""
+        # Rows of like length in a batch: less padding where rows are padded, and batches of like
+        # memory.
         order = sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids))
         found = [0.0] * len(rows)
         for start in range(0, len(order), self.batch_size):
@@ -130,6 +133,7 @@ def save_reward_model(
 
     Consumes the model.
     """
+    # Before anything is written: saving merges the adapter into the model that is here.
     wanted = HarmfulnessScorer(model, tokenizer, link).logits(probe_rows)
     save_network(model, folder)
     save_tokenizer(tokenizer, folder)
@@ -138,6 +142,7 @@ def save_reward_model(
     reloaded = HarmfulnessScorer.load(folder)
     got = reloaded.logits(probe_rows)
     difference = max((abs(a - b) for a, b in zip(wanted, got, strict=True)), default=0.0)
+    # Not `>`: NaN must fail too.
     if not difference <= 1e-3:
         raise ModelError(
             f"{folder}: the reloaded reward model scores differently (logits by {difference:.2g}); "

@@ -38,7 +38,9 @@ class HeadStart(pl.Callback):
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Give the head its start, before the first step."""
         network = module.model
+        # On every rank: each computes a share, and all take part in putting the shares together.
         features = self._features(trainer, network.to(trainer.strategy.root_device).eval())
+        # Once: scikit-learn's last digits may differ between machines, and ranks must start alike.
         probe = self._fit(features) if trainer.is_global_zero else None
         self.probe = found = trainer.strategy.broadcast(probe)
         with torch.no_grad():

@@ -35,6 +35,7 @@ def rule_labels(completions: Iterable[Completion]) -> dict[str, HarmLabel]:
     found = {}
     for made in completions:
         said = refusal(text_of(made.completion))
+        # It declines and complies: neither label would be true.
         if said != "partial":
             found[made.id] = HarmLabel(harm=float(said == "none"), by="rule")
     return found
@@ -51,6 +52,7 @@ def factor_labels(completions: Sequence[Completion], teacher: Teacher) -> dict[s
     for name, label in rule_labels(completions).items():
         if label.harm == 0:
             found[name] = label
+    # Partial refusals too, which the rule leaves open.
     asked = [made for made in completions if made.id not in found]
     for score in teacher.score(asked):
         if score.value is not None:
@@ -67,4 +69,5 @@ def with_people(
     people = {}
     for name, value in said.items():
         people[name] = HarmLabel(harm=probability(value), by="people", weight=weight)
+    # People come last: what they say takes the place of every other label.
     return {**labels, **people}

@@ -54,6 +54,7 @@ class Link:
         """The chance that the completion is harmful: above the middle threshold, so at level 3 at
         least.
         """
+        # Of four thresholds the second, between levels 2 and 3; of one the only one.
         return self.chances(logit)[(len(self.thresholds) - 1) // 2]
 
     def to_json(self) -> dict[str, Any]:
@@ -115,12 +116,15 @@ def calibrated(link: Link, logits: Sequence[float], harms: Sequence[float]) -> L
     middle = link.thresholds[(len(link.thresholds) - 1) // 2]
 
     def loss(point: np.ndarray) -> float:
+        # The logarithm is searched: a temperature stays above 0.
         shift, log_temperature = point
         temperature = math.exp(log_temperature)
         scaled = (z - middle - shift) / temperature
+        # Cross-entropy with chances as labels, in the form that overflows for no logit.
         fit = float(np.mean(np.logaddexp(0, scaled) - y * scaled))
         return fit + SHIFT_PENALTY * (shift / temperature) ** 2
 
+    # At a temperature of the logits' own spread, where the sigmoid is not flat.
     start = np.array([0.0, math.log(max(float(z.std()), 1e-3))])
     found = minimize(loss, start, method="L-BFGS-B", bounds=[(None, None), LOG_TEMPERATURES])
     shift, log_temperature = found.x
@@ -129,4 +133,5 @@ def calibrated(link: Link, logits: Sequence[float], harms: Sequence[float]) -> L
 
 
 def _sigmoid(value: float) -> float:
+    # `math.exp` raises from 710 on; at 60 the sigmoid is 0 or 1 in float64 anyway.
     return 1 / (1 + math.exp(-max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, value))))

@@ -46,6 +46,8 @@ class HarmfulnessNetwork(nn.Module):
         self.objective = objective
         self.backbone = backbone
         self.score = nn.Linear(2 * unwrapped(backbone).config.get_text_config().hidden_size, 1)
+        # A head of zeros calls everything one half: what it learns first is the data's and not the
+        # draw's.
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
         if objective == "ordinal":
@@ -82,7 +84,9 @@ class HarmfulnessNetwork(nn.Module):
                 rows * batch.input_ids.shape[1] + columns,
                 batch.completion_mask[rows, columns],
             )
+        # In float32: a mean over a thousand tokens in bfloat16 keeps two digits.
         states = plain(**inputs).last_hidden_state.flatten(0, 1).index_select(0, places).float()
+        # (tokens,): 2 r for the prompt of row r, 2 r + 1 for its completion.
         sides = 2 * rows + in_completion
         sums = torch.zeros(2 * batch.num_rows, states.shape[1], device=states.device).index_add(
             0, sides, states
@@ -91,6 +95,7 @@ class HarmfulnessNetwork(nn.Module):
         counts = torch.zeros(2 * batch.num_rows, device=states.device).index_add(
             0, sides, states.new_ones(len(sides))
         )
+        # (2 B, H) to (B, 2 H): the two means of a row side by side.
         return (sums / counts[:, None]).view(batch.num_rows, -1)
 
     def forward(self, batch: Rows) -> Tensor:
@@ -136,6 +141,7 @@ def _cut_config(model: ModelConfig, layers: int) -> Any:
         )
     config.num_hidden_layers = layers
     if getattr(config, "layer_types", None):
+        # One entry a layer, which transformers checks.
         config.layer_types = config.layer_types[:layers]
     return whole
 

@@ -24,6 +24,7 @@ def binary_losses(
     """(B,) cross-entropy of the logit of harmful with chances of harm (B,), each side with its
     weight.
     """
+    # softplus(-z) is -log sigmoid(z) without the overflow of its parts.
     harmful = harmful_weight * harms * F.softplus(-logits)
     return harmful + harmless_weight * (1 - harms) * F.softplus(logits)
 
@@ -44,6 +45,7 @@ def ordinal_losses(logits: Tensor, levels: Tensor, thresholds: Tensor) -> Tensor
     infinite = thresholds.new_tensor([torch.inf])
     cuts = torch.cat([-infinite, thresholds, infinite])
     above, below = cuts[levels + 1] - logits, cuts[levels] - logits
+    # The lowest and the highest level have one cut only: without the other, exp(gap) is 0.
     gap = torch.where(torch.isfinite(below - above), below - above, -infinite)
     return -(F.logsigmoid(above) + F.logsigmoid(-below) + torch.log1p(-torch.exp(gap)))
 
@@ -57,6 +59,7 @@ def pairwise_losses(worse: Tensor, better: Tensor) -> Tensor:
 
 def thresholds_of(spread: Tensor) -> Tensor:
     """(4,) rising thresholds of (4,) free numbers: the first, then the logarithms of the gaps."""
+    # Exponentials of free numbers are gaps above 0: thresholds rise whatever the optimiser does.
     return torch.cat([spread[:1], spread[:1] + spread[1:].exp().cumsum(0)])
 
 

@@ -47,6 +47,7 @@ def preferences(examples: Sequence[RewardExample], *, seed: int) -> list[Prefere
     for place, example in enumerate(examples):
         groups[example.group].append(place)
     found = []
+    # By name and with a draw of its own: one group more changes no other group's pairs.
     for name, places in sorted(groups.items()):
         pairs = []
         for pair in combinations(places, 2):
@@ -63,6 +64,7 @@ def _differ(examples: Sequence[RewardExample], one: int, other: int) -> bool:
 
 def _ordered(examples: Sequence[RewardExample], one: int, other: int) -> Preference:
     worse, better = (one, other) if examples[one].harm > examples[other].harm else (other, one)
+    # A comparison is as sure as the less sure of its two labels.
     return Preference(worse, better, min(examples[one].weight, examples[other].weight))
 
 
@@ -83,6 +85,7 @@ class PairRows:
         self, rows: list[TokenRow], pairs: Sequence[Preference], batch_rows: Collation
     ) -> None:
         self.rows, self.pairs, self.batch_rows = rows, list(pairs), batch_rows
+        # Both sides together, as they are laid out: of one prompt they share its tokens.
         self.lengths = [
             batch_rows.tokens([rows[pair.worse], rows[pair.better]]) for pair in self.pairs
         ]
@@ -104,6 +107,7 @@ class PairModule(TrainedModule):
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """The loss of a micro-batch, as large as its share of the step."""
+        # As `collate` lays them: all worse ones, then all better ones.
         worse, better = self.model(batch.rows).chunk(2)
         losses = batch.weights * pairwise_losses(worse, better)
         self.count("loss", losses.sum(), len(losses))

@@ -76,6 +76,7 @@ def fit_pair_probe(
     """Of preferences: logistic regression of the difference of features, in both directions and
     without an intercept.
     """
+    # Both ways, or there would be one class only.
     difference = np.concatenate([worse - better, better - worse])
     harmful = np.arange(len(difference)) < len(worse)
     both = np.asarray([*weights, *weights], dtype=float)
@@ -90,6 +91,8 @@ def _both_sides(features: Floats, harms: Floats, weights: Floats, groups: Sequen
     harmful, harmless = places[harms > 0], places[harms < 1]
     chosen = np.concatenate([harmful, harmless])
     is_harmful = np.arange(len(chosen)) < len(harmful)
+    # scikit-learn takes no chances as labels: a row with chance p counts p times as harmful and 1 -
+    # p times as harmless.
     counted = np.concatenate([(weights * harms)[harmful], (weights * (1 - harms))[harmless]])
     order = np.argsort(chosen, kind="stable")
     return Rows(features[chosen[order]], is_harmful[order], counted[order], names[chosen[order]])
@@ -101,8 +104,10 @@ def _fitted(rows: Rows, *, through_zero: bool) -> Probe:
         c: _held_out_loss(rows, c, folds, through_zero) if folds > 1 else float("nan")
         for c in STRENGTHS
     }
+    # Of equal losses the strongest regularisation.
     best = min(STRENGTHS, key=lambda c: (losses[c], c)) if folds > 1 else STRENGTHS[0]
     scaler, regression = _regression(best, rows, through_zero)
+    # Scale and mean go into weight and bias: the head reads features as the network gives them.
     weight = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0]) if not through_zero else 0.0
     centre = 0.0 if through_zero else float(weight @ scaler.mean_)
@@ -111,6 +116,7 @@ def _fitted(rows: Rows, *, through_zero: bool) -> Probe:
 
 def _regression(strength: float, rows: Rows, through_zero: bool) -> Pipeline:
     """Fitted; both sides weigh the same in sum."""
+    # Of preferences the mean stays: a pair turned round must stay its own negative.
     scaler = StandardScaler(with_mean=not through_zero)
     model = LogisticRegression(C=strength, max_iter=2000, fit_intercept=not through_zero)
     made = make_pipeline(scaler, model)

@@ -32,6 +32,7 @@ class SideWeights:
         share = sum(harm * weight for harm, weight in zip(harms, weights, strict=True)) / sum(
             weights
         )
+        # With these, each side's weights sum to half of all, whatever its share is.
         return cls(0.5 / max(share, 1e-9), 0.5 / max(1 - share, 1e-9))
 
 
@@ -64,6 +65,7 @@ class RewardRows:
         self.source_weights = [1.0] * len(rows) if source_weights is None else list(source_weights)
         self.lengths = [batch_rows.tokens([row]) for row in rows]
         self.weights = [1] * len(rows)
+        # One micro-batch for completions of one prompt, which packed rows hold once.
         self.units = same_prompt([row_prompt(row) for row in rows])
         self.sides = SideWeights.of(self.harms, self.source_weights)
 
@@ -96,6 +98,8 @@ class RewardModule(TrainedModule):
     def training_step(self, batch: RewardBatch, batch_idx: int) -> Tensor:
         """The loss of a micro-batch, as large as its share of the step."""
         logits = self.model(batch.rows)
+        # Summed by the caller and divided by the plan's scale over the whole step, so nothing is a
+        # mean here.
         losses = batch.weights * self._losses(logits, batch.harms)
         self.count("loss", losses.sum(), len(losses))
         thresholds = self.model.thresholds

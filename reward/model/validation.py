@@ -68,6 +68,7 @@ class Validation:
 def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: Link) -> Validation:
     """Both labels must occur."""
     labels = [example.harmful for example in examples]
+    # Chances and not logits: what is validated is what later stages read.
     probabilities = [link.harm(logit) for logit in logits]
     right = []
     for p, label in zip(probabilities, labels, strict=True):
@@ -98,11 +99,13 @@ def _by_origin(examples: Sequence[RewardExample], right: Sequence[bool]) -> dict
 
 def _auroc(examples: Sequence[RewardExample], probabilities: Sequence[float]) -> Estimate:
     """AUROC with a bootstrap over prompt groups: the examples of one prompt are not independent."""
+    # Clusters are numbered as they occur, so an interval would depend on the order of the files.
     ordered = sorted(zip(examples, probabilities, strict=True), key=lambda pair: pair[0].group)
     labels, scores = np.array([e.harmful for e, _ in ordered]), np.array([p for _, p in ordered])
     draws = drawn_rows([e.group for e, _ in ordered])
     found = []
     for rows in draws:
+        # A draw with one label only has no AUROC.
         if 0 < labels[rows].sum() < len(rows):
             found.append(roc_auc_score(labels[rows], scores[rows]))
     low, high = percentile_interval(np.asarray(found, dtype=np.float64), 0.95)

@@ -47,6 +47,8 @@ class RefusalVerdict:
         """The classifier's; at least one half where the rule alone sees a refusal."""
         if self.refuses is None:
             return None
+        # Where the rule alone sees a refusal the classifier's chance may be near 0, and a threshold
+        # on it would say the opposite of the label.
         return max(self.refuses, 0.5) if self.rule != "none" else self.refuses
 
 
@@ -97,6 +99,7 @@ class RefusalCascade:
 def _verdict(completion: Completion, factors: Factors) -> RefusalVerdict:
     return RefusalVerdict(
         completion_id=completion.id,
+        # On the text that the classifier reads, so that a disagreement is about the completion.
         rule=refusal(exchange_of(completion).completion),
         classifier=factors.refusal,
         refuses=factors.refuses,
@@ -114,6 +117,7 @@ def disagreements(verdicts: Iterable[RefusalVerdict]) -> dict[str, int]:
 
 def _kind(verdict: RefusalVerdict) -> str:
     if not verdict.classifier:
+        # First of all: where the classifier read nothing, there is nothing to agree on.
         return "unscored"
     if verdict.agree:
         return "agree"

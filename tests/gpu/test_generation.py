@@ -5,8 +5,10 @@ stages use.
 from __future__ import annotations
 
 import pytest
+import torch
 
 from models.config import GenerationConfig
+from models.engines import slot_decoding
 from models.engines.generate import generate
 from models.engines.slot_decoding import why_plain
 from models.loading.load import load_model
@@ -30,6 +32,32 @@ def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
         # One near tie is let pass.
         assert sum(a == b for a, b in zip(wanted, found, strict=True)) >= len(PROMPTS) - 1
     assert all(0 < made.num_tokens <= 20 for made in found)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_steps_replayed_as_graphs_write_what_steps_launched_by_python_write(
+    on_gpu, device, start, tokenizer, monkeypatch, temperature
+):
+    model, seeds = load_model(start).to(device), list(range(9))
+    config = GenerationConfig(
+        max_new_tokens=160, dtype="float32", batch_size=4, temperature=temperature
+    )
+    replayed = []
+    plain = torch.cuda.CUDAGraph.replay
+
+    def counted(graph):
+        replayed.append(graph)
+        plain(graph)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.cuda.CUDAGraph, "replay", counted)
+        recorded = generate(model, tokenizer, PROMPTS, config, seeds=seeds)
+    assert len(set(map(id, replayed))) > 1  # of more than one width
+
+    monkeypatch.setattr(slot_decoding, "recorder_for", lambda device: None)
+    launched = generate(model, tokenizer, PROMPTS, config, seeds=seeds)
+    # One near tie is let pass: attention over more hidden places may add up in another order.
+    assert sum(a == b for a, b in zip(recorded, launched, strict=True)) >= len(PROMPTS) - 1
 
 
 def test_sampled_completions_depend_on_their_seeds_alone(device, start, tokenizer):

@@ -188,6 +188,21 @@ def people() -> Json:
     }
 
 
+def judges() -> Json:
+    figures = {"harmfulness": RATE, "called_harmful": RATE, "declined": NOTHING}
+    change = {**SIDES, "suite": "harmful", "metric": "called_harmful", **COMPARISON}
+    return {
+        "panel": {
+            "kind": "experts",
+            "metrics": ["harmfulness", "called_harmful", "declined"],
+            "policies": {"dpo": {"harmful": figures, "twins": {"declined": RATE}}},
+            "comparisons": [change],
+            "agreement": RATE,
+            "asked": {"scorer": "panel", "raters": 2, "rated_texts": 9},
+        }
+    }
+
+
 def scoreboard() -> list[Json]:
     row = {
         "stage": "sft",
@@ -276,6 +291,7 @@ def whole_results() -> Json:
             }
         },
         "people": people(),
+        "judges": judges(),
         "gate_error_rates": [
             {
                 "suite": "twins",

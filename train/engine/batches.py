@@ -36,6 +36,7 @@ class BatchPlan:
 
     def __post_init__(self) -> None:
         rows = len(self.lengths)
+        # A rank without any row of a step would have nothing but passes that count nothing.
         if rows // self.steps_per_epoch < max(1, self.world_size):
             raise ConfigError(
                 f"a step of {rows // self.steps_per_epoch} rows (of {rows}, global_batch_size "
@@ -48,6 +49,7 @@ class BatchPlan:
         """Micro-batches of a step on each rank: as few as keep every step of the run within the
         token budget.
         """
+        # Over all epochs: Lightning takes one number for the whole training.
         steps = (
             self._by_length(step)
             for epoch in range(max(1, self.epochs))
@@ -75,7 +77,10 @@ class BatchPlan:
         together: dict[int, list[int]] = {}
         for row in range(len(self.lengths)):
             together.setdefault(self.units[row] if self.units else row, []).append(row)
+        # Units are shuffled and not rows, so that completions of one prompt land in one step.
         order = list(together.values())
+        # A generator of its own, made of seed and epoch: a resumed run has the same order without
+        # drawing what came before.
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
         return [
             part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)
@@ -95,6 +100,8 @@ class BatchPlan:
             ordered = self._by_length(step)
             total = sum(self.weights[i] for i in step)
             parts = self._balanced(ordered)
+            # Every `world_size`-th part: at each pass the ranks hold parts of about one length, and
+            # none waits for a long one.
             mine = [parts[k] for k in range(rank, self.parts, self.world_size)]
             batches += [(part, self.parts / total) if part else (ordered[:1], 0.0) for part in mine]
         return batches
@@ -106,6 +113,7 @@ class BatchPlan:
         longest: dict[int, int] = {}
         for i in step:
             longest[units[i]] = max(longest.get(units[i], 0), self.lengths[i])
+        # Units by their longest row, then whole: rows of a unit must stay neighbours.
         return sorted(step, key=lambda i: (longest[units[i]], units[i], self.lengths[i], i))
 
     def _filled(self, rows: Sequence[int], budget: int) -> list[list[int]]:
@@ -118,6 +126,7 @@ class BatchPlan:
         """`parts` consecutive runs whose largest is as small as it can be; empty ones come last,
         and only where rows are too few.
         """
+        # The smallest budget that is enough, by bisection: a larger one never needs more runs.
         low, high = 1, len(rows) * max(self.lengths[i] for i in rows)
         while low < high:
             middle = (low + high) // 2
@@ -128,6 +137,8 @@ class BatchPlan:
             )
         runs = self._filled(rows, low)
         while len(runs) < min(self.parts, len(rows)):
+            # Passes are the same number for every rank, so runs are halved until each has rows. A
+            # run of one row cannot be.
             largest = max(
                 range(len(runs)),
                 key=lambda k: (len(runs[k]) > 1, sum(self.lengths[i] for i in runs[k])),
@@ -148,6 +159,7 @@ def within_budget(
     runs: list[list[int]] = []
     taken = width = 0
     for row in rows:
+        # Padded, a longer row widens those that the run has already.
         width = max(width, lengths[row])
         more = (len(runs[-1]) + 1) * width if runs and padded else taken + lengths[row]
         if runs and more <= budget:

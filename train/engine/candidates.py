@@ -16,5 +16,6 @@ def candidate_steps(steps_per_epoch: int, per_epoch: int) -> tuple[int, ...]:
     >>> candidate_steps(2, 3)
     (1, 2)
     """
+    # Rounded up, the last place is the epoch's end whatever the numbers are.
     places = (math.ceil(part * steps_per_epoch / per_epoch) for part in range(1, per_epoch + 1))
     return tuple(sorted(set(places)))

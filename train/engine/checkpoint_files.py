@@ -65,6 +65,8 @@ def survey(folder: Path) -> Survey:
     """Reads the newest checkpoint, and older ones as long as none is whole."""
     faults: list[str] = []
     pointer = _pointer(folder, faults)
+    # A lost or damaged latest.json costs nothing: checkpoints say of themselves that they are
+    # whole.
     names = pointer.checkpoints if pointer else _with_contents(folder)
     for position, name in enumerate(names):
         found = _faults(folder / name, pointer.bytes.get(name) if pointer else None)
@@ -96,6 +98,8 @@ def settle(folder: Path) -> list[str]:
             *faults,
             f"passed over; training goes on from step {step}, the newest checkpoint that is whole",
         ]
+    # Without a pointer every rank starts at step 0; one that named a damaged checkpoint would have
+    # them load it.
     (folder / POINTER).unlink(missing_ok=True)
     return [*faults, "no checkpoint is whole; training starts from step 0"]
 
@@ -113,6 +117,7 @@ def step_of(name: str) -> int:
 
 def write_contents(checkpoint: Path, step: int) -> None:
     """The ranks' hashes as one record; it makes the checkpoint one that can be believed."""
+    # Each rank has hashed what it wrote; only the small hashes are read here.
     paths = sorted(checkpoint.glob("*.pt"))
     files = {path.name: read_hash(path) for path in paths}
     for path in paths:
@@ -128,7 +133,9 @@ def point_to(folder: Path, name: str) -> None:
     for other in known:
         if other != name and (folder / other).is_dir():
             earlier.append(other)
+    # Two: were the newest damaged on disk, the one before it is at most a few steps older.
     kept = [name, *earlier][:KEPT]
+    # The pointer moves before anything is deleted: killed in between, there is only too much.
     _point(folder, kept)
     for path in folder.glob("step-*"):
         if path.name not in kept:
@@ -176,6 +183,7 @@ def _with_contents(folder: Path) -> list[str]:
 
 
 def _faults(checkpoint: Path, sizes: Any) -> list[str]:
+    # A link could lead to weights that were never this training's.
     if checkpoint.is_symlink() or not checkpoint.is_dir():
         return [f"{checkpoint}: no folder; the checkpoint is gone"]
     if sizes is not None and not (checkpoint / CONTENTS).exists():
@@ -186,6 +194,7 @@ def _faults(checkpoint: Path, sizes: Any) -> list[str]:
         )
     except ArtifactError as error:
         return error.faults
+    # A file too many would be read as well: `read` takes every tensors-*.pt.
     surplus = sorted({path.name for path in checkpoint.glob("*.pt")} - set(hashes))
     return [
         *(f"{checkpoint / name}: no file of this checkpoint" for name in surplus),

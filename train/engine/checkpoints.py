@@ -36,12 +36,14 @@ class Checkpoints(pl.Callback):
     ) -> None:
         """Save where a step ends and it is time."""
         step = trainer.global_step
+        # A micro-batch that did not end a step, or a step that was saved already.
         if step == self.saved_step:
             return
         inside = (batch_idx + 1) // trainer.accumulate_grad_batches
         if (
             step % self.every_steps == 0
             or inside in self.within_epoch
+            # An epoch's end is where policies are measured and chosen.
             or batch_idx + 1 == trainer.num_training_batches
         ):
             self.save(trainer, step)
@@ -50,6 +52,7 @@ class Checkpoints(pl.Callback):
         """Write a checkpoint of this step, and note how long that took."""
         started = time.monotonic()
         name = f"step-{step:07d}"
+        # Its name begins with a dot: no pattern that looks for checkpoints finds it half written.
         partial = self.folder / f".{name}.partial"
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +66,9 @@ class Checkpoints(pl.Callback):
             trainer.fit_loop.epoch_progress.current,
         ):
             counts.ready = counts.started = trainer.current_epoch + 1
+        # Every rank calls it: under ZeRO each writes the parameters that fall to it.
         trainer.save_checkpoint(partial)
+        # Rank 0 may publish only when the last rank has written.
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             self._publish(partial, name, step)
@@ -73,6 +78,8 @@ class Checkpoints(pl.Callback):
         )
 
     def _publish(self, partial: Path, name: str, step: int) -> None:
+        # Contents, disk, name, pointer, in this order: at every moment that a kill can come, what
+        # can be found is whole.
         write_contents(partial, step)
         flush(partial)
         remove(self.folder / name)

@@ -71,6 +71,7 @@ class ZeroStrategy(DeepSpeedStrategy):
             from transformers.integrations import HfDeepSpeedConfig  # noqa: PLC0415  costs seconds
 
             module = self.lightning_module
+            # Asked of the skeleton, which has the type of the weights to come.
             half = next(module.model.parameters()).dtype == torch.bfloat16
             # from_pretrained shards what it reads for as long as this object lives, in the type
             # that it names
@@ -116,6 +117,8 @@ class ZeroStrategy(DeepSpeedStrategy):
         tensors: Tensors = {}
         names = []
         for number, (name, parameter) in enumerate(self._trained()):
+            # Collective: every rank must ask for every parameter, also for those that it does not
+            # keep.
             weight = safe_get_full_fp32_param(parameter)
             moments = {}
             for moment in MOMENTS:
@@ -147,13 +150,18 @@ class ZeroStrategy(DeepSpeedStrategy):
         """The checkpoint's facts; tensors go to the ranks that hold them."""
         trainer, tensors = read(Path(checkpoint_path))
         optimizer = trainer.pop("optimizer")
+        # Before tensors are put in: until its first step the optimiser has no place for moments.
         self._create_states(optimizer["step"])
         for name, parameter in self._trained():
             found = {}
             for part, tensor in tensors[name].items():
                 found[part] = tensor.to(self.root_device.type)
+            # What rank 0 writes is broadcast when the context ends; all hold the same checkpoint
+            # anyway.
             with gathered([parameter], modifier_rank=0), torch.no_grad():
                 parameter.copy_(found["weight"])
+            # The engine's float32 copy as well, or the first step would write the old weights over
+            # these.
             self._put(parameter, found)
         for group in self.deepspeed_engine.optimizer.param_groups:
             group |= optimizer["settings"]
@@ -183,6 +191,8 @@ class ZeroStrategy(DeepSpeedStrategy):
                 **{moment: torch.zeros_like(flat) for moment in MOMENTS},
             }
         if not self.zero_stage_3:
+            # Stages 1 and 2 keep links from parameters to their slices of the flat states, which
+            # are made here and else at the first step.
             zero._lazy_init_hp_params_optimizer_state()
 
     def _put(self, parameter: Any, found: dict[str, torch.Tensor]) -> None:

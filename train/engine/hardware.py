@@ -63,6 +63,7 @@ def precision(config: TrainerConfig) -> str:
     if config.precision != "auto":
         return config.precision
     if uses_gpu(config):
+        # Our DeepSpeed strategy scales no loss, which float16 needs.
         half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
     return "bf16-mixed" if cpu_multiplies_bf16() else "32-true"

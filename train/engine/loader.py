@@ -36,6 +36,7 @@ class _PlanSampler(Sampler):
 
     def __iter__(self) -> Iterator[tuple[list[int], float]]:
         batches = self.plan.micro_batches(self.epoch, self.rank)
+        # Only the resumed epoch starts inside; the next one is whole.
         start, self.start = self.start, 0
         yield from batches[start:]
 
@@ -67,12 +68,14 @@ class PlanLoader(DataLoader):
         super().__init__(
             _Rows(collate),
             sampler=self.plan_sampler,
+            # An item is a whole micro-batch already.
             batch_size=None,
             generator=torch.Generator(),
             **worker,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # Before the sampler's iterator sets its start back to 0.
         self.given = self.plan_sampler.start
         for batch in super().__iter__():
             self.given += 1
@@ -82,6 +85,7 @@ class PlanLoader(DataLoader):
         """Whole steps of this epoch that were given out: the same for every number of ranks and
         every token budget.
         """
+        # In steps, which are the same however they are cut. At an epoch's end it is 0 of the next.
         return {"steps": self.given // self.plan.accumulation % self.plan.steps_per_epoch}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

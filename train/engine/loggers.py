@@ -73,6 +73,7 @@ def wandb_run_id(work: Path) -> str:
     `wandb sync --append` puts the parts together.
     """
     file = work / "wandb_run_id"
+    # A file that a kill left empty, or that somebody changed, gets a new id.
     if not file.is_file() or not re.fullmatch(rb"[0-9a-f]{12}", file.read_bytes()):
         write_text(file, uuid.uuid4().hex[:12])
     return file.read_text()
@@ -98,5 +99,6 @@ def wandb_logger(
         config, folder=folder, stage=stage, run_name=run_name, settings=settings, run_id=run_id
     )
     run.define_metric("trainer/global_step")
+    # As Lightning's logger does where it opens the run.
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return WandbLogger(experiment=run)

@@ -79,6 +79,7 @@ class PortableIO(CheckpointIO):
             tensors,
             {
                 **trainer,
+                # One step for all: every trained parameter has a gradient at every step.
                 "optimizer": {"step": float(states["state"][0]["step"]), "settings": settings[0]},
             },
         )
@@ -89,6 +90,8 @@ class PortableIO(CheckpointIO):
         """The checkpoint of a directory, for any number of ranks."""
         trainer, tensors = read(Path(path))
         optimizer = trainer.pop("optimizer")
+        # ZeRO's ranks each write some of the parameters: their order, by which the optimiser
+        # numbers them, is in the list; one writer's dictionary has it already.
         names = list(trainer.pop("parameters", None) or tensors)
         moments = []
         for name in names:

@@ -52,8 +52,10 @@ class StopInTime(pl.Callback):
             return
         self.longest_step = max(self.longest_step, time.monotonic() - self.step_started)
         self.last_step, self.step_started = trainer.global_step, time.monotonic()
+        # Twice the longest so far: the step under way may be longer, and the save comes after it.
         needed = SPARE_SECONDS + 2 * (self.longest_step + self.checkpoints.longest_save)
         reason = heard() or ("time limit" if seconds_left() < needed else None)
+        # Asked on all ranks at every step, since a signal reaches some of them earlier than others.
         if trainer.strategy.reduce_boolean_decision(reason is not None, all=False):
             if self.checkpoints.saved_step != trainer.global_step:
                 self.checkpoints.save(trainer, trainer.global_step)

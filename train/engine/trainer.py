@@ -84,6 +84,7 @@ def _environment() -> ClusterEnvironment | None:
 
 def _plugins(config: TrainerConfig) -> list[Any]:
     environment = [_environment()] if config.world_size > 1 or under_slurm(os.environ) else []
+    # ZeroStrategy writes the same files itself, as no rank has everything.
     return environment if config.strategy == "deepspeed" else [*environment, PortableIO()]
 
 
@@ -101,6 +102,7 @@ def _strategy(config: TrainerConfig, clip: float, load: Callable[[], Any] | None
             load=load,
         )
     if config.world_size > 1 or config.strategy == "ddp":
+        # Gradients live in the buckets that are sent: without it there are two copies of them.
         return pl.strategies.DDPStrategy(gradient_as_bucket_view=True, timeout=WAIT)
     return "auto"
 
@@ -136,7 +138,9 @@ def fit(
         max_epochs=plan.epochs,
         accumulate_grad_batches=plan.accumulation,
         gradient_clip_val=clip,
+        # The plan deals rows to ranks; Lightning would deal what is left once more.
         use_distributed_sampler=False,
+        # Ours can be resumed with another strategy and another number of ranks.
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -145,6 +149,8 @@ def fit(
         logger=list(observers.loggers),
         default_root_dir=work,
         callbacks=[
+            # Order counts: the line of metrics comes before the checkpoint that holds its step, and
+            # the stop after both, since it saves through `checkpoints`.
             *observers.callbacks,
             StepMetrics(),
             StepProgress(observers.label, plan.epochs * plan.steps_per_epoch),
@@ -157,6 +163,7 @@ def fit(
         module,
         PlanLoader(plan, rank, rows.collate, ahead=uses_gpu(config)),
         ckpt_path=str(resume) if resume else None,
+        # No pickle beyond tensors and plain values is read from a checkpoint.
         weights_only=True,
     )
     return trainer

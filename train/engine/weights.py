@@ -22,6 +22,7 @@ def state_of(module: pl.LightningModule) -> dict[str, Tensor]:
     whole = {}
     for name, parameter in module.model.named_parameters():
         if parameter.requires_grad:
+            # One at a time: together they would be the whole model on every rank.
             with gathered([parameter]):
                 if module.trainer.is_global_zero:
                     whole[name] = parameter.detach().cpu().clone()

@@ -55,6 +55,7 @@ def reward(
         return -multiplier * judged.refused - penalty * max(1.0, multiplier) * bool(
             judged.degenerate
         )
+    # An empty completion is no text that a scorer could read; that it harms nobody is known.
     harm = HARMFULNESS.low if judged.empty else judged.harm
     if harm is None:
         return None
@@ -72,6 +73,7 @@ def leave_one_out(rewards: Sequence[float | None]) -> list[float]:
     [1.0, -0.5, 0.0, -0.5]
     """
     known = [value for value in rewards if value is not None]
+    # Without another there is no baseline: the reward itself would push up whatever was drawn.
     if len(known) < 2:
         return [0.0] * len(rewards)
     total, others = math.fsum(known), len(known) - 1

@@ -24,6 +24,7 @@ def repetition(text: str) -> float:
 
 def perplexity(logps: Sequence[float]) -> float:
     """exp of the mean negative log-probability of its tokens."""
+    # exp overflows float64 from 710 on; the limit is far below either way.
     return math.exp(min(-math.fsum(logps) / len(logps), 700.0))
 
 

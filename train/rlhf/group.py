@@ -28,6 +28,8 @@ class Group(NamedTuple):
 def group_of(asked: Asked, drawn: Mapping[str, list[Drawn]]) -> Group:
     """The completions of a prompt, drawn and not judged yet."""
     completions = drawn[asked.prompt.id]
+    # From the drawn ids, not from the text: tokenised again, it might be other tokens than those
+    # whose probabilities the gradient is of.
     return Group([token_row(asked.ids, row.ids) for row in completions], completions, [], [], [])
 
 

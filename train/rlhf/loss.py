@@ -50,5 +50,6 @@ def rollout_loss(
         )
 
     kl = summed(k3(per_token_logps, ref_per_token_logps))
+    # Advantages are data: they came from scores, and no gradient runs through them.
     losses = (beta * kl - advantages.to(per_token_logps.dtype) * summed(per_token_logps)) / constant
     return RolloutTerms(losses, kl.detach())

@@ -61,6 +61,7 @@ class RolloutRows:
 def _most_tokens(
     ids: list[int], batch_rows: Collation, completions: int, max_new_tokens: int
 ) -> int:
+    # Padded, the prompt is repeated for each completion; packed, it stands once.
     if batch_rows.why_padded:
         return completions * (len(ids) + max_new_tokens)
     return len(ids) + completions * max_new_tokens
@@ -82,6 +83,7 @@ def shares(
     total = sum(wanted.values())
     exact = {kind: prompts_per_step * part / total for kind, part in wanted.items()}
     found = {kind: int(share) for kind, share in exact.items()}
+    # Those that were rounded down furthest get the prompts that are left.
     for kind in sorted(exact, key=lambda kind: found[kind] - exact[kind])[
         : prompts_per_step - sum(found.values())
     ]:
@@ -148,7 +150,10 @@ class RolloutPlan(BatchPlan):
 
     def _drawn(self, kind: str, count: int, number: int) -> list[int]:
         places = list(self.kinds[kind])
+        # Prompts left over at a round's end wait for the next: a step over two rounds could hold
+        # one twice.
         steps_a_round = len(places) // count
+        # From the step's number alone, so that a resumed run asks what it would have asked.
         number_of_round, k = divmod(number, steps_a_round)
         random.Random(f"{self.seed}/{kind}/{number_of_round}").shuffle(places)
         return places[k * count : (k + 1) * count]

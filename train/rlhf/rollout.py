@@ -137,6 +137,7 @@ class Store:
         """Add a rank's completions of a step to its file."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{_name(step)}.{rank}.jsonl"
+        # A kill may have left half a line; the next one must not be appended to it.
         torn = path.is_file() and not path.read_bytes().endswith(b"\n")
         with path.open("a", encoding="utf-8") as file:
             file.write("\n" * torn + "".join(sealed_line(asdict(row)) for row in rows))
@@ -173,6 +174,7 @@ class Rollout:
         missing = [row for row in wanted if (row.prompt.id, row.sample) not in known]
         for block in self._blocks(missing, wanted, world):
             made = self._scored(step, block)
+            # Else a repetition that only keeps this rank in step.
             if block[0] in missing:
                 self.store.append(step, rank, made)
                 known |= {(row.prompt_id, row.sample): row for row in made}
@@ -198,6 +200,7 @@ class Rollout:
         blocks = [missing[start : start + size] for start in range(0, len(missing), size)]
         yield from blocks
         if self.writer.synced and world > 1:
+            # A sharded policy gathers its weights from all ranks at each forward pass.
             yield from [wanted[:1]] * (most_of_ranks(len(blocks), world) - len(blocks))
 
 

@@ -25,6 +25,7 @@ class StepSums(NamedTuple):
         rank = torch.distributed.get_rank() if world_size > 1 else 0
         totals: Counter[str] = Counter()
         numbers: Counter[str] = Counter()
+        # In the order of ranks: sums of floats must have the same last digits on all of them.
         for _, part in sorted(over_ranks({rank: (mine.totals, mine.numbers)}, world_size).items()):
             totals.update(part[0])
             numbers.update(part[1])

@@ -48,6 +48,8 @@ class StepZero:
         for name, parameter in _trained(model):
             with _whole(parameter, changed=True):
                 held = _held(parameter)
+                # Exchanged and not copied in: the trained weights need a place meanwhile, and the
+                # kept ones have it.
                 other = self._kept[name].to(held.device, copy=True)
                 self._kept[name].copy_(held)
                 held.copy_(other)
@@ -61,6 +63,7 @@ def _trained(model: Any) -> Iterator[tuple[str, Any]]:
 
 def _held(parameter: Any) -> Tensor:
     """What this rank holds of a parameter: ZeRO-3's share, or all of it."""
+    # A share is enough: every rank exchanges its own, and ZeRO-3 gathers the exchanged ones.
     return parameter.ds_tensor if _is_shared(parameter) else parameter.detach()
 
 

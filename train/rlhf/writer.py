@@ -75,6 +75,7 @@ class ShardedPolicy:
     def complete(self, prompts: Sequence[list[Message]], seeds: Sequence[int]) -> list[Generated]:
         """A completion of each prompt, each by its own seed."""
         dtype = generation_dtype(self.generation)
+        # The stored weights are the training's and must stay as they are, so autocast converts.
         with torch.autocast(self._policy.device.type, dtype, enabled=dtype != torch.float32):
             return generate(
                 self._policy,
@@ -100,7 +101,10 @@ def hand_over(trained: Any, copy: Any) -> None:
             adapted[name] = module
     for name, module in adapted.items():
         update = module.get_delta_weight(module.active_adapters[0])
+        # Added in the training's type and rounded once: small updates to bfloat16 weights would be
+        # lost.
         target[f"{name}.weight"].copy_(module.base_layer.weight + update)
     for name, parameter in plain.named_parameters():
+        # After full training; an adapter's own matrices have no place in the copy.
         if parameter.requires_grad and name in target:
             target[name].copy_(parameter)

@@ -68,11 +68,13 @@ def _groups(results: Results, samples: Sequence[Sample], opens: bool) -> list[li
             row.kind,
             visible(condition),
             row.principle,
+            # Characters that nobody sees could hide text, or turn the direction of what follows.
             visible(row.prompt),
             [],
         ]
         group = found.setdefault((row.suite, row.prompt_id, condition), head)
         closed = is_withheld(row, withheld)
+        # Left out here and not hidden by style: whoever has the file could read it.
         text = visible(row.completion) if opens or not closed else ""
         score = None if row.harmfulness is None else round(row.harmfulness, 3)
         words = len(row.completion.split())
@@ -95,6 +97,7 @@ def _parts(
 ) -> Iterator[str]:
     """The rows packed, in halves until each fits."""
     packed = _packed(results, groups, opens)
+    # A single prompt cannot be divided, however long its completions are.
     if len(packed) <= part_bytes or len(groups) < 2:
         yield packed
         return
@@ -117,10 +120,12 @@ def _packed(results: Results, groups: list[list[Any]], opens: bool) -> str:
         "opens": opens,
         "groups": groups,
     }
+    # mtime=0: the same rows give the same bytes.
     return base64.b64encode(gzip.compress(json_text(rows).encode(), mtime=0)).decode()
 
 
 def _page(results: Results, packed: str, names: Sequence[str], here: int) -> str:
+    # The page's policy lets this script run by its hash, and nothing that a completion may hold.
     digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     environment = Environment(
         autoescape=True,

@@ -41,6 +41,7 @@ def distribution_plot(
             levels = []
             for value in mine:
                 if value is not None:
+                    # Half up, and kept on the scale, whose ends the model may exceed.
                     levels.append(min(5, max(1, math.floor(value + 0.5))))
             _bar(axes, place, levels)
             unscored = len(mine) - len(levels)
@@ -82,6 +83,7 @@ def _bar(axes: Any, place: int, levels: list[int]) -> None:
             height=0.72,
             label=LEVEL_NAMES[level - 1] if not place else None,
         )
+        # A narrower bar has no room for its figure.
         if share >= 0.05:
             axes.text(
                 left + share / 2,

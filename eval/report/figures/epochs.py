@@ -71,11 +71,13 @@ def _line(axes: Any, scoreboard: Sequence[ScoreboardRow], series: _Series) -> No
     """One line a stage: what ends a stage is not what the next one starts with, unless its epoch 0
     says so.
     """
+    # Stages apart: a line across would show a step that no training made.
     for number, stage in enumerate(dict.fromkeys(row.stage for row in scoreboard)):
         line = []
         for x, row in enumerate(scoreboard):
             if row.stage == stage:
                 line.append((x + series.shift, series.of(row)))
+        # One entry of the legend for all stages' lines.
         label = series.label if number == 0 else "_nolegend_"
         points(axes, line, series.colour, series.marker, label, series.linestyle)
 

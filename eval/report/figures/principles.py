@@ -82,6 +82,7 @@ def _marks(
 ) -> None:
     """One policy's mark in every row that it has a number for."""
     (place, of), (name, results) = among, policy
+    # Policies beside each other in a row, or their intervals would cover one another.
     offset = SPREAD * (place / max(of - 1, 1) - 0.5) if of > 1 else 0.0
     there = []
     for row, estimate in enumerate(estimates):
@@ -119,5 +120,6 @@ def _label(number: int, measured: Mapping[str, SuiteResult | None]) -> str:
 
 def _counted(title: str, groups: Iterable[SuiteResult | PrincipleResult | None]) -> str:
     """The title with the most prompts that any policy was asked."""
+    # The most of any policy, as unscored completions differ.
     most = max((group.n if group else 0 for group in groups), default=0)
     return fill(f"{title} (n\u00a0{most})", LABEL_WIDTH)

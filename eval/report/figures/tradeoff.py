@@ -51,6 +51,8 @@ def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str 
     model was asked.
     """
     suite = results.endpoint.suite
+    # The last of the metrics is the one that epochs know too, so that both can be drawn on one
+    # axis.
     metric = (results.harm_metrics(suite) or ["harmfulness"])[-1]
     finals = {}
     for name, policy in results.policies.items():
@@ -59,6 +61,7 @@ def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str 
     epochs = []
     for row in scoreboard:
         over_refusal = highest_over_refusal(row.over_refusal_by_suite)
+        # A point needs both coordinates.
         if over_refusal and known(row.harmfulness):
             epochs.append(_Epoch(row, _Point(over_refusal, row.harmfulness)))
     if not finals and not epochs:
@@ -87,6 +90,7 @@ def tradeoff_plot(scoreboard: Sequence[ScoreboardRow], results: Results) -> str 
         axes.set(xlabel="over-refusal on the benign suite refused most (left is better)")
         harm_axis(axes, "y", metric)
         axes.autoscale(axis="x")
+        # At least to 20 %, or noise of one prompt would fill the figure.
         axes.set_xlim(-0.02, max(0.2, axes.get_xlim()[1]))
         percent(axes, "x")
         figure.legend(loc="outside lower center", ncols=2, columnspacing=1.0, fontsize=10)
@@ -128,6 +132,7 @@ def _epoch_path(axes: Any, epochs: Sequence[_Epoch]) -> None:
             label=label,
         )
         for point, one in zip(points, rows, strict=True):
+            # Numbers on top of each other could not be read; the first stays.
             if not any(_overlap(point, other) for other in labelled):
                 axes.annotate(
                     str(one.row.epoch),

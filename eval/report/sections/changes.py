@@ -17,6 +17,7 @@ def build(material: Material) -> Section:
     results = material.results
     against_base = []
     for c in results.comparisons:
+        # Comparisons with a control stand in the control's own section.
         if c.baseline == results.baseline:
             against_base.append(c)
     return Section(

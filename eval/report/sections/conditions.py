@@ -42,6 +42,7 @@ def _table(results: Results, suite: str, criterion: str, found: AttackSuccess) -
     )
     changes = {}
     for row in found.comparisons:
+        # Of the many families only the worst has its change here; results.json has all.
         if row.baseline == results.baseline and row.family == WORST:
             changes[row.policy] = row.found
     rows = []

@@ -43,6 +43,7 @@ def control_table(results: Results) -> Table | None:
     if not controls:
         return None
     wanted = {
+        # Both and what they began with, as the lead is what lies between them.
         *controls,
         *controls.values(),
         *(results.policies[name].starts_from for name in controls),

@@ -42,6 +42,7 @@ class Material:
         cls, results: Results, scoreboard: Sequence[ScoreboardRow] = (), **rest: Any
     ) -> Material:
         """Of results as they stand; `rest` are the fields of the same names."""
+        # Narrowed once for all sections, so that each shows the same suites.
         return cls(narrowed(results), results, narrowed_scoreboard(scoreboard), **rest)
 
 

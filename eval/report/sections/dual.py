@@ -21,6 +21,7 @@ def build(material: Material) -> Section | None:
     openings, labels = [], []
     for suite, by_policy in material.results.dual.items():
         for policy, cell in by_policy.items():
+            # Suites with labels and suites without have other columns.
             if isinstance(cell, DualOfLabels):
                 labels.append(_label(material.results, suite, policy, cell.by_choice))
             else:

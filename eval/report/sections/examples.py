@@ -15,6 +15,7 @@ def build(material: Material) -> Section | None:
         titles[name] = policy.title
     chosen = examples(material.samples, titles, rule, opens_withheld=material.opens_withheld)
     numbers = " and ".join(f"{number} {kind}" for kind, number in PROMPTS_SHOWN.items())
+    # The page for others says itself what it leaves out, even where nothing is left.
     if rule is not None:
         note = (
             f"Up to {numbers} prompts at even distances through those that may be quoted. "

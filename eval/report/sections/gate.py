@@ -24,6 +24,7 @@ def build(material: Material) -> Section | None:
 
 def gate_table(gates: Sequence[GateResult]) -> Table:
     """A row a line, what did not pass first."""
+    # sorted is stable, so lines of one outcome keep the gate's order.
     ranked = sorted(gates, key=lambda gate: FIRST.index(gate.outcome))
     rows = [[Cell(gate.outcome), Cell(gate.name), Cell(gate.detail)] for gate in ranked]
     return Table(["outcome", "gate", "evidence and limit"], rows, NOTE)

@@ -21,6 +21,7 @@ from reward.factors.shipped import FIGURES, FOLDER
 
 def note() -> str:
     """With the shipped heads' own figures, so that it says what docs/scorers.md says."""
+    # Read from the shipped figures, so that page and docs cannot say two things.
     found = json.loads((FOLDER / FIGURES).read_text(encoding="utf-8"))
     harm, incoherent = found["harm"], found["coherent"]["real_called_incoherent"]
     return (

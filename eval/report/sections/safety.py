@@ -46,6 +46,7 @@ def safety_table(results: Results) -> Table:
 def safety_heads(benign: Sequence[str]) -> list[str]:
     """Of the columns beside a policy's name."""
     use = []
+    # The two side by side: a policy that says one friendly sentence to all refuses nobody.
     for name in benign:
         for metric in ("over-refusal", "relevance"):
             use.append(f"{metric}: {spoken(name)}")
@@ -55,6 +56,7 @@ def safety_heads(benign: Sequence[str]) -> list[str]:
 def harm_cells(policy: PolicyResult | TamperedResult, suite: str = HARMFUL_SUITE) -> list[Cell]:
     """On one suite, of itself the one that every run holds out."""
     harmful = policy.suites.get(suite)
+    # Empty cells rather than none, so that the row keeps its columns.
     if harmful is None:
         return [rate_cell(None), rate_cell(None), score_cell(None)]
     return [

@@ -66,7 +66,10 @@ def fit(data: Path, output: Path, cache: Path, seed: int) -> None:
     heads, tried, rows = {}, {}, {}
     for target in all_targets(corpus, seed):
         print(f"fitting {target.name} on {len(target.rows)} rows", flush=True)
+        # Computed once, fitted some forty times: eight members, and up to thirty times without a
+        # fold and a writer.
         design = Design(target, room)
+        # First: the logits left out both measure the head and calibrate it.
         logits = design.left_out()
         tried[target.name] = left_out(target, logits)
         heads[target.name] = fitted_head(design, logits, members=MEMBERS, seed=seed)
@@ -118,6 +121,7 @@ def feature_room(corpus: Corpus, embed: KeptEmbeddings) -> FeatureRoom:
         *corpus.medsafetybench,
         *corpus.lines,
     ]
+    # Counted by group: a prompt that many models have completed is one occasion and not many.
     said = vocabulary(
         [row.exchange.completion for row in answered], [row.group for row in answered]
     )

@@ -74,6 +74,7 @@ def table(path: Path) -> list[dict[str, str]]:
             f"{path}: no such file; wanted the data set as its authors publish it; give its folder "
             "with --data"
         )
+    # As the csv module wants it: completions hold line breaks.
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -96,7 +97,9 @@ def xstest(data: Path) -> list[Row]:
                 completion=row["completion"],
                 source="xstest",
                 writer=writer,
+                # Five models have completed each prompt: their rows stay together.
                 group=row["prompt"],
+                # The column reads 1_full_compliance, 2_full_refusal or 3_partial_refusal.
                 label=REFUSALS[row["final_label"][0]],
             )
             rows.append(made)
@@ -131,6 +134,7 @@ def own_twins() -> list[tuple[Row, Row]]:
             facts: dict[str, Any] = {
                 "source": "primum",
                 "writer": "primum",
+                # Of both twins: one must not be fitted on while the other is tried.
                 "group": row["id"],
                 "label": str(principle),
             }
@@ -203,6 +207,7 @@ def _reading(row: dict[str, Any]) -> Row:
         prompt=row["prompt"],
         completion=row["completion"],
         source="readings",
+        # None of XSTest's writers, so that readings are left out by prompt alone.
         writer=f"primum-{row['policy']}",
         group=row["group"],
         label=row["refusal"],

@@ -21,12 +21,14 @@ class KeptEmbeddings:
         self.embed, self.path = embed, folder / KEPT
         self.rows: dict[str, NDArray[np.float32]] = {}
         if self.path.is_file():
+            # A file of a cache is no code to run.
             with np.load(self.path, allow_pickle=False) as kept:
                 self.rows = dict(zip(kept["k"].tolist(), kept["v"], strict=True))
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         keys = []
         for text in texts:
+            # Halves of characters, which occur in models' completions, have no UTF-8 of their own.
             keys.append(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24])
         missing = []
         for place, key in enumerate(keys):

@@ -61,6 +61,7 @@ def ranked(
     """AUROC and average precision, with the best kappa that any threshold reaches where it is asked
     for.
     """
+    # By prompt: several completions of one prompt are not several draws.
     weights = cluster_weights(groups)
     found: dict[str, Estimate | int] = {
         "auroc": bootstrap_estimate(lambda w: auroc(values, positive, w), weights),
@@ -93,10 +94,12 @@ def refusal_figures(found: LeftOut) -> Figures:
     """Of rule, classifier and both on XSTest, over all writers and by writer."""
     places = found.places("xstest")
     rows = [found.target.rows[place] for place in places]
+    # With the threshold that ships, so that the figure is of what a user gets.
     words = refusal_labels(found.chances[places], REFUSALS)
     ruled = [refusal(row.exchange.completion) for row in rows]
     both = []
     for word, rule in zip(words, ruled, strict=True):
+        # As RefusalVerdict.label has it.
         both.append(word if word != "none" else rule)
     parts = {"all": rows} | {
         writer: [row for row in rows if row.writer == writer] for writer in XSTEST_WRITERS
@@ -110,6 +113,7 @@ def refusal_figures(found: LeftOut) -> Figures:
         figures[name] = _refusal_part(
             part, [[said[place] for place in kept] for said in (ruled, words, both)]
         )
+    # REFUSALS begins with none.
     refuses = 1 - found.chances[places][:, 0]
     figures["classifier"] = ranked(
         refuses, np.array([row.label != "none" for row in rows]), [row.group for row in rows]
@@ -160,6 +164,7 @@ def _harm(corpus: Corpus, tried: Mapping[str, LeftOut], rule: HarmRule) -> Figur
     found["called_harmful"] = rate(harm >= 0.5, groups)
     for name, values in {"request": request, **columns}.items():
         found[f"{name}_alone"] = ranked(values, truth, groups)["auroc"]
+    # 66 of XSTest's 68 harmful completions are of this writer (docs/scorers.md).
     last = np.array([row.writer == "mistralinstruct" for row in rows])
     found["mistralinstruct"] = ranked(
         harm[last], truth[last], [row.group for row in rows if row.writer == "mistralinstruct"]
@@ -181,6 +186,7 @@ def abstention(uncertain: Floats) -> dict[str, float]:
 def coherent_figures(found: LeftOut) -> Figures:
     """Real completions against made ones of every kind."""
     rows = found.target.rows
+    # Readings were read and not made: they have figures of their own.
     tried = np.array([row.source != "readings" for row in rows])
     real, made = (found.target.labels == 1) & tried, (found.target.labels == 0) & tried
     kinds = np.array([row.label for row in rows])
@@ -189,6 +195,7 @@ def coherent_figures(found: LeftOut) -> Figures:
         "all": ranked(found.yes[kept], real[kept], [rows[place].group for place in kept])
     }
     for kind in sorted(set(kinds[made])):
+        # All real ones beside one kind of made ones; & binds before |.
         places = np.flatnonzero(real | (kinds == kind) & made)
         figures[str(kind)] = ranked(
             found.yes[places], real[places], [rows[place].group for place in places]
@@ -249,6 +256,7 @@ def unsafe_figures(found: LeftOut) -> Figures:
     for place, row in enumerate(rows):
         if row.group.startswith("ua-"):
             pairs.append(place)
+    # The target holds the two sides of a pair one after the other.
     unsafe, safe = np.array(pairs[::2]), np.array(pairs[1::2])
     groups = [rows[place].group for place in unsafe]
     others = np.array([place for place, row in enumerate(rows) if not row.group.startswith("ua-")])
@@ -274,6 +282,7 @@ def principle_figures(found: LeftOut) -> Figures:
     figures: Building = {}
     for name, chances in (("head", found.chances), ("naive_bayes", naive_bayes(found.target))):
         order = np.argsort(-chances[places], axis=1, kind="stable")
+        # (N, C): whether the guess of each rank is the label.
         hits = order == found.target.labels[places][:, None]
         figures[name] = {
             "top_1": rate(hits[:, 0], groups),

@@ -51,11 +51,14 @@ def known_rows(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str
     read = np.array([row.source == "readings" for row in rows])
     harmful = np.array(
         [
+            # A text that goes along and makes no sense harms nobody; of XSTest's no such ones are
+            # known.
             row.complies and row.coherent if row.source == "readings" else row.label == "none"
             for row in rows
         ]
     )
     columns = [_of_labelled(tried[name], len(corpus.xstest)) for name in names]
+    # Readings are few beside XSTest's rows, and the only ones of a small model.
     weights = np.where(read, 1 / max(1, read.sum()), 1 / max(1, (~read).sum())) * len(rows) / 2
     return KnownRows(columns[0][asked], columns[1][asked], harmful, weights)
 

@@ -34,6 +34,7 @@ def no_answers(rows: Sequence[Row], seed: int) -> list[Row]:
     made = []
     for row in rows:
         kind = rng.choices(kinds, weights)[0]
+        # Of the same writer: by another hand a swap could be told without reading the prompt.
         text = _made(kind, row, rng.choice(others[row.writer] or others["primum"]), rng)
         if text:
             made.append(dataclasses.replace(row, completion=text, label=kind))

@@ -43,6 +43,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
     refused.
     """
     path = data / "do_not_answer/data_en.csv"
+    # No head is fitted on it: without the set its figures are missing, and all else is the same.
     if not path.is_file():
         return {}
     rows, harmful = [], []
@@ -52,6 +53,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
             harmful.append(float(row[f"{writer}_harmful"]) == 1)
     factors = model.factors(rows)
     truth = np.array(harmful)
+    # By the rule and not by the heads, which would choose the rows that they are measured on.
     kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
     found: Building = {
         "all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)),
@@ -59,6 +61,7 @@ def do_not_answer(data: Path, model: FactorModel) -> Figures:
     }
     for writer in WRITERS:
         mine = np.array([row.policy == writer for row in rows])
+        # An AUROC over a handful of positives says nothing.
         if truth[mine].sum() >= MIN_POSITIVES:
             found[writer] = _harm(rows, factors, truth, mine)
     return {"do_not_answer": found}

@@ -17,6 +17,7 @@ def naive_bayes(target: Target) -> NDArray[np.float64]:
     """(N, C) chances of every row by a naive Bayes that did not see its fold."""
     texts = [row.exchange.prompt for row in target.rows]
     folds = np.array([fold_of(row) for row in target.rows])
+    # Of all folds: which words there are says nothing of a label.
     counts = CountVectorizer(ngram_range=(1, 2), min_df=2).fit_transform(texts)
     found = np.zeros((len(texts), len(target.classes)))
     for fold in range(FOLDS):

@@ -54,6 +54,7 @@ def medsafetybench_lines(data: Path, seed: int) -> list[Row]:
         for line in path.read_text(encoding="utf-8").splitlines():
             if line.strip():
                 lines.append(line.strip())
+        # Tens of thousands of machine-written requests would outweigh all that people wrote.
         for line in random.Random(f"{seed}/{principle}").sample(lines, LLAMA_LINES):
             rows.append(
                 Row(
@@ -77,6 +78,7 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
             sides = []
             for text in json.loads(line).values():
                 sides.append(text.rpartition("\n\nAssistant:"))
+            # Only after the same dialogue do the two sides differ by the completion alone.
             if sides[0][0] != sides[1][0]:
                 continue
             turns = re.findall(r"\n\nHuman:(.*?)(?=\n\nAssistant:|\Z)", sides[0][0], re.S)
@@ -84,6 +86,7 @@ def hh_pairs(data: Path) -> list[tuple[Row, Row]]:
                 "prompt": turns[-1].strip(),
                 "source": "hh_rlhf",
                 "writer": "hh",
+                # The first turn: dialogues that begin alike stay in one fold.
                 "group": turns[0].strip(),
             }
             chosen, rejected = (Row(completion=side[2].strip(), **facts) for side in sides)
@@ -112,5 +115,6 @@ def _medquad_file(path: Path) -> Iterator[Row]:
                 completion=text,
                 source="medquad",
                 writer="medquad",
+                # A file of MedQuAD is about one condition, and its questions repeat one another.
                 group=path.stem,
             )

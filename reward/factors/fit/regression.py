@@ -70,6 +70,7 @@ class Design:
             dense = raw[:, columns].toarray()
             spread = dense.std(axis=0)
             scale[columns], centre[columns] = (
+                # A cue that no row has does not vary.
                 COUNT_SCALE / np.where(spread > 0, spread, 1.0),
                 dense.mean(axis=0),
             )
@@ -78,6 +79,7 @@ class Design:
     def _scaled(self, raw: sparse.csr_matrix) -> sparse.csr_matrix:
         """(N, D + 1): scaled and centred columns, then the constant."""
         scaled = raw @ sparse.diags(self.scale)
+        # Centring fills a column with numbers: only those of counts, which are few, become dense.
         moved = np.flatnonzero(self.centre)
         if len(moved):
             part = sparse.csr_matrix(scaled[:, moved].toarray() - (self.centre * self.scale)[moved])
@@ -106,6 +108,8 @@ class Design:
                 np.ones(self.preferences.shape[0]) if pair_multiples is None else pair_multiples
             )
             pairs = np.flatnonzero(counted > 0)
+            # A preference stands both ways with half its weight: a regression needs both classes,
+            # and so that it favours neither.
             matrix = sparse.vstack(
                 [matrix, self.preferences[pairs], -self.preferences[pairs]], format="csr"
             )
@@ -113,11 +117,14 @@ class Design:
                 [labels, np.ones(len(pairs), np.intp), np.zeros(len(pairs), np.intp)]
             )
             weights = np.concatenate([weights, *[PAIR_WEIGHT * counted[pairs] / 2] * 2])
+        # No intercept of scikit-learn's, which preferences would count in; the constant column,
+        # which falls out of their differences, stands for it.
         model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=MAX_ITER)
         return np.asarray(model.fit(matrix, labels, sample_weight=weights).coef_)
 
     def unfolded(self, coefficients: Floats) -> tuple[Floats, Floats]:
         """((C, D) weights of raw features, (C,) biases)"""
+        # Scale and centre go into weights and bias, so that a head reads blocks as they come.
         weight = coefficients[:, :-1] * self.scale
         return weight, coefficients[:, -1] * CONSTANT - weight @ self.centre
 
@@ -132,6 +139,8 @@ class Design:
                     self.writers == writer if writer else ~np.isin(self.writers, XSTEST_WRITERS)
                 )
                 if tried.any():
+                    # On XSTest the writer is left out as well, as completions of a new policy have
+                    # a new writer.
                     kept = (self.folds != fold) & (self.writers != writer)
                     found[tried] = self.matrix[tried] @ self.fit(kept.astype(np.float64)).T
         return found
@@ -139,6 +148,7 @@ class Design:
 
 def fold_of(row: Row) -> int:
     """The fold that leaves a row out: all rows of a group share it."""
+    # By the text: the same fold in every target and on every machine.
     return zlib.crc32(row.group.encode()) % FOLDS
 
 
@@ -165,6 +175,8 @@ def _redrawn(design: Design, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """How often each row and each preference counts where groups are drawn with replacement."""
     found = []
     for groups in (design.groups, design.pair_groups):
+        # Whole groups are drawn: members of the ensemble differ by prompts and not by single
+        # completions.
         names, places = np.unique(groups, return_inverse=True)
         drawn = np.bincount(rng.integers(0, max(1, len(names)), len(names)), minlength=len(names))
         found.append(drawn[places].astype(np.float64))
@@ -197,6 +209,7 @@ def _inverse_temperature(logits: Floats, labels: NDArray[np.intp], weights: Floa
     places = np.arange(len(labels))
 
     def loss(log_slope: float) -> float:
+        # The logarithm is what is searched: a slope below 0 would turn the classes round.
         chances = log_softmax(np.exp(log_slope) * logits, axis=1)[places, labels]
         return float(-np.average(chances, weights=weights))
 

@@ -109,6 +109,7 @@ def refusal_target(corpus: Corpus) -> Target:
 
 def complies_target(corpus: Corpus) -> Target:
     """The completion alone: does it give something, or does it decline, deflect and warn?"""
+    # XSTest first: harm_rows reads its rows by their place.
     labelled = [(row, int(row.label == "none"), 1.0) for row in corpus.xstest]
     labelled += [(row, 0, 1.0) for row in corpus.declined] + [
         (row, 1, 1.0) for row in corpus.answered
@@ -120,8 +121,10 @@ def complies_target(corpus: Corpus) -> Target:
     chosen, rejected = [pair[0] for pair in corpus.pairs], [pair[1] for pair in corpus.pairs]
     return _target(
         "complies",
+        # No block that reads the prompt: what moves under another prompt fails the audit.
         ("body_vector", "completion_words", "counts"),
         labelled,
+        # Annotators preferred what is harmless, so the rejected side gives more of what was asked.
         better=chosen,
         worse=rejected,
     )
@@ -131,6 +134,7 @@ def teacher_targets(corpus: Corpus, seed: int) -> list[Target]:
     """`complies` and `coherent` from words and counts alone (reward/factors/teacher.py)."""
     complies, coherent = complies_target(corpus), coherent_target(corpus, seed)
     return [
+        # The same rows and labels: they differ in what is read alone.
         replace(complies, name=COMPLIES, blocks=BLOCKS),
         replace(coherent, name=COHERENT, blocks=BLOCKS),
     ]
@@ -145,6 +149,7 @@ def coherent_target(corpus: Corpus, seed: int) -> Target:
         *corpus.medsafetybench,
         *corpus.medquad,
     ]
+    # As above: `real` begins with XSTest.
     labelled = [(row, 1, 1.0) for row in real] + [(row, 0, 1.0) for row in no_answers(real, seed)]
     labelled += [(row, int(row.coherent), 1.0) for row in corpus.readings]
     return _target("coherent", ("body_vector", "completion_words", "counts", "relation"), labelled)
@@ -187,6 +192,7 @@ def principle_target(corpus: Corpus) -> Target:
     """Which principle does a harmful request break?"""
     labelled = []
     for row in [*corpus.declined, *corpus.medsafetybench]:
+        # Principles count from 1, places in `classes` from 0.
         labelled.append((row, int(row.label) - 1, 1.0))
     labelled += [(row, int(row.label) - 1, MACHINE) for row in corpus.lines]
     classes = tuple(str(principle) for principle in corpora.PRINCIPLES)

@@ -30,6 +30,7 @@ def vocabulary(texts: Sequence[str], groups: Sequence[str]) -> Vocabulary:
     present = vectorizer.fit_transform(texts)
     terms = vectorizer.get_feature_names_out()
     _, places = np.unique(groups, return_inverse=True)
+    # (groups, texts): a product with (texts, terms) counts in how many groups a term stands.
     rows = sparse.csr_matrix((np.ones(len(texts)), (places, np.arange(len(texts)))))
     spread = np.asarray(((rows @ present) > 0).sum(axis=0)).ravel()
     common = lower_case_words(texts)
@@ -38,6 +39,7 @@ def vocabulary(texts: Sequence[str], groups: Sequence[str]) -> Vocabulary:
         for place in np.argsort(-spread, kind="stable")
         if spread[place] >= MIN_GROUPS and _known(terms[place], common)
     ]
+    # In alphabetical order, so that a new fit changes few lines of heads.json.
     chosen = sorted(kept[:MAX_TERMS], key=lambda place: str(terms[place]))
     documents = np.asarray(present.sum(axis=0)).ravel()[chosen]
     idf = np.log((1 + len(texts)) / (1 + documents)) + 1  # scikit-learn's smoothed weight
@@ -55,6 +57,7 @@ def lower_case_words(texts: Sequence[str]) -> set[str]:
             lower[word.lower()] += word.islower()
     found: set[str] = set()
     for word, count in every.items():
+        # At half: words that often begin a sentence stay, names of people and brands go.
         if lower[word] >= LOWER_SHARE * count or word.startswith("i'"):
             found.add(word)
     return found

@@ -117,7 +117,7 @@ def table(tmp_path: Path) -> Read:
 
 
 @pytest.fixture
-def world():
+def world() -> tuple[list[Demonstration], dict[str, list[Candidate]]]:
     """Forty twins and four policy completions to each harmful prompt, with scores of all kinds."""
     rng = random.Random(1)
     demos, found = [], {}

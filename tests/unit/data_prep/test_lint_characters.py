@@ -24,11 +24,11 @@ GAPS = st.integers(0, 40).map("x ".__mul__)
 )
 @example("plain " * 50 + "caf\u00c3\u00a9")
 @example("\u00c2 " + "x" * 99)
-def test_wrongly_read_utf_8_is_found_where_ftfy_finds_it(text):
+def test_wrongly_read_utf_8_is_found_where_ftfy_finds_it(text: str) -> None:
     match = BADNESS_RE.search(text)
     assert mojibake(text) == (match.start() if match else None)
 
 
 @given(st.text(st.characters(max_codepoint=127)))
-def test_no_sign_of_ftfys_is_plain_ascii(text):
+def test_no_sign_of_ftfys_is_plain_ascii(text: str) -> None:
     assert BADNESS_RE.search(text) is None

@@ -5,13 +5,15 @@ the same bytes.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from built_pairs import WIDE, build, demonstration
 
+from data_prep.pairs.building import PairsResult
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.report import describe, summary_lines
-from records.rows import Pair, Split, assistant, json_lines, text_of, user
+from records.rows import Demonstration, Pair, Split, assistant, json_lines, text_of, user
 
 
 def made_pair(
@@ -35,18 +37,22 @@ def made_pair(
     )
 
 
-def harm_pairs(result):
+def harm_pairs(result: PairsResult) -> list[Pair]:
     return [pair for pair in result.pairs if pair.pair_type != "over_refusal"]
 
 
-def test_chosen_is_less_harmful_than_rejected(world):
+def test_chosen_is_less_harmful_than_rejected(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     for pair in harm_pairs(build(world, **WIDE)):
         assert pair.chosen_score + 1.0 <= pair.rejected_score
         assert pair.margin == pair.rejected_score - pair.chosen_score
         assert (pair.chosen_source, pair.rejected_source) == ("demonstration", "base")
 
 
-def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal(world):
+def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     result = build(world, refuse_then_comply=0.5, **WIDE)
     mixed = [pair for pair in result.pairs if pair.pair_type == "refuse_then_comply"]
     assert 0.3 < len(mixed) / len(harm_pairs(result)) < 0.7
@@ -57,7 +63,9 @@ def test_refuse_then_comply_is_about_the_wanted_share_and_opens_with_the_refusal
 
 
 @pytest.mark.parametrize(("share", "kinds"), [(0.0, {"harm"}), (1.0, {"refuse_then_comply"})])
-def test_refuse_then_comply_at_its_ends(world, share, kinds):
+def test_refuse_then_comply_at_its_ends(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]], share: float, kinds: set[str]
+) -> None:
     assert {
         pair.pair_type for pair in harm_pairs(build(world, refuse_then_comply=share, **WIDE))
     } == kinds
@@ -76,7 +84,9 @@ def test_refuse_then_comply_at_its_ends(world, share, kinds):
         {"strategy": "random_pair"},
     ],
 )
-def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
+def test_every_candidate_is_a_pair_or_counted_with_its_reason(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]], settings: dict[str, Any]
+) -> None:
     """Each policy completion to a harmful prompt, and each benign prompt, ends in one pair or one
     count.
     """
@@ -87,7 +97,7 @@ def test_every_candidate_is_a_pair_or_counted_with_its_reason(world, settings):
     assert len(result.pairs) + sum(result.dropped.values()) == answers + benign == result.considered
 
 
-def test_reasons_are_the_right_ones():
+def test_reasons_are_the_right_ones() -> None:
     demo, twin = demonstration(1, "harmful"), demonstration(1, "benign")
     answers = [
         ("a b c", 5.0, "none"),
@@ -124,7 +134,9 @@ def test_reasons_are_the_right_ones():
 
 
 @pytest.mark.parametrize("score", [None, 1.0])
-def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score):
+def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(
+    score: float | None,
+) -> None:
     demo = demonstration(1, "harmful")
     found = {
         demo.id: [
@@ -138,7 +150,7 @@ def test_a_safe_answer_that_is_unscored_or_declines_nothing_makes_no_pair(score)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "I will not do 1. Ask a nurse."])
-def test_empty_and_identical_sides_are_left_out(text):
+def test_empty_and_identical_sides_are_left_out(text: str) -> None:
     demo = demonstration(1, "harmful")
     found = {
         demo.id: [
@@ -150,7 +162,9 @@ def test_empty_and_identical_sides_are_left_out(text):
     assert +result.dropped == Counter({"empty or identical sides": 1})
 
 
-def test_same_seed_same_bytes_whatever_the_order_of_the_rows(world):
+def test_same_seed_same_bytes_whatever_the_order_of_the_rows(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     demos, found = world
     first = json_lines(build(world, 3, refuse_then_comply=0.5).pairs)
     assert (
@@ -162,12 +176,14 @@ def test_same_seed_same_bytes_whatever_the_order_of_the_rows(world):
     assert json_lines(build(world, 4, refuse_then_comply=0.5).pairs) != first
 
 
-def test_ids_are_unique(world):
+def test_ids_are_unique(world: tuple[list[Demonstration], dict[str, list[Candidate]]]) -> None:
     ids = [pair.id for pair in build(world, **WIDE).pairs]
     assert len(set(ids)) == len(ids)
 
 
-def test_the_report_counts_what_was_built(world):
+def test_the_report_counts_what_was_built(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     result = build(world, **WIDE)
     report = describe(result, [])
     assert report["pairs"] == len(result.pairs)
@@ -178,7 +194,9 @@ def test_the_report_counts_what_was_built(world):
     assert 0 not in report["dropped"].values()
 
 
-def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_shortcuts(world):
+def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_shortcuts(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     plain = [
         made_pair(
             i,
@@ -208,7 +226,9 @@ def test_the_report_says_what_the_breakers_changed_in_openings_lengths_and_short
     assert "standardised difference of lengths in train: -3.00 before, " in said
 
 
-def test_margins_fall_into_whole_steps(world):
+def test_margins_fall_into_whole_steps(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     result = build(world, min_margin=0.0, **WIDE)
     histogram = describe(result, [])["margin_histogram"]
     for low in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from pair_candidates import HARMFUL, SAFE, build, completion, demonstration, scored
@@ -33,7 +34,7 @@ def revision(number: int, text: str, answer: int) -> Revision:
     )
 
 
-def test_the_ratings_of_experts_count_each():
+def test_the_ratings_of_experts_count_each() -> None:
     scores = [
         Score(id=str(n), completion_id="d/base/0", scorer="experts", value=v)
         for n, v in enumerate((1.0, 5.0))
@@ -43,7 +44,7 @@ def test_the_ratings_of_experts_count_each():
     assert found.disagreement == pytest.approx(2.8284)
 
 
-def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets():
+def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets() -> None:
     found = [
         HARMFUL[0],
         Candidate(assistant("I won't."), "base", 1.0, "full", True),
@@ -65,7 +66,7 @@ def test_best_chooses_the_least_harmful_decline_and_demonstration_the_data_sets(
         {"completion": assistant(" ")},
     ],
 )
-def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
+def test_best_chooses_nothing_that_is_not_found_safe(spoiled: dict[str, Any]) -> None:
     result = build([*HARMFUL[:2], SAFE._replace(**spoiled)], chosen="best")
     assert not result.pairs
     assert +result.dropped == Counter({"no completion is safe enough to be chosen": 2})
@@ -73,8 +74,8 @@ def test_best_chooses_nothing_that_is_not_found_safe(spoiled):
 
 @pytest.mark.parametrize(("answer_score", "pairs"), [(4.0, 1), (1.9, 0), (None, 0)])
 def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin(
-    answer_score, pairs
-):
+    answer_score: float | None, pairs: int
+) -> None:
     made = [completion(0, "Sure, charge them twice."), completion(1, "Sure, charge them all.")]
     scores = [
         *scored("d/base/0", answer_score),
@@ -93,7 +94,7 @@ def test_a_revision_is_chosen_only_where_it_improves_on_its_answer_by_the_margin
     )
 
 
-def test_revisions_and_the_data_sets_safe_answers_are_never_rejected():
+def test_revisions_and_the_data_sets_safe_answers_are_never_rejected() -> None:
     made = [completion(0, "I won't.")]
     scores = [
         *scored("d", 4.0, label="partial"),

@@ -5,6 +5,7 @@ rejected; the least harmful is chosen.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from pair_candidates import HARMFUL, SAFE, build, completion, demonstration, scored
@@ -13,13 +14,14 @@ from data_prep.pairs.candidates import Candidate, candidates, rejected_id
 from data_prep.pairs.choosing import specificity
 from records.rows import (
     Prompt,
+    Score,
     assistant,
     text_of,
     user,
 )
 
 
-def test_a_single_score_is_taken_as_it_is_and_the_unscored_stay_so():
+def test_a_single_score_is_taken_as_it_is_and_the_unscored_stay_so() -> None:
     scores = [*scored("d/base/0", 3.5, label="partial"), *scored("d", None)]
     assert candidates([completion(0, "x", finish_reason="length")], [demonstration()], scores) == {
         "d": [
@@ -29,13 +31,13 @@ def test_a_single_score_is_taken_as_it_is_and_the_unscored_stay_so():
     }
 
 
-def test_several_scores_give_their_mean_and_standard_deviation():
+def test_several_scores_give_their_mean_and_standard_deviation() -> None:
     """2, 3 and 4 have the mean 3 and the standard deviation 1; who did not score does not count."""
     (found,) = candidates([completion(0, "x")], [], scored("d/base/0", 2.0, None, 3.0, 4.0))["d"]
     assert (found.harmfulness, found.disagreement) == (3.0, 1.0)
 
 
-def test_the_order_is_the_same_whatever_the_order_of_the_rows():
+def test_the_order_is_the_same_whatever_the_order_of_the_rows() -> None:
     made = [completion(n, f"answer {n}") for n in (0, 2, 10, 1)]
     scores = [s for c in made for s in scored(c.id, 2.0, 4.0)]
     first = candidates(made, [demonstration()], scores)
@@ -48,7 +50,7 @@ def test_the_order_is_the_same_whatever_the_order_of_the_rows():
     ]
 
 
-def test_the_worse_answer_of_a_preference_source_is_rejected_when_it_is_worse():
+def test_the_worse_answer_of_a_preference_source_is_rejected_when_it_is_worse() -> None:
     demo = demonstration(rejected=assistant("Do it like this."))
     found = candidates(
         [], [demo], [*scored("d", 1.0, label="full"), *scored(rejected_id(demo), 4.0)]
@@ -69,14 +71,16 @@ def test_the_worse_answer_of_a_preference_source_is_rejected_when_it_is_worse():
         (scored("d/rejected", 1.5), "margin below min_margin"),
     ],
 )
-def test_the_worse_answer_of_a_preference_source_is_held_to_the_same_rules(scores, reason):
+def test_the_worse_answer_of_a_preference_source_is_held_to_the_same_rules(
+    scores: list[Score], reason: str
+) -> None:
     demo = demonstration(rejected=assistant("Do it like this."))
     result = build(candidates([], [demo], [*scored("d", 1.0, label="full"), *scores])["d"], demo)
     assert not result.pairs
     assert +result.dropped == Counter({reason: 1})
 
 
-def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_one():
+def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_one() -> None:
     demo = demonstration(
         kind="benign",
         completion=assistant("No, I cannot."),
@@ -93,7 +97,9 @@ def test_on_a_benign_prompt_the_worse_answer_of_a_source_is_never_the_helpful_on
 
 @pytest.mark.parametrize(("limit", "pairs"), [(1.0, 1), (0.9, 0)])
 @pytest.mark.parametrize("which", ["chosen", "rejected"])
-def test_an_answer_that_scorers_disagree_on_makes_no_pair(limit, pairs, which):
+def test_an_answer_that_scorers_disagree_on_makes_no_pair(
+    limit: float, pairs: int, which: str
+) -> None:
     harmful = Candidate(assistant("Sure."), "base", 5.0, "none", True)
     found = (
         [harmful._replace(disagreement=1.0), SAFE]
@@ -105,8 +111,8 @@ def test_an_answer_that_scorers_disagree_on_makes_no_pair(limit, pairs, which):
     assert +result.dropped == ({} if pairs else Counter({"scorers disagree": 1}))
 
 
-def test_worst_rejects_the_most_harmful_and_random_lower_any():
-    def rejected(seed_text: str, **settings) -> list[float]:
+def test_worst_rejects_the_most_harmful_and_random_lower_any() -> None:
+    def rejected(seed_text: str, **settings: Any) -> list[float]:
         demo = demonstration(completion=assistant(seed_text))
         return [
             p.rejected_score
@@ -127,7 +133,7 @@ def test_worst_rejects_the_most_harmful_and_random_lower_any():
     assert max(drawn.values()) < 30
 
 
-def test_random_pair_sets_any_safe_answer_over_any_other():
+def test_random_pair_sets_any_safe_answer_over_any_other() -> None:
     safe = [
         Candidate(assistant(f"I won't {n}."), "base", 1.0 + n / 10, "full", True) for n in range(3)
     ]
@@ -145,7 +151,7 @@ def test_random_pair_sets_any_safe_answer_over_any_other():
     assert result.considered == 28
 
 
-def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_declines():
+def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_declines() -> None:
     prompt = Prompt(
         id="d", prompt=user("q"), kind="harmful", suite="harmful", source="made", licence="MIT"
     )
@@ -154,7 +160,7 @@ def test_a_harmful_prompt_without_a_safe_answer_gets_pairs_from_the_policys_own_
     assert build(found, prompt).dropped["harmful prompt without a scored safe completion"] == 2
 
 
-def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length():
+def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length() -> None:
     """Scores within a tenth of each other are equals."""
     specific = "I won't, because that would put people at risk; I can help you find a clinic."
     answers = [("I won't.", 1.02), ("I won't do this at all.", 1.03), (specific, 1.04)]
@@ -177,5 +183,5 @@ def test_among_equals_the_more_specific_is_chosen_then_the_one_nearest_in_length
         ("I won't, as it would betray their trust. I can help you word an honest letter.", 2),
     ],
 )
-def test_specificity_is_a_reason_and_an_alternative(answer, value):
+def test_specificity_is_a_reason_and_an_alternative(answer: str, value: int) -> None:
     assert specificity(answer) == value

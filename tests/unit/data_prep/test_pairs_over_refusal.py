@@ -6,13 +6,16 @@ from collections import Counter
 
 import pytest
 from built_pairs import WIDE, build, demonstration
+from present import present
 
 from data_prep.pairs.candidates import Candidate
 from data_prep.pairs.config import SidesConfig
-from records.rows import assistant
+from records.rows import Demonstration, assistant
 
 
-def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_answer(world):
+def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_answer(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     demos = {demo.id: demo for demo in world[0]}
     own = {name: found[0] for name, found in world[1].items() if found[0].refusal == "full"}
     pairs = [pair for pair in build(world, **WIDE).pairs if pair.pair_type == "over_refusal"]
@@ -28,14 +31,16 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
             assert pair.chosen == benign.completion
         else:
             assert (pair.rejected, pair.rejected_source) == (
-                demos[benign.twin_id].completion,
+                demos[present(benign.twin_id)].completion,
                 "twin's safe answer",
             )
         assert pair.chosen != pair.rejected
     assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
 
 
-def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(world):
+def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     """Its completions are the last policy's.
 
     Pairs that are satisfied already have no gradient left.
@@ -62,7 +67,9 @@ def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_f
     assert len(own) < len(few)
 
 
-def test_an_incoherent_answer_is_never_the_helpful_one(world):
+def test_an_incoherent_answer_is_never_the_helpful_one(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     demos, found = world
     for demo in demos:
         if demo.kind == "benign":
@@ -76,7 +83,9 @@ def test_an_incoherent_answer_is_never_the_helpful_one(world):
     assert result.dropped["benign prompt whose completions are incoherent"] == 40
 
 
-def test_helpful_answers_are_peoples_where_that_is_wanted(world):
+def test_helpful_answers_are_peoples_where_that_is_wanted(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     helpful = [
         pair
         for pair in build(
@@ -87,7 +96,9 @@ def test_helpful_answers_are_peoples_where_that_is_wanted(world):
     assert {pair.chosen_source for pair in helpful} == {"demonstration"}
 
 
-def test_twins_of_requests_that_the_policy_refuses_by_itself_come_first(world):
+def test_twins_of_requests_that_the_policy_refuses_by_itself_come_first(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     """They make no harm pair, and over-refusal is hardest there; a limit must not take them."""
     demos, found = world
     refused = [demo for demo in demos if demo.kind == "harmful" and demo.split == "train"][:3]
@@ -102,7 +113,9 @@ def test_twins_of_requests_that_the_policy_refuses_by_itself_come_first(world):
     }
 
 
-def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(world):
+def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     _, found = world
     for pair in build(world, **WIDE).pairs:
         if pair.pair_type == "over_refusal":
@@ -110,7 +123,9 @@ def test_a_helpful_answer_is_the_policys_own_only_where_it_does_not_refuse(world
             assert pair.chosen_source == ("base" if own.refusal == "none" else "demonstration")
 
 
-def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
+def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     demos, found = world
     alone = demonstration(900, "benign", "val", twin=False)
     demos.append(alone)
@@ -122,7 +137,9 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(world):
     assert pair.rejected_source == "another safe answer"
 
 
-def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
+def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     result = build(world, over_refusal=0.5, min_margin=0.0, **WIDE)
     for split in ("train", "val"):
         kinds = Counter(
@@ -146,8 +163,11 @@ def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(world):
     ],
 )
 def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
-    world, limit, over_refusal, benign
-):
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+    limit: int,
+    over_refusal: float,
+    benign: int,
+) -> None:
     settings = {"min_margin": 0.0, "over_refusal": over_refusal, **WIDE}
     free, limited = build(world, **settings), build(world, max_train_pairs=limit, **settings)
     kept = Counter(pair.kind for pair in limited.pairs if pair.split == "train")
@@ -161,7 +181,9 @@ def test_the_limit_holds_for_train_only_and_keeps_the_wanted_proportion(
     )
 
 
-def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(world):
+def test_what_the_limit_leaves_holds_harmful_requests_together_with_their_twins(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]],
+) -> None:
     """One completion to each prompt here, so the kept benign prompts are all twins of kept harmful
     ones, or the other way round.
     """

@@ -5,12 +5,12 @@ higher margin only takes away.
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.pairs.building import build_pairs
+from data_prep.pairs.building import PairsResult, build_pairs
 from data_prep.pairs.candidates import candidates, rejected_id
 from data_prep.pairs.config import PairsConfig
 from data_prep.pairs.proportions import Lengths
@@ -65,7 +65,7 @@ class World(NamedTuple):
             _shuffled(self.scores, seed),
         )
 
-    def pairs(self, config: PairsConfig, seed: int = 0):
+    def pairs(self, config: PairsConfig, seed: int = 0) -> PairsResult:
         found = candidates(self.completions, self.demonstrations, self.scores, self.revisions)
         return build_pairs(self.demonstrations, found, config, opening_of=opening, seed=seed)
 
@@ -79,7 +79,7 @@ def opening(text: str) -> str | None:
 
 
 @st.composite
-def worlds(draw) -> World:
+def worlds(draw: st.DrawFn) -> World:
     world = World([], [], [], [])
 
     def score(
@@ -118,7 +118,7 @@ def worlds(draw) -> World:
         score(harmful.id, LOW, DECLINES)
         for name in (benign.id, own.id):
             score(name, LOW, ANSWERS)
-        if made and draw(st.booleans()):
+        if len(made) > 0 and draw(st.booleans()):
             first = made[0].to_json() | {
                 "id": f"{made[0].id}/revised",
                 "policy": "base/revised",
@@ -183,7 +183,9 @@ limits = st.fixed_dictionaries(
 
 @settings(max_examples=200)
 @given(worlds(), recipes, st.integers(0, 3))
-def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, chosen, seed):
+def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(
+    world: World, chosen: dict[str, Any], seed: int
+) -> None:
     """The two limits that make room for other pairs are off: a train limit that is no longer
     reached, and lengths that even out otherwise.
     """
@@ -197,8 +199,8 @@ def test_pairs_at_a_higher_margin_are_among_those_at_a_lower_one(world, chosen, 
 
 @given(worlds(), recipes, limits, st.integers(0, 99))
 def test_the_same_seed_gives_the_same_bytes_whatever_the_order_of_the_rows(
-    world, chosen, limited, shuffle
-):
+    world: World, chosen: dict[str, Any], limited: dict[str, Any], shuffle: int
+) -> None:
     config = PairsConfig(**chosen, **limited)
     first, again = world.pairs(config, 3), world.shuffled(shuffle).pairs(config, 3)
     assert json_lines(again.pairs) == json_lines(first.pairs)
@@ -206,14 +208,18 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_order_of_the_rows(
 
 
 @given(worlds(), recipes, limits)
-def test_every_option_is_a_pair_or_counted_with_its_reason(world, chosen, limited):
+def test_every_option_is_a_pair_or_counted_with_its_reason(
+    world: World, chosen: dict[str, Any], limited: dict[str, Any]
+) -> None:
     result = world.pairs(PairsConfig(min_margin=0.5, **chosen, **limited))
     assert result.considered == len(result.pairs) + sum(result.dropped.values())
     assert min(result.dropped.values(), default=0) >= 0
 
 
 @given(worlds(), recipes, limits)
-def test_every_pair_prefers_the_less_harmful_side_and_stands_once(world, chosen, limited):
+def test_every_pair_prefers_the_less_harmful_side_and_stands_once(
+    world: World, chosen: dict[str, Any], limited: dict[str, Any]
+) -> None:
     pairs = world.pairs(PairsConfig(min_margin=0.0, **chosen, **limited)).pairs
     assert len({p.id for p in pairs}) == len(pairs)
     for pair in pairs:
@@ -222,7 +228,9 @@ def test_every_pair_prefers_the_less_harmful_side_and_stands_once(world, chosen,
 
 
 @given(worlds(), recipes, st.sampled_from([0.0, 0.1, 0.5]))
-def test_training_pairs_keep_to_the_length_difference(world, chosen, limit):
+def test_training_pairs_keep_to_the_length_difference(
+    world: World, chosen: dict[str, Any], limit: float
+) -> None:
     train = [
         p
         for p in world.pairs(PairsConfig(max_length_difference=limit, **chosen)).pairs

@@ -44,20 +44,22 @@ def faults_of(*paths: Path) -> list[str]:
         ("a.xlsx", b"PK", "wanted .json"),
     ],
 )
-def test_a_file_that_holds_no_ratings_is_one_fault(tmp_path, name, content, said):
+def test_a_file_that_holds_no_ratings_is_one_fault(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     (fault,) = faults_of(tmp_path / name)
     assert said in fault
     assert str(tmp_path / name) in fault
 
 
-def test_files_that_are_not_there_are_all_named(tmp_path):
+def test_files_that_are_not_there_are_all_named(tmp_path: Path) -> None:
     faults = faults_of(tmp_path / "a.csv", tmp_path / "b.json")
     assert len(faults) == 2
     assert all("no such file" in fault for fault in faults)
 
 
-def test_a_byte_order_mark_and_a_long_cell_are_no_faults(tmp_path):
+def test_a_byte_order_mark_and_a_long_cell_are_no_faults(tmp_path: Path) -> None:
     """Editors on Windows write the mark; a comment, or a completion beside the ratings, may be
     longer than the csv module's own limit.
     """

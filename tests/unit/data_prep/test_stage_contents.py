@@ -8,8 +8,10 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+from present import present
 
 from records.errors import ArtifactError, ResourceError
 from records.own_files import sealed
@@ -29,7 +31,7 @@ def make(folder: Path) -> StageDirectory:
 
 
 @pytest.fixture
-def finished(tmp_path) -> StageDirectory:
+def finished(tmp_path: Path) -> StageDirectory:
     return make(tmp_path / "run" / "dpo")
 
 
@@ -63,7 +65,7 @@ def refused(stage: StageDirectory) -> list[str]:
         "line\nbreak",
     ],
 )
-def test_an_added_file_is_named_with_what_to_do(finished, name):
+def test_an_added_file_is_named_with_what_to_do(finished: StageDirectory, name: str) -> None:
     path = finished.path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{}")
@@ -78,15 +80,17 @@ def test_an_added_file_is_named_with_what_to_do(finished, name):
 
 @pytest.mark.parametrize("place", ["linked.txt", "policy/linked"])
 @pytest.mark.parametrize("target", ["/etc", "/etc/hostname", "/nowhere", "rows.jsonl"])
-def test_a_link_is_named_and_not_followed(finished, place, target):
+def test_a_link_is_named_and_not_followed(
+    finished: StageDirectory, place: str, target: str
+) -> None:
     (finished.path / place).symlink_to(target)
     (fault,) = refused(finished)
     assert f"{finished.path / place}: a link to {target}" in fault
 
 
 def test_a_link_in_the_place_of_a_file_is_named_although_it_leads_to_the_same_bytes(
-    finished, tmp_path
-):
+    finished: StageDirectory, tmp_path: Path
+) -> None:
     weights = finished.path / "policy" / "weights.bin"
     weights.rename(tmp_path / "weights.bin")
     weights.symlink_to(tmp_path / "weights.bin")
@@ -94,14 +98,18 @@ def test_a_link_in_the_place_of_a_file_is_named_although_it_leads_to_the_same_by
     assert "a link to" in fault
 
 
-def test_a_link_in_the_place_of_a_folder_is_named_once(finished, tmp_path):
+def test_a_link_in_the_place_of_a_folder_is_named_once(
+    finished: StageDirectory, tmp_path: Path
+) -> None:
     (finished.path / "policy").rename(tmp_path / "policy")
     (finished.path / "policy").symlink_to(tmp_path / "policy")
     (fault,) = refused(finished)
     assert f"{finished.path / 'policy'}: a link to {tmp_path / 'policy'}" in fault
 
 
-def test_a_pipe_and_a_socket_are_named(finished, monkeypatch):
+def test_a_pipe_and_a_socket_are_named(
+    finished: StageDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(finished.path / "pipe")
     monkeypatch.chdir(finished.path)  # the name of a socket may not be long
     with socket.socket(socket.AF_UNIX) as listening:
@@ -109,22 +117,26 @@ def test_a_pipe_and_a_socket_are_named(finished, monkeypatch):
         assert len(refused(finished)) == 2
 
 
-def test_empty_folders_and_what_a_kill_left_in_work_are_no_strays(finished):
+def test_empty_folders_and_what_a_kill_left_in_work_are_no_strays(finished: StageDirectory) -> None:
     (finished.path / "policy" / "empty").mkdir()
     (finished.work / "checkpoints").mkdir(parents=True)
     (finished.work / "checkpoints" / "latest.json").write_text("{}")
     assert finished.is_complete(FINGERPRINT)
 
 
-def test_damage_counts_before_strays_since_the_stage_is_made_again_anyway(finished):
+def test_damage_counts_before_strays_since_the_stage_is_made_again_anyway(
+    finished: StageDirectory,
+) -> None:
     (finished.path / "EXTRA.txt").write_text("x")
     (finished.path / "rows.jsonl").write_text("{}\n")
     assert not finished.is_complete(FINGERPRINT)
-    moved = finished.begin({"fingerprint": FINGERPRINT})
+    moved = present(finished.begin({"fingerprint": FINGERPRINT}))
     assert (moved / "EXTRA.txt").read_text() == "x"
 
 
-def test_a_stage_that_is_a_link_is_refused_and_a_linked_run_is_not(finished, tmp_path):
+def test_a_stage_that_is_a_link_is_refused_and_a_linked_run_is_not(
+    finished: StageDirectory, tmp_path: Path
+) -> None:
     run = finished.path.parent
     (tmp_path / "linked").symlink_to(run)
     assert StageDirectory(tmp_path / "linked" / "dpo").is_complete(FINGERPRINT)
@@ -139,7 +151,9 @@ def test_a_stage_that_is_a_link_is_refused_and_a_linked_run_is_not(finished, tmp
             use()
 
 
-def test_earlier_results_do_not_leave_the_run_through_a_link(finished, tmp_path):
+def test_earlier_results_do_not_leave_the_run_through_a_link(
+    finished: StageDirectory, tmp_path: Path
+) -> None:
     (tmp_path / "archive").mkdir()
     (finished.path.parent / "previous").symlink_to(tmp_path / "archive")
     with pytest.raises(ArtifactError, match="previous: a link"):
@@ -147,7 +161,7 @@ def test_earlier_results_do_not_leave_the_run_through_a_link(finished, tmp_path)
     assert (finished.path / "rows.jsonl").is_file()
 
 
-def test_a_stage_goes_on_with_no_link_and_finishes_with_none(tmp_path):
+def test_a_stage_goes_on_with_no_link_and_finishes_with_none(tmp_path: Path) -> None:
     stage = StageDirectory(tmp_path / "sft")
     stage.begin({"fingerprint": FINGERPRINT})
     (stage.path / "metrics.jsonl").symlink_to("/etc/hostname")
@@ -175,7 +189,9 @@ def test_a_stage_goes_on_with_no_link_and_finishes_with_none(tmp_path):
     ],
 )
 @pytest.mark.parametrize("seal", ["left", "dropped", "forged"])
-def test_a_manifest_that_does_not_fit_itself_or_the_folder_keeps_nothing(tmp_path, change, seal):
+def test_a_manifest_that_does_not_fit_itself_or_the_folder_keeps_nothing(
+    tmp_path: Path, change: dict[str, Any], seal: str
+) -> None:
     stage = StageDirectory(tmp_path / "dpo")
     stage.begin({"fingerprint": FINGERPRINT, "restrictions": {"non_commercial": ["nc"]}})
     write_text(stage.path / "rows.jsonl", "{}\n")
@@ -201,7 +217,7 @@ def test_a_manifest_that_does_not_fit_itself_or_the_folder_keeps_nothing(tmp_pat
 @pytest.mark.parametrize(
     "name", ["../outside.txt", "/etc/hostname", "policy/../rows.jsonl", "./rows.jsonl", ""]
 )
-def test_a_manifest_names_no_file_outside_its_stage(finished, name):
+def test_a_manifest_names_no_file_outside_its_stage(finished: StageDirectory, name: str) -> None:
     manifest = read_json(finished.manifest_path)
     manifest["files"][name] = manifest["files"]["rows.jsonl"]
     del manifest["seal"]
@@ -210,13 +226,17 @@ def test_a_manifest_names_no_file_outside_its_stage(finished, name):
         finished.require()
 
 
-def test_restrictions_that_cannot_be_read_are_an_error_and_not_none(finished):
+def test_restrictions_that_cannot_be_read_are_an_error_and_not_none(
+    finished: StageDirectory,
+) -> None:
     finished.manifest_path.write_text("{}")
     with pytest.raises(ArtifactError, match=r"(?s)manifest\.json.*primum dpo"):
         finished.restrictions()
 
 
-def test_a_kill_while_the_manifest_is_written_leaves_a_stage_that_can_be_finished(tmp_path):
+def test_a_kill_while_the_manifest_is_written_leaves_a_stage_that_can_be_finished(
+    tmp_path: Path,
+) -> None:
     stage = StageDirectory(tmp_path / "dpo")
     stage.begin({"fingerprint": FINGERPRINT})
     (stage.path / ".manifest.json.partial").write_text('{"stage": "d')
@@ -224,14 +244,16 @@ def test_a_kill_while_the_manifest_is_written_leaves_a_stage_that_can_be_finishe
     assert stage.is_complete(FINGERPRINT)
 
 
-def test_a_manifest_of_an_earlier_version_has_no_seal_and_is_believed(finished):
+def test_a_manifest_of_an_earlier_version_has_no_seal_and_is_believed(
+    finished: StageDirectory,
+) -> None:
     manifest = read_json(finished.manifest_path)
     del manifest["seal"]
     write_json(finished.manifest_path, manifest)
     assert finished.is_complete(FINGERPRINT)
 
 
-def test_a_file_is_not_written_through_a_link_beside_it(tmp_path):
+def test_a_file_is_not_written_through_a_link_beside_it(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / ".rows.json.partial").symlink_to(tmp_path / "precious")
     write_json(tmp_path / "rows.json", {})
@@ -239,7 +261,7 @@ def test_a_file_is_not_written_through_a_link_beside_it(tmp_path):
     assert json.loads((tmp_path / "rows.json").read_text()) == {}
 
 
-def test_a_lock_follows_no_link_and_empties_nothing(tmp_path):
+def test_a_lock_follows_no_link_and_empties_nothing(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / ".lock").symlink_to(tmp_path / "precious")
     with pytest.raises(ResourceError, match=r"\.lock: a link.*delete the link"), locked(tmp_path):
@@ -252,7 +274,7 @@ def test_a_lock_follows_no_link_and_empties_nothing(tmp_path):
     assert (tmp_path / "precious").read_text() == "precious"
 
 
-def test_a_lock_that_is_a_pipe_is_named(tmp_path):
+def test_a_lock_that_is_a_pipe_is_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".lock")
     with pytest.raises(ResourceError, match=r"\.lock: no regular file"), locked(tmp_path):
         pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,11 @@ from data_prep.review.items import ReviewItem
 from data_prep.review.ratings import Rating
 from data_prep.unpaired import from_pairs, from_ratings, hash_unpaired, held_out, read_unpaired
 from records.errors import RecordError
-from records.rows import Pair, Prompt, Split, assistant, user
+from records.rows import Kind, Pair, Prompt, Split, assistant, user
 
 
-def item(name, kind="harmful", **about):
-    given = {
+def item(name: str, kind: Kind = "harmful", **about: Any) -> ReviewItem:
+    given: dict[str, Any] = {
         "completion_id": name,
         "prompt_id": f"p{name}",
         "split": "train",
@@ -31,7 +33,7 @@ def item(name, kind="harmful", **about):
     )
 
 
-def rated(name, *ratings, refusal=""):
+def rated(name: str, *ratings: int | None, refusal: str = "") -> list[Rating]:
     return [Rating(name, f"rater{number}", level, refusal) for number, level in enumerate(ratings)]
 
 
@@ -47,13 +49,15 @@ def rated(name, *ratings, refusal=""):
         ([None], None),
     ],
 )
-def test_a_completion_of_a_harmful_prompt_has_the_thumb_of_its_raters_common_word(levels, label):
+def test_a_completion_of_a_harmful_prompt_has_the_thumb_of_its_raters_common_word(
+    levels: list[int | None], label: bool | None
+) -> None:
     rows, without = from_ratings(rated("a", *levels), [item("a")])
     assert [row.label for row in rows] == ([] if label is None else [label])
     assert sum(without.values()) == (label is None)
 
 
-def test_a_refused_benign_prompt_is_undesirable_and_an_answered_one_desirable():
+def test_a_refused_benign_prompt_is_undesirable_and_an_answered_one_desirable() -> None:
     items = [item("a", "benign"), item("b", "benign"), item("c", "benign"), item("d", "benign")]
     said = [
         *rated("a", 1, refusal="full"),
@@ -66,7 +70,7 @@ def test_a_refused_benign_prompt_is_undesirable_and_an_answered_one_desirable():
     assert sum(without.values()) == 1
 
 
-def test_what_nobody_rated_gives_no_row_and_splits_and_cut_completions_are_kept():
+def test_what_nobody_rated_gives_no_row_and_splits_and_cut_completions_are_kept() -> None:
     items = [item("a"), item("b", split="val", finished=False)]
     rows, without = from_ratings(rated("b", 5), items)
     assert [(row.split, row.finished, row.label) for row in rows] == [("val", False, False)]
@@ -92,7 +96,7 @@ def pair(name: str, chosen: str, rejected: str) -> Pair:
     )
 
 
-def test_both_sides_of_a_pair_are_rows_and_a_completion_of_several_pairs_is_one():
+def test_both_sides_of_a_pair_are_rows_and_a_completion_of_several_pairs_is_one() -> None:
     rows = from_pairs([pair("p", "no", "yes"), pair("p", "no", "sure"), pair("q", "no", "yes")])
     assert [
         (row.prompt_id, row.completion[0]["content"], row.label, row.finished) for row in rows
@@ -105,12 +109,12 @@ def test_both_sides_of_a_pair_are_rows_and_a_completion_of_several_pairs_is_one(
     ]
 
 
-def written(path, *rows):
+def written(path: Path, *rows: Mapping[str, object]) -> str:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
 
 
-def test_trls_unpaired_rows_are_read_as_texts_and_as_messages(tmp_path):
+def test_trls_unpaired_rows_are_read_as_texts_and_as_messages(tmp_path: Path) -> None:
     texts = {"prompt": "What helps?", "completion": "Rest.", "label": True}
     messages = {"prompt": user("And now?"), "completion": assistant("Pills!"), "label": False}
     rows = read_unpaired([written(tmp_path / "a.jsonl", texts, messages)])
@@ -120,7 +124,7 @@ def test_trls_unpaired_rows_are_read_as_texts_and_as_messages(tmp_path):
     ]
 
 
-def test_rows_of_review_import_come_back_as_they_were_written(tmp_path):
+def test_rows_of_review_import_come_back_as_they_were_written(tmp_path: Path) -> None:
     rows, _ = from_ratings(
         [*rated("a", 1), *rated("b", 5)], [item("a", finished=False), item("b", split="val")]
     )
@@ -139,7 +143,9 @@ def test_rows_of_review_import_come_back_as_they_were_written(tmp_path):
         ({"split": "dev"}, "split: wanted train"),
     ],
 )
-def test_every_fault_of_every_file_is_told_at_once(tmp_path, change, said):
+def test_every_fault_of_every_file_is_told_at_once(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
     good = {"prompt": "q", "completion": "a", "label": True}
     first, second = (
         written(tmp_path / "a.jsonl", good, {**good, **change}),
@@ -153,14 +159,16 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path, change, said):
     assert any(f"{second}:1: no field completion, label" in fault for fault in raised.value.faults)
 
 
-def test_a_file_that_is_not_there_is_named_with_what_belongs_there(tmp_path):
+def test_a_file_that_is_not_there_is_named_with_what_belongs_there(tmp_path: Path) -> None:
     with pytest.raises(
         RecordError, match=r"dpo\.unpaired: .*none\.jsonl: no such file; name rows as"
     ):
         hash_unpaired([str(tmp_path / "none.jsonl")])
 
 
-def test_rows_about_prompts_that_the_run_measures_on_are_found_by_their_text(tmp_path):
+def test_rows_about_prompts_that_the_run_measures_on_are_found_by_their_text(
+    tmp_path: Path,
+) -> None:
     rows = read_unpaired(
         [
             written(

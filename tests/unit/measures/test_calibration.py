@@ -10,7 +10,7 @@ from measures.calibration import expected_calibration_error, weighted_calibratio
 from measures.estimates import rate_estimate
 
 
-def test_ece_by_hand():
+def test_ece_by_hand() -> None:
     """Bin 0.2-0.3: two rows, 0.25 on average, half positive.
 
     Bin 0.9-1.0: two rows, 0.95, all positive. (0.25 + 0.05) / 2 = 0.15.
@@ -21,18 +21,18 @@ def test_ece_by_hand():
     assert table[1]["high"] == 1.0
 
 
-def test_ece_of_perfect_and_worst_predictions():
+def test_ece_of_perfect_and_worst_predictions() -> None:
     assert expected_calibration_error([0.0, 1.0], [False, True])[0] == 0.0
     assert expected_calibration_error([0.0, 1.0], [True, False])[0] == 1.0
 
 
-def test_a_share_has_a_wilson_interval():
+def test_a_share_has_a_wilson_interval() -> None:
     got = rate_estimate([True] * 7 + [False] * 3).to_json()
     wanted = binomtest(7, 10).proportion_ci(method="wilson")
     assert got == {"mean": 0.7, "interval": [wanted.low, wanted.high], "n": 10, "unscored": 0}
 
 
-def test_the_weighted_error_is_the_same_with_weights_of_one_and_counts_drawn_rows():
+def test_the_weighted_error_is_the_same_with_weights_of_one_and_counts_drawn_rows() -> None:
     rng = np.random.default_rng(2)
     p = rng.random(200)
     y = rng.random(200) < p**2

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from present import present
@@ -7,8 +10,11 @@ from present import present
 from measures.corrected import Count, prediction_powered_mean, prediction_powered_rate, rogan_gladen
 from measures.estimate import Estimate
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def test_rogan_gladen_by_hand():
+
+def test_rogan_gladen_by_hand() -> None:
     """30 % called, 90 % of harmful ones and 20 % of the others are called: (0.3 + 0.8 - 1) / (0.9 +
     0.8 - 1) = 1/7.
     """
@@ -19,7 +25,7 @@ def test_rogan_gladen_by_hand():
     assert found.low < 1 / 7 < found.high
 
 
-def test_rogan_gladen_with_a_known_scorer_is_the_interval_of_the_called_rate():
+def test_rogan_gladen_with_a_known_scorer_is_the_interval_of_the_called_rate() -> None:
     """With error rates known all but exactly, only the called rate is uncertain: the Agresti-Coull
     interval, unmixed.
     """
@@ -30,13 +36,13 @@ def test_rogan_gladen_with_a_known_scorer_is_the_interval_of_the_called_rate():
     assert found.high == pytest.approx((shrunk - 0.2) / 0.7 + half, abs=1e-4)
 
 
-def test_a_scorer_that_guesses_corrects_nothing():
+def test_a_scorer_that_guesses_corrects_nothing() -> None:
     assert rogan_gladen(Count(5, 10), Count(5, 10), Count(5, 10)).mean is None
     with pytest.raises(ValueError, match="specificity"):
         rogan_gladen(Count(1, 10), Count(5, 10), Count(1, 0))
 
 
-def test_prediction_powered_mean_by_hand():
+def test_prediction_powered_mean_by_hand() -> None:
     """A scorer that is right but for a constant: lambda is n-free 1/(1 + n/N) x 1, and the constant
     drops out.
     """
@@ -48,7 +54,7 @@ def test_prediction_powered_mean_by_hand():
     assert found.n == 3
 
 
-def test_a_scorer_that_tells_nothing_leaves_the_mean_of_the_ratings():
+def test_a_scorer_that_tells_nothing_leaves_the_mean_of_the_ratings() -> None:
     rated = [1.0, 2.0, 4.0]
     for predicted in ([3.0, 3.0, 3.0], [4.0, 2.0, 1.0]):
         found = prediction_powered_mean(rated, predicted, [3.0, 3.0, 2.0])
@@ -59,7 +65,7 @@ def test_a_scorer_that_tells_nothing_leaves_the_mean_of_the_ratings():
         prediction_powered_mean([1.0], [], [1.0])
 
 
-def test_prediction_powered_rate_by_hand_has_a_width_without_any_error():
+def test_prediction_powered_rate_by_hand_has_a_width_without_any_error() -> None:
     """Scorer calls 2 of 4 others; of 5 rated it missed one and raised one false alarm: 0.5 + 0.2 -
     0.2.
     """
@@ -75,19 +81,26 @@ def test_prediction_powered_rate_by_hand_has_a_width_without_any_error():
     assert 0.03 < agreed.high < 0.06
 
 
-def simulated(estimate, truth, samples=400):
+def simulated(
+    estimate: Callable[[np.random.Generator], Estimate], truth: float, samples: int = 400
+) -> float:
     rng = np.random.default_rng(11)
-    return np.mean(
-        [found.low <= truth <= found.high for found in (estimate(rng) for _ in range(samples))]
-    )
+    found = [estimate(rng) for _ in range(samples)]
+    return float(np.mean([present(one.low) <= truth <= present(one.high) for one in found]))
 
 
-def scored(rng, n, rate=0.2, sensitivity=0.8, specificity=0.9):
+def scored(
+    rng: np.random.Generator,
+    n: int,
+    rate: float = 0.2,
+    sensitivity: float = 0.8,
+    specificity: float = 0.9,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     truth = rng.random(n) < rate
     return truth, np.where(truth, rng.random(n) < sensitivity, rng.random(n) > specificity)
 
 
-def from_other_set(rng):
+def from_other_set(rng: np.random.Generator) -> Estimate:
     _, called = scored(rng, 200)
     truth, of_rated = scored(rng, 150, rate=0.5)
     hits, rights = int((truth & of_rated).sum()), int((~truth & ~of_rated).sum())
@@ -98,12 +111,12 @@ def from_other_set(rng):
     )
 
 
-def rate_with_ratings(rng):
+def rate_with_ratings(rng: np.random.Generator) -> Estimate:
     truth, called = scored(rng, 100)
     return prediction_powered_rate(truth.tolist(), called.tolist(), scored(rng, 300)[1].tolist())
 
 
-def mean_with_ratings(rng):
+def mean_with_ratings(rng: np.random.Generator) -> Estimate:
     levels = rng.choice([1.0, 2.0, 5.0], p=[0.7, 0.2, 0.1], size=400)
     values = levels + rng.normal(0.3, 0.8, size=400)
     return prediction_powered_mean(
@@ -116,7 +129,9 @@ def mean_with_ratings(rng):
     [(from_other_set, 0.2), (rate_with_ratings, 0.2), (mean_with_ratings, 1.6)],
     ids=["rate from another set", "rate with ratings", "mean with ratings"],
 )
-def test_intervals_cover_as_often_as_they_say(estimate, truth):
+def test_intervals_cover_as_often_as_they_say(
+    estimate: Callable[[np.random.Generator], Estimate], truth: float
+) -> None:
     """95 % is meant; two standard errors of 400 samples are 2.2 points.
 
     Never less, and not idle either.
@@ -128,7 +143,7 @@ def width(found: Estimate) -> float:
     return present(found.high) - present(found.low)
 
 
-def test_ratings_with_a_good_scorer_give_a_narrower_interval_than_ratings_alone():
+def test_ratings_with_a_good_scorer_give_a_narrower_interval_than_ratings_alone() -> None:
     rng = np.random.default_rng(1)
     levels = rng.choice([1.0, 2.0, 5.0], p=[0.6, 0.2, 0.2], size=600)
     values = levels + rng.normal(0, 0.3, size=600)

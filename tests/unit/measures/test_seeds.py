@@ -15,7 +15,7 @@ from measures.estimates import mean_estimate, rate_estimate
 from measures.seeds import over_seeds, standard_error
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     """1.6, 1.8, 2.0: mean 1.8, SD 0.2; with a standard error of 0.1: variance 0.04 / 3 + 0.01 =
     0.02333, and 0.04 of 0.05 is training.
     """
@@ -27,13 +27,13 @@ def test_by_hand():
     assert found.interval == pytest.approx((1.8 - half, 1.8 + half), rel=1e-3)
 
 
-def test_the_interval_of_the_noise_is_that_of_a_normal_variance():
+def test_the_interval_of_the_noise_is_that_of_a_normal_variance() -> None:
     """Of n = 3, SD 1: sqrt(2 / 7.378) = 0.521 to sqrt(2 / 0.0506) = 6.285."""
     found = over_seeds([1.0, 2.0, 3.0], [0.1, 0.1, 0.1])
     assert found.training_sd_interval == pytest.approx((0.5207, 6.2847), abs=1e-3)
 
 
-def test_one_run_has_no_noise_and_equal_runs_have_none_of_it():
+def test_one_run_has_no_noise_and_equal_runs_have_none_of_it() -> None:
     one = over_seeds([2.0], [0.1])
     assert (one.training_sd, one.interval, one.training_share) == (None, (None, None), None)
     equal = over_seeds([2.0, 2.0], [0.1, 0.1])
@@ -45,7 +45,7 @@ def test_one_run_has_no_noise_and_equal_runs_have_none_of_it():
         over_seeds([], [])
 
 
-def test_standard_errors_are_those_behind_the_intervals():
+def test_standard_errors_are_those_behind_the_intervals() -> None:
     rng = np.random.default_rng(0)
     scores = rng.normal(2, 1, 80).tolist()
     found = mean_estimate(scores).to_json()
@@ -60,7 +60,7 @@ def test_standard_errors_are_those_behind_the_intervals():
     assert standard_error(None, 1.0, 1, 0.95, rate=False) is None
 
 
-def test_nothing_of_eighteen_has_a_sampling_error():
+def test_nothing_of_eighteen_has_a_sampling_error() -> None:
     """Wilson's interval of 0 of 18 is 0 to 0.1759; half of it over 1.96 is 0.0449."""
     none = rate_estimate([False] * 18).to_json()
     assert standard_error(none["interval"], none["mean"], 18, 0.95, rate=True) == pytest.approx(
@@ -68,7 +68,7 @@ def test_nothing_of_eighteen_has_a_sampling_error():
     )
 
 
-def test_the_interval_holds_the_truth_in_about_95_percent_of_simulated_recipes():
+def test_the_interval_holds_the_truth_in_about_95_percent_of_simulated_recipes() -> None:
     rng, held = np.random.default_rng(1), 0
     for _ in range(1000):
         prompts = rng.normal(0, 0.1)

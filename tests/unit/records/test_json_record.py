@@ -45,7 +45,7 @@ STORED = {
 }
 
 
-def test_a_record_comes_back_as_it_was_written():
+def test_a_record_comes_back_as_it_was_written() -> None:
     found = Whole.from_json(STORED)
     assert found.to_json() == STORED
     assert list(found.to_json()) == list(STORED)
@@ -54,12 +54,12 @@ def test_a_record_comes_back_as_it_was_written():
     assert found.by_name == {"x": Side(name="two", share=0.5), "y": Labelled(label="z")}
 
 
-def test_an_entry_is_left_out_or_null_as_its_field_says():
+def test_an_entry_is_left_out_or_null_as_its_field_says() -> None:
     told = {**STORED, "kind": "b", "later": "said"}
     assert Whole.from_json(told).to_json() == {**told, "of_b": None}
 
 
-def test_what_may_be_none_may_be_left_out_and_what_no_field_names_is_passed_over():
+def test_what_may_be_none_may_be_left_out_and_what_no_field_names_is_passed_over() -> None:
     found = Whole.from_json({"kind": "a", "n": 0, "name": "here", "newer": 1})
     assert found == Whole(kind="a", number=0, side=Side(name="here"))
 
@@ -78,6 +78,6 @@ def test_what_may_be_none_may_be_left_out_and_what_no_field_names_is_passed_over
         ({"free": []}, "free: wanted an object"),
     ],
 )
-def test_a_wrong_entry_is_named_with_its_place(change, said):
+def test_a_wrong_entry_is_named_with_its_place(change: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=f"^{said}"):
         Whole.from_json({**STORED, **change})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from records.local_paths import LocalPaths
 
 PATHS = LocalPaths(
@@ -36,7 +38,9 @@ def test_every_text_of_a_record_is_looked_at() -> None:
     }
 
 
-def test_links_and_relative_paths_are_known_by_where_they_lead(tmp_path: Path, monkeypatch) -> None:
+def test_links_and_relative_paths_are_known_by_where_they_lead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,7 @@ RECORDS = {
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_of_the_wrong_shape_is_named(tmp_path, name, content):
+def test_a_record_of_the_wrong_shape_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ArtifactError) as caught:
         read_own(tmp_path / name, RECORDS[name])
@@ -61,7 +62,9 @@ def test_a_record_of_the_wrong_shape_is_named(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-def test_a_line_of_the_wrong_shape_is_named_and_the_others_are_kept(tmp_path, content):
+def test_a_line_of_the_wrong_shape_is_named_and_the_others_are_kept(
+    tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "scoreboard.jsonl"
     row = {"stage": "sft", "epoch": 0, "step": 0, "over_refusal_by_suite": {}}
     row |= {
@@ -78,7 +81,7 @@ def test_a_line_of_the_wrong_shape_is_named_and_the_others_are_kept(tmp_path, co
 
 
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-def test_a_batch_for_review_with_a_wrong_manifest_is_named(tmp_path, content):
+def test_a_batch_for_review_with_a_wrong_manifest_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"manifest\.json"):
         read_batch(tmp_path)
@@ -88,19 +91,19 @@ def test_a_batch_for_review_with_a_wrong_manifest_is_named(tmp_path, content):
     "content",
     [WRONG[name] for name in WRONG if name not in ("empty object", "list", "number", "null")],
 )
-def test_json_of_any_shape_is_read_or_named(tmp_path, content):
+def test_json_of_any_shape_is_read_or_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "any.json").write_bytes(content)
     with suppress(ArtifactError):
         read_json(tmp_path / "any.json")
 
 
 @pytest.mark.parametrize("record", [{"a": "\ud800"}, {"\udfff": 1}], ids=["value", "key"])
-def test_half_a_surrogate_pair_is_sealed_as_any_other_text(record):
+def test_half_a_surrogate_pair_is_sealed_as_any_other_text(record: dict[str, int | str]) -> None:
     """JSON can carry one, so a record may hold it."""
     assert unsealed(json.loads(json.dumps(sealed(record)))) == record
 
 
-def test_a_pipe_and_a_folder_are_named_and_not_waited_for(tmp_path):
+def test_a_pipe_and_a_folder_are_named_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
     (tmp_path / "manifest.json").mkdir()
     for name in ("run.json", "manifest.json"):
@@ -108,7 +111,7 @@ def test_a_pipe_and_a_folder_are_named_and_not_waited_for(tmp_path):
             read_own(tmp_path / name, RECORDS[name])
 
 
-def test_a_seal_fits_what_json_makes_of_the_record(tmp_path):
+def test_a_seal_fits_what_json_makes_of_the_record(tmp_path: Path) -> None:
     record = {
         "fingerprint": "é\u2028",
         "numbers": [1, 1.0, 0.1 + 0.2, -0.0, 1e300],
@@ -119,14 +122,16 @@ def test_a_seal_fits_what_json_makes_of_the_record(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"a": 2}, {"b": 1}, {"a": 1.0}, {"a": None}, {}])
-def test_an_entry_that_was_changed_added_or_dropped_does_not_fit_the_seal(change):
+def test_an_entry_that_was_changed_added_or_dropped_does_not_fit_the_seal(
+    change: dict[str, object],
+) -> None:
     record = sealed({"a": 1})
     changed = {**record, **change} if change else {"seal": record["seal"]}
     with pytest.raises(ValueError, match="changed since it was written"):
         unsealed(changed)
 
 
-def test_a_record_of_an_earlier_version_has_no_seal():
+def test_a_record_of_an_earlier_version_has_no_seal() -> None:
     assert unsealed({"a": 1}) == {"a": 1}
 
 
@@ -142,19 +147,21 @@ def test_a_record_of_an_earlier_version_has_no_seal():
         (1, str),
     ],
 )
-def test_an_entry_of_another_type_is_said_with_what_was_wanted(value, kind):
+def test_an_entry_of_another_type_is_said_with_what_was_wanted(
+    value: object, kind: type[int | float | str]
+) -> None:
     with pytest.raises(ValueError, match=r"epoch: wanted .*, got"):
         entry({"epoch": value}, "epoch", kind)
 
 
-def test_a_whole_number_will_do_for_a_float_and_nothing_for_what_is_optional():
+def test_a_whole_number_will_do_for_a_float_and_nothing_for_what_is_optional() -> None:
     assert entry({"x": 2}, "x", float) == 2
     assert entry({}, "x", float, optional=True) is None
     with pytest.raises(ValueError, match="x: wanted a finite number, got nothing"):
         entry({}, "x", float)
 
 
-def test_the_beginning_of_a_line_is_cut_off_and_zeroes_are_damage(tmp_path):
+def test_the_beginning_of_a_line_is_cut_off_and_zeroes_are_damage(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     whole = sealed_line({"id": 1}).encode()
     path.write_bytes(whole + whole[:9])
@@ -169,7 +176,7 @@ def test_the_beginning_of_a_line_is_cut_off_and_zeroes_are_damage(tmp_path):
 
 
 @pytest.mark.parametrize("torn", ['{"id": 2, "te', '{"id": 2}', "{"])
-def test_a_half_written_last_line_is_cut_off_for_good(tmp_path, torn):
+def test_a_half_written_last_line_is_cut_off_for_good(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(f'{{"id": 1}}\n{torn}')
     assert read_rows(path, dict) == ([{"id": 1}], [])
@@ -178,11 +185,11 @@ def test_a_half_written_last_line_is_cut_off_for_good(tmp_path, torn):
     assert read_rows(path, dict) == ([{"id": 1}, {"id": 3}], [])
 
 
-def test_a_last_line_torn_inside_a_character_is_cut_off_too(tmp_path):
+def test_a_last_line_torn_inside_a_character_is_cut_off_too(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes('{"id": 1}\n{"id": "é'.encode()[:-1])
     assert read_rows(path, dict) == ([{"id": 1}], [])
 
 
-def test_a_file_that_nobody_has_appended_to_has_no_rows(tmp_path):
+def test_a_file_that_nobody_has_appended_to_has_no_rows(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "nothing.jsonl", dict) == ([], [])

@@ -52,7 +52,7 @@ def test_the_notice_names_the_sources_in_a_card_that_the_hub_reads() -> None:
     assert len(sentences({NON_COMMERCIAL: ["a"], UNKNOWN: ["b"], MEASURED_ONLY: ["c"]})) == 3
 
 
-def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid():
+def test_a_card_of_weights_keeps_its_words_and_says_what_the_data_forbid() -> None:
     card = "---\nlicense: apache-2.0\nbase_model: b\n---\n\n# An adapter\n\nHow to load it.\n"
     text = restricted_card(card, {NON_COMMERCIAL: ["stl"]})
     assert text.startswith(

@@ -28,7 +28,7 @@ class Outer(Ranged):
     switch: bool = True
 
 
-def test_every_number_is_found_in_blocks_lists_and_by_name():
+def test_every_number_is_found_in_blocks_lists_and_by_name() -> None:
     found = {setting.key: setting.range for setting in numeric_settings(Outer)}
     assert list(found) == [
         "count",
@@ -42,7 +42,7 @@ def test_every_number_is_found_in_blocks_lists_and_by_name():
     assert [key for key, range_ in found.items() if range_ is None] == ["unstated"]
 
 
-def test_every_number_out_of_range_is_told_at_once():
+def test_every_number_out_of_range_is_told_at_once() -> None:
     wrong: dict[str, Json] = {
         "count": 10,
         "inner": {"share": math.nan},
@@ -62,7 +62,7 @@ def test_every_number_out_of_range_is_told_at_once():
     assert "wanted 0, or a number from 0.01 to 10;" in found["heat"]
 
 
-def test_no_block_is_built_with_a_number_out_of_its_range():
+def test_no_block_is_built_with_a_number_out_of_its_range() -> None:
     with pytest.raises(ValueError, match=r"Outer.count: got 0, .*; Outer.heat: got nan, wanted"):
         Outer(count=0, heat=math.nan)
     assert Outer(heat=0, by_name={"a": 0}).heat == 0
@@ -78,13 +78,13 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("value", ENDLESS.values(), ids=ENDLESS)
-def test_no_range_holds_what_is_no_number_or_endless(value):
+def test_no_range_holds_what_is_no_number_or_endless(value: float) -> None:
     assert not Range(-1e308, 1e308).holds(value)
     (fault,) = range_faults(Inner, {"share": value})
     assert len(fault.text) < 200
 
 
-def test_a_range_has_both_ends():
+def test_a_range_has_both_ends() -> None:
     with pytest.raises(TypeError):
         ranged(1, at_least=0)
     with pytest.raises(TypeError):

@@ -32,6 +32,23 @@ def test_decay_makes_later_steps_smaller():
     assert path == pytest.approx([0.6, 0.9, 1.1])
 
 
+def test_a_share_of_the_excess_acts_at_once_and_is_gone_with_it():
+    held = Multipliers({"twins": 0.1}, Ascent(rate=1, cap=9, proportional=2))
+
+    path = [held.update({"twins": rate})["twins"] for rate in (0.3, 0.2, 0.1, 0.0, 0.1)]
+
+    # Ascended: 0.2, 0.3, 0.3, 0.2, 0.2; beside it twice the excess, together never below 0.
+    assert path == pytest.approx([0.6, 0.5, 0.3, 0.0, 0.2])
+
+
+def test_neither_part_grows_beyond_the_cap():
+    held = Multipliers({"twins": 0.0}, Ascent(rate=1, cap=1.5, proportional=2))
+
+    path = [held.update({"twins": rate})["twins"] for rate in (1.0, 1.0, 0.0, -0.5)]
+
+    assert path == pytest.approx([1.5, 1.5, 1.5, 0.0])
+
+
 def test_what_was_not_measured_keeps_its_multiplier():
     held = Multipliers({"twins": 0.0, "patients": 0.0}, Ascent(rate=1, cap=9), start=0.5)
 
@@ -40,7 +57,7 @@ def test_what_was_not_measured_keeps_its_multiplier():
 
 
 def test_a_loaded_state_goes_on_where_the_saved_one_stood():
-    ascent = Ascent(rate=3, cap=9, delay=1, decay=0.5, memory=0.7)
+    ascent = Ascent(rate=3, cap=9, delay=1, decay=0.5, memory=0.7, proportional=2)
     one, other = Multipliers({"twins": 0.1}, ascent), Multipliers({"twins": 0.1}, ascent)
     for rate in (0.3, 0.5):
         one.update({"twins": rate})

@@ -36,7 +36,7 @@ DECLINE, CUT = (
 
 
 @pytest.mark.parametrize("ends", [(True, False), (False, True)])
-def test_a_side_that_ends_is_cut_with_the_other(ends):
+def test_a_side_that_ends_is_cut_with_the_other(ends: tuple[bool, bool]) -> None:
     sides = (DECLINE, CUT) if ends[0] else (CUT, DECLINE)
     (found,), cut = ended_alike([pair(*sides, ends)], "unlike")
     assert (found.chosen_finished, found.rejected_finished) == (False, False)
@@ -47,7 +47,7 @@ def test_a_side_that_ends_is_cut_with_the_other(ends):
     assert cut == {"harm": 1}
 
 
-def test_two_cut_sides_are_equally_long_and_two_that_end_stay_whole():
+def test_two_cut_sides_are_equally_long_and_two_that_end_stay_whole() -> None:
     (found, whole), cut = ended_alike(
         [
             pair(CUT, f"Next {CUT} time", (False, False)),
@@ -60,19 +60,19 @@ def test_two_cut_sides_are_equally_long_and_two_that_end_stay_whole():
     assert cut == {"harm": 1}
 
 
-def test_all_and_none():
+def test_all_and_none() -> None:
     both_end = pair(DECLINE, f"{CUT} name. Done.", (True, True))
     (found,), _ = ended_alike([both_end], "all")
     assert len(words(text_of(found.chosen))) == len(words(text_of(found.rejected)))
     assert ended_alike([pair(DECLINE, CUT, (True, False))], "none")[1] == {}
 
 
-def test_cutting_again_changes_nothing():
+def test_cutting_again_changes_nothing() -> None:
     once, _ = ended_alike([pair(DECLINE, CUT, (True, False))], "unlike")
     assert ended_alike(once, "unlike") == (once, {})
 
 
-def test_a_decline_is_not_cut_so_short_that_it_declines_no_more():
+def test_a_decline_is_not_cut_so_short_that_it_declines_no_more() -> None:
     long = pair(
         "To be plain with you about all of this, I can't help.", "Open the chart and", (True, False)
     )
@@ -87,7 +87,7 @@ def test_a_decline_is_not_cut_so_short_that_it_declines_no_more():
     assert text_of(cut.chosen) != DECLINE
 
 
-def test_what_is_too_short_or_would_be_the_same_loses_its_ends_and_no_words():
+def test_what_is_too_short_or_would_be_the_same_loses_its_ends_and_no_words() -> None:
     short = pair("No.", CUT, (True, False))
     same = pair("First, open the chart now.", CUT, (True, False))
     for one in (short, same):

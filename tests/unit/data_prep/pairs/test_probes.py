@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,10 +32,10 @@ WORDS = [
 ]
 
 
-def made(count: int, kind: str, seed: int, **fields) -> list[Pair]:
+def made(count: int, kind: str, seed: int, **fields: bool) -> list[Pair]:
     rng = random.Random(seed)
     texts = [" ".join(rng.choices(WORDS, k=12)) for _ in range(3 * count)]
-    about = {
+    about: dict[str, Any] = {
         "chosen_source": "a",
         "rejected_source": "b",
         "chosen_score": 1.0,
@@ -57,7 +58,7 @@ def made(count: int, kind: str, seed: int, **fields) -> list[Pair]:
     ]
 
 
-def test_an_end_token_that_two_types_cancel_is_found_by_type_and_by_the_prompts_words():
+def test_an_end_token_that_two_types_cancel_is_found_by_type_and_by_the_prompts_words() -> None:
     pairs = [
         *made(60, "harm", 1, rejected_finished=False),
         *made(60, "over_refusal", 2, chosen_finished=False),
@@ -73,7 +74,7 @@ def test_an_end_token_that_two_types_cancel_is_found_by_type_and_by_the_prompts_
         judge_probes(probes, 0.7)
 
 
-def test_a_length_that_goes_both_ways_is_found_by_type():
+def test_a_length_that_goes_both_ways_is_found_by_type() -> None:
     pairs = []
     for pair in made(50, "harm", 1):
         pairs.append(replace(pair, rejected=assistant(f"{pair.rejected[0]['content']} and so on")))
@@ -86,13 +87,13 @@ def test_a_length_that_goes_both_ways_is_found_by_type():
     }
 
 
-def test_pairs_without_a_shortcut_are_known_to_have_none():
+def test_pairs_without_a_shortcut_are_known_to_have_none() -> None:
     probes = probe_pairs([*made(150, "harm", 1), *made(150, "over_refusal", 2)], {})
     assert probes["end_token"]["harm"] == {"accuracy": 0.5, "interval": [0.5, 0.5], "n": 150}
     assert judge_probes(probes, 0.7) == []
 
 
-def test_too_few_pairs_are_said():
+def test_too_few_pairs_are_said() -> None:
     few = {"accuracy": 0.5, "interval": [0.3, 0.704], "n": 20}
     many = {"accuracy": 0.62, "interval": [0.55, 0.69], "n": 200}
     (unknown,) = judge_probes({"prefix": {"refuse_then_comply": few, "harm": many}}, 0.7)
@@ -101,7 +102,7 @@ def test_too_few_pairs_are_said():
     assert probe_pairs(made(9, "harm", 1), {})["end_token"] == {}
 
 
-def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_fitting_decline_is_none():
+def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_a_fitting_decline_is_none() -> None:
     def opened(pair: Pair, chosen: str, rejected: str) -> Pair:
         sides = pair.chosen[0]["content"], pair.rejected[0]["content"]
         return replace(
@@ -122,7 +123,7 @@ def test_a_prefix_that_tells_whatever_the_prompt_is_a_shortcut_and_a_fitting_dec
     assert sum(both) == pytest.approx(1.0, abs=0.2)
 
 
-def test_no_classifier_sees_the_group_of_what_it_judges():
+def test_no_classifier_sees_the_group_of_what_it_judges() -> None:
     """Twelve prompts, each five times: a word of the prompt tells its pairs apart, and nobody who
     has not seen the prompt knows.
     """

@@ -57,13 +57,13 @@ def sentences(seed: int, count: int, length: int = 12) -> list[str]:
 
 
 @pytest.fixture
-def fair():
+def fair() -> list[Pair]:
     chosen, rejected = sentences(1, 400), sentences(2, 400)
     return [pair(i, a, b) for i, (a, b) in enumerate(zip(chosen, rejected, strict=True))]
 
 
 @pytest.fixture
-def same_opening():
+def same_opening() -> list[Pair]:
     chosen, rejected = sentences(3, 200), sentences(4, 200)
     return [
         pair(i, f"I can not {a}", f"Sure here is {b}")
@@ -71,7 +71,7 @@ def same_opening():
     ]
 
 
-def test_a_planted_prefix_is_found_with_certainty_and_fails(same_opening):
+def test_a_planted_prefix_is_found_with_certainty_and_fails(same_opening: list[Pair]) -> None:
     probes = shortcut_accuracies(same_opening[:100], same_opening[100:])
     assert probes["prefix_only"]["accuracy"] == 1.0
     assert probes["prefix_only"]["n"] == 100
@@ -80,7 +80,7 @@ def test_a_planted_prefix_is_found_with_certainty_and_fails(same_opening):
 
 
 @pytest.mark.parametrize("longer", ["chosen", "rejected"])
-def test_a_planted_length_is_found_whichever_side_is_longer(fair, longer):
+def test_a_planted_length_is_found_whichever_side_is_longer(fair: list[Pair], longer: str) -> None:
     def grow(p: Pair) -> Pair:
         sides = {"chosen": p.chosen[0]["content"], "rejected": p.rejected[0]["content"]}
         sides[longer] += " and so on"
@@ -93,7 +93,7 @@ def test_a_planted_length_is_found_whichever_side_is_longer(fair, longer):
         judge_shortcuts(probes, PairsConfig())
 
 
-def test_pairs_without_a_shortcut_are_near_one_half(fair):
+def test_pairs_without_a_shortcut_are_near_one_half(fair: list[Pair]) -> None:
     probes = shortcut_accuracies(fair[:200], fair[200:])
     assert probes["length_only"]["accuracy"] == 0.5
     low, high = probes["prefix_only"]["interval"]
@@ -101,7 +101,7 @@ def test_pairs_without_a_shortcut_are_near_one_half(fair):
     assert judge_shortcuts(probes, PairsConfig()) == []
 
 
-def test_a_shortcut_between_the_limits_is_a_warning():
+def test_a_shortcut_between_the_limits_is_a_warning() -> None:
     probes = {
         "length_only": {"accuracy": 0.65, "interval": [0.55, 0.74], "n": 100},
         "prefix_only": {"accuracy": 0.65, "interval": [0.61, 0.69], "n": 500},
@@ -110,7 +110,7 @@ def test_a_shortcut_between_the_limits_is_a_warning():
     assert "0.65" in warning
 
 
-def test_few_pairs_above_the_limit_are_too_few_to_know_and_many_are_a_shortcut():
+def test_few_pairs_above_the_limit_are_too_few_to_know_and_many_are_a_shortcut() -> None:
     """As the probes by type: 0.76 of 46 pairs is a leak or luck, 0.76 of 2,000 is a leak."""
     few = {"prefix_only": {"accuracy": 0.76, "interval": [0.62, 0.86], "n": 46}}
     (warning,) = judge_shortcuts(few, PairsConfig(shortcut_fail=0.7))
@@ -120,7 +120,7 @@ def test_few_pairs_above_the_limit_are_too_few_to_know_and_many_are_a_shortcut()
         judge_shortcuts(many, PairsConfig(shortcut_fail=0.7))
 
 
-def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
+def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening: list[Pair]) -> None:
     """Twice as many pairs reject the opening as choose it: a mean of two thirds hides right on one
     type and wrong on the other.
     """
@@ -137,11 +137,11 @@ def test_a_shortcut_that_two_types_cancel_is_seen_by_type(same_opening):
     }
 
 
-def test_nothing_held_out_is_no_evidence(fair):
+def test_nothing_held_out_is_no_evidence(fair: list[Pair]) -> None:
     assert shortcut_accuracies(fair, []) == shortcut_accuracies([], fair) == {}
 
 
-def test_an_answer_without_words_does_not_stop_the_probe(fair):
+def test_an_answer_without_words_does_not_stop_the_probe(fair: list[Pair]) -> None:
     probes = shortcut_accuracies(
         [*fair[:50], pair(900, "...", "!!!")], [*fair[50:100], pair(901, "", "?")]
     )

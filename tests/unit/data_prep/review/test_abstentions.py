@@ -42,7 +42,7 @@ def items(unsure: set[int], kind: str = "harmful") -> list[ReviewItem]:
     return review_items(prompts, made, [], scores, of_test=True, abstentions=reasons)
 
 
-def test_they_come_first_and_the_random_ones_stay_random():
+def test_they_come_first_and_the_random_ones_stay_random() -> None:
     found = items({1, 4, 7, 10})
     random = draw_at_random(found, prompts=5, seed=0)
     batch = with_abstentions(random, found, most=40, seed=0)
@@ -57,7 +57,7 @@ def test_they_come_first_and_the_random_ones_stay_random():
     assert len({item.id for item in batch}) == len(batch)
 
 
-def test_at_most_so_many_are_added_and_the_same_ones_every_time():
+def test_at_most_so_many_are_added_and_the_same_ones_every_time() -> None:
     found = items(set(range(12)))
     batch = with_abstentions([], found, most=3, seed=0)
     assert len(batch) == 3
@@ -66,6 +66,6 @@ def test_at_most_so_many_are_added_and_the_same_ones_every_time():
     assert with_abstentions([], found, most=0, seed=0) == []
 
 
-def test_harm_of_a_benign_prompt_is_not_measured_so_nothing_abstains_on_it():
+def test_harm_of_a_benign_prompt_is_not_measured_so_nothing_abstains_on_it() -> None:
     assert all_abstained(items({1, 2}, kind="benign")) == 0
     assert items({1})[1].id == item_id(user("Request 1?"), assistant("Words 1."))

@@ -14,7 +14,9 @@ from data_prep.review.ratings import Rating
 from records.rows import assistant, user
 
 
-def items(count: int, *, answers: int = 1, scores=None) -> list[ReviewItem]:
+def items(
+    count: int, *, answers: int = 1, scores: list[float | None] | None = None
+) -> list[ReviewItem]:
     return [
         ReviewItem(
             id=f"c-{n}",
@@ -50,7 +52,7 @@ def ratings(
     ]
 
 
-def test_ordinal_alpha_of_a_worked_example():
+def test_ordinal_alpha_of_a_worked_example() -> None:
     """Units (1,1) (2,2) (3,3) (3,2): n_1 2, n_2 3, n_3 3, of n = 8.
 
     Squared distances: d_12 = (2 + 3 - 2.5)^2 = 6.25, d_23 = (3 + 3 - 3)^2 = 9, d_13 = (8 - 2.5)^2 =
@@ -62,7 +64,7 @@ def test_ordinal_alpha_of_a_worked_example():
     assert (found["alpha"], found["n"], found["prompts"]) == ("ordinal", 4, 4)
 
 
-def test_nominal_alpha_of_a_worked_example():
+def test_nominal_alpha_of_a_worked_example() -> None:
     """The same counts as words: seen 2 / 8, by chance (64 - 4 - 9 - 9) / 56 = 0.75. alpha = 1 -
     0.25 / 0.75 = 2 / 3.
     """
@@ -75,20 +77,20 @@ def test_nominal_alpha_of_a_worked_example():
     assert found["alpha"] == "nominal"
 
 
-def test_a_far_miss_costs_more_than_a_near_one():
+def test_a_far_miss_costs_more_than_a_near_one() -> None:
     near = agreement(ratings([1, 2, 4, 5], [1, 2, 4, 4]), items(4), seed=0)["harmfulness"]["value"]
     far = agreement(ratings([1, 2, 4, 5], [1, 2, 4, 1]), items(4), seed=0)["harmfulness"]["value"]
     assert far < near
 
 
-def test_answers_with_one_rating_say_nothing_of_agreement():
+def test_answers_with_one_rating_say_nothing_of_agreement() -> None:
     pairs = ([1, 2, 3, 3, 5, None], [1, 2, 3, 2, None, 4])
     found = agreement(ratings(*pairs), items(6), seed=0)["harmfulness"]
     assert found["value"] == pytest.approx(0.79)
     assert found["n"] == 4
 
 
-def test_full_agreement_is_1_and_chance_about_0():
+def test_full_agreement_is_1_and_chance_about_0() -> None:
     levels = [1 + n % 5 for n in range(40)]
     full = agreement(ratings(levels, levels), items(40), seed=0)["harmfulness"]
     assert (full["value"], full["interval"]) == (1.0, [1.0, 1.0])
@@ -103,12 +105,12 @@ def test_full_agreement_is_1_and_chance_about_0():
 
 
 @pytest.mark.parametrize("given", [([3, 3], [3, 3]), ([3, 4], [None, None]), ()])
-def test_no_value_where_chance_leaves_nothing_to_miss(given):
+def test_no_value_where_chance_leaves_nothing_to_miss(given: tuple[list[int | None], ...]) -> None:
     found = agreement(ratings(*given), items(2), seed=0)["harmfulness"]
     assert (found["value"], found["interval"]) == (None, [None, None])
 
 
-def test_answers_to_one_prompt_are_drawn_together():
+def test_answers_to_one_prompt_are_drawn_together() -> None:
     """Copies of one completion under one prompt add no evidence: the interval stays that of the
     prompts.
     """
@@ -124,12 +126,12 @@ def test_answers_to_one_prompt_are_drawn_together():
     assert width[1] == pytest.approx(width[0], rel=0.1)
 
 
-def test_the_same_seed_gives_the_same_interval():
+def test_the_same_seed_gives_the_same_interval() -> None:
     given = ratings([1, 2, 3, 3, 5], [1, 2, 3, 2, 4])
     assert agreement(given, items(5), seed=3) == agreement(given, items(5), seed=3)
 
 
-def test_a_scorer_beside_the_experts_by_hand():
+def test_a_scorer_beside_the_experts_by_hand() -> None:
     """Experts 1, 2, 3, 5 and the scorer 1, 3, 2, 4: ranks differ by 0, 1, 1, 0, so rho = 1 - 6 * 2
     / (4 * 15) = 0.8; mean |difference| (0 + 1 + 1 + 1) / 4 = 0.75; the median 2.5 all the time
     misses by (1.5 + 0.5 + 0.5 + 2.5) / 4 = 1.25."""
@@ -141,7 +143,7 @@ def test_a_scorer_beside_the_experts_by_hand():
     assert (found["spearman"]["n"], found["without_a_value_of_both"]) == (4, 1)
 
 
-def test_answers_that_raters_disagree_on_count_against_the_scorer_too():
+def test_answers_that_raters_disagree_on_count_against_the_scorer_too() -> None:
     """Raters 1 and 5 mean 3; the scorer says 5 there, so it is off by 2, 0, 0, 0."""
     rows = items(4, scores=[5.0, 2.0, 3.0, 4.0])
     found = scorer_agreement(ratings([1, 2, 3, 4], [5, 2, 3, 4]), rows, seed=0)["all"][
@@ -150,20 +152,20 @@ def test_answers_that_raters_disagree_on_count_against_the_scorer_too():
     assert (found["value"], found["n"]) == (pytest.approx(0.5), 4)
 
 
-def test_what_was_drawn_at_random_is_shown_apart():
+def test_what_was_drawn_at_random_is_shown_apart() -> None:
     rows = items(8, scores=[float(n % 5 + 1) for n in range(8)])
     found = scorer_agreement(ratings([1, 2, 3, 4, 5, 1, 2, 3]), rows, seed=0)
     assert [found[part]["reward_model"]["spearman"]["n"] for part in ("all", "random")] == [8, 4]
 
 
-def test_a_constant_scorer_has_no_rank_correlation():
+def test_a_constant_scorer_has_no_rank_correlation() -> None:
     rows = items(5, scores=[3.0] * 5)
     found = scorer_agreement(ratings([1, 2, 3, 5, 4]), rows, seed=0)["all"]["reward_model"]
     assert found["spearman"]["value"] is None
     assert found["mean_absolute_difference"]["value"] == pytest.approx(1.2)
 
 
-def test_the_refusal_detector_is_compared_where_both_have_a_word():
+def test_the_refusal_detector_is_compared_where_both_have_a_word() -> None:
     rows = [
         replace(item, refusal=label)
         for item, label in zip(items(4), ["full", "none", "none", ""], strict=True)

@@ -16,7 +16,7 @@ from records.rows import assistant, user
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")
 
 
-def test_test_prompts_empty_answers_and_unscored_texts_are_not_asked_about():
+def test_test_prompts_empty_answers_and_unscored_texts_are_not_asked_about() -> None:
     demos = [
         demonstration(1, principle=1),
         demonstration(2, principle=1, split="test"),
@@ -36,7 +36,7 @@ def test_test_prompts_empty_answers_and_unscored_texts_are_not_asked_about():
     )
 
 
-def test_an_items_id_tells_the_texts_apart_and_nothing_else():
+def test_an_items_id_tells_the_texts_apart_and_nothing_else() -> None:
     assert item_id(user("a"), assistant("b")) == item_id(user("a"), assistant("b"))
     assert len({item_id(user(a), assistant(b)) for a in "xy" for b in "xy"}) == 4
     one, other = (
@@ -49,7 +49,7 @@ def test_an_items_id_tells_the_texts_apart_and_nothing_else():
     assert one[0].source != other[0].source
 
 
-def test_equal_texts_are_asked_about_once():
+def test_equal_texts_are_asked_about_once() -> None:
     demos = [demonstration(1, principle=1)]
     made = [completion("p1", "Do this.", sample) for sample in range(3)]
     items = review_items(demos, made, [], [s for c in made for s in scores(c.id, 4.0)])
@@ -58,7 +58,9 @@ def test_equal_texts_are_asked_about_once():
 
 
 @pytest.mark.parametrize("uncertain", [0.0, 0.5, 1.0])
-def test_a_batch_is_even_over_principles_and_holds_all_answers_of_a_prompt_together(uncertain):
+def test_a_batch_is_even_over_principles_and_holds_all_answers_of_a_prompt_together(
+    uncertain: float,
+) -> None:
     batch = drawn(run_items(), uncertain=uncertain)
     asked = {item.prompt_id: item for item in batch}
     assert Counter(item.principle for item in asked.values()) == {None: 2, 1: 2, 2: 2, 3: 2}
@@ -70,14 +72,14 @@ def test_a_batch_is_even_over_principles_and_holds_all_answers_of_a_prompt_toget
     ]
 
 
-def test_the_seed_decides_all_and_another_one_asks_about_others():
+def test_the_seed_decides_all_and_another_one_asks_about_others() -> None:
     assert drawn(run_items(), seed=1) == drawn(run_items()[::-1], seed=1)
     assert batch_id(drawn(run_items(), seed=1)) != batch_id(drawn(run_items(), seed=2))
     first = {batch[0].source for seed in range(10) if (batch := drawn(run_items(), seed=seed))}
     assert first == {"base", "demonstration"}, "the order of a prompt's answers says who wrote them"
 
 
-def test_uncertain_prompts_are_those_nearest_to_the_threshold():
+def test_uncertain_prompts_are_those_nearest_to_the_threshold() -> None:
     """One principle; policy completions at 1.1, 3.4, 4.9, 3.9: |v - 3.5| is 2.4, 0.1, 1.4, 0.4.
 
     A prompt is as near as its nearest answer.
@@ -96,7 +98,7 @@ def test_uncertain_prompts_are_those_nearest_to_the_threshold():
     assert {item.prompt_id for item in drawn(unscored, prompts=2, uncertain=1.0)} == {"p2", "p3"}
 
 
-def test_the_random_part_does_not_depend_on_the_scores():
+def test_the_random_part_does_not_depend_on_the_scores() -> None:
     """The agreement with a scorer is then not biased by the choice of prompts."""
     parts = [
         {item.prompt_id for item in drawn(run_items(values=values)) if item.drawn == "random"}
@@ -105,6 +107,6 @@ def test_the_random_part_does_not_depend_on_the_scores():
     assert parts[0] == parts[1] == parts[2]
 
 
-def test_a_run_with_fewer_prompts_gives_them_all():
+def test_a_run_with_fewer_prompts_gives_them_all() -> None:
     assert len(drawn(run_items(8), prompts=100)) == 16
     assert drawn([]) == []

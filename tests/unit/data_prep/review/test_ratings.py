@@ -4,6 +4,8 @@ spreadsheet; faults all at once.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSinc
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_filled_in_copy_is_read_as_spreadsheets_save_it(folder, delimiter, encoding):
+def test_a_filled_in_copy_is_read_as_spreadsheets_save_it(
+    folder: Path, delimiter: str, encoding: str
+) -> None:
     path = filled(
         folder,
         "anna.csv",
@@ -34,7 +38,7 @@ def test_a_filled_in_copy_is_read_as_spreadsheets_save_it(folder, delimiter, enc
     assert result.left_out[EMPTY] == 3
 
 
-def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder):
+def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder: Path) -> None:
     path = filled(folder, "a.csv", "a", {0: ("1", "no"), 1: ("2", "no")})
     result = read(path, path)
     assert (len(result.ratings), result.left_out[REPEATED]) == (2, 0)
@@ -46,7 +50,7 @@ def test_the_same_file_twice_counts_once_and_another_word_is_a_fault(folder):
     assert read(path, same).left_out[REPEATED] == 1
 
 
-def test_ratings_of_another_batch_are_refused_in_one_line_a_file(folder):
+def test_ratings_of_another_batch_are_refused_in_one_line_a_file(folder: Path) -> None:
     path = filled(folder, "a.csv", "a", {0: ("1", "no")})
     path.write_text(
         path.read_text(encoding="utf-8-sig").replace(BATCH, "b-other"), encoding="utf-8"
@@ -56,7 +60,7 @@ def test_ratings_of_another_batch_are_refused_in_one_line_a_file(folder):
 
 
 @pytest.mark.parametrize("value", ["0", "6", "3.5", "high", "-1", "nan", "inf"])
-def test_a_harmfulness_that_is_none_is_refused(folder, value):
+def test_a_harmfulness_that_is_none_is_refused(folder: Path, value: str) -> None:
     (fault,) = faults_of(filled(folder, "a.csv", "a", {0: (value, "no")}))
     assert f"harmfulness {value!r}, wanted a whole number from 1 to 5" in fault
 
@@ -72,7 +76,9 @@ def test_a_harmfulness_that_is_none_is_refused(folder, value):
         max_size=12,
     )
 )
-def test_every_row_is_a_rating_or_is_counted(tmp_path_factory, given):
+def test_every_row_is_a_rating_or_is_counted(
+    tmp_path_factory: pytest.TempPathFactory, given: list[tuple[int, str, int, str]]
+) -> None:
     """Rows in = ratings + left out, for any raters in one file."""
     said = {(item, rater): (level, refusal) for item, rater, level, refusal in given}
     lines = [
@@ -87,7 +93,7 @@ def test_every_row_is_a_rating_or_is_counted(tmp_path_factory, given):
     assert len(result.ratings) == len(said)
 
 
-def test_a_marked_comment_or_name_comes_back_as_it_was_meant(folder):
+def test_a_marked_comment_or_name_comes_back_as_it_was_meant(folder: Path) -> None:
     path = filled(folder, "a.csv", "'-anna", {0: ("3", "no")})
     (rating,) = read(path).ratings
     assert rating.rater == "-anna"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from present import present
@@ -22,8 +23,8 @@ def annotation(
     harmfulness: object = 3,
     refusal: str | None = "no",
     comment: str = "",
-    **more,
-):
+    **more: bool,
+) -> dict[str, Any]:
     results = [
         {
             "from_name": "harmfulness",
@@ -117,21 +118,23 @@ SAID = {
 
 @pytest.mark.parametrize("kind", ["JSON", "CSV"])
 @pytest.mark.parametrize("from_folder", [False, True])
-def test_what_the_converter_writes_is_read_as_it_was_rated(folder, kind, from_folder):
+def test_what_the_converter_writes_is_read_as_it_was_rated(
+    folder: Path, kind: str, from_folder: bool
+) -> None:
     result = read(converted(folder, annotated(folder, TWO_RATERS), kind, from_folder=from_folder))
     assert set(result.ratings) == SAID
     assert result.left_out == {SKIPPED: 0, EMPTY: 2, REPEATED: 0}
 
 
 @pytest.mark.parametrize("kind", ["JSON", "CSV"])
-def test_raters_without_an_address_keep_their_number(folder, kind):
+def test_raters_without_an_address_keep_their_number(folder: Path, kind: str) -> None:
     result = read(
         converted(folder, annotated(folder, {0: [annotation(1, 7, 4), annotation(2, 8, 5)]}), kind)
     )
     assert {rating.rater for rating in result.ratings} == {"7", "8"}
 
 
-def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
+def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder: Path) -> None:
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     random.seed(0)
@@ -170,7 +173,7 @@ def test_annotations_that_label_studio_makes_up_for_our_config_are_read(folder):
         }
 
 
-def test_our_test_annotations_are_valid_for_label_studio():
+def test_our_test_annotations_are_valid_for_label_studio() -> None:
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     interface = LabelInterface(label_studio_config(show_scores=False))
@@ -181,7 +184,7 @@ def test_our_test_annotations_are_valid_for_label_studio():
     assert not interface.validate_annotation(annotation(1, 1, 3, "perhaps"))
 
 
-def test_what_a_rater_skipped_is_counted(folder):
+def test_what_a_rater_skipped_is_counted(folder: Path) -> None:
     tasks = annotated(folder, {0: [annotation(1, ANNA, was_cancelled=True), annotation(2, BOB)]})
     result = read(converted(folder, tasks, "JSON"))
     assert len(result.ratings) == 1
@@ -190,7 +193,7 @@ def test_what_a_rater_skipped_is_counted(folder):
 
 
 @pytest.mark.parametrize("kind", ["JSON", "CSV"])
-def test_all_that_is_wrong_with_an_export_is_said_at_once(folder, kind):
+def test_all_that_is_wrong_with_an_export_is_said_at_once(folder: Path, kind: str) -> None:
     tasks = annotated(
         folder,
         {
@@ -214,7 +217,7 @@ def test_all_that_is_wrong_with_an_export_is_said_at_once(folder, kind):
         assert sum(words in fault for fault in faults) == 1, words
 
 
-def test_two_annotations_without_ids_are_still_two(folder):
+def test_two_annotations_without_ids_are_still_two(folder: Path) -> None:
     tasks = annotated(
         folder,
         {
@@ -231,7 +234,7 @@ def test_two_annotations_without_ids_are_still_two(folder):
     assert read(converted(folder, tasks, "JSON")).left_out[REPEATED] == 1
 
 
-def test_two_values_of_one_control_are_a_fault(folder):
+def test_two_values_of_one_control_are_a_fault(folder: Path) -> None:
     given = annotation(1, ANNA, 3)
     given["result"].append(given["result"][0] | {"value": {"rating": 4}})
     for kind in ("JSON", "CSV"):
@@ -239,12 +242,12 @@ def test_two_values_of_one_control_are_a_fault(folder):
         assert "harmfulness '3, 4'" in fault
 
 
-def test_json_min_holds_no_raters_and_is_refused(folder):
+def test_json_min_holds_no_raters_and_is_refused(folder: Path) -> None:
     (fault,) = faults_of(converted(folder, annotated(folder, TWO_RATERS), "JSON_MIN"))
     assert "not as JSON-MIN" in fault
 
 
-def test_several_raters_and_formats_are_read_together(folder):
+def test_several_raters_and_formats_are_read_together(folder: Path) -> None:
     paths = [
         filled(folder, f"{name}.csv", name, {0: (level, "no")})
         for name, level in (("a", "1"), ("b", "2"))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from review_batch import drawn, run_items
 
-from data_prep.review.items import batch_id
+from data_prep.review.items import ReviewItem, batch_id
 from data_prep.review.review_files import (
     RATED,
     label_studio_config,
@@ -32,7 +33,7 @@ PRINCIPLES = {number: f"principle number {number}" for number in range(1, 10)}
 
 
 @pytest.fixture
-def batch(tmp_path):
+def batch(tmp_path: Path) -> tuple[list[ReviewItem], Path]:
     items = drawn(run_items())
     write_batch(
         tmp_path / "batch",
@@ -44,7 +45,7 @@ def batch(tmp_path):
     return items, tmp_path / "batch"
 
 
-def test_raters_see_neither_source_nor_score(batch):
+def test_raters_see_neither_source_nor_score(batch: tuple[list[ReviewItem], Path]) -> None:
     items, folder = batch
     for name in ("batch.csv", "label_studio.json", "label_studio_config.xml"):
         text = (folder / name).read_text(encoding="utf-8")
@@ -56,7 +57,7 @@ def test_raters_see_neither_source_nor_score(batch):
     assert {item.source for item in read_batch(folder)} == {"base", "demonstration"}
 
 
-def test_scores_are_shown_where_they_are_asked_for(tmp_path):
+def test_scores_are_shown_where_they_are_asked_for(tmp_path: Path) -> None:
     items = drawn(run_items())
     write_batch(tmp_path, items, principles=PRINCIPLES, show_scores=True, provenance={})
     first, *_ = csv.DictReader(
@@ -68,7 +69,9 @@ def test_scores_are_shown_where_they_are_asked_for(tmp_path):
     )
 
 
-def test_the_manifest_hashes_every_file_and_names_the_batch(batch):
+def test_the_manifest_hashes_every_file_and_names_the_batch(
+    batch: tuple[list[ReviewItem], Path],
+) -> None:
     items, folder = batch
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["batch"] == batch_id(items) == batch_id(reversed(items))
@@ -76,7 +79,7 @@ def test_the_manifest_hashes_every_file_and_names_the_batch(batch):
     assert read_batch(folder) == items
 
 
-def test_a_batch_that_was_changed_is_refused(batch):
+def test_a_batch_that_was_changed_is_refused(batch: tuple[list[ReviewItem], Path]) -> None:
     _, folder = batch
     path = folder / "batch.jsonl"
     path.write_text(path.read_text().replace("Policy words", "Other words"))
@@ -84,7 +87,7 @@ def test_a_batch_that_was_changed_is_refused(batch):
         read_batch(folder)
 
 
-def test_the_notice_says_what_the_folder_holds(batch):
+def test_the_notice_says_what_the_folder_holds(batch: tuple[list[ReviewItem], Path]) -> None:
     items, folder = batch
     notice = (folder / "README.md").read_text()
     assert f"{len(items)} completions to 8 prompts" in notice
@@ -96,7 +99,7 @@ def test_the_notice_says_what_the_folder_holds(batch):
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), min_size=1
     )
 )
-def test_no_cell_of_the_spreadsheet_is_a_formula_and_every_text_survives(texts):
+def test_no_cell_of_the_spreadsheet_is_a_formula_and_every_text_survives(texts: list[str]) -> None:
     rows = [{"item": f"c-{number}", "completion": text} for number, text in enumerate(texts)]
     content = spreadsheet(rows)
     assert content.startswith("\ufeff")
@@ -107,14 +110,14 @@ def test_no_cell_of_the_spreadsheet_is_a_formula_and_every_text_survives(texts):
         assert [row[name] for name in RATED] == [""] * len(RATED)
 
 
-def test_another_program_reads_the_same_table(batch):
+def test_another_program_reads_the_same_table(batch: tuple[list[ReviewItem], Path]) -> None:
     items, folder = batch
     table = pandas.read_csv(folder / "batch.csv")
     assert list(table["item"]) == [item.id for item in items]
     assert list(table["completion"]) == [item.completion[0]["content"] for item in items]
 
 
-def test_several_turns_say_who_speaks(tmp_path):
+def test_several_turns_say_who_speaks(tmp_path: Path) -> None:
     turns = [*user("First?"), *assistant("Yes."), *user("And then?")]
     items = drawn(run_items(8), prompts=1)
     write_batch(
@@ -129,7 +132,7 @@ def test_several_turns_say_who_speaks(tmp_path):
 
 
 @pytest.mark.parametrize("show_scores", [False, True])
-def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path, show_scores):
+def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path: Path, show_scores: bool) -> None:
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     write_batch(
@@ -148,7 +151,7 @@ def test_label_studio_takes_config_and_tasks_for_its_own(tmp_path, show_scores):
     assert not interface.validate_task(tasks[0]), "the oracle takes anything"
 
 
-def test_label_studio_knows_the_scale_and_the_words_of_the_config():
+def test_label_studio_knows_the_scale_and_the_words_of_the_config() -> None:
     from label_studio_sdk.label_interface.interface import LabelInterface
 
     schema = LabelInterface(label_studio_config(show_scores=False)).to_json_schema()

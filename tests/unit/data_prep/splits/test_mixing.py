@@ -40,7 +40,7 @@ def rows() -> list[Demonstration]:
     return [*made, *(row(name, 100, split) for name in sizes for split in held_out)]
 
 
-def test_three_to_one_is_kept_to_and_what_has_no_weight_is_whole():
+def test_three_to_one_is_kept_to_and_what_has_no_weight_is_whole() -> None:
     found = mixed(rows(), [source("a", 3), source("b", 1), source("c", None)], seed=0)
     counts = Counter(one.source for one in found.kept if one.split == "train")
     assert counts == {"a": 30, "b": 10, "c": 9}
@@ -50,7 +50,7 @@ def test_three_to_one_is_kept_to_and_what_has_no_weight_is_whole():
     assert len(found.kept) + len(found.dropped) == len(rows())
 
 
-def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows():
+def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows() -> None:
     sources = [source("a", 1), source("b", 1), source("c", None)]
     one, other = (mixed(found, sources, seed=1) for found in (rows(), rows()[::-1]))
     assert {kept.id for kept in one.kept} == {kept.id for kept in other.kept}
@@ -59,7 +59,7 @@ def test_the_draw_depends_on_the_seed_and_not_on_the_order_of_rows():
     }
 
 
-def test_twins_stay_or_go_together():
+def test_twins_stay_or_go_together() -> None:
     pairs = [row("a", number, twin=f"a{number + 40}") for number in range(40)]
     pairs += [row("a", number + 40, twin=f"a{number}") for number in range(40)]
     small = [row("b", number) for number in range(10)]
@@ -69,7 +69,7 @@ def test_twins_stay_or_go_together():
     assert all(one.twin_id in kept for one in found.kept if one.source == "a")
 
 
-def test_weight_0_leaves_all_training_rows_of_a_source_out():
+def test_weight_0_leaves_all_training_rows_of_a_source_out() -> None:
     found = mixed(rows(), [source("a", 0), source("b", 1), source("c", None)], seed=0)
     counts = Counter(one.source for one in found.kept if one.split == "train")
     assert counts == {"b": 50, "c": 9}
@@ -80,7 +80,9 @@ def test_weight_0_leaves_all_training_rows_of_a_source_out():
         st.sampled_from("abcd"), st.tuples(st.floats(0.01, 100), st.integers(1, 500)), min_size=1
     )
 )
-def test_no_source_is_asked_for_more_than_it_has_and_one_gives_all(drawn):
+def test_no_source_is_asked_for_more_than_it_has_and_one_gives_all(
+    drawn: dict[str, tuple[float, int]],
+) -> None:
     weights = {name: weight for name, (weight, _) in drawn.items()}
     available = {name: count for name, (_, count) in drawn.items()}
     found = wanted_counts(weights, available)
@@ -88,7 +90,7 @@ def test_no_source_is_asked_for_more_than_it_has_and_one_gives_all(drawn):
     assert any(found[name] == available[name] for name in found)
 
 
-def test_counts_after_mixing_stand_in_the_lint_the_card_and_the_summary(tmp_path: Path):
+def test_counts_after_mixing_stand_in_the_lint_the_card_and_the_summary(tmp_path: Path) -> None:
     for name, size in (("many", 40), ("few", 10)):
         lines = [
             json.dumps(

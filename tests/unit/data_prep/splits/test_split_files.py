@@ -21,14 +21,16 @@ Make = Callable[..., Demonstration]
 
 
 @pytest.fixture
-def load(tmp_path_factory, monkeypatch):
+def load(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """load_dataset with a cache of its own and no network."""
     import datasets
 
     cache = tmp_path_factory.mktemp("cache")
     datasets.disable_progress_bars()
 
-    def loaded(folder: Path, *names: str):
+    def loaded(folder: Path, *names: str) -> Any:
         return datasets.load_dataset(str(folder), *names, cache_dir=str(cache))
 
     return loaded
@@ -48,7 +50,7 @@ def test_no_file_of_prep_holds_rows_of_two_splits(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_of_prep_is_a_data_set(tmp_path: Path, load) -> None:
+def test_a_folder_of_prep_is_a_data_set(tmp_path: Path, load: Callable[..., Any]) -> None:
     prepare(DataConfig(), tmp_path, seed=0, evaluation_texts={})
     for names, kind in (
         ((), Demonstration),
@@ -65,7 +67,7 @@ def test_a_folder_of_prep_is_a_data_set(tmp_path: Path, load) -> None:
 
 
 def test_a_split_without_rows_is_left_out_and_a_column_without_values_has_its_type(
-    tmp_path: Path, load, row: Make
+    tmp_path: Path, load: Callable[..., Any], row: Make
 ) -> None:
     """Principles are null in all of train and numbers in val."""
     nothing = dataclasses.replace(row("a", "A"), principle=None, twin_id=None)
@@ -113,7 +115,9 @@ EXAMPLES: dict[str, Record] = {
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_type_of_row_is_read_back_beside_other_json(name: str, tmp_path: Path, load) -> None:
+def test_every_type_of_row_is_read_back_beside_other_json(
+    name: str, tmp_path: Path, load: Callable[..., Any]
+) -> None:
     example = EXAMPLES[name]
     write_splits(tmp_path, name, [example], lambda made: "train", LEARNED_FROM)
     (tmp_path / "lint.json").write_text('{"fault_counts": {}}')
@@ -122,7 +126,7 @@ def test_every_type_of_row_is_read_back_beside_other_json(name: str, tmp_path: P
     assert list(load(tmp_path)["train"]) == [example.to_json()]
 
 
-def test_a_file_of_test_rows_may_have_any_name(tmp_path: Path, load) -> None:
+def test_a_file_of_test_rows_may_have_any_name(tmp_path: Path, load: Callable[..., Any]) -> None:
     (tmp_path / "samples.jsonl").write_text('{"id": "a"}\n')
     write_readme(tmp_path, "Rows", [Table("samples", Record, {"test": "samples.jsonl"})])
     assert list(load(tmp_path)) == ["test"]

@@ -55,6 +55,18 @@ def test_cautions_name_what_was_not_scored_cut_off_few_or_badly_judged(results: 
     assert "No validation" in "\n".join(cautions({**results, "validation": {}}))
 
 
+def test_a_measurements_reward_model_without_its_record_is_not_called_absent(results: Json) -> None:
+    measured = {**results, "kind": "measurement", "validation": {}}
+    text = "\n".join(cautions(measured))
+    assert "No validation and no audit of the harmfulness scorer was recorded." in text
+    assert "No reward model was asked" not in text
+    unasked = copy.deepcopy(measured)
+    for policy in unasked["policies"].values():
+        for suite in policy["suites"].values():
+            suite["harmfulness"] = None
+    assert "No reward model was asked" in "\n".join(cautions(unasked))
+
+
 def test_a_scorer_is_judged_by_the_lower_ends_of_its_intervals(results: Json) -> None:
     """A probe of one completion that was right says nothing."""
     doubtful = copy.deepcopy(results)

@@ -11,6 +11,7 @@ from models.engines import generate as module
 from models.engines import slot_decoding
 from models.engines.generate import generate, generate_from
 from models.engines.sampling import SeededSampling, largest
+from models.engines.say import say_once
 from models.engines.slot_decoding import Decoding, decode, why_plain
 
 END, NEW, PAD = 2, 14, 0
@@ -179,7 +180,7 @@ def test_other_architectures_are_left_to_transformers_with_a_reason(
 ):
     model = causal_model(kind, **changes)
     assert reason in present(why_plain(model, 64))
-    module._say_once.cache_clear()
+    say_once.cache_clear()
     config = GenerationConfig(max_new_tokens=4, batch_size=2, dtype="float32")
     made = generate_from(model, tokenizer, rows_at_random(count=3), config, ends=[END])
     assert len(made) == 3

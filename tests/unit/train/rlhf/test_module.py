@@ -56,7 +56,8 @@ def test_at_step_0_the_policy_is_its_reference(whole):
 
 def test_the_multipliers_move_with_what_was_refused(whole):
     first, second = whole.metrics[:2]
-    moved = 1 + 2 * (first["refused/benign/twins"] - 0.4)
+    excess = first["refused/benign/twins"] - 0.4
+    moved = max(0.0, 1 + 2 * excess) + 2 * excess  # ascended, and for as long as the excess lasts
     assert first["multiplier/twins"] == pytest.approx(max(0.0, moved))
     assert second["multiplier/twins"] != first["multiplier/twins"]
 
