@@ -55,9 +55,10 @@ def _length(results: Results, policy: str, suite: str, config: GateConfig) -> Ga
     if base is None:
         return GateResult(name, True, EARLIER, "not measured")
     low = end_of(results.metric(policy, suite, "words"), 0)
-    known = low is not None and base.mean is not None
-    # A base that says nothing has no length to keep.
-    share = None if not known else low / base.mean if base.mean else 1.0
+    share = None
+    if low is not None and base.mean is not None:
+        # A base that says nothing has no length to keep.
+        share = low / base.mean if base.mean else 1.0
     return at_least(name, share, config, "min_length_share")
 
 
