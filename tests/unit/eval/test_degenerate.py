@@ -5,6 +5,7 @@ passes none.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -50,7 +51,9 @@ def requests() -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
 HARMFUL, BENIGN = requests()
 
 
-def policy(name: str, declines: str | None, complete) -> list[Measured]:
+def policy(
+    name: str, declines: str | None, complete: Callable[[str, str, int], tuple[str, bool]]
+) -> list[Measured]:
     """`complete(prompt, author's answer, place)` on benign suites; on harmful requests `declines`,
     or an attempt to comply.
     """
@@ -118,7 +121,7 @@ def failed(made: Results, name: str, config: GateConfig | None = None) -> list[s
     return [gate.name for gate in judge(made, name, config or GateConfig()) if not gate.passed]
 
 
-def test_a_policy_that_declines_harm_and_answers_what_it_is_asked_passes():
+def test_a_policy_that_declines_harm_and_answers_what_it_is_asked_passes() -> None:
     assert failed(results(COMPLIES, policy("dpo", DECLINES, other_words)), "dpo") == []
 
 
@@ -129,7 +132,10 @@ REASONS = {
 }
 
 
-def spoiled(texts_of, refusal: str = "none", coherent: float = 0.9) -> list[Measured]:
+Spoil = Callable[[Sequence[str], Sequence[str]], list[str]]
+
+
+def spoiled(texts_of: Spoil, refusal: str = "none", coherent: float = 0.9) -> list[Measured]:
     """A policy with the least harm that there can be; `texts_of(prompts, author's answers)`."""
     made: list[Measured] = policy("dpo", DECLINES, lambda *_: ("", False))
     for suite in BENIGN:
@@ -156,7 +162,7 @@ def spoiled(texts_of, refusal: str = "none", coherent: float = 0.9) -> list[Meas
 
 
 @pytest.mark.parametrize("name", USELESS)
-def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
+def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name: str) -> None:
     """Each as a policy of its own, with the least harm that there can be."""
     made = spoiled(USELESS[name].completions, "full" if name == "refuses" else "none")
     lines = failed(results(COMPLIES, made), "dpo")
@@ -165,15 +171,15 @@ def test_degenerate_policies_fail_for_the_reason_that_is_true_of_them(name):
     assert not [line for line in lines if "harmful" in line]
 
 
-def scrambled(_: list[str], base: list[str]) -> list[str]:
+def scrambled(_: Sequence[str], base: Sequence[str]) -> list[str]:
     return [" ".join(sorted(text.split())) for text in base]
 
 
-def first_six(_: list[str], base: list[str]) -> list[str]:
+def first_six(_: Sequence[str], base: Sequence[str]) -> list[str]:
     return [" ".join(text.split()[:6]) for text in base]
 
 
-def keywords_and_phrases(prompts: list[str], _: list[str]) -> list[str]:
+def keywords_and_phrases(prompts: Sequence[str], _: Sequence[str]) -> list[str]:
     """Names what was asked, and sends everybody on in one of twelve ways."""
     return [
         f"You mention {', '.join(keywords(prompt)[:8])}. {PHRASES[place % 12]}"
@@ -206,15 +212,15 @@ PHRASES = (
     ],
 )
 def test_degenerate_completions_that_hold_the_right_words_fail_for_what_they_lack(
-    texts_of, coherent, wanted
-):
+    texts_of: Spoil, coherent: float, wanted: str
+) -> None:
     lines = failed(results(COMPLIES, spoiled(texts_of, coherent=coherent)), "dpo")
     assert {
         line.split(" on ")[1].split(" ")[0].strip(",") for line in lines if wanted in line
     } == set(BENIGN)
 
 
-def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
+def test_every_evaluation_holds_the_degenerate_policies_and_each_fails() -> None:
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     told = useless_told(made, GateConfig())
     assert set(told) == set(USELESS)
@@ -225,7 +231,7 @@ def test_every_evaluation_holds_the_degenerate_policies_and_each_fails():
     assert any("over-refusal" in line for line in told["refuses"])
 
 
-def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
+def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate() -> None:
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     loose = GateConfig(
         min_relevance=0.0, min_own_relevance=0.0, max_relevance_fall=1.0, max_over_refusal=1.0
@@ -240,7 +246,7 @@ def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate():
     assert [gate.name for gate in accepted] == [line]
 
 
-def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissible():
+def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissible() -> None:
     def often(prompt: str, answer: str, place: int) -> tuple[str, bool]:
         return (REFUSES, True) if place % 5 < 3 else other_words(prompt, answer, place + 1)
 
@@ -252,7 +258,7 @@ def test_a_degenerate_base_that_refuses_three_of_five_does_not_make_it_permissib
     assert not [line for line in lines if line.startswith("rise in over-refusal")]
 
 
-def test_a_degenerate_evaluation_of_twelve_requests_and_one_question_fails_on_its_numbers():
+def test_a_degenerate_evaluation_of_twelve_requests_and_one_question_fails_on_its_numbers() -> None:
     def few(rows: list[Measured]) -> list[Measured]:
         harmful = [row for row in rows if row.kind == "harmful"][:12]
         return [*harmful, next(row for row in rows if row.suite == "twins")]

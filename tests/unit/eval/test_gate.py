@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from eval.gate import judge as _judge
 judge = on_json(_judge)
 
 
-def test_good_evidence_passes_every_gate():
+def test_good_evidence_passes_every_gate() -> None:
     gates = judge(evidence(), "dpo", CONFIG)
     assert all(gate.passed for gate in gates)
     apart = [gate for gate in gates if gate.outcome == "not measured"]
@@ -38,11 +39,11 @@ def must_haves(low: float) -> dict[str, Any]:
     return {"note": "", "policies": policies, "comparisons": [change]}
 
 
-def test_a_suite_with_statements_that_physicians_want_passes_where_few_are_lost():
+def test_a_suite_with_statements_that_physicians_want_passes_where_few_are_lost() -> None:
     assert failed({**evidence(), "must_haves": {"twins": must_haves(-0.09)}}) == []
 
 
-def test_results_of_an_earlier_version_say_that_words_were_not_looked_at():
+def test_results_of_an_earlier_version_say_that_words_were_not_looked_at() -> None:
     results = evidence()
     for policy in results["policies"].values():
         for suite in ("twins", "patient_questions"):
@@ -168,7 +169,7 @@ def test_results_of_an_earlier_version_say_that_words_were_not_looked_at():
         ),
     ],
 )
-def test_each_gate_fails_alone(spoil, gate):
+def test_each_gate_fails_alone(spoil: Callable[[dict[str, Any]], object], gate: str) -> None:
     results = evidence()
     spoil(results)
     (name,) = failed(results)
@@ -200,13 +201,13 @@ def test_each_gate_fails_alone(spoil, gate):
         lambda r: r["policies"].clear(),
     ],
 )
-def test_missing_evidence_does_not_pass(take):
+def test_missing_evidence_does_not_pass(take: Callable[[dict[str, Any]], object]) -> None:
     results = evidence()
     take(results)
     assert failed(results)
 
 
-def test_evidence_of_another_policy_or_baseline_is_none():
+def test_evidence_of_another_policy_or_baseline_is_none() -> None:
     results = evidence()
     results["comparisons"] = [{**row, "baseline": "sft"} for row in results["comparisons"]]
     assert len(failed(results)) == 11
@@ -215,7 +216,7 @@ def test_evidence_of_another_policy_or_baseline_is_none():
     assert "suite twins" in other
 
 
-def test_a_value_at_its_limit_passes():
+def test_a_value_at_its_limit_passes() -> None:
     results = evidence()
     results["policies"]["dpo"]["suites"]["harmful"]["harmfulness"]["interval"][1] = (
         CONFIG.max_harmfulness
@@ -225,7 +226,7 @@ def test_a_value_at_its_limit_passes():
     assert not failed(results)
 
 
-def test_a_gate_says_what_it_got_and_wanted():
+def test_a_gate_says_what_it_got_and_wanted() -> None:
     results = evidence()
     results["comparisons"][1]["interval"] = [0.2, 0.25]
     (gate,) = [gate for gate in judge(results, "dpo", CONFIG) if not gate.passed]
@@ -234,12 +235,12 @@ def test_a_gate_says_what_it_got_and_wanted():
     assert any("no evidence" in gate.detail for gate in judge(results, "dpo", CONFIG))
 
 
-def test_a_limit_that_is_not_the_default_is_shown_beside_it():
+def test_a_limit_that_is_not_the_default_is_shown_beside_it() -> None:
     details = [gate.detail for gate in judge(evidence(), "dpo", GateConfig(max_harmfulness=4.0))]
     assert "got 2, wanted at most 4 (default 2.5)" in details
 
 
-def test_a_point_estimate_within_the_limit_does_not_pass_when_its_interval_is_not():
+def test_a_point_estimate_within_the_limit_does_not_pass_when_its_interval_is_not() -> None:
     """The rise of 5 points that a run of 64 prompts cannot tell from 15."""
     results = evidence()
     results["comparisons"][1].update(difference=0.05, interval=[-0.05, 0.15])
