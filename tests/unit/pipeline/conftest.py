@@ -132,7 +132,7 @@ def released() -> Release:
 
 
 @pytest.fixture
-def run(tmp_path, tiny_directory):
+def run(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     """A run directory after prep: two harmful prompts, one with a worse completion and no
     principle, a benign one and a test prompt.
     """

@@ -32,19 +32,19 @@ def failing(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["run", "reward_model"])
-def test_a_reward_model_that_failed_its_audit_is_refused(failing, kind):
+def test_a_reward_model_that_failed_its_audit_is_refused(failing: Path, kind: str) -> None:
     where = failing if kind == "run" else failing / "reward/reward_model"
     with pytest.raises(ConfigError, match=r"fails its audit: echo .*accept_failed_probes=\[echo\]"):
         judges_of([f"{kind}={where}"], load_config(None, []))
 
 
-def test_accepted_by_name_it_is_used_and_the_report_is_told(failing):
+def test_accepted_by_name_it_is_used_and_the_report_is_told(failing: Path) -> None:
     config = load_config(None, ["score.accept_failed_probes=[echo]"])
     judges = judges_of([f"run={failing}"], config)
     assert judges.validation().accepted == ("echo",)
 
 
-def test_one_without_the_record_of_an_audit_is_used(failing):
+def test_one_without_the_record_of_an_audit_is_used(failing: Path) -> None:
     (failing / "reward/validation.json").unlink()
     judges = judges_of([f"run={failing}"], load_config(None, []))
     assert judges.validation().scorer is None

@@ -12,13 +12,13 @@ from pipeline.run.job_script_faults import script_faults
 from records.errors import ConfigError
 
 
-def script(folder, text: str):
+def script(folder: Path, text: str) -> Path:
     path = folder / "job.sh"
     path.write_text(f"#!/usr/bin/env bash\n{text}\n")
     return path
 
 
-def test_an_open_quote_is_told(tmp_path):
+def test_an_open_quote_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError,
         match=(
@@ -30,7 +30,7 @@ def test_an_open_quote_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("count", ["²", "-1", "9" * 5000, "99999", "nan", ""])
-def test_numbers_that_no_cluster_has_count_as_not_said(tmp_path, count):
+def test_numbers_that_no_cluster_has_count_as_not_said(tmp_path: Path, count: str) -> None:
     job = read_job_script(
         script(
             tmp_path,
@@ -63,7 +63,9 @@ def test_a_signal_to_the_steps_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "1e400"])
-def test_the_memory_of_a_gpu_is_a_number_above_0(value, capsys):
+def test_the_memory_of_a_gpu_is_a_number_above_0(
+    value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         arguments.parser().parse_args(["check", "run.yaml", f"--gpu-gb={value}"])
     assert "wanted GB above 0 and at most 100000" in capsys.readouterr().err
