@@ -175,6 +175,17 @@ def test_report_card_and_lineage_are_artifacts(
     }
     assert {"night__1_-eval-report", "night__1_-dpo", "night__1_-eval"} <= set(names["eval"])
     assert {"night__1_-release-card", "night__1_-eval"} <= set(names["release"])
+    files = [
+        entry.local_path
+        for artifact in (
+            names["eval"]["night__1_-eval-report"],
+            names["release"]["night__1_-release-card"],
+        )
+        for entry in artifact.manifest.contents
+    ]
+    # Uploaded by `wandb sync` at the earliest, long after the command has ended.
+    assert len(files) == 3
+    assert all(Path(file).is_file() for file in files)
     assert names["eval"]["night__1_-dpo"].use_after_commit
     assert names["release"]["night__1_-eval"].use_after_commit
     assert names["release"]["night__1_-eval"].digest == names["eval"]["night__1_-eval"].digest
