@@ -42,7 +42,7 @@ def test_the_file_is_short_and_the_config_of_the_page_asks_under_it(
 
 def test_in_the_package_it_needs_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "night_call.yaml").write_text(FILE, encoding="utf-8")
-    monkeypatch.setattr(definition.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr("importlib.resources.files", lambda package: tmp_path)
     assert definition.names() == ["night_call"]
     (one,) = asked([ConditionConfig(name="night_call")])
     assert one.condition == "night_call"
