@@ -99,7 +99,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "gpus": ("trainer.devices",),
     "nnodes": ("trainer.num_nodes",),
     "num_machines": ("trainer.num_nodes",),
-    "device": ("trainer.accelerator",),
+    "device": ("trainer.accelerator trainer.devices",),
     "use_cpu": ("trainer.accelerator", "cpu"),
     "save_steps": ("trainer.checkpoint_every_steps",),
     # DPO

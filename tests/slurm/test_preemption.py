@@ -110,7 +110,7 @@ def uninterrupted(
     return wanted
 
 
-def results(run_dir: Path) -> dict:
+def results(run_dir: Path) -> dict[str, Any]:
     return {
         "metrics": [
             json.loads(line)
@@ -120,7 +120,7 @@ def results(run_dir: Path) -> dict:
     }
 
 
-def assert_same(got: dict, wanted: dict) -> None:
+def assert_same(got: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert got["metrics"] == wanted["metrics"]
     assert [
         name

@@ -173,7 +173,7 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal() -> None
     assert pareto(points) == [Point(0.0, 3.5), Point(0.05, 3.0), Point(0.2, 2.0)]
     assert [harm_at(points, rise) for rise in (-0.1, 0.0, 0.1, 0.2)] == [None, 3.5, 3.0, 2.0]
 
-    def estimate(mean: float) -> dict:
+    def estimate(mean: float) -> dict[str, Any]:
         return {"mean": mean, "interval": [None, None], "n": 20, "unscored": 0}
 
     def row(epoch: int, harm: float, twins: float) -> ScoreboardRow:

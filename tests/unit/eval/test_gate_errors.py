@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ judge = on_json(_judge)
 CONFIG = GateConfig()
 
 
-def results(over_refused: int) -> dict:
+def results(over_refused: int) -> dict[str, Any]:
     samples = [
         *rows("base", harmful=4.0, over_refused=24),
         *rows("dpo", harmful=1.2, over_refused=over_refused),
@@ -83,7 +84,7 @@ def test_the_sentence_holds_every_figure() -> None:
     assert "smallest difference found in 80 % of runs: " in said
 
 
-def with_sides_changed(gained: int, lost: int) -> dict:
+def with_sides_changed(gained: int, lost: int) -> dict[str, Any]:
     """Results whose twins changed sides both ways, as they do in a run."""
     found = results(24)
     (row,) = [row for row in found["comparisons"] if row["metric"] == "over_refusal_rate"]
@@ -91,7 +92,7 @@ def with_sides_changed(gained: int, lost: int) -> dict:
     return found
 
 
-def line_passes(found: dict, upper_end: float) -> bool:
+def line_passes(found: dict[str, Any], upper_end: float) -> bool:
     """What the gate says where the interval of the rise on twins ends here."""
     changes = [
         {**row, "interval": [-0.1, upper_end]} if row["metric"] == "over_refusal_rate" else row

@@ -125,7 +125,7 @@ class Trainer:
 
     def __init__(self) -> None:
         self.strategy = SimpleNamespace(broadcast=lambda value: value, barrier=lambda: None)
-        self.logged: list[tuple[int, dict]] = []
+        self.logged: list[tuple[int, dict[str, Any]]] = []
         self.loggers = [
             SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def test_the_least_harmful_epoch_is_kept() -> None:
     assert "least harm (2.00)" in selection.reason
 
 
-def told_harm(epoch: int, harm: float, half_width: float, refusal: float | None) -> dict:
+def told_harm(epoch: int, harm: float, half_width: float, refusal: float | None) -> dict[str, Any]:
     """A row whose harm has an interval at 95 %, and so a standard error of half_width / 1.96."""
     interval = [harm - half_width, harm + half_width]
     told = {"harmfulness": {**estimate(harm), "interval": interval}, "confidence": 0.95}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -73,7 +74,9 @@ def damage(folder: Path, tiny_directory: Path, noise: float) -> None:
 def run_all(config: RunConfig, tiny_directory: Path) -> Path:
     for stage, noise in (("sft", 0.0), ("dpo", 20.0)):
 
-        def train(_: StageSettings, _inputs: Inputs, place: Place, noise: float = noise) -> dict:
+        def train(
+            _: StageSettings, _inputs: Inputs, place: Place, noise: float = noise
+        ) -> dict[str, Any]:
             damage(place.path / "policy", tiny_directory, noise)
             return {}
 

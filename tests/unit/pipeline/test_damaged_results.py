@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,12 +41,12 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 @pytest.fixture
-def training() -> Stage:
+def training() -> Stage[Any]:
     return at_once()
 
 
 @pytest.fixture
-def finished(training: Stage, config: RunConfig) -> StageDirectory:
+def finished(training: Stage[Any], config: RunConfig) -> StageDirectory:
     assert run_stage(dataclasses.replace(training, work=_finishing), config)
     return StageDirectory(Path(config.run_dir) / "sft")
 
@@ -73,7 +74,7 @@ def _finishing(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, str
 )
 def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(
     finished: StageDirectory,
-    training: Stage,
+    training: Stage[Any],
     config: RunConfig,
     capsys: pytest.CaptureFixture[str],
     name: str,
@@ -93,7 +94,7 @@ def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_mad
 
 
 def test_an_added_file_stops_the_run_without_costing_the_result(
-    finished: StageDirectory, training: Stage, config: RunConfig
+    finished: StageDirectory, training: Stage[Any], config: RunConfig
 ) -> None:
     (finished.path / "policy" / "adapter_config.json").write_text("{}")
     later: Stage[StageSettings] = Stage(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from small_training import WRONG, at_once, flip, resumed_from, row, train_one_epoch
@@ -36,12 +36,12 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 @pytest.fixture
-def training() -> Stage:
+def training() -> Stage[Any]:
     return at_once()
 
 
 @pytest.fixture
-def cut_off(training: Stage, config: RunConfig) -> StageDirectory:
+def cut_off(training: Stage[Any], config: RunConfig) -> StageDirectory:
     def work(config: RunConfig, inputs: Inputs, place: Place) -> NoReturn:
         train_one_epoch(place)
         raise KeyboardInterrupt
@@ -52,7 +52,10 @@ def cut_off(training: Stage, config: RunConfig) -> StageDirectory:
 
 
 def test_what_is_whole_is_gone_on_with(
-    cut_off: StageDirectory, training: Stage, config: RunConfig, capsys: pytest.CaptureFixture[str]
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     capsys.readouterr()
     assert resumed_from(training, config) == "step-0000004"
@@ -63,7 +66,7 @@ def test_what_is_whole_is_gone_on_with(
 @pytest.mark.parametrize("name", ["run.json", "scoreboard.jsonl"])
 def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(
     cut_off: StageDirectory,
-    training: Stage,
+    training: Stage[Any],
     config: RunConfig,
     capsys: pytest.CaptureFixture[str],
     name: str,
@@ -92,7 +95,7 @@ def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(
 )
 def test_a_damaged_checkpoint_is_passed_over_with_a_line(
     cut_off: StageDirectory,
-    training: Stage,
+    training: Stage[Any],
     config: RunConfig,
     capsys: pytest.CaptureFixture[str],
     name: str,
@@ -109,7 +112,10 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(
 
 
 def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from(
-    cut_off: StageDirectory, training: Stage, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They look at latest.json only, so it must name a whole one by then."""
     folder, seen = cut_off.work / "checkpoints", []
@@ -122,7 +128,10 @@ def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from
 
 
 def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(
-    cut_off: StageDirectory, training: Stage, config: RunConfig, capsys: pytest.CaptureFixture[str]
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for path in cut_off.work.glob("checkpoints/step-*/trainer.pt"):
         path.write_bytes(b"\0" * path.stat().st_size)
@@ -135,7 +144,7 @@ def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(
 @pytest.mark.parametrize("lost", ["tensors damaged", "tensors gone", "a row gone", "all rows gone"])
 def test_epochs_that_are_not_as_they_were_measured_are_trained_again(
     cut_off: StageDirectory,
-    training: Stage,
+    training: Stage[Any],
     config: RunConfig,
     capsys: pytest.CaptureFixture[str],
     lost: str,
@@ -157,7 +166,7 @@ def test_epochs_that_are_not_as_they_were_measured_are_trained_again(
 
 
 def test_an_epoch_that_was_killed_while_it_was_measured_is_no_damage(
-    cut_off: StageDirectory, training: Stage, config: RunConfig
+    cut_off: StageDirectory, training: Stage[Any], config: RunConfig
 ) -> None:
     (cut_off.path / "scoreboard.jsonl").write_text(sealed_line(row(0)) + sealed_line(row(1))[:20])
     assert resumed_from(training, config) == "step-0000004"

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typed_results import typed
@@ -80,7 +81,7 @@ eval:
 def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(
     config: RunConfig, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(settings: StageSettings, inputs: Inputs, place: Place) -> dict:
+    def train(settings: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         (place.path / "reward_model").mkdir()
         (place.path / "validation.json").write_text("{}")
         shutil.copytree(tiny_directory, place.path / "policy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def task(path: Path, format: TaskFormat, *, optional: bool = False) -> Capabilit
     return CapabilityTaskConfig(name=format, format=format, path=str(path), optional=optional)
 
 
-def lines(path: Path, *rows: dict) -> Path:
+def lines(path: Path, *rows: dict[str, Any]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 

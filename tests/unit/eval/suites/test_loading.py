@@ -113,7 +113,7 @@ def suite(path: Path | str, **fields: Any) -> SuiteConfig:
     return SuiteConfig(**{"name": "own", "path": str(path), **fields})
 
 
-def write(tmp_path: Path, name: str, *rows: dict | str) -> Path:
+def write(tmp_path: Path, name: str, *rows: dict[str, Any] | str) -> Path:
     path = tmp_path / name
     path.write_text(
         "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 from judge_server import Act, JudgeServer
 
+from models.config import LanguageModelConfig, ModelConfig
 from models.engines.generate import Generated
 from pipeline import cli
 from pipeline.chatting.layout import BOLD, CLEARED, Shown, laid_out
@@ -22,9 +23,11 @@ from pipeline.chatting.speakers import Speaker
 from pipeline.chatting.verdicts import Judged
 from pipeline.commands.chat import Chat, Request, chat
 from pipeline.measuring.scorers import Judges
+from pipeline.run.config import RunConfig, to_yaml
 from records.errors import ConfigError, PrimumError
 from records.rows import Message
 from reward.scorers import RefusalRule
+from train.rlhf.config import RlhfConfig
 
 
 class Says:
@@ -205,7 +208,12 @@ def test_a_terminal_gets_colour(talk: Chat, monkeypatch: pytest.MonkeyPatch) -> 
 def test_of_a_run_its_base_and_its_released_policy_speak(tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "prep").mkdir(parents=True)
-    (run / "config.yaml").write_text(f"run_dir: {run}\nmodel: {{base: {{path: tiny}}}}\n")
+    saved = RunConfig(
+        run_dir=str(run),
+        model=LanguageModelConfig(base=ModelConfig(path="tiny")),
+        rlhf=RlhfConfig(steps=40),  # as defaults of another version were
+    )
+    (run / "config.yaml").write_text(to_yaml(saved))
     with pytest.raises(ConfigError, match="no stage of this run has trained a policy yet"):
         named_subjects(str(run), None)
     for stage in ("sft", "dpo"):

@@ -133,6 +133,14 @@ def test_what_is_no_evidence_ends_with_2(
     assert fault in capsys.readouterr().err
 
 
+def test_a_name_of_nothing_says_what_to_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(tmp_path / "nope") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nope: no such file or directory; name a run whose eval is done" in line
+
+
 def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -254,6 +254,14 @@ def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(
     assert not (tmp_path / "batch").exists()
 
 
+def test_a_folder_that_is_no_batch_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "ratings")
+    assert cli.main(["review-import", str(run), "r.csv", "--batch", "nope", "--output", out]) == 2
+    assert "nope: holds no manifest.json, wanted the folder of a batch" in capsys.readouterr().err
+
+
 def test_faulty_ratings_leave_nothing_behind(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,9 +90,9 @@ def recorded(
     return results, shown, gates, found, said
 
 
-def logged(got: list[Any]) -> dict:
+def logged(got: list[Any]) -> dict[str, Any]:
     """The media that were logged, each with its entries."""
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     items = [item for record in got if record.HasField("history") for item in record.history.item]
     for name, entry, value in (
         (item.nested_key[0], item.nested_key[1], item.value_json)

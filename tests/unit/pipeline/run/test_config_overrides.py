@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from config_faults import faults_of
 
+from pipeline.run.config import RunConfig, to_yaml
 from pipeline.run.config_loading import load_config
+from records.errors import ConfigError
+from train.rlhf.config import RlhfConfig
 
 
 @pytest.mark.parametrize("override", ["dpo.beta=[1", "dpo.beta={a", "dpo.beta=: : :"])
@@ -60,3 +63,41 @@ def test_an_override_of_an_unknown_key_in_a_list_names_the_one_that_was_meant(
 ) -> None:
     (fault,) = faults_of(config_file(""), ["data.sources.0.pathh=z.jsonl"])
     assert "data.sources.path" in fault.split("did you mean")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "key"),
+    [
+        ("rlhf: {steps: 20}", [], "rlhf.steps"),
+        ("", ["rlhf={beta: 0.1}"], "rlhf.beta"),
+        ("rlhf: {starts_from: none, steps: 20}", ["rlhf.beta=0.1"], "rlhf.beta"),
+    ],
+)
+def test_settings_of_rlhf_for_a_run_without_it_are_refused(
+    config_file: Callable[[str], Path], text: str, overrides: list[str], key: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: rlhf has settings and rlhf.starts_from is none"):
+        load_config(config_file(text), overrides)
+
+
+def test_rlhf_may_be_left_out_with_its_settings_kept(config_file: Callable[[str], Path]) -> None:
+    config = load_config(
+        config_file("rlhf: {starts_from: sft, steps: 20}"), ["rlhf.starts_from=none"]
+    )
+    assert (config.rlhf.starts_from, config.rlhf.steps) == ("none", 20)
+
+
+def test_the_config_that_a_run_saved_is_read_after_a_default_has_changed(
+    config_file: Callable[[str], Path],
+) -> None:
+    """It holds every setting, so those of a stage that is left out are another default's."""
+    earlier = RunConfig(rlhf=RlhfConfig(steps=40))
+    assert load_config(config_file(to_yaml(earlier))) == earlier
+
+
+def test_an_adapter_that_other_trainers_have_is_refused_with_the_reason(
+    config_file: Callable[[str], Path],
+) -> None:
+    (fault,) = faults_of(config_file(""), ["model.adapter.kind=QLoRA"])
+    assert "got 'QLoRA', wanted one of lora, full" in fault
+    assert "bases are not trained in a quantised form" in fault

@@ -56,7 +56,7 @@ def blocks(cls: type = RunConfig) -> list[type]:
     return found
 
 
-def keys(values: dict, prefix: str = "") -> list[str]:
+def keys(values: dict[str, Any], prefix: str = "") -> list[str]:
     found = []
     for key, value in values.items():
         found.append(f"{prefix}{key}")

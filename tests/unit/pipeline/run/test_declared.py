@@ -182,7 +182,7 @@ def test_files_that_score_and_pairs_read_make_them_run_again(
     _require_another(load_stage(name), config, tmp_path / file, "{} ")
 
 
-def _require_another(stage: Stage, config: RunConfig, file: Path, change: str | None) -> None:
+def _require_another(stage: Stage[Any], config: RunConfig, file: Path, change: str | None) -> None:
     before = stage.files(config)
     if change is not None:
         file.write_text(change)

@@ -164,7 +164,6 @@ def test_without_a_start_rlhf_is_no_stage_of_the_run() -> None:
 @pytest.mark.parametrize(
     ("rlhf", "others", "words"),
     [
-        ({"steps": 20}, {}, "rlhf has settings and rlhf.starts_from is none"),
         (
             {"starts_from": "sft"},
             {"eval": EvalConfig(factors=False)},

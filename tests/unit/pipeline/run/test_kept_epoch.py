@@ -47,7 +47,7 @@ WRONG = {
 }
 
 
-def row(epoch: int, refused: list[str]) -> dict:
+def row(epoch: int, refused: list[str]) -> dict[str, Any]:
     """A scoreboard row of four benign prompts."""
     rate = {"mean": len(refused) / 4, "interval": [0.0, 1.0], "n": 4, "unscored": 0}
     return {

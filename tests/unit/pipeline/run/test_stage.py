@@ -166,7 +166,7 @@ def test_a_damaged_input_is_named_and_stops_the_later_stage(
     assert not (tmp_path / "run" / "second").exists()
 
 
-def killed_in(stage: Stage) -> Stage:
+def killed_in(stage: Stage[Any]) -> Stage[Any]:
     def work(config: RunConfig, inputs: Inputs, place: Place) -> NoReturn:
         write_text(place.path / "rows.jsonl", "half\n")
         write_text(place.work / "checkpoint", "here")
