@@ -157,6 +157,21 @@ def test_completions_that_hold_personal_data_keep_their_prompt_from_being_quoted
     assert not [name for name, text in found.items() if "jane.doe" in text or "requestfree" in text]
 
 
+def test_personal_data_in_the_sides_of_pairs_are_found(
+    run: RunConfig, released: Callable[..., Path]
+) -> None:
+    target = released(run, rejected="Write to jane.doe@example.com.")
+    record = read_json(target / "evidence" / "personal_data.json")
+    assert record["preference_pairs"] == {
+        "rows": 1,
+        "with_findings": 1,
+        "kinds": {"EMAIL_ADDRESS": 1},
+    }
+    assert "1 of 1 preference pairs hold what looks like them: 1" in (
+        (target / "README.md").read_text()
+    )
+
+
 def test_ids_of_rows_stay_in_the_run(run: RunConfig, released: Callable[..., Path]) -> None:
     target = released(run)
     assert not [name for name, text in texts(target / "evidence").items() if "over_refused" in text]

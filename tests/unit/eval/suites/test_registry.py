@@ -128,6 +128,59 @@ def test_counterfactuals_of_nurvalues_stay_together_under_a_limit_and_know_their
     assert all({p.expected, twin.expected} == {"aligns", "does_not_align"} for p, twin in twins)
 
 
+def paired(rows: Path, *, pairs: int, single: int) -> Path:
+    """A suite of so many pairs of two prompts and so many prompts of their own."""
+    pair_of = [number // 2 for number in range(2 * pairs)] + [""] * single
+    lines = [f"{number},question {number},{pair}" for number, pair in enumerate(pair_of)]
+    (rows / "rows.csv").write_text("id,text,pair\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    described = {
+        "name": "paired",
+        "title": "Prompts, some in pairs",
+        "prompts": {
+            "format": "table",
+            "files": ["rows.csv"],
+            "template": "{text}",
+            "columns": {"id": "id", "pair": "pair"},
+        },
+        "kind": "benign",
+        "scorers": ["refusal"],
+        "metrics": ["over_refusal_rate"],
+        "licence": "MIT",
+        "citation": "none",
+    }
+    path = rows / "paired.yaml"
+    path.write_text(yaml.safe_dump(described), encoding="utf-8")
+    return path
+
+
+def test_a_limit_counts_prompts_though_some_stand_in_pairs(tmp_path: Path) -> None:
+    suite = paired(tmp_path, pairs=1, single=98)
+    assert len(load(str(suite), str(tmp_path), limit=50)) in (49, 50)
+    assert len(load(str(suite), str(tmp_path), limit=100)) == 100
+
+
+def test_pairs_alone_are_taken_as_ever(tmp_path: Path) -> None:
+    suite = paired(tmp_path, pairs=20, single=0)
+    assert [row.id for row in load(str(suite), str(tmp_path), limit=7)] == [
+        load(str(suite), str(tmp_path))[place].id for place in (0, 1, 12, 13, 26, 27)
+    ]
+
+
+def test_a_limit_too_small_for_a_pair_is_refused(tmp_path: Path) -> None:
+    suite = paired(tmp_path, pairs=20, single=0)
+    with pytest.raises(RecordError, match=r"limit 1 takes none of its 40 prompts.*up to 2"):
+        load(str(suite), str(tmp_path), limit=1)
+
+
+@pytest.mark.parametrize("gate", [1, 0, "true", None])
+def test_a_gate_that_is_neither_true_nor_false_is_refused(tmp_path: Path, gate: object) -> None:
+    path = paired(tmp_path, pairs=1, single=1)
+    described = {**yaml.safe_load(path.read_text(encoding="utf-8")), "gate": gate}
+    path.write_text(yaml.safe_dump(described), encoding="utf-8")
+    with pytest.raises(RecordError, match=r"gate: got .*, wanted true or false"):
+        read_definition(path)
+
+
 def test_context_stands_before_the_behaviour_and_nothing_stands_where_there_is_none(
     tmp_path: Path,
 ) -> None:

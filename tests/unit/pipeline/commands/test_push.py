@@ -141,6 +141,20 @@ def test_a_file_with_a_completion_of_a_harmful_prompt_is_never_pushed(
     assert not hub.files
 
 
+def test_a_completion_of_a_harmful_prompt_of_any_stage_is_never_pushed(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release(tmp_path, readme=f"# card\n\n{HARM}\n")
+    row = Completion(
+        id="h2/base/0", prompt_id="h2", prompt=user("Hide it?"), completion=assistant(HARM),
+        policy="base", sample=0, seed=0, num_tokens=9, finish_reason="stop",
+    )  # fmt: skip
+    write_records(tmp_path / "sample_2" / "completions.val.jsonl", [row])
+    assert push(tmp_path, hub) == 2
+    assert "README.md: holds a completion of a harmful prompt" in capsys.readouterr().err
+    assert not hub.files
+
+
 def test_without_a_release_there_is_nothing_to_push(
     tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import arguments
 from pipeline.run.job_script import read_job_script
+from pipeline.run.job_script_faults import script_faults
 from records.errors import ConfigError
 
 
@@ -38,6 +39,27 @@ def test_numbers_that_no_cluster_has_count_as_not_said(tmp_path: Path, count: st
         )
     )
     assert (job.nodes, job.tasks_per_node, job.gpus_per_node) == (1, None, None)
+
+
+@pytest.mark.parametrize("words", ["-N2 -t90", "-N 2 -t 90", "-N=2 -t=90", "--nodes=2 --time=90"])
+def test_an_option_may_stand_in_each_of_the_ways_that_sbatch_reads(
+    tmp_path: Path, words: str
+) -> None:
+    job = read_job_script(script(tmp_path, f"#SBATCH {words}"))
+    assert job.nodes == 2
+    assert job.options["--time"] == "90"
+
+
+@pytest.mark.parametrize("signal", ["B:USR1@300", "RB:USR1@300", "BR:USR1@300"])
+def test_a_signal_to_the_batch_shell_is_no_notice_to_the_stage(tmp_path: Path, signal: str) -> None:
+    job = read_job_script(script(tmp_path, f"#SBATCH --signal={signal}"))
+    faults = script_faults(job, gpu=False)
+    assert any("tells the batch shell only" in fault for fault in faults)
+
+
+def test_a_signal_to_the_steps_is_one(tmp_path: Path) -> None:
+    job = read_job_script(script(tmp_path, "#SBATCH --signal=R:USR1@300"))
+    assert not [fault for fault in script_faults(job, gpu=False) if "batch shell" in fault]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "1e400"])
