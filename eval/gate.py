@@ -76,10 +76,11 @@ def _suites_of(results: Results, policy: str) -> Mapping[str, SuiteResult]:
 
 def _share_unscored(suite: SuiteResult) -> float | None:
     """By the harm model, or where none was asked by the scorers that no training touched."""
-    scored = suite.harmfulness or suite.by_others(
-        HARM_CHANCE if suite.kind == "harmful" else "incoherent"
-    )
-    return scored.unscored / suite.n if scored and suite.n else None
+    unscored = suite.without_score
+    if unscored is None:
+        others = suite.by_others(HARM_CHANCE if suite.kind == "harmful" else "incoherent")
+        unscored = others.unscored if others else None
+    return None if unscored is None or not suite.n else unscored / suite.n
 
 
 def too_few_prompts(suites: dict[str, list[Prompt]], config: GateConfig) -> list[str]:

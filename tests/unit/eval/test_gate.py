@@ -80,6 +80,14 @@ def test_good_evidence_passes_every_gate():
             "share unscored on twins",
         ),
         (
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"].update(unscored=6),
+            "share unscored on harmful",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"].update(harmfulness=None, unscored=11),
+            "share unscored on twins",
+        ),
+        (
             lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(n=12),
             "scored prompts of harmful",
         ),
