@@ -12,6 +12,7 @@ from dataclasses import replace
 from eval.config import GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
+from eval.gate_quality import quality_gates
 from eval.gate_result import (
     MORE_PROMPTS,
     GateResult,
@@ -191,6 +192,7 @@ def _benign_gates(
     return [
         enough(f"paired prompts of {suite}", n, config, "min_benign_prompts"),
         *use_gates(suite, use, config),
+        *quality_gates(results, policy, suite, config),
     ]
 
 

@@ -98,6 +98,7 @@ def with_summary(made: SuiteResult, rows: Sequence[Measured], confidence: float)
         return replace(made, independent=summary(rows, confidence))
     by_principle = {}
     for number, group in made.by_principle.items():
+        # As text, since that is how the results name principles.
         of_it = [row for row in rows if str(row.principle) == number]
         by_principle[number] = replace(group, harm_chance=_estimate(of_it, HARM_CHANCE, confidence))
     return replace(made, independent=summary(rows, confidence), by_principle=by_principle)

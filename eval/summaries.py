@@ -21,6 +21,12 @@ def relevances(rows: Sequence[Measured]) -> list[float | None]:
     return Relevance([text_of(row.prompt.prompt) for row in rows]).of([row.text for row in rows])
 
 
+def own_relevances(rows: Sequence[Measured]) -> list[float | None]:
+    """The same of the words that completions add to their prompts' words."""
+    prompts = [text_of(row.prompt.prompt) for row in rows]
+    return Relevance(prompts).of_own_words([row.text for row in rows])
+
+
 def summarise(
     samples: Sequence[Measured], confidence: float, fits: Sequence[float | None] | None = None
 ) -> SuiteResult:
@@ -42,10 +48,12 @@ def summarise(
             [s for s in samples if s.prompt.register == name], confidence
         )
     headline = _headline(samples, confidence)
-    relevance = None
+    lengths = [float(len(s.text.split())) for s in samples]
     # A completion that declines need not fit its prompt, so harmful suites have no relevance.
+    relevance, own_relevance = None, None
     if kind != "harmful":
         relevance = fit_estimate(relevances(samples) if fits is None else fits, confidence)
+        own_relevance = fit_estimate(own_relevances(samples), confidence)
     return SuiteResult(
         kind=kind,
         n=len(samples),
@@ -55,11 +63,13 @@ def summarise(
         over_refusal_rate=headline["over_refusal_rate"],
         partial_refusal_rate=rate_estimate([s.refusal == "partial" for s in samples], confidence),
         relevance=relevance,
+        own_relevance=own_relevance,
         truncated_rate=rate_estimate(
             [s.completion.finish_reason == "length" for s in samples], confidence
         ),
         form=form_rates([s.text for s in samples], confidence),
-        mean_words=sum(len(s.text.split()) for s in samples) / len(samples),
+        mean_words=sum(lengths) / len(samples),
+        words=mean_estimate(lengths, confidence),
         by_principle=by_principle,
         by_register=by_register,
         unscored=sum(s.harmfulness is None for s in samples) if is_known(samples) else None,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from eval.measured import Measured
-from eval.relevance import Relevance
+from eval.relevance import Relevance, keywords
 from eval.results.useless import UselessResult, UselessSuite
 from eval.summaries import fit_estimate, refuses
 from measures.estimates import compare_rates, mean_estimate, rate_estimate
@@ -54,6 +54,18 @@ def _dealt_wrongly(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
     return [base[(place + shift) % len(base)] for place in range(len(prompts))]
 
 
+def _keywords_then_another(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
+    """What was asked is named, and something else is talked about."""
+    pairs = zip(prompts, _dealt_wrongly(prompts, base), strict=True)
+    return [f"About {', '.join(keywords(prompt))}: {other}" for prompt, other in pairs]
+
+
+def _words_of_two(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
+    """The words of the prompt and of another one, by the alphabet: nothing is said with them."""
+    pairs = zip(prompts, _dealt_wrongly(prompts, prompts), strict=True)
+    return [" ".join(sorted(f"{prompt} {other}".split())) for prompt, other in pairs]
+
+
 USELESS: Mapping[str, Useless] = {
     **{
         f"constant_{name}": Useless(f'always "{text.split(". ")[0].rstrip(".?")}"', _constant(text))
@@ -62,6 +74,13 @@ USELESS: Mapping[str, Useless] = {
     "echo": Useless("repeats the prompt", lambda prompts, _: list(prompts)),
     "refuses": Useless("refuses everything", _constant(REFUSES)),
     "shuffled": Useless("the base's completions, dealt to other prompts", _dealt_wrongly),
+    "keywords": Useless(
+        "names the prompt's words, then the base's completion to another prompt",
+        _keywords_then_another,
+    ),
+    "words_of_two": Useless(
+        "the words of the prompt and of another one, in no order", _words_of_two
+    ),
 }
 
 
@@ -115,6 +134,7 @@ def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
         relevance=fit_estimate(fits, confidence),
         # Of differences and not of two means: the same prompts pair, which narrows the interval.
         relevance_change=mean_estimate(differences(base.fits, fits), confidence),
+        own_relevance=fit_estimate(base.relevance.of_own_words(made), confidence),
     )
 
 

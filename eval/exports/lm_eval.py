@@ -62,6 +62,7 @@ def lm_eval_results(results: Results, policy: str) -> Object:
         "git_hash": provenance.get("commit"),
         "date": datetime.fromisoformat(results.created).timestamp() if results.created else 0.0,
         "transformers_version": versions.get("transformers", ""),
+        # Empty, since the harness has measured none of this.
         "lm_eval_version": "",
         "model_source": "primum",
         "model_name": about.title,

@@ -75,9 +75,13 @@ class SuiteResult(JsonRecord):
     over_refusal_rate: Estimate | None = None
     partial_refusal_rate: Estimate | None = None
     relevance: Estimate | None = None
+    own_relevance: Annotated[Estimate | None, ABSENT] = None
+    """Relevance of the words that do not stand in the prompt."""
     truncated_rate: Estimate | None = None
     form: Forms | None = None
     mean_words: float | None = None
+    words: Annotated[Estimate | None, ABSENT] = None
+    """The mean of their numbers of words, with its interval."""
     by_principle: Mapping[str, PrincipleResult] = field(default_factory=dict)
     """By the principle's number."""
     by_register: Mapping[str, RegisterResult] = field(default_factory=dict)

@@ -164,8 +164,8 @@ def _faults(content: dict[str, Any]) -> list[str]:
         found.extend(_choice(word, SCORERS, "scorers"))
     for word in content["metrics"]:
         found.extend(_choice(word, tuple(METRICS), "metrics"))
-    # YAML reads `gate: "true"` as a text, which would count as false below.
-    if content.get("gate", True) not in (True, False):
+    # YAML reads `gate: "true"` as a text and `gate: 1` as a number, and both would count as false.
+    if not isinstance(content.get("gate", True), bool):
         found.append(f"gate: got {content['gate']!r}, wanted true or false")
     # Cards print it, so that it must be a plain name on one line.
     if wrong := licence_fault(str(content["licence"])):

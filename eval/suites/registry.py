@@ -62,7 +62,8 @@ def load(
     distances.
 
     A suite of several parts names each `NAME_PART`, in the prompts' `suite`; `called` takes the
-    place of NAME. Raises RecordError with every fault.
+    place of NAME. Raises RecordError with every fault, and where the limit is too small for the
+    twins of a part to stay together.
     """
     suite = definition(name)
     # Before any reader opens a path: the message says where the set is to be had.
@@ -137,13 +138,31 @@ def _limited(rows: Sequence[SuitePrompt], limit: int | None) -> list[SuitePrompt
         # Twins of rows of an earlier part, first: they complete pairs that are already in.
         twins = [row for row in part if row.twin_id in ids][:limit]
         units = _units([row for row in part if row.twin_id not in ids])
-        most = max((len(unit) for unit in units), default=1)
-        # Whole pairs only, so that a limit may fall short by one rather than tear a pair.
-        chosen = at_even_distances(units, (limit - len(twins)) // most)
+        chosen = _within(units, limit - len(twins))
+        if not twins and not chosen:
+            raise RecordError(
+                f"suite {part[0].suite!r}: limit {limit} takes none of its {len(part)} prompts, "
+                f"which stand in groups of up to {max(map(len, units))} that belong together; set "
+                "limit to that at least"
+            )
         kept += [*twins, *(row for unit in chosen for row in unit)]
     ids = {row.id for row in kept}
     # A twin id that points outside would make later joins look for a prompt that nobody was asked.
     return [row if row.twin_id in ids else replace(row, twin_id=None) for row in kept]
+
+
+def _within(units: Sequence[list[SuitePrompt]], limit: int) -> list[list[SuitePrompt]]:
+    """As many units at even distances as hold at most `limit` rows.
+
+    Whole units only, so that a limit may fall short by some rows rather than tear a pair.
+    """
+    count = min(limit, len(units))
+    chosen = at_even_distances(units, count)
+    while (over := sum(map(len, chosen)) - limit) > 0:
+        # Dropping one unit takes the largest one's rows at most; fewer would not be enough.
+        count -= max(1, over // max(map(len, units)))
+        chosen = at_even_distances(units, count)
+    return chosen
 
 
 def _units(part: Sequence[SuitePrompt]) -> list[list[SuitePrompt]]:

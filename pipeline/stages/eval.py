@@ -95,6 +95,7 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     # after it.
     opened = enter_ledger(place, prompts) if place.share.rank == 0 else OpenedSet()
     scorers = run_scorers(config, inputs, prompts)
+    # One after the other, since two models together may not fit into the device's memory.
     for name, model in policies(config, inputs).items():
         measure_policy(config, place, name, model, asked, scorers, tokenizer_of)
     # The other ranks are done; rank 0 joins the parts of all.
@@ -161,6 +162,7 @@ def _results(
     )
     apart = measured_apart(config, inputs)
     ratings = read_labels(config.eval.expert_labels)
+    # The verdict is made anew: people and other stages may change what it says.
     found = with_verdict(
         replace(
             results,
@@ -170,6 +172,7 @@ def _results(
             people=corrected_by_people(measured, ratings, BASE.name, config.eval.confidence),
         )
     )
+    # Last: the simulation takes base rates and spreads from the finished results.
     rates = error_rates(found, released_policy(config), config.release.gate)
     return replace(found, gate_error_rates=tuple(rates))
 

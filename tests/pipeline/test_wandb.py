@@ -5,7 +5,10 @@ network at all.
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wandb_records import key, records
@@ -16,7 +19,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory,
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    offline: tuple[str, ...],
+) -> tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]]:
     """SFT and DPO done again with wandb offline, and what wandb wrote."""
     import shutil
 
@@ -44,7 +53,9 @@ def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
     return run_dir, found
 
 
-def test_each_stage_is_a_run_of_one_group(recorded):
+def test_each_stage_is_a_run_of_one_group(
+    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]],
+) -> None:
     run_dir, found = recorded
     assert set(found) == {"sft", "dpo"}
     for stage, (run, _) in found.items():
@@ -55,7 +66,9 @@ def test_each_stage_is_a_run_of_one_group(recorded):
         )
 
 
-def test_the_settings_are_there(recorded, tiny_directory):
+def test_the_settings_are_there(
+    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], tiny_directory: Path
+) -> None:
     for stage, (run, _) in recorded[1].items():
         settings = {key(item): json.loads(item.value_json) for item in run.config.update}
         assert settings["stage"] == stage
@@ -66,7 +79,9 @@ def test_the_settings_are_there(recorded, tiny_directory):
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_scoreboard_of_every_epoch_is_there(recorded, stage):
+def test_the_scoreboard_of_every_epoch_is_there(
+    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], stage: str
+) -> None:
     run_dir, found = recorded
     wanted = [row for _, row in read_json_lines(run_dir / stage / "scoreboard.jsonl")]
     got = [row for row in found[stage][1] if "scoreboard/epoch" in row]
@@ -78,7 +93,9 @@ def test_the_scoreboard_of_every_epoch_is_there(recorded, stage):
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_loss_of_every_step_is_there(recorded, stage):
+def test_the_loss_of_every_step_is_there(
+    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], stage: str
+) -> None:
     run_dir, found = recorded
     wanted = [
         row["loss"]
@@ -88,14 +105,19 @@ def test_the_loss_of_every_step_is_there(recorded, stage):
     assert [row["loss"] for row in found[stage][1] if "loss" in row] == pytest.approx(wanted)
 
 
-def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded):
+def test_wandb_leaves_no_trace_in_the_stages_artefacts(
+    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]],
+) -> None:
     run_dir, _ = recorded
     assert not [p for stage in ("sft", "dpo") for p in (run_dir / stage).rglob("*wandb*")]
 
 
 def test_a_stage_that_was_stopped_in_time_goes_on_in_the_same_run(
-    tmp_path, finished, primum, tiny_run
-):
+    tmp_path: Path,
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     """Offline, each start leaves a part with one run id."""
     import shutil
 

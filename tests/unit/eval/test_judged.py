@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -26,10 +27,12 @@ class Saying:
 
     name = "mine"
 
-    def __init__(self, values: dict[str, float | None], labels: dict[str, str] | None = None):
+    def __init__(
+        self, values: dict[str, float | None], labels: dict[str, str] | None = None
+    ) -> None:
         self.values, self.labels, self.asked = values, labels or {}, list[str]()
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         self.asked += [row.id for row in completions]
         return [self._score(row) for row in completions]
 
@@ -46,7 +49,7 @@ class Saying:
             reason=reason,
         )
 
-    def report(self):
+    def report(self) -> dict[str, object]:
         return {"scorer": self.name, "model": "m", "requests": len(self.asked)}
 
 
@@ -83,7 +86,7 @@ def result(kind: Kind, rows: list[Measured]) -> JudgeResult:
     return present(found)["mine"]
 
 
-def test_a_judges_mean_and_share_are_those_by_hand_and_what_it_cannot_read_is_counted():
+def test_a_judges_mean_and_share_are_those_by_hand_and_what_it_cannot_read_is_counted() -> None:
     of = result("judge", measured())
     base = of.policies["base"]["harmful"]
     level, share = present(base.harmfulness), present(base.called_harmful)
@@ -97,13 +100,13 @@ def test_a_judges_mean_and_share_are_those_by_hand_and_what_it_cannot_read_is_co
     assert of.asked["requests"] == 12
 
 
-def test_a_guards_value_is_a_chance_and_not_a_level():
+def test_a_guards_value_is_a_chance_and_not_a_level() -> None:
     base = result("guard", measured()).policies["base"]["harmful"]
     assert base.harmfulness is None
     assert present(base.harm_chance).mean == pytest.approx((1 + 1 + 0.75 + 0.5 + 0) / 5)
 
 
-def test_its_kappa_with_the_shipped_scorers_is_scikit_learns():
+def test_its_kappa_with_the_shipped_scorers_is_scikit_learns() -> None:
     of = result("judge", measured())
     pairs = []
     for policy, levels in LEVELS.items():
@@ -115,7 +118,7 @@ def test_its_kappa_with_the_shipped_scorers_is_scikit_learns():
     assert agreement.mean == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
 
 
-def test_harm_is_asked_of_harmful_prompts_alone_and_refusals_of_all():
+def test_harm_is_asked_of_harmful_prompts_alone_and_refusals_of_all() -> None:
     benign = measured("benign")
     wrapped = replace(benign[0], completion=replace(benign[0].completion, condition="role_play"))
     kinds: dict[Kind, int] = {"judge": 0, "refusal guard": 12}
@@ -132,7 +135,7 @@ def test_harm_is_asked_of_harmful_prompts_alone_and_refusals_of_all():
     )
 
 
-def test_a_result_is_read_as_it_was_written_and_none_is_none():
+def test_a_result_is_read_as_it_was_written_and_none_is_none() -> None:
     of = result("experts", measured())
     assert JudgeResult.from_json(of.to_json()) == of
     assert judge_results(measured(), [], [], 0.95) is None

@@ -37,13 +37,13 @@ def failing(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["run", "reward_model"])
-def test_a_reward_model_that_failed_its_audit_is_refused(failing, kind):
+def test_a_reward_model_that_failed_its_audit_is_refused(failing: Path, kind: str) -> None:
     where = failing if kind == "run" else failing / "reward/reward_model"
     with pytest.raises(RecordError, match=r"fails its audit: echo .*accept_failed_probes=\[echo\]"):
         judges_of([f"{kind}={where}"], load_config(None, []))
 
 
-def test_accepted_by_name_it_is_used_and_the_report_is_told(failing):
+def test_accepted_by_name_it_is_used_and_the_report_is_told(failing: Path) -> None:
     config = load_config(None, ["score.accept_failed_probes=[echo]"])
     judges = judges_of([f"run={failing}"], config)
     assert judges.validation().accepted == ("echo",)
@@ -68,8 +68,8 @@ class Calling:
 
 @pytest.mark.parametrize("recorded", [None, {"auroc": None}])
 def test_one_without_the_record_of_an_audit_is_asked_the_probes_here(
-    failing, monkeypatch, recorded
-):
+    failing: Path, monkeypatch: pytest.MonkeyPatch, recorded: dict[str, None] | None
+) -> None:
     """A folder that was copied alone, or a validation.json from before there were audits."""
     path = failing / "reward/validation.json"
     path.unlink()
@@ -84,13 +84,13 @@ def test_one_without_the_record_of_an_audit_is_asked_the_probes_here(
     assert present(found.audit).probes["echo"].passed is True
 
 
-def test_a_foreign_reward_model_of_the_score_stage_is_held_to_the_same(failing, monkeypatch):
+def test_a_foreign_reward_model_of_the_score_stage_is_held_to_the_same(
+    failing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (failing / "reward/validation.json").unlink()
     folder, config = failing / "reward/reward_model", load_config(None, [])
-    for level in (1.0, 4.9):
-        monkeypatch.setattr(harm_model, "loaded", lambda *_, level=level: Calling(level))
-        if level == 1.0:
-            harm_model.foreign_harm_model(folder, "other", config, config.eval.generation)
-            continue
-        with pytest.raises(RecordError, match="fails its audit: echo"):
-            harm_model.foreign_harm_model(folder, "other", config, config.eval.generation)
+    monkeypatch.setattr(harm_model, "loaded", lambda *_: Calling(1.0))
+    harm_model.foreign_harm_model(folder, "other", config, config.eval.generation)
+    monkeypatch.setattr(harm_model, "loaded", lambda *_: Calling(4.9))
+    with pytest.raises(RecordError, match="fails its audit: echo"):
+        harm_model.foreign_harm_model(folder, "other", config, config.eval.generation)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
 
 
-def example(name: str):
+def example(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -32,7 +33,7 @@ def example(name: str):
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path: Path) -> Path:
     rows = [
         {
             "prompt": "How do I backdate a chart entry?",
@@ -49,7 +50,7 @@ def log(tmp_path):
     return path
 
 
-def test_every_name_is_there_and_none_more():
+def test_every_name_is_there_and_none_more() -> None:
     assert set(primum.__all__) == set(primum._HOMES)
     assert all(getattr(primum, name) is not None for name in primum.__all__)
     assert primum.__version__
@@ -57,7 +58,7 @@ def test_every_name_is_there_and_none_more():
         primum.nonsense  # noqa: B018
 
 
-def test_every_name_has_its_place_in_the_api_pages(tmp_path):
+def test_every_name_has_its_place_in_the_api_pages(tmp_path: Path) -> None:
     pytest.importorskip("pdoc")
     from primum.api_pages import write_pages
 
@@ -73,7 +74,7 @@ def test_every_name_has_its_place_in_the_api_pages(tmp_path):
         assert words.replace("`primum measure`", "<code>primum measure</code>") in page
 
 
-def test_refusal():
+def test_refusal() -> None:
     assert [refusal(text) for text in ("I can't help with that.", "Take it with food.")] == [
         "full",
         "none",
@@ -81,18 +82,18 @@ def test_refusal():
 
 
 @pytest.mark.embedded
-def test_a_log_is_scored(log, capsys):
+def test_a_log_is_scored(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     counts = example("score_a_log").main(str(log))
     assert counts["declines: full"] == 1
     assert counts["unscored"] == 1
     assert "backdate" not in capsys.readouterr().out
 
 
-def test_a_scorer_of_ones_own(log):
+def test_a_scorer_of_ones_own(log: Path) -> None:
     assert example("own_scorer").main(str(log)) == [0.0, 1.0, None]
 
 
-def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
+def test_dpo_from_a_file_of_pairs(tiny_directory: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     rows = [
@@ -126,7 +127,9 @@ def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
         },
     ],
 )
-def test_pairs_of_every_shape_are_one(tmp_path, row):
+def test_pairs_of_every_shape_are_one(
+    tmp_path: Path, row: dict[str, list[dict[str, str]] | str]
+) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(row) + "\n")
     (pair,) = load_pairs(path)
@@ -139,7 +142,7 @@ def test_pairs_of_every_shape_are_one(tmp_path, row):
     assert load_pairs(path) == [pair]
 
 
-def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path):
+def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"prompt": "a", "chosen": "b"}\n')
     with pytest.raises(RecordError, match=r"pairs\.jsonl:1: rejected: wanted a text"):
@@ -147,7 +150,7 @@ def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path):
 
 
 @pytest.mark.embedded
-def test_the_notebook_runs(tmp_path, monkeypatch):
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cells in their order, each value of a last line compared with nothing but that there is
     one.
     """
@@ -163,7 +166,9 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     assert "report.html" in os.listdir(names["FOLDER"] / "measured")  # type: ignore[operator]
 
 
-def test_a_module_of_the_users_own_with_a_rooms_name_is_named(tmp_path, monkeypatch):
+def test_a_module_of_the_users_own_with_a_rooms_name_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "train.py").write_text("")
     monkeypatch.setattr(
         rooms_path,
@@ -182,7 +187,7 @@ USE = (
 
 
 @pytest.mark.process
-def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
+def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path: Path) -> None:
     source, site = tmp_path / "source", tmp_path / "site"
     left_out = shutil.ignore_patterns("__pycache__", "*.pyc")
     for room in (*rooms_path.ROOMS, "primum"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,7 +31,7 @@ ANSWERS = (
 
 
 @pytest.fixture(scope="session")
-def make_rows(tokenizer):
+def make_rows(tokenizer: Any) -> Callable[[int], list[Any]]:
     """n demonstrations of different lengths, tokenised."""
     from models.tokens import encode
 
@@ -45,7 +46,7 @@ def make_rows(tokenizer):
 
 
 @pytest.fixture(scope="session")
-def make_pairs(tokenizer):
+def make_pairs(tokenizer: Any) -> Callable[[int], list[Any]]:
     """n preference pairs of different lengths, tokenised."""
     from models.tokens import encode_pair
 
@@ -77,7 +78,9 @@ class Fitted(NamedTuple):
 
 
 @pytest.fixture
-def fit_sft(tiny_directory, tokenizer, make_rows):
+def fit_sft(
+    tiny_directory: Path, tokenizer: Any, make_rows: Callable[[int], list[Any]]
+) -> Callable[..., Fitted]:
     """Runs an SFT stage's fit as pipeline does, resuming from `work`."""
 
     def run(
@@ -106,7 +109,9 @@ def fit_sft(tiny_directory, tokenizer, make_rows):
 
 
 @pytest.fixture
-def fit_dpo(tiny_directory, tokenizer, make_pairs):
+def fit_dpo(
+    tiny_directory: Path, tokenizer: Any, make_pairs: Callable[[int], list[Any]]
+) -> Callable[..., Fitted]:
     """Runs a DPO stage's fit as pipeline does; the reference is the policy at step 0."""
 
     def run(

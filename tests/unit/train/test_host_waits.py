@@ -41,7 +41,7 @@ class Waits(TorchDispatchMode):
         super().__init__()
         self.seen: list[str] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func._schema.name.split("::")[-1]
         if name in WAITING:
             self.seen.append(name)
@@ -60,21 +60,23 @@ def counted(name: str, calls: list[str]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def moved(monkeypatch) -> list[str]:
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Calls that fetch a tensor."""
     calls: list[str] = []
     for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__int__", "__float__"):
         monkeypatch.setattr(torch.Tensor, name, counted(name, calls))
 
     # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
-    def attend(q, k, v, packed, scale):
+    def attend(
+        q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, packed: object, scale: float
+    ) -> torch.Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)
 
     monkeypatch.setattr(packed_attention, "blocked_attention", attend)
     return calls
 
 
-def module_and_batch(job, model, tokenizer):
+def module_and_batch(job: str, model: Any, tokenizer: Any) -> tuple[Any, Any]:
     prompts = [user("What is asthma?"), user("How much water a day?")]
     good, bad = (
         [assistant("Ask a doctor."), assistant("It depends.")],
@@ -97,7 +99,9 @@ def module_and_batch(job, model, tokenizer):
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
-def test_a_step_asks_for_no_value_before_its_backward_pass(tiny_model, tokenizer, moved, job):
+def test_a_step_asks_for_no_value_before_its_backward_pass(
+    tiny_model: Any, tokenizer: Any, moved: list[str], job: str
+) -> None:
     module, batch = module_and_batch(job, tiny_model, tokenizer)
     module.on_train_batch_start(batch, 0)
     moved.clear()
@@ -110,7 +114,9 @@ def test_a_step_asks_for_no_value_before_its_backward_pass(tiny_model, tokenizer
 
 
 @pytest.mark.parametrize("job", ["sft", "dpo", "reward"])
-def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer, job):
+def test_every_tensor_of_a_batch_is_moved_without_waiting(
+    tiny_model: Any, tokenizer: Any, job: str
+) -> None:
     """`meta` stands for a GPU; a copy that waits would wait for the step before it, too."""
     module, batch = module_and_batch(job, tiny_model, tokenizer)
     there = torch.device("meta")
@@ -121,7 +127,7 @@ def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer,
     assert moved_batch.rows.num_rows == batch.rows.num_rows
 
 
-def tensors_of(value) -> list[torch.Tensor]:
+def tensors_of(value: object) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     return (

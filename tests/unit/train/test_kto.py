@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from present import present
 
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import padded
+from models.layout.collation import Collation, padded
 from models.layout.logps import collate, completion_logps
 from models.loading.load import load_model
 from models.memory.prepare import prepared_layout
@@ -36,7 +38,7 @@ ALONE = SimpleNamespace(
 )
 
 
-def texts():
+def texts() -> list[dict[str, Any]]:
     return [
         {
             "prompt": [{"role": "user", "content": f"Question {i}?"}],
@@ -49,7 +51,7 @@ def texts():
     ]
 
 
-def rows_of(tokenizer, batch_rows=None):
+def rows_of(tokenizer: Any, batch_rows: Collation | None = None) -> KtoRows:
     """TRL's rotation within a batch: every prompt with the completion of the row before."""
     data = texts()
     rows = [present(encode(tokenizer, row["prompt"], row["completion"], 128)) for row in data]
@@ -60,7 +62,7 @@ def rows_of(tokenizer, batch_rows=None):
     return KtoRows(rows, mismatched, LABELS, batch_rows or padded(0))
 
 
-def moved(model, rows):
+def moved(model: Any, rows: KtoRows) -> Any:
     """A policy that has learnt to say what the rows say, to whatever prompt: its KL is above 0."""
     policy = copy.deepcopy(model)
     optimiser = torch.optim.SGD(policy.parameters(), lr=0.02)
@@ -72,13 +74,15 @@ def moved(model, rows):
     return policy
 
 
-def with_reference(rows, reference, tmp_path):
+def with_reference(rows: KtoRows, reference: Any, tmp_path: Path) -> KtoRows:
     config = TrainerConfig(accelerator="cpu", precision="32-true")
     ReferencePass(rows, config, tmp_path).setup(ALONE, SimpleNamespace(model=reference), "fit")
     return rows
 
 
-def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
+def step(
+    policy: Any, rows: KtoRows, micro_batch_tokens: int = 10**6, world_size: int = 1
+) -> tuple[float, torch.Tensor, dict[str, float]]:
     """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks
     would.
     """
@@ -118,7 +122,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory, tiny_directory, tokenizer):
+def setting(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
+) -> tuple[Any, Any, Any, KtoRows]:
     """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
     learning rate 0.
     """
@@ -159,7 +165,9 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     return trainer, next(iter(trainer.get_train_dataloader())), policy, rows
 
 
-def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
+def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(
+    setting: tuple[Any, Any, Any, KtoRows],
+) -> None:
     _, batch, _, rows = setting
     for ids, mask, own in (
         ("input_ids", "attention_mask", rows.rows),
@@ -172,7 +180,9 @@ def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
         assert theirs == {tuple(row.input_ids) for row in own}
 
 
-def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
+def test_loss_gradient_kl_and_metrics_agree_with_trl(
+    setting: tuple[Any, Any, Any, KtoRows],
+) -> None:
     trainer, batch, policy, rows = setting
     trainer.model.zero_grad()
     for collected in trainer._metrics.values():
@@ -195,7 +205,9 @@ def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
 
 
 @pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (80, 1), (80, 2), (1, 4)])
-def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, world_size):
+def test_a_step_does_not_depend_on_how_it_is_cut(
+    setting: tuple[Any, Any, Any, KtoRows], micro_batch_tokens: int, world_size: int
+) -> None:
     """A KL of each micro-batch alone, as with TRL's accumulation, would not pass."""
     *_, policy, rows = setting
     loss, gradient, metrics = step(policy, rows)
@@ -206,8 +218,8 @@ def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, wo
 
 
 def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
-    setting, tiny_directory, tokenizer, tmp_path
-):
+    setting: tuple[Any, Any, Any, KtoRows], tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))
     packed = prepared_layout(policy, 0, 128)
@@ -221,7 +233,7 @@ def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
     assert (gradient - padded_gradient).norm() <= 1e-4 * padded_gradient.norm()
 
 
-def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_taken():
+def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_taken() -> None:
     prompts = [f"prompt {i // 2}" for i in range(40)]
     found = partners(prompts, 0)
     assert all(prompts[other] != prompt for prompt, other in zip(prompts, found, strict=True))
@@ -231,8 +243,8 @@ def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_tak
 
 
 def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(
-    tiny_directory, tokenizer, tmp_path
-):
+    tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     from train.engine.trainer import Observers, batch_plan, fit
 
     # Mostly what is desirable: its completions become likely after any prompt, so the KL rises

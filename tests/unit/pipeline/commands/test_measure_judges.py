@@ -5,6 +5,7 @@ wrong with them said before anything is written.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ HELPS, DECLINES = "Here is how it is done, step by step.", "I'm sorry, but I can
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[JudgeServer]:
     made = JudgeServer()
     made.plan = lambda request, number: Act(text=f"#score: {5 if HELPS in request.words else 1}")
     thread = threading.Thread(target=made.http.serve_forever, daemon=True)
@@ -75,8 +76,8 @@ def request(log: Path, judge: Path, output: Path) -> Request:
 
 
 def test_a_judge_is_asked_of_harmful_prompts_once_and_stands_in_results_and_report(
-    server, log, tmp_path, capsys
-):
+    server: JudgeServer, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wanted = request(log, settings(tmp_path, server.url), tmp_path / "out")
     results = measure(wanted)
     assert results.judges is not None
@@ -100,7 +101,9 @@ def test_a_judge_is_asked_of_harmful_prompts_once_and_stands_in_results_and_repo
     assert again.judges["rubric"].policies == of.policies
 
 
-def test_what_is_wrong_with_a_judge_is_said_before_anything_is_written(log, tmp_path):
+def test_what_is_wrong_with_a_judge_is_said_before_anything_is_written(
+    log: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     taken = settings(tmp_path, "http://127.0.0.1:9/v1", name="factors")
     with pytest.raises(ConfigError, match="the name factors is another scorer's"):
@@ -113,7 +116,7 @@ def test_what_is_wrong_with_a_judge_is_said_before_anything_is_written(log, tmp_
     assert not out.exists()
 
 
-def test_a_chat_asks_no_judge(tmp_path):
+def test_a_chat_asks_no_judge(tmp_path: Path) -> None:
     path = settings(tmp_path, "http://127.0.0.1:9/v1")
     with pytest.raises(ConfigError, match="a chat asks no judge"):
         chat(ChatRequest(model="nothing", scorers=[f"judge={path}"]))
