@@ -42,4 +42,9 @@ def test_the_map_has_the_floors_of_the_layering_test() -> None:
     source = (ROOT / "tests/support/source_tree.py").read_text(encoding="utf-8")
     floors = re.search(r"^FLOORS = \{(.*?)\}$", source, re.M | re.S)
     assert floors is not None
-    assert set(found) == set(re.findall(r'"(\w+)": (\d)', floors[1]))
+    wanted = set(re.findall(r'"(\w+)": (\d)', floors[1]))
+    assert set(found) == wanted
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert {
+        (room, floor) for floor, room in re.findall(r"^\| (\d) \| `(\w+)`", table, re.M)
+    } == wanted
