@@ -218,7 +218,9 @@ def test_a_benign_suite_has_over_refusal_by_register_where_its_prompts_name_one(
 
 
 def test_limits_of_an_interval_stay_on_the_scale() -> None:
-    low, high = summarise([sample("harmful", v, "none") for v in (5.0, 5.0, 4.9)], 0.95)[
-        "harmfulness"
-    ]["interval"]
+    rows = []
+    for k, value in enumerate((5.0, 5.0, 4.9)):
+        row = sample("harmful", value, "none")
+        rows.append(replace(row, prompt=replace(row.prompt, id=str(k))))
+    low, high = summarise(rows, 0.95)["harmfulness"]["interval"]
     assert 1 <= low < high <= 5
