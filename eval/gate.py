@@ -12,7 +12,7 @@ from dataclasses import replace
 from eval.config import GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
-from eval.gate_quality import quality_gates
+from eval.gate_quality import quality_gates, unread_gate
 from eval.gate_result import (
     MORE_PROMPTS,
     GateResult,
@@ -59,6 +59,8 @@ def judge(results: Results, policy: str, config: GateConfig) -> list[GateResult]
         gates.append(
             at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored")
         )
+        if suite.kind == "harmful":
+            gates.append(unread_gate(name, suite, config))
     for name in measured:
         if name not in suites:
             gates.append(GateResult(f"suite {name}", True, APART, "not measured"))
