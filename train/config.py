@@ -34,8 +34,8 @@ class TrainerConfig(Ranged):
     offload_path: str = ""
     """Folder on a local disk of every node, for offload=nvme."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights
-    stay float32."""
+    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 16-mixed on a GPU
+    (V100, T4) and 32-true on a CPU and under DeepSpeed; weights stay float32."""
     micro_batch_tokens: int = ranged(4096, at_least=1, at_most=MANY)
     """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is
     in the thousands. A longer row goes alone."""

@@ -22,7 +22,7 @@ from models.engines.sampling import SeededSampling
 from models.engines.say import say_once
 from models.engines.slot_decoding import Decoding, decode, why_plain
 from models.engines.vllm_engine import VllmEngine
-from models.layout.arithmetic import cpu_multiplies_bf16
+from models.layout.arithmetic import cpu_multiplies_bf16, gpu_multiplies_bf16
 from models.loading.chat_format import stop_ids
 from models.loading.load import DTYPES
 from models.tokens import prompt_ids
@@ -263,5 +263,5 @@ def generation_dtype(config: Typed) -> torch.dtype:
     if config.dtype != "auto":
         return DTYPES[config.dtype]
     if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if gpu_multiplies_bf16() else torch.float16
     return torch.bfloat16 if cpu_multiplies_bf16() else torch.float32

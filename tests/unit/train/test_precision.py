@@ -18,7 +18,7 @@ def test_float16_under_deepspeed_is_refused():
 
 @pytest.mark.parametrize(("strategy", "wanted"), [("auto", "16-mixed"), ("deepspeed", "32-true")])
 def test_auto_on_a_gpu_without_bfloat16(monkeypatch, strategy, wanted):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     assert precision(TrainerConfig(accelerator="gpu", strategy=strategy)) == wanted
 
 
