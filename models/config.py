@@ -17,6 +17,7 @@ MINILM = "all-minilm-l6-v2"
 """The sentence embedder that is installed beside the default model, in a package of its own."""
 Engine = Literal["transformers", "vllm"]
 """What writes completions."""
+Dtype = Literal["float32", "bfloat16", "float16"]
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
 """What the weights of a policy are stored in."""
 
@@ -36,7 +37,7 @@ class ModelConfig:
     says the same on any day; null takes the one that the tokenizer's own files record."""
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Dtype = "float32"
     """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an
     adapter exact."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from records.setting_ranges import MANY, Ranged, ranged
 from train.engine.optimisation import OptimiserConfig
@@ -127,9 +128,12 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
 
 
 def _has_wandb_login() -> bool:
-    # Where `wandb login` leaves the key.
+    # Where `wandb login` leaves the key, under the name of the server: a user's own may be set.
+    server = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname
     netrc = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
-    return netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8", errors="replace")
+    if not server or not netrc.is_file():
+        return False
+    return server in netrc.read_text(encoding="utf-8", errors="replace").lower().split()
 
 
 @dataclass(frozen=True, kw_only=True)

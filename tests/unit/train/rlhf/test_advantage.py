@@ -1,5 +1,8 @@
+import doctest
+
 import pytest
 
+from train.rlhf import advantage
 from train.rlhf.advantage import Judged, harm_reward, leave_one_out, reward
 
 
@@ -45,3 +48,7 @@ def test_a_multiplier_scales_the_advantage():
     for multiplier in (0.1, 1.0, 10.0):
         advantages = leave_one_out([paid(benign(refused), multiplier) for refused in (True, False)])
         assert advantages == pytest.approx([-multiplier, multiplier])
+
+
+def test_its_examples_hold() -> None:
+    assert doctest.testmod(advantage) == (0, 3)
