@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -28,7 +28,7 @@ from records.cache import cache_directory
 from records.disk_room import require_room
 from records.errors import ModelError
 
-DTYPES: dict[Dtype, torch.dtype] = {
+DTYPES = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
@@ -81,8 +81,7 @@ def load_model_as(
     `dtype` is a narrower one.
     """
     if config.dtype == "float32":
-        names: dict[torch.dtype, Dtype] = {known: name for name, known in DTYPES.items()}
-        config = replace(config, dtype=names[dtype])
+        config = replace(config, dtype=cast(Dtype, str(dtype).removeprefix("torch.")))
     # Buffers (rotary frequencies) are made in float32 whatever the weights are.
     return load_model(config, auto_class, **options).to(dtype)
 

@@ -127,8 +127,8 @@ def module_and_batch(job, model, tokenizer):
         labelled.set_reference([-1.0] * 4)
         return KtoModule(model, DpoConfig(loss="kto"), COMMON), labelled.collate(indices, 1.0)
     if job == "preference":
-        sides = PairRows(rows, [Preference(0, 1, weight=1.0)], layout)
-        return PairModule(HarmfulnessNetwork(model.model), COMMON), sides.collate([0], 1.0)
+        compared = PairRows(rows, [Preference(0, 1, weight=1.0)], layout)
+        return PairModule(HarmfulnessNetwork(model.model), COMMON), compared.collate([0], 1.0)
     objective: Objective = "ordinal" if job == "ordinal" else "binary"
     module = RewardModule(HarmfulnessNetwork(model.model, objective), COMMON)
     return module, RewardRows(rows, [True, False], layout).collate(indices, 1.0)
