@@ -235,6 +235,6 @@ def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(
 def test_without_seeds_each_prompt_draws_by_one_of_its_own(tiny_model: Any, tokenizer: Any) -> None:
     """By one seed for all, every completion would be drawn by the same numbers."""
     seeds = [seed_of(*prompt_ids(tokenizer, prompt)) for prompt in PROMPTS]
-    assert len(set(seeds)) == len(PROMPTS)
+    assert len(set(seeds)) == len(PROMPTS) - 1  # two prompts are equal
     wanted = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=seeds)
     assert generate(tiny_model, tokenizer, PROMPTS, SAMPLED) == wanted
