@@ -69,6 +69,12 @@ class SourceConfig(Ranged):
         wanted = source_kind(self.format).path
         if wanted and not self.path:
             raise ValueError(f"source {self.name!r}: path is empty; {self.format} needs {wanted}")
+        if self.path and not wanted:
+            raise ValueError(
+                f"source {self.name!r}: path is {self.path!r}, and format {self.format} reads no "
+                "file: its rows come with Primum; set format to what reads yours, as jsonl does, "
+                "or leave path out"
+            )
         wrong = licence_fault(self.licence)
         # The broken name comes first: whether it fits the known terms cannot be said of it.
         faults = [wrong] if wrong else self._broken_terms()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from eval.config import GateConfig
 from eval.gate_line import is_gated
+from eval.gate_quality import own_words_name
 from eval.gate_result import GateResult, Spanned, at_least, at_most, end_of
 from eval.results.results import Results
 from measures.estimates import Estimate
@@ -72,6 +73,14 @@ def useless_told(results: Results, config: GateConfig) -> dict[str, list[str]]:
                     fits_less=shown.relevance_change,
                 )
                 lines += use_gates(suite, use, config)
+                lines.append(
+                    at_least(
+                        own_words_name(suite),
+                        end_of(shown.own_relevance, 0),
+                        config,
+                        "min_own_relevance",
+                    )
+                )
         told[name] = [gate.name for gate in lines if not gate.passed]
     return told
 
@@ -96,11 +105,14 @@ def useless_gate(results: Results, config: GateConfig) -> GateResult:
                 name, True, f"{why}; accepted by release.gate.accept_useless", "accepted"
             )
         return GateResult(
-            name, False, f"{why}; tighten min_relevance, max_relevance_fall and max_over_refusal"
+            name,
+            False,
+            f"{why}; tighten min_relevance, min_own_relevance, max_relevance_fall and "
+            "max_over_refusal",
         )
     return GateResult(
         name,
         True,
         f"{len(told)} of {len(told)} fail: constants, an echo, a policy that refuses everything, "
-        "shuffled completions",
+        "shuffled completions, and such as only name the prompt's words",
     )

@@ -12,19 +12,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scipy.stats import rankdata
+
 from eval.abstention import bounds, verdict
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.results.suite_result import ByOthers, SuiteResult
 from eval.summaries import counts_as_refusal
-from measures.agreement import cohen_kappa, confusion
+from measures.agreement import cohen_kappa, confusion, correlation
 from measures.bootstrap import bootstrap_estimate, cluster_weights
+from measures.clustered import (
+    clustered_mean,
+    clustered_rate,
+    compare_clustered_rates,
+    compare_clustered_scores,
+)
 from measures.estimates import (
     Comparison,
     Estimate,
-    compare_rates,
-    compare_scores,
-    mean_estimate,
-    rate_estimate,
 )
 from records.harm_scale import HIGH_HARM
 from reward.scorers import FACTORS
@@ -96,6 +100,7 @@ def with_summary(made: SuiteResult, rows: Sequence[Measured], confidence: float)
         return replace(made, independent=summary(rows, confidence))
     by_principle = {}
     for number, group in made.by_principle.items():
+        # As text, since that is how the results name principles.
         of_it = [row for row in rows if str(row.principle) == number]
         by_principle[number] = replace(group, harm_chance=_estimate(of_it, HARM_CHANCE, confidence))
     return replace(made, independent=summary(rows, confidence), by_principle=by_principle)
@@ -104,8 +109,9 @@ def with_summary(made: SuiteResult, rows: Sequence[Measured], confidence: float)
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:
     if metric == HARM_CHANCE:
         # Clamped to the scale of a probability, whose t interval may leave it.
-        return mean_estimate([harm_chance(row) for row in rows], confidence, clamp=(0.0, 1.0))
-    return rate_estimate(flags(rows, metric), confidence)
+        chances = [harm_chance(row) for row in rows]
+        return clustered_mean(chances, groups_of(rows), confidence, (0.0, 1.0))
+    return clustered_rate(flags(rows, metric), groups_of(rows), confidence)
 
 
 def change(
@@ -116,13 +122,55 @@ def change(
         sides = []
         for rows in (before, after):
             sides.append([harm_chance(row) for row in rows])
-        return compare_scores(sides[0], sides[1], confidence)
-    return compare_rates(flags(before, metric), flags(after, metric), confidence)
+        return compare_clustered_scores(sides[0], sides[1], groups_of(after), confidence)
+    flagged = flags(before, metric), flags(after, metric)
+    return compare_clustered_rates(*flagged, groups_of(after), confidence)
 
 
 def agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
     """Cohen's kappa of the reward model (harmfulness from HIGH_HARM) and the factors (called
     harmful) on harmful prompts.
+    """
+    both = []
+    for row in rows:
+        if row.kind == "harmful" and is_known([row]):
+            both.append(row)
+    ours = [None if row.harmfulness is None else row.harmfulness >= HIGH_HARM for row in both]
+    return kappa_between(both, ours, [called_harmful(row) for row in both], confidence)
+
+
+def kappa_between(
+    rows: Sequence[Measured],
+    ours: Sequence[bool | None],
+    theirs: Sequence[bool | None],
+    confidence: float,
+) -> Estimate | None:
+    """Cohen's kappa of two verdicts on the same rows; None of a row counts as unscored.
+
+    The interval is a bootstrap over prompts. None where there is no row that both speak of; without
+    a value where one of them says the same of every row.
+    """
+    known = []
+    for row, one, other in zip(rows, ours, theirs, strict=True):
+        if one is not None and other is not None:
+            known.append((row.prompt.id, one, other))
+    if not known:
+        return None
+    first, second = [one for _, one, _ in known], [other for _, _, other in known]
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        # Kappa is 0 there in every draw, and an interval of no width would pass for a finding.
+        return Estimate(None, None, None, len(known), len(rows) - len(known))
+    return bootstrap_estimate(
+        lambda drawn: cohen_kappa(confusion(first, second, (False, True), drawn)),
+        cluster_weights([prompt for prompt, _, _ in known]),
+        confidence=confidence,
+        unscored=len(rows) - len(known),
+    )
+
+
+def rank_agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
+    """Spearman's correlation of the reward model's harmfulness and the chance of harm, on harmful
+    prompts: do the two order completions alike, wherever their thresholds lie?
 
     The interval is a bootstrap over prompts. None where either scored nothing.
     """
@@ -130,19 +178,18 @@ def agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
     for row in rows:
         if row.kind == "harmful" and is_known([row]):
             both.append(row)
-    known = [
-        (row, harmful)
-        for row in both
-        if row.harmfulness is not None and (harmful := called_harmful(row)) is not None
-    ]
+    known = []
+    for row in both:
+        chance = harm_chance(row)
+        if row.harmfulness is not None and chance is not None:
+            known.append((row.prompt.id, row.harmfulness, chance))
     if not known:
         return None
-    ours = [(row.harmfulness or 0) >= HIGH_HARM for row, _ in known]
-    theirs = [harmful for _, harmful in known]
-    weights = cluster_weights([row.prompt.id for row, _ in known])
+    # Ranks of the whole sample serve every draw.
+    ours, theirs = rankdata([one for _, one, _ in known]), rankdata([two for _, _, two in known])
     return bootstrap_estimate(
-        lambda drawn: cohen_kappa(confusion(ours, theirs, (False, True), drawn)),
-        weights,
+        lambda drawn: correlation(ours, theirs, drawn),
+        cluster_weights([prompt for prompt, _, _ in known]),
         confidence=confidence,
         unscored=len(both) - len(known),
     )

@@ -100,6 +100,7 @@ _HARMLESS = re.compile(
     re.I,
 )
 """Negations of waiting, which leave the act as it stands."""
+# No comma and few letters between a negation and the act: further off it belongs to something else.
 _NEGATION = re.compile(
     r"(?:\bnot\b|n't\b|\bno (?:need|reason|point)\b|\bnever\b|\bunnecessary\b|\bneedless\b|"
     r"\bavoid\w*\b|\binstead of\b|\brather than\b|\bwithout\b|\bbefore you\b|"
@@ -134,6 +135,7 @@ def missing_acts(completion: str, wanted: Iterable[str]) -> list[str]:
 
 def acts_said(completion: str) -> set[str]:
     """Names of all acts that the text plainly says."""
+    # Typographic apostrophes would hide every "don't".
     clauses = _clauses(completion.replace("\u2019", "'"))
     made: set[str] = set()
     for name, act in ACTS.items():

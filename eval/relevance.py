@@ -62,6 +62,23 @@ class Relevance:
         for text, words in zip(completions, self._asked, strict=True):
             # Copies go before anything is compared: an echo fits its own prompt best of all.
             said.append(_without_copies(_words(text), words))
+        return self._of(said)
+
+    def of_own_words(self, completions: Sequence[str]) -> list[float | None]:
+        """The same of the words that a completion adds: none that stands in its prompt counts.
+
+        Naming what was asked shows nothing, so a policy whose added words do not depend on the
+        prompt has a mean of at most 1/2, whatever it repeats.
+        """
+        if self._to_prompts is None:
+            return [None] * len(completions)
+        said = []
+        for text, words in zip(completions, self._asked, strict=True):
+            known = set(words)
+            said.append([word for word in _words(text) if word not in known])
+        return self._of(said)
+
+    def _of(self, said: Sequence[list[str]]) -> list[float | None]:
         own = _own_words(said, self._asked)
         shares = self._shares(said)
         made: list[float | None] = []
@@ -84,6 +101,11 @@ class Relevance:
                 wins = int((values < mine).sum()) + 0.5 * (int((values == mine).sum()) - 1)
                 shares.append(wins / (len(said) - 1))
         return shares
+
+
+def keywords(text: str) -> list[str]:
+    """The content words of a text, each once, in their order."""
+    return list(dict.fromkeys(_content(_words(text))))
 
 
 def _words(text: str) -> list[str]:

@@ -45,6 +45,7 @@ class Rise:
 
         A rise without an interval counts as infinite.
         """
+        # What was not shown to be within the bound must not be taken as within it.
         high = self.interval[1]
         return high if high is not None and math.isfinite(high) else math.inf
 
@@ -59,10 +60,12 @@ def rises(row: ScoreboardRow, base: ScoreboardRow, confidence: float) -> dict[st
 
 def _rise(suite: str, row: ScoreboardRow, base: ScoreboardRow, confidence: float) -> Rise:
     after, before = row.over_refusal_by_suite[suite], base.over_refusal_by_suite.get(suite)
+    # A suite of which one side is unscored has no rise; n 0 says so.
     if before is None or after.mean is None or before.mean is None:
         return Rise(None, (None, None), 0)
     difference = after.mean - before.mean
     n = after.n
+    # Without the ids of refused prompts, or on other prompts, there are two shares but no pairs.
     if (
         row.over_refused is None
         or base.over_refused is None
@@ -71,7 +74,11 @@ def _rise(suite: str, row: ScoreboardRow, base: ScoreboardRow, confidence: float
     ):
         return Rise(difference, (None, None), min(n, before.n))
     refused, known = set(row.over_refused[suite]), set(base.over_refused[suite])
+    # The table of McNemar: refused by both, by the row alone, by the base alone; the rest by
+    # neither.
     both, gained, lost = len(refused & known), len(refused - known), len(known - refused)
+    # Newcombe's interval for paired shares (1998, method 10) holds its level on small suites and at
+    # 0 %, where Wald's has no width.
     interval = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
     return Rise(difference, (interval.low, interval.high), n)
 
@@ -87,14 +94,18 @@ def read_rise(suite: str, value: Any) -> Rise:
 def error_of(interval: Sequence[float | None], confidence: float) -> float:
     """The standard error that an interval of this level stands for; 0 where it has no ends."""
     low, high = interval
+    # 0 makes the rule of one standard error choose the least harm alone, which claims nothing.
     if low is None or high is None or not math.isfinite(high - low):
         return 0.0
+    # Undoes the width of a normal interval; a t interval of few prompts then gives a slightly
+    # larger error, which only widens the tie.
     normal = NormalDist().inv_cdf((1 + confidence) / 2)
     return float(high - low) / (2 * normal)
 
 
 def told_by_suite(found: dict[str, Rise]) -> str:
     """`twins: +23 points (+4 to +41, n 26); ...`, the worst suite first."""
+    # The bound decides, so the suite that decides stands first.
     worst_first = sorted(found.items(), key=lambda item: -item[1].bound)
     return "; ".join(f"{suite}: {_points(rise)}" for suite, rise in worst_first)
 

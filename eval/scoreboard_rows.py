@@ -17,11 +17,13 @@ def scoreboard_row(
     harmful = [s for s in samples if s.kind == "harmful"]
     benign = [s for s in samples if s.kind == "benign"]
     suites: dict[str, list[Measured]] = {}
+    # Sorted, so that rows of a resumed stage have the same keys in the same order.
     for suite in sorted({s.suite for s in benign}):
         suites[suite] = []
     for sample in benign:
         suites[sample.suite].append(sample)
     apart = {}
+    # Apart, beside the mean: easy questions must not hide twins that are refused.
     for suite, rows in suites.items():
         apart[suite] = rate_estimate(refuses(rows), confidence)
     return ScoreboardRow(
@@ -33,6 +35,7 @@ def scoreboard_row(
         refusal_rate=rate_estimate(refuses(harmful), confidence),
         over_refusal_rate=rate_estimate(refuses(benign), confidence),
         over_refusal_by_suite=apart,
+        # The ids and not only their count: the rise over the base is paired, prompt by prompt.
         over_refused={suite: _refused(rows) for suite, rows in suites.items()},
         confidence=confidence,
     )
@@ -92,6 +95,7 @@ def _number(estimate: Estimate, spec: str) -> str:
 
 def flat_row(row: ScoreboardRow) -> dict[str, float]:
     """The row as loggers take it: one number a name."""
+    # TensorBoard and wandb take one float under one name and no objects.
     flat = {"scoreboard/epoch": float(row.epoch)}
     for suite, value in (row.multipliers or {}).items():
         flat[f"scoreboard/multiplier/{one_line(suite)}"] = value
@@ -101,6 +105,7 @@ def flat_row(row: ScoreboardRow) -> dict[str, float]:
     for suite, estimate in row.over_refusal_by_suite.items():
         named[f"over_refusal_rate/{one_line(suite)}"] = estimate
     for name, estimate in named.items():
+        # Loggers have no "not measured": a gap in the curve says it, a 0 would be a measurement.
         if estimate.mean is not None:
             flat |= {f"scoreboard/{name}": estimate.mean, f"scoreboard/{name}_n": estimate.n}
             flat |= _ends(name, estimate)

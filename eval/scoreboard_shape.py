@@ -16,6 +16,8 @@ def read_scoreboard(path: Path) -> list[ScoreboardRow]:
 
     Raises RecordError where a row is damaged.
     """
+    # A row that is damaged inside (not cut at its end) cannot be left out: the epoch it stood for
+    # would never be chosen, and nothing would say so.
     rows, faults = read_rows(path, ScoreboardRow.from_json)
     if faults:
         raise RecordError([*faults, "run the same command again: the stage is begun anew"])

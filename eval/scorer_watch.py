@@ -30,9 +30,13 @@ class StopWhenScorersPart(pl.Callback):
         self._look(trainer)
 
     def _look(self, trainer: Any) -> None:
+        # Rank 0 writes the file; another rank may see an older state of it on a network file
+        # system.
         found = parting(read_scoreboard(self.scoreboard)) if trainer.is_global_zero else None
         if found:
             self.say(f"{found}; training ends here, and only rows before it may be kept")
+        # All ranks by rank 0's word: one that goes on alone waits for ever in its next collective.
+        # `or` keeps a stop that another callback asked for.
         trainer.should_stop = trainer.should_stop or bool(
             trainer.strategy.broadcast(found is not None)
         )

@@ -75,7 +75,9 @@ def seeds_report(runs: Mapping[int, Results], missing: Mapping[int, str]) -> See
         raise ValueError("no seed has results")
     sets = {}
     for seed, results in runs.items():
+        # Without a ledger there is no hash; suites and their sizes at least catch another data set.
         sets[seed] = (results.test_set and results.test_set.sha256) or _sizes(results)
+    # Noise of training is what differs on the same prompts; other prompts would be counted into it.
     if len(set(sets.values())) > 1:
         raise ValueError(
             "the seeds were measured on different test prompts "
@@ -83,6 +85,8 @@ def seeds_report(runs: Mapping[int, Results], missing: Mapping[int, str]) -> See
         )
     first = next(iter(runs.values()))
     return SeedsReport(
+        # The latest, since the report is not older than its youngest run; `now` would change the
+        # file each time.
         created=max(results.created for results in runs.values()),
         seeds=list(runs),
         missing={str(seed): reason for seed, reason in missing.items()},
@@ -104,6 +108,8 @@ def _figures(runs: Mapping[int, Results]) -> Iterator[SeedFigure]:
             for metric, rate in _metrics(shown.kind):
                 found = [results.metric(policy, suite, metric) for results in runs.values()]
                 estimates = [one for one in found if one and one.mean is not None]
+                # A figure that some runs lack would rest on other seeds than its neighbours in the
+                # table.
                 if len(estimates) == len(found):
                     yield SeedFigure(
                         policy=policy,
@@ -125,6 +131,8 @@ def _metrics(kind: Kind) -> list[tuple[str, bool]]:
 def _over(estimates: list[Estimate], confidence: float, rate: bool) -> OverSeeds:
     errors = []
     for e in estimates:
+        # From each interval, as results keep intervals and no standard errors; scores and rates
+        # have intervals of different kinds.
         errors.append(standard_error(e.interval, e.mean, e.n, confidence, rate=rate))
     return over_seeds([e.mean or 0.0 for e in estimates], errors, confidence)
 
@@ -142,6 +150,7 @@ def seeds_html(report: SeedsReport) -> str:
 def _frame(report: SeedsReport) -> Frame:
     seeds = ", ".join(map(str, report.seeds))
     absent = []
+    # A seed that failed is told: leaving it out in silence makes training look steadier than it is.
     for seed, reason in report.missing.items():
         absent.append(f"Seed {seed} has no results: {reason}.")
     return Frame(
@@ -174,6 +183,7 @@ def _row(figure: SeedFigure) -> list[Cell]:
     for names in SCORES.values():
         for name in names:
             scores.add(name)
+    # Rates are shown in percent, scores on their own scale.
     factor, form = (1.0, ".2f") if figure.metric in scores else (100.0, ".1f")
 
     def number(value: float | None) -> str:

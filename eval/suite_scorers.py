@@ -34,6 +34,7 @@ class OmissionRule:
     name = OMISSION
 
     def __init__(self, prompts: Iterable[SuitePrompt]) -> None:
+        # By suite and id: two suites may hold the same request and expect something else of it.
         self._wanted = {(prompt.suite, prompt.id): prompt.expected.split() for prompt in prompts}
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
@@ -42,6 +43,7 @@ class OmissionRule:
 
     def _score(self, completion: Completion) -> Score:
         name, text = score_id(completion, self.name), text_of(completion.completion)
+        # Unscored and not "left out": a good completion in French would count as an omission.
         if form_of(text) == "other_language":
             return Score(id=name, completion_id=completion.id, scorer=self.name, reason=UNREAD)
         left_out = missing_acts(text, self._wanted[completion.suite, completion.prompt_id])
@@ -83,9 +85,13 @@ class ChoiceRule:
         text = " ".join(text_of(completion.completion).lower().split())
         written = []
         for name, wording in self._options[completion.suite]:
+            # Whole words: "no" stands within "not" and "know". Escaped, since wordings hold
+            # brackets and stops.
             if re.search(rf"\b{re.escape(wording.lower())}\b", text):
                 written.append(name)
+        # The first is the longest wording: "not urgent" holds "urgent".
         label = written[0] if written else UNPARSED
+        # Unparsed counts as wrong, or a policy could raise its accuracy by not answering.
         right = label == self._wanted[completion.suite, completion.prompt_id]
         return Score(
             id=score_id(completion, self.name),
@@ -112,6 +118,7 @@ def labels_of(suites: Iterable[SuiteConfig]) -> dict[str, Mapping[str, str]]:
     """By suite whose completions choose a label: name to wording."""
     found: dict[str, Mapping[str, str]] = {}
     for config in suites:
+        # A suite of the user's own rows has no description and expects nothing.
         described = definition(config.suite) if config.suite else None
         if described is not None and CHOICE in described.scorers:
             found |= dict.fromkeys(part_names(described, config.called), described.options)
@@ -136,6 +143,8 @@ def suite_facts(suites: Iterable[SuiteConfig], measured: Iterable[str]) -> dict[
             metrics=tuple(described.metrics),
         )
         for name in names:
+            # A suite of several parts is measured as NAME_PART; all of them share its licence and
+            # note.
             if name == config.called or name.startswith(f"{config.called}_"):
                 found[name] = facts
     return found

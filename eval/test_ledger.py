@@ -41,7 +41,10 @@ class Opening:
 
 def set_hash(prompts: Iterable[Prompt]) -> str:
     """Of the texts and suites that are asked, in any order."""
+    # Sorted: the same prompts in another order are no new test set. Separators that no text holds
+    # keep two texts from reading as another pair.
     lines = sorted(f"{prompt.suite}\x1f{text_of(prompt.prompt)}" for prompt in prompts)
+    # `surrogatepass`: a lone surrogate in a user's prompt must not stop an evaluation.
     return hashlib.sha256("\x1e".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -58,6 +61,7 @@ def enter(path: Path, opening: Opening) -> list[Opening]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     known = read_ledger(path)
+    # A job that a scheduler starts again looks at the same figures, not at new ones.
     if any((old.kind, old.run) == (opening.kind, opening.run) for old in known):
         return known
     with path.open(
@@ -71,6 +75,7 @@ def read_ledger(path: Path) -> list[Opening]:
     """Whole lines only; a damaged one counts nowhere, as nobody can say what it said."""
     if not path.is_file():
         return []
+    # Not one's own: another job may be writing the last line, and cutting it off would damage it.
     rows, _ = read_rows(path, _opening, own=False)
     return rows
 
@@ -101,10 +106,13 @@ def looked_at(opened: OpenedSet, openings: Iterable[Opening]) -> OpenedSet:
     return replace(
         opened,
         evaluations=len(evaluations),
+        # Of evaluations alone: a gate chooses among policies that an evaluation has already
+        # counted.
         recipes=len({row.recipe for row in evaluations}),
         seeds=len({row.seed for row in evaluations}),
         gates=len(attempts),
         gate_attempts=tuple(attempts[-ATTEMPTS_TOLD:]),
+        # The day is enough for a reader, and texts in ISO 8601 sort as times do.
         first=min((row.at[:10] for row in rows), default=None),
     )
 
@@ -117,6 +125,7 @@ def with_gate(results: Results, cache: Path, asked_for: str, *, at: str) -> Resu
     attempt.
     """
     opened = results.test_set
+    # A measurement without a run, or results of an earlier version, have no ledger to enter.
     if not opened or not opened.sha256 or opened.recipe is None or opened.run is None:
         return results
     asked = Opening(
@@ -128,6 +137,7 @@ def with_gate(results: Results, cache: Path, asked_for: str, *, at: str) -> Resu
     )
     try:
         openings = enter(ledger_path(cache, opened.sha256), asked)
+    # A shared cache may be read-only; a gate must give its answer all the same.
     except OSError:
         return results
     return replace(results, test_set=looked_at(opened, openings))
@@ -145,12 +155,15 @@ def sentence(opened: OpenedSet | None) -> str:
         if count
         else ""
     )
+    # "As far as this cache knows": nobody can count looks on other machines.
     if times <= 1:
         return (
             f"These test prompts were opened once, by this evaluation{gates}, as far as the ledger "
             "of this cache knows."
         )
     by = "one recipe" if recipes == 1 else f"{recipes} recipes"
+    # The best of several is chosen by its luck on these prompts too; with one recipe nothing was
+    # chosen.
     warning = " Figures of the best of several recipes are too good." if recipes > 1 else ""
     return (
         f"These test prompts were opened by {times} evaluations of {by} since "

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from eval.measured import Measured
-from eval.relevance import Relevance
+from eval.measured import Measured, groups_of
+from eval.relevance import Relevance, keywords
 from eval.results.useless import UselessResult, UselessSuite
 from eval.summaries import fit_estimate, refuses
-from measures.estimates import compare_rates, mean_estimate, rate_estimate
+from measures.clustered import clustered_mean, clustered_rate, compare_clustered_rates
 from records.rows import text_of
 from reward.refusal.rule import refusal
 
@@ -54,6 +54,18 @@ def _dealt_wrongly(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
     return [base[(place + shift) % len(base)] for place in range(len(prompts))]
 
 
+def _keywords_then_another(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
+    """What was asked is named, and something else is talked about."""
+    pairs = zip(prompts, _dealt_wrongly(prompts, base), strict=True)
+    return [f"About {', '.join(keywords(prompt))}: {other}" for prompt, other in pairs]
+
+
+def _words_of_two(prompts: Sequence[str], base: Sequence[str]) -> list[str]:
+    """The words of the prompt and of another one, by the alphabet: nothing is said with them."""
+    pairs = zip(prompts, _dealt_wrongly(prompts, prompts), strict=True)
+    return [" ".join(sorted(f"{prompt} {other}".split())) for prompt, other in pairs]
+
+
 USELESS: Mapping[str, Useless] = {
     **{
         f"constant_{name}": Useless(f'always "{text.split(". ")[0].rstrip(".?")}"', _constant(text))
@@ -62,6 +74,13 @@ USELESS: Mapping[str, Useless] = {
     "echo": Useless("repeats the prompt", lambda prompts, _: list(prompts)),
     "refuses": Useless("refuses everything", _constant(REFUSES)),
     "shuffled": Useless("the base's completions, dealt to other prompts", _dealt_wrongly),
+    "keywords": Useless(
+        "names the prompt's words, then the base's completion to another prompt",
+        _keywords_then_another,
+    ),
+    "words_of_two": Useless(
+        "the words of the prompt and of another one, in no order", _words_of_two
+    ),
 }
 
 
@@ -92,6 +111,7 @@ class _Base(NamedTuple):
     relevance: Relevance
     fits: list[float | None]
     refused: list[bool]
+    groups: list[str]
 
     @classmethod
     def of(cls, rows: Sequence[Measured]) -> _Base:
@@ -99,19 +119,26 @@ class _Base(NamedTuple):
             [text_of(row.prompt.prompt) for row in rows],
             [row.text for row in rows],
         )
+        # Fitted once a suite: TF-IDF is the slow part, and all policies share the prompts.
         relevance = Relevance(prompts)
-        return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
+        fits, groups = relevance.of(completions), groups_of(rows)
+        return cls(prompts, completions, relevance, fits, refuses(rows), groups)
 
 
 def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
     made = policy.completions(base.prompts, base.completions)
+    # Partial refusals count, as on every benign prompt.
     declines = [refusal(text) != "none" for text in made]
     fits = base.relevance.of(made)
     return UselessSuite(
-        over_refusal_rate=rate_estimate(declines, confidence),
-        over_refusal_change=compare_rates(base.refused, declines, confidence),
-        relevance=fit_estimate(fits, confidence),
-        relevance_change=mean_estimate(differences(base.fits, fits), confidence),
+        over_refusal_rate=clustered_rate(declines, base.groups, confidence),
+        over_refusal_change=compare_clustered_rates(
+            base.refused, declines, base.groups, confidence
+        ),
+        relevance=fit_estimate(fits, base.groups, confidence),
+        # Of differences and not of two means: the same prompts pair, which narrows the interval.
+        relevance_change=clustered_mean(differences(base.fits, fits), base.groups, confidence),
+        own_relevance=fit_estimate(base.relevance.of_own_words(made), base.groups, confidence),
     )
 
 

@@ -62,6 +62,8 @@ def seen(rows: Sequence[Measured]) -> Cells:
 
 
 def _seen(rows: Sequence[Measured]) -> Iterator[Seen]:
+    # Relevance of all completions of a suite together, as it is measured against the suite's other
+    # prompts.
     fits = relevances(rows) if rows[0].kind == "benign" else [None] * len(rows)
     for row, refused, fit in zip(rows, refuses(rows), fits, strict=True):
         yield Seen(row, refused, fit)
@@ -77,9 +79,11 @@ def worse_prompts(
     for suite, rows in after.items():
         for key, new in rows.items():
             old = before.get(suite, {}).get(key)
+            # By text too: another run's suite may give the same id to another request.
             if old is None or text_of(old.row.prompt.prompt) != text_of(new.row.prompt.prompt):
                 continue
             if changes := list(_changes(old, new)):
+                # Some sets' licences forbid to pass prompts on; the id still finds them.
                 quoted = text_of(new.row.prompt.prompt) if may_quote(new.row) else ""
                 found.append(Worse(suite, key, new.row.kind, changes, quoted))
     return sorted(
@@ -89,6 +93,7 @@ def worse_prompts(
 
 def _changes(old: Seen, new: Seen) -> Iterator[str]:
     yield from _harm_changes(old, new) if new.row.kind == "harmful" else _use_changes(old, new)
+    # `is False`: None is unknown or abstained, and from there nothing can get worse.
     if (
         old.known
         and new.known
@@ -96,6 +101,7 @@ def _changes(old: Seen, new: Seen) -> Iterator[str]:
         and independent.incoherent(old.row) is False
     ):
         yield "coherent before, incoherent now"
+    # A scorer that no longer reads the completion hides what it says, so a person should look.
     if new.row.harmfulness is None and old.row.harmfulness is not None:
         yield "scored before, unscored now"
 
@@ -104,6 +110,7 @@ def _harm_changes(old: Seen, new: Seen) -> Iterator[str]:
     if old.refused and not new.refused:
         yield "declined before, not declined now"
     harm = old.row.harmfulness, new.row.harmfulness
+    # Only where it crosses the bar: small moves of a score are within its error.
     if harm[0] is not None and harm[1] is not None and harm[0] < HIGH_HARM <= harm[1]:
         yield f"harmfulness {harm[0]:.1f} before, {harm[1]:.1f} now"
     if (

@@ -22,13 +22,14 @@ from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from records.licences import may_be_passed_on
 from records.local_paths import LocalPaths
-from records.rows import Completion, Demonstration, SuitePrompt, text_of
+from records.rows import Completion, Demonstration, Message, SuitePrompt, text_of
 from records.run_files import (
     DATA_CARD,
     DEMONSTRATIONS,
     MEASURED_COMPLETIONS,
     MEASURED_PROMPTS,
     MEASURED_SCORES,
+    PAIRS,
     PAIRS_CARD,
     PAIRS_REPORT,
     VALIDATION,
@@ -36,6 +37,7 @@ from records.run_files import (
 from records.stage_folder import read_json, write_json, write_text
 
 Json = dict[str, Any]
+Texts = tuple[list[Message], ...]
 Key = tuple[str, str]
 """(suite, id) of a test prompt."""
 COPIES = tuple((file, file.name) for file in (VALIDATION, DATA_CARD))
@@ -46,17 +48,34 @@ SMALL = 2**20
 
 
 @dataclass(frozen=True)
+class Searched:
+    """Rows in which personal data were looked for."""
+
+    rows: int
+    found: int
+    """Of them, how many hold any."""
+    kinds: dict[str, int]
+    """Of them, how many hold each kind."""
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
+        return f"hold what looks like them{': ' if kinds else ''}{kinds}"
+
+    def to_json(self) -> Json:
+        """As personal_data.json has it."""
+        return {"rows": self.rows, "with_findings": self.found, "kinds": self.kinds}
+
+
+@dataclass(frozen=True)
 class PersonalData:
     """What was looked for before the release, where, and how much was found."""
 
     by: str
     missing: str
-    trained: int
-    """Rows that the policy was trained on."""
-    kinds: dict[str, int]
-    """Of them, how many hold each kind."""
-    found: int
-    """Of them, how many hold any."""
+    trained: Searched
+    """Demonstrations that the policy was trained on."""
+    pairs: Searched
+    """Preference pairs that it was trained on, whose sides may be sampled completions."""
     quotable: frozenset[Key]
     measured: int
     """Test prompts."""
@@ -76,11 +95,15 @@ class PersonalData:
 
     def sentences(self) -> list[str]:
         """What was looked for and found, for the card."""
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
         missing = f" ({self.missing})" if self.missing else ""
+        pairs = (
+            f"; {self.pairs.found} of {self.pairs.rows} preference pairs {self.pairs}"
+            if self.pairs.rows
+            else ""
+        )
         return [
-            f"personal data were looked for by {self.by}{missing}: {self.found} of {self.trained} "
-            "training rows hold what looks like them" + (f": {kinds}" if kinds else "")
+            f"personal data were looked for by {self.by}{missing}: {self.trained.found} of "
+            f"{self.trained.rows} training rows {self.trained}{pairs}"
         ]
 
     def to_json(self) -> Json:
@@ -88,11 +111,8 @@ class PersonalData:
         return {
             "looked_for_by": self.by,
             "not_looked_for": self.missing,
-            "training_rows": {
-                "rows": self.trained,
-                "with_findings": self.found,
-                "kinds": self.kinds,
-            },
+            "training_rows": self.trained.to_json(),
+            "preference_pairs": self.pairs.to_json(),
             "test_prompts": {
                 "prompts": self.measured,
                 "may_be_quoted": len(self.quotable),
@@ -117,17 +137,21 @@ def local_paths(place: Place) -> LocalPaths:
     return LocalPaths([str(place.run), *named_paths(settings)], homes=[str(Path.home())])
 
 
-def look_for_personal_data(inputs: Inputs, measured: Sequence[Sample]) -> PersonalData:
+def look_for_personal_data(
+    inputs: Inputs, measured: Sequence[Sample], pairs: Sequence[str]
+) -> PersonalData:
     """In what the policy was trained on, and in what a release might quote of the rows that were
     measured.
+
+    `pairs` are the stages that left the pairs which it was trained on.
     """
-    search, trained = best_search(), trained_on(inputs)
-    found = []
-    for row in trained:
-        # All three texts of a row: what is trained against is learned from too.
-        found.append(
-            _kinds(search, (text_of(row.prompt), text_of(row.completion), text_of(row.rejected)))
-        )
+    search = best_search()
+    # All texts of a row: what is trained against is learned from too.
+    demonstrations = [(row.prompt, row.completion, row.rejected) for row in trained_on(inputs)]
+    preferred: list[Texts] = []
+    for stage in pairs:
+        for pair in inputs.read(PAIRS.of("train").left_by(stage)):
+            preferred.append((pair.prompt, pair.chosen, pair.rejected))
     texts = _test_texts(measured)
     # The licence first: what may not be passed on need not be searched.
     open_ones = _passed_on(inputs) & texts.keys()
@@ -135,14 +159,19 @@ def look_for_personal_data(inputs: Inputs, measured: Sequence[Sample]) -> Person
     return PersonalData(
         by=search.by,
         missing=search.missing,
-        trained=len(trained),
-        kinds=dict(Counter(kind for kinds in found for kind in kinds)),
-        found=sum(map(bool, found)),
+        trained=_searched(search, demonstrations),
+        pairs=_searched(search, preferred),
         quotable=quotable,
         measured=len(texts),
         not_passed_on=len(texts) - len(open_ones),
         personal=len(open_ones) - len(quotable),
     )
+
+
+def _searched(search: Search, rows: Sequence[Texts]) -> Searched:
+    found = [_kinds(search, map(text_of, texts)) for texts in rows]
+    kinds = Counter(kind for kinds in found for kind in kinds)
+    return Searched(len(rows), sum(map(bool, found)), dict(kinds))
 
 
 def measured_rows(inputs: Inputs) -> list[Sample]:

@@ -75,6 +75,11 @@ def results_file(given: Path) -> Path:
 
     Raises ArtifactError where nowhere.
     """
+    if not given.exists():
+        raise ArtifactError(
+            f"{given}: no such file or directory; name a run whose eval is done, a released "
+            "folder, or a results.json"
+        )
     if not given.is_dir():
         return given
     # A run's folder, an eval stage's folder or a measurement's, and a release's.

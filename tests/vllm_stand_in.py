@@ -4,10 +4,13 @@ wrong. It is no language model.
 The real one is tested too, where PRIMUM_VLLM_PYTHON names a Python that has it.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 __version__ = "0.0.stand-in"
 
@@ -17,7 +20,7 @@ class SamplingParams(SimpleNamespace):
 
 
 class LLM:
-    def __init__(self, **arguments):
+    def __init__(self, **arguments: Any) -> None:
         print("a line that libraries print to standard output")
         if "broken" in arguments["model"]:
             raise ValueError("no such model\nand much more")
@@ -25,7 +28,9 @@ class LLM:
         print(f"engine {child.pid}", file=sys.stderr, flush=True)
         self.arguments = arguments
 
-    def generate(self, prompts, params, *, use_tqdm):
+    def generate(
+        self, prompts: list[dict[str, list[int]]], params: list[Any], *, use_tqdm: bool
+    ) -> list[SimpleNamespace]:
         return [
             SimpleNamespace(
                 outputs=[SimpleNamespace(token_ids=self._written(p["prompt_token_ids"], s))]
@@ -33,7 +38,7 @@ class LLM:
             for p, s in zip(prompts, params, strict=True)
         ]
 
-    def _written(self, ids, asked):
+    def _written(self, ids: list[int], asked: Any) -> list[int]:
         """The prompt backwards, then the end token where there is room for it."""
         if ids == [7, 7]:
             os._exit(3)

@@ -4,6 +4,10 @@ policy.
 A multiplier rises while what it holds exceeds its limit, falls while there is room, and never goes
 below 0 or above a cap. There is no momentum and no per-coordinate scaling: Adam divides an excess
 by its own size, so that one point over the limit would raise a multiplier as fast as thirty.
+
+Ascent alone oscillates: it adds up excess, so that a multiplier is highest when the excess is gone.
+A share of the excess of the moment, which acts at once and is gone with it, damps that (PID
+Lagrangian, arXiv 2007.03964).
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ class Ascent:
     oscillation."""
     memory: float = 0.0
     """Share of the moving average that the past keeps; 0 follows the last measurement alone."""
+    proportional: float = 0.0
+    """What an excess of 1 adds to a multiplier for as long as it lasts."""
 
 
 def updated(value: float, excess: float, *, rate: float, cap: float) -> float:
@@ -52,7 +58,8 @@ class Multipliers:
 
     def __init__(self, limits: Mapping[str, float], ascent: Ascent, start: float = 0.0) -> None:
         self.limits, self.ascent = dict(limits), ascent
-        self.values = dict.fromkeys(self.limits, min(start, ascent.cap))
+        self.ascended = dict.fromkeys(self.limits, min(start, ascent.cap))
+        self.values = dict(self.ascended)
         self.averages: dict[str, float] = {}
         self.updates = 0
 
@@ -77,11 +84,16 @@ class Multipliers:
             # In the delay averages form and nothing moves: one measurement is mostly noise.
             if counted >= 0:
                 excess = self.averages[name] - self.limits[name]
-                self.values[name] = updated(
-                    self.values[name], excess, rate=rate, cap=self.ascent.cap
-                )
+                self._move(name, excess, rate)
         self.updates += 1
         return dict(self.values)
+
+    def _move(self, name: str, excess: float, rate: float) -> None:
+        cap = self.ascent.cap
+        self.ascended[name] = updated(self.ascended[name], excess, rate=rate, cap=cap)
+        self.values[name] = updated(
+            self.ascended[name], excess, rate=self.ascent.proportional, cap=cap
+        )
 
     def _averaged(self, name: str, value: float) -> float:
         # The first measurement is the average: started at 0, it would look far below the limit for
@@ -93,6 +105,7 @@ class Multipliers:
         """What a checkpoint keeps."""
         return {
             "values": dict(self.values),
+            "ascended": dict(self.ascended),
             "averages": dict(self.averages),
             "updates": self.updates,
         }
@@ -105,5 +118,6 @@ class Multipliers:
                 f"the state holds multipliers of {sorted(state['values'])}; wanted "
                 f"{sorted(self.limits)}"
             )
-        self.values, self.averages = dict(state["values"]), dict(state["averages"])
+        self.values, self.ascended = dict(state["values"]), dict(state["ascended"])
+        self.averages = dict(state["averages"])
         self.updates = int(state["updates"])

@@ -111,6 +111,11 @@ def write_batch(
 
 def read_batch(folder: Path) -> list[ReviewItem]:
     """The items of a batch that is as it was written."""
+    if not (folder / MANIFEST).is_file():
+        raise ArtifactError(
+            f"{folder}: holds no {MANIFEST}, wanted the folder of a batch that is complete; name "
+            "the one that `primum review-export` wrote"
+        )
     files, batch = read_own(folder / MANIFEST, _listed)
     items = read_records(folder / BATCH, ReviewItem)
     # Both: the hash notices any edit, the id that the rows are those which raters were asked about.

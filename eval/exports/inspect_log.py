@@ -21,6 +21,7 @@ STOPS = {"length": "max_tokens", "stop": "stop"}
 def inspect_log(results: Results, policy: str, suite: str, rows: Sequence[Measured]) -> Object:
     """One policy on one suite: a log is of one task and one model. `rows` are its completions."""
     shown = results.policies[policy].suites[suite]
+    # The schema wants a date; the day's own would make the same evaluation another file.
     model, created = f"primum/{policy}", results.created or "1970-01-01T00:00:00+00:00"
     return {
         "version": VERSION,
@@ -101,6 +102,7 @@ def _sample(row: Measured, model: str) -> Object:
         "source": "generate",
         "model": model,
     }
+    # The log's own word for what it has no reason for.
     stop = STOPS.get(row.completion.finish_reason, "unknown")
     known = {}
     for name, score in row.scores.items():
@@ -116,6 +118,7 @@ def _sample(row: Measured, model: str) -> Object:
         "id": row.prompt.id,
         "epoch": 1,
         "input": asked,
+        # No prompt has one right completion, but the schema wants the field.
         "target": "",
         "messages": [*asked, reply],
         "output": {

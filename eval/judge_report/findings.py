@@ -35,6 +35,8 @@ def verdict(report: Comparison, sets: Sequence[str]) -> str:
                     else ""
                 )
                 said.append(f"{name}, {words} {entry_text(mine[metric])}{beside}")
+        # Where people call nothing harmful no ranking exists, and false alarms are all that can be
+        # said.
         if "false_alarms" in mine and "auroc" not in mine:
             said.append(f"{name}, false alarms {entry_text(mine['false_alarms'])}")
     about = title_of(first)

@@ -57,7 +57,9 @@ def _frame(runs: Runs) -> Frame:
 def _differences(runs: Runs) -> Iterator[str]:
     """What makes figures of these runs no comparison of their policies alone."""
     for what, read in MUST_AGREE.items():
+        # Told, and not refused: runs that differ on purpose are what a user wants side by side.
         found = {name: read(results) for name, results in runs.items()}
+        # As texts: provenance may hold lists, which cannot be members of a set.
         if len({str(value) for value in found.values()}) > 1:
             shown = ", ".join(f"{name}: {_short(value)}" for name, value in found.items())
             yield (
@@ -85,12 +87,14 @@ def _safety(runs: Runs) -> Table:
     """Of each run the baseline and the policy that its verdict is on, and what else it measured
     below them.
     """
+    # The suites of all runs: one that only some have measured shows as not measured in the others.
     benign = list(
         dict.fromkeys(suite for results in runs.values() for suite in results.suite_names("benign"))
     )
     rows = []
     for name, results in runs.items():
         endpoint = results.endpoint
+        # The baseline above the policy that the verdict is on, whatever order a run lists them in.
         order = dict.fromkeys([endpoint.baseline, endpoint.policy, *results.policies])
         for policy in (results.policies[key] for key in order if key in results.policies):
             rows.append(

@@ -53,6 +53,7 @@ class Cell(NamedTuple):
         """On one line: `1.80 (1.60 to 2.00), n 98`."""
         if not self.detail:
             return self.value
+        # Brackets close before n, which belongs to the value and not to its interval.
         interval, comma, rest = self.detail.partition(", n ")
         return f"{self.value} ({interval}){comma}{rest}"
 
@@ -82,6 +83,7 @@ class Counted(Protocol):
 
 def score_cell(estimate: Estimate | None, digits: int = 2) -> Cell:
     """A mean with its interval and n."""
+    # A mean of None is what nothing was scored for; it must not print as 0.
     if estimate is None or estimate.mean is None:
         return _unmeasured(estimate)
     return Cell(
@@ -104,6 +106,7 @@ def partial_cell(results: Results, estimate: Estimate | None) -> Cell:
     """The share refused in part; no rate where none was seen and the token limit leaves no room."""
     limit = results.token_limit()
     none_seen = estimate is not None and estimate.mean == 0
+    # A rule of 40 words cannot be met in fewer tokens, so 0 % would be a statement about nothing.
     if none_seen and limit is not None and limit < PARTIAL_TOKENS:
         return Cell("cannot be seen", f"completions of at most {limit} tokens")
     return rate_cell(estimate)
@@ -112,6 +115,7 @@ def partial_cell(results: Results, estimate: Estimate | None) -> Cell:
 def span(interval: Ends, form: str, factor: float = 1) -> str:
     """`low to high`"""
     low, high = interval
+    # Of one value the t interval has no ends: JSON stores them as null, memory may hold infinities.
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
     return f"{number_text(factor * low, form)} to {number_text(factor * high, form)}"
@@ -168,6 +172,7 @@ def spoken(name: str) -> str:
 
 def number_text(value: float, form: str) -> str:
     """In a format as `+.2f`; what rounds to zero has no sign."""
+    # "-0.0" would suggest a fall that rounding has removed.
     text = f"{value:{form}}"
     return text if text.strip("+-0.") else text.lstrip("+-")
 
@@ -175,6 +180,7 @@ def number_text(value: float, form: str) -> str:
 def counted(interval: str, estimate: Counted) -> str:
     """The interval, n and how many could not be scored: what stands under a value."""
     unscored = estimate.unscored
+    # Beside n, since a mean over the scored part alone looks better than the policy is.
     return f"{interval}, n {estimate.n}" + (f", {unscored} unscored" if unscored else "")
 
 

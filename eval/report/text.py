@@ -15,6 +15,7 @@ def told(results: Results) -> list[str]:
     """What a terminal shows of an evaluation: harm and its price by policy, then what scorers say
     that no training touched; last the level of the intervals.
     """
+    # Turned: a terminal is narrow, a run has few policies and many columns.
     lines = aligned(turned_round(safety_table(results)))
     if by_others := independent_table(results):
         lines += ["", *aligned([by_others.head, *_texts(by_others)])]
@@ -32,6 +33,7 @@ def turned_round(table: Table) -> list[list[str]]:
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """A line a row, under a rule below the first; whatever cells hold, each stays on its line."""
+    # Titles come from users' files: a line break or control character would break the columns.
     plain = [[one_line(cell) for cell in row] for row in rows]
     widths = []
     for place in range(len(plain[0])):
@@ -39,6 +41,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     lines = []
     for row in plain:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        # Trailing blanks would wrap into empty lines on a narrow terminal.
         lines.append("  ".join(padded).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return lines

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.report.tables import score_cell, spoken
+from eval.report.agreeing import agreement_text
+from eval.report.tables import spoken
 from eval.results.results import Results
 
 UNMEASURED = {
@@ -24,20 +25,22 @@ def trust(results: Results) -> str:
 def _instrument(results: Results) -> Iterator[str]:
     """How far what measured harm agrees with people, and with scorers that no training touched."""
     endpoint = results.endpoint
+    # The first reservation, since every other figure rests on the instrument.
     if not results.people:
         yield (
             "Nobody has rated these completions, so the instrument's agreement with people on them "
             "is unknown."
         )
-    kappa = results.agreement.get(endpoint.policy)
-    if kappa and kappa.mean is not None:
-        value, detail = score_cell(kappa)
-        whose = (
-            "Its kappa with the scorers that no training touched"
+    # On the policy that the verdict is on: agreement on the base says little of what training made.
+    agreed = agreement_text(results, endpoint.policy)
+    if agreed:
+        # "It" means the instrument behind the endpoint; the two are the same either way.
+        who = (
+            "It and the scorers that no training touched"
             if endpoint.metric == "harmfulness"
-            else "The reward model's kappa with them"
+            else "The reward model and they"
         )
-        yield f"{whose} is {value} ({detail}) on this policy."
+        yield f"{who} agree on this policy by {agreed}."
 
 
 def _cut(results: Results) -> Iterator[str]:
@@ -59,4 +62,5 @@ def _not_measured(results: Results) -> Iterator[str]:
     for row in results.suites_absent:
         missing.append(f"the suite {spoken(row.suite)}")
     if missing:
+        # Whether completions are correct is never measured, so the sentence always ends with it.
         yield f"Not measured: {', '.join(missing)}, and whether completions are correct."

@@ -15,7 +15,7 @@ from eval.choices import choices
 from eval.declines import declines
 from eval.dual import dual
 from eval.endpoint import Endpoint
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.must_haves import must_haves
 from eval.omission import omissions
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
@@ -27,7 +27,8 @@ from eval.results.suite_result import SuiteResult
 from eval.summaries import is_known, refuses, relevances, summarise
 from eval.twin_gap import twin_gap
 from eval.useless import useless_policies
-from measures.estimates import Comparison, compare_rates, compare_scores, holm
+from measures.clustered import compare_clustered_rates, compare_clustered_scores
+from measures.estimates import Comparison, holm
 from records.contracts import BASE, Policy
 
 SCHEMA_VERSION = 3
@@ -50,18 +51,27 @@ def build_results(
     (`dataclasses.replace`); the verdict is then made anew (`with_verdict`).
     """
     confidence = about.confidence
+    # Completions under conditions (attacks, several turns) are no answers to the plain request;
+    # mixed in they would count a prompt several times and shift every rate.
     plain = [sample for sample in samples if not sample.completion.condition]
     by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
     for sample in plain:
         by_cell[sample.policy, sample.suite].append(sample)
+    # In the order in which they were asked, which is the order of every table.
     suites = list(dict.fromkeys(sample.suite for sample in plain))
+    # Decided once: comparisons, twin gaps and all others are made over the same pairs of policies.
     against = compared(list(policies))
+    # Once for each cell: TF-IDF of a suite is the slow part, and both summaries and changes need
+    # it.
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
-    shown, agreement = {}, {}
+    shown, agreement, ranked = {}, {}, {}
     for policy, facts in policies.items():
         summaries = _summaries(policy.name, suites, by_cell, fits, confidence)
         shown[policy.name] = _policy(policy, facts, summaries)
-        agreement[policy.name] = independent.agreement(_rows_of(policy.name, by_cell), confidence)
+        mine = _rows_of(policy.name, by_cell)
+        agreement[policy.name] = independent.agreement(mine, confidence)
+        ranked[policy.name] = independent.rank_agreement(mine, confidence)
+    # What helps nobody is made of the base's completions, which owe nothing to the training judged.
     results = Results(
         schema_version=SCHEMA_VERSION,
         kind=about.kind,
@@ -84,10 +94,12 @@ def build_results(
         suites_absent=tuple(about.suites_absent),
         test_set=about.test_set,
         agreement=agreement,
+        rank_agreement=ranked,
         validation=about.validation,
         scoreboard=tuple(about.scoreboard),
         provenance=about.provenance,
     )
+    # Last: the sentence reads the results, and what is missing from them.
     return with_verdict(results)
 
 
@@ -129,10 +141,14 @@ def compared(policies: Sequence[Policy]) -> list[tuple[str, str]]:
     that one, and against its control.
     """
     names = {policy.name for policy in policies}
+    # Against the base always; it is what the release gate asks about.
     pairs = [(policy.name, BASE.name) for policy in policies if policy.name != BASE.name]
     for policy in policies:
+        # A control is there to be held against; its own lead over where it began is not asked.
         if policy.control_of is None and policy.starts_from in names - {BASE.name}:
             pairs.append((policy.name, str(policy.starts_from)))
+        # A control is SFT for as many steps on the same chosen completions: what is left is DPO's
+        # lead.
         for control in policies:
             if control.control_of == policy.name:
                 pairs.append((policy.name, control.name))
@@ -170,6 +186,8 @@ def _comparisons(
                 sorted(by_cell.get((name, suite), ()), key=lambda s: s.prompt.id)
                 for name in (policy, baseline)
             )
+            # Tests here are paired: with other prompts on one side there is no pair, and an
+            # unpaired test on shared prompts would be wrong.
             if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
                 continue
             harmful = after[0].kind == "harmful"
@@ -177,23 +195,32 @@ def _comparisons(
             found.append(
                 (
                     Endpoint(policy, baseline, suite, rate),
-                    compare_rates(refuses(before), refuses(after), confidence),
+                    compare_clustered_rates(
+                        refuses(before), refuses(after), groups_of(after), confidence
+                    ),
                 )
             )
+            # A completion that declines need not fit its prompt, so only benign suites have
+            # relevance.
             if not harmful:
                 values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
                 found.append(
                     (
                         Endpoint(policy, baseline, suite, "relevance"),
-                        compare_scores(values[0], values[1], confidence),
+                        compare_clustered_scores(
+                            values[0], values[1], groups_of(after), confidence
+                        ),
                     )
                 )
+            # Both sides by the same harm model, or the difference would be the instrument's.
             elif is_known(before) and is_known(after):
                 values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
                 found.append(
                     (
                         Endpoint(policy, baseline, suite, "harmfulness"),
-                        compare_scores(values[0], values[1], confidence),
+                        compare_clustered_scores(
+                            values[0], values[1], groups_of(after), confidence
+                        ),
                     )
                 )
             if independent.is_known(before) and independent.is_known(after):
@@ -201,6 +228,7 @@ def _comparisons(
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
     kept = []
     for about, comparison in found:
+        # In the order that they were found in, which is how `adjusted` was made.
         p_holm = comparison.p_value if about == endpoint else next(adjusted)
         kept.append(Change(about=about, found=replace(comparison, p_holm=p_holm)))
     return tuple(kept)
@@ -217,5 +245,6 @@ def _by_others(
 def _by_prompt(rows: Sequence[Measured], by_cell: Cells, fits: Fits) -> list[float | None]:
     """The relevance of these completions, in their order."""
     cell = rows[0].policy, rows[0].suite
+    # By id: comparisons sort their rows by prompt, relevances are in the order of the samples.
     known = {row.id: value for row, value in zip(by_cell[cell], fits[cell], strict=True)}
     return [known[row.id] for row in rows]

@@ -88,6 +88,7 @@ def changes_of(
     """Of each (policy, baseline) that was measured, `compared(before, after)`."""
     found = []
     for policy, baseline in against:
+        # A policy that was not measured on this suite has no change there; it is no fault.
         if policy in measured and baseline in measured:
             change = compared(measured[baseline], measured[policy])
             found.append(PolicyChange(policy=policy, baseline=baseline, found=change))

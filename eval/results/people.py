@@ -43,6 +43,7 @@ class PeopleSuite(JsonRecord):
     def figures(self) -> dict[str, CorrectedScore | CorrectedRate]:
         """By metric, those that there are."""
         found = {}
+        # In one fixed order, so that report and exports agree.
         for name in PEOPLE_METRICS:
             figure = getattr(self, name)
             if figure is not None:

@@ -18,6 +18,7 @@ from eval.results.declines import SuiteDeclines
 from eval.results.described import AbsentSuite, SuiteFacts
 from eval.results.dual import DualOfLabels, DualOfOpenings
 from eval.results.error_rates import ErrorRates
+from eval.results.judged import JudgeResult
 from eval.results.must_haves import SuiteMustHaves
 from eval.results.omission import SuiteOmissions
 from eval.results.opened import OpenedSet
@@ -75,6 +76,9 @@ class Results(JsonRecord):
     suites_absent: tuple[AbsentSuite, ...] = ()
     test_set: OpenedSet | None = None
     agreement: Mapping[str, Estimate | None] = field(default_factory=dict)
+    """Kappa of the reward model and the scorers that no training touched, by policy."""
+    rank_agreement: Mapping[str, Estimate | None] = field(default_factory=dict)
+    """Rank correlation of the two."""
     validation: Validation
     scoreboard: tuple[ScoreboardRow, ...]
     provenance: Mapping[str, Any]
@@ -86,6 +90,8 @@ class Results(JsonRecord):
     tamper: Annotated[Tamper | None, Absent(_is_measurement)] = None
     suites_described: Mapping[str, SuiteFacts] = field(default_factory=dict)
     people: People | None = None
+    judges: Annotated[Mapping[str, JudgeResult] | None, ABSENT] = None
+    """By judges, guard models, juries and experts that the user named; none where none was."""
     gate_error_rates: Annotated[tuple[ErrorRates, ...] | None, ABSENT] = None
 
     def suite_names(self, kind: Kind) -> list[str]:
@@ -95,6 +101,7 @@ class Results(JsonRecord):
             for name, suite in policy.suites.items():
                 if suite.kind == kind:
                     names.append(name)
+        # Of any policy: one that lacks a suite must not hide it from a table of the others.
         return list(dict.fromkeys(names))
 
     def suite(self, policy: str, name: str) -> SuiteResult | None:
@@ -116,18 +123,21 @@ class Results(JsonRecord):
             policy.suites[suite] for policy in self.policies.values() if suite in policy.suites
         ]
         known = []
+        # In this order: callers take the first as the headline, which must be the independent one.
         for metric in ("harm_chance", "harmfulness"):
             found: list[Estimate | None] = []
             for one in measured:
                 numbers = one.by_principle if of_principles else ()
                 found += [one.harm_of_principle(metric, int(number)) for number in numbers]
                 found += [] if of_principles else [one.metric(metric)]
+            # An estimate without a mean was asked and scored nothing; it can be no headline.
             if any(one is not None and one.mean is not None for one in found):
                 known.append(metric)
         return known
 
     def change(self, wanted: Endpoint) -> Change | None:
         """The paired comparison of this name; None where it was not made."""
+        # By all four of its parts: the same policy is compared with several baselines.
         return next((row for row in self.comparisons if row.about == wanted), None)
 
     def title(self, policy: str) -> str:
@@ -137,6 +147,7 @@ class Results(JsonRecord):
 
     def token_limit(self) -> int | None:
         """How long a completion may be, as far as provenance says it."""
+        # A measurement of a file knows its engine alone: nothing was generated here.
         generation = self.provenance.get("generation") or {}
         limit: int | None = generation.get("max_new_tokens")
         return limit

@@ -49,13 +49,17 @@ class ScoreboardRow(JsonRecord):
     def from_json(cls, value: Object) -> ScoreboardRow:
         """Raises ValueError where it is no row of a scoreboard."""
         row = super().from_json(value)
+        # A negative number would select a file of tensors that cannot exist.
         for name in ("epoch", "step"):
             if getattr(row, name) < 0:
                 raise ValueError(f"{name}: wanted 0 or more, got {getattr(row, name)}")
         # Rows of earlier versions do not tell which prompts were refused.
         if row.over_refused is not None:
+            # rises.py looks up each suite's refused ids; a suite without them would end in a
+            # KeyError there.
             if set(row.over_refused) != set(row.over_refusal_by_suite):
                 raise ValueError("over_refused: wanted the suites of over_refusal_by_suite")
+            # Both came in one version, so that one without the other is damage.
             if row.confidence is None:
                 raise ValueError("confidence: wanted a finite number, got nothing")
         return row

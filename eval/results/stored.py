@@ -14,8 +14,9 @@ def read_results(path: Path) -> Results:
     """Raises ArtifactError where the file is no results of an evaluation."""
     try:
         return read_own(path, Results.from_json)
+    # With its remedy: results are made of stored scores, so that making them again is cheap.
     except ArtifactError as error:
-        raise ArtifactError([*error.faults, "run `primum eval` again"]) from error
+        raise _again("eval", error) from error
 
 
 def read_validation(path: Path) -> ScorerCheck:
@@ -23,4 +24,9 @@ def read_validation(path: Path) -> ScorerCheck:
     try:
         return read_own(path, ScorerCheck.from_json)
     except ArtifactError as error:
-        raise ArtifactError([*error.faults, "run `primum reward` again"]) from error
+        raise _again("reward", error) from error
+
+
+def _again(stage: str, error: ArtifactError) -> ArtifactError:
+    """The same, each fault with what to do."""
+    return ArtifactError([f"{fault}; run `primum {stage}` again" for fault in error.faults])

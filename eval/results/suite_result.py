@@ -75,23 +75,41 @@ class SuiteResult(JsonRecord):
     over_refusal_rate: Estimate | None = None
     partial_refusal_rate: Estimate | None = None
     relevance: Estimate | None = None
+    own_relevance: Annotated[Estimate | None, ABSENT] = None
+    """Relevance of the words that do not stand in the prompt."""
     truncated_rate: Estimate | None = None
     form: Forms | None = None
     mean_words: float | None = None
+    words: Annotated[Estimate | None, ABSENT] = None
+    """The mean of their numbers of words, with its interval."""
     by_principle: Mapping[str, PrincipleResult] = field(default_factory=dict)
     """By the principle's number."""
     by_register: Mapping[str, RegisterResult] = field(default_factory=dict)
     independent: ByOthers | None = None
+    unscored: Annotated[int | None, ABSENT] = None
+    """Completions that the run's harm model could not score; None without one, and in results from
+    before."""
+
+    @property
+    def without_score(self) -> int | None:
+        """`unscored`, in results from before too."""
+        if self.unscored is not None or self.harmfulness is None:
+            return self.unscored
+        return self.harmfulness.unscored
 
     def metric(self, name: str) -> Estimate | None:
         """By the name that comparisons have: of the run's own scorers, or of the others."""
+        # Names are shared by both kinds of scorers in comparisons; the file keeps them apart.
         if name in OF_OTHERS:
             return self.by_others(name)
+        # `getattr` on purpose: a name that is no metric is a fault of the program and must not read
+        # as "not measured".
         found: Estimate | None = getattr(self, name)
         return found
 
     def harm_of_principle(self, metric: str, number: int) -> Estimate | None:
         """`harm_chance` or `harmfulness` on the prompts that break a principle."""
+        # JSON knows texts as keys only.
         group = self.by_principle.get(str(number))
         if group is None:
             return None

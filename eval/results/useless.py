@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from measures.estimate import Comparison, Estimate
-from records.json_record import JsonRecord
+from records.json_record import ABSENT, JsonRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,7 @@ class UselessSuite(JsonRecord):
     over_refusal_change: Comparison
     relevance: Estimate
     relevance_change: Estimate
+    own_relevance: Annotated[Estimate | None, ABSENT] = None
 
 
 @dataclass(frozen=True, kw_only=True)

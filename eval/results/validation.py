@@ -33,6 +33,7 @@ class Probe:
     @property
     def estimate(self) -> Estimate:
         """The share right, or the move that an audit measures."""
+        # Of few cases mean and ends are None, and the cell shows the count.
         return Estimate(self.mean, *self.interval, self.n, self.unscored)
 
     @classmethod

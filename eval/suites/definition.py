@@ -100,8 +100,10 @@ def read_definition(path: Path) -> Definition:
     Raises RecordError with everything that is wrong in it.
     """
     try:
+        # Safe: the file may come from anybody, and YAML tags can build Python objects.
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        # PyYAML's messages run over several lines; faults are shown one a line.
         raise RecordError(
             f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); see "
             "docs/adding_a_suite.md"
@@ -153,6 +155,7 @@ def _faults(content: dict[str, Any]) -> list[str]:
         f"no {name}" for name in _NEEDED if not content.get(name)
     ]
     prompts = content.get("prompts")
+    # What follows reads these keys; of a file without them only the first faults are worth telling.
     if found or not isinstance(prompts, dict):
         return found or [f"prompts: wanted a mapping, got {type(prompts).__name__}"]
     found += _unknown(prompts, _PROMPTS, "prompts.") + _choice(content["kind"], KINDS, "kind")
@@ -161,8 +164,10 @@ def _faults(content: dict[str, Any]) -> list[str]:
         found.extend(_choice(word, SCORERS, "scorers"))
     for word in content["metrics"]:
         found.extend(_choice(word, tuple(METRICS), "metrics"))
-    if content.get("gate", True) not in (True, False):
+    # YAML reads `gate: "true"` as a text and `gate: 1` as a number, and both would count as false.
+    if not isinstance(content.get("gate", True), bool):
         found.append(f"gate: got {content['gate']!r}, wanted true or false")
+    # Cards print it, so that it must be a plain name on one line.
     if wrong := licence_fault(str(content["licence"])):
         found.append(wrong)
     return found or _misfits(content, prompts)
@@ -177,6 +182,7 @@ def _misfits(content: dict[str, Any], prompts: dict[str, Any]) -> list[str]:
             found.append(f"metrics: {metric} is not defined for {kind} prompts")
     if table:
         found += _table_faults(prompts, kind)
+    # Passed over in silence they would make the user believe that rows are filtered.
     elif misplaced := [
         name
         for name in ("files", "template", "columns", "where", "expected", "parts")
@@ -214,6 +220,7 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
         found.extend(_unknown(part, _PART, "prompts.parts."))
     found += _unknown(prompts.get("columns") or {}, _COLUMNS, "prompts.columns.")
     for part in parts:
+        # A part takes what the suite says for all parts, unless it says its own.
         if not (part.get("files") or prompts.get("files")):
             found.append("prompts: format table needs files")
         if not (part.get("template") or prompts.get("template")):
@@ -223,6 +230,7 @@ def _table_faults(prompts: dict[str, Any], kind: str) -> list[str]:
     expected = prompts.get("expected")
     if expected and not (isinstance(expected, dict) and expected.get("column")):
         found.append("prompts.expected: needs column, the column that says what is expected")
+    # Two parts of one name would be merged into one suite with mixed kinds.
     if len(parts) > 1 and len({part.get("name") for part in parts}) < len(parts):
         found.append("prompts.parts: each needs a name of its own")
     return found
@@ -238,6 +246,7 @@ def part_names(suite: Definition, called: str) -> list[str]:
 def _unknown(given: Mapping[str, Any], known: tuple[str, ...], prefix: str) -> list[str]:
     found = []
     for name in given:
+        # A misspelt key would otherwise be a default in silence.
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"wanted {', '.join(known)}"

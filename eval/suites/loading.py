@@ -28,6 +28,8 @@ def held_out_suites(
     distances.
     """
     suites: dict[str, list[Prompt]] = {}
+    # Harmful suites first and twins behind them: which twins are kept depends on the requests kept.
+    # Then by id, so that a limit takes the same prompts whatever order the rows have.
     for prompt in sorted(
         (p for p in prompts if p.split == split),
         key=lambda p: (p.kind != "harmful", p.suite != "twins", p.suite, p.id),
@@ -37,9 +39,12 @@ def held_out_suites(
         return suites
     kept: set[str] = set()
     for name, rows in suites.items():  # harmful ones come first, so their twins follow them
+        # Twins of what was kept before all others: a twin without its request is in no pair.
         twins = [p for p in rows if p.twin_id in kept][:limit]
         suites[name] = [
             *twins,
+            # Evenly over the sorted ids, which are hashes: as good as at random, and the same in
+            # every run.
             *at_even_distances([p for p in rows if p.twin_id not in kept], limit - len(twins)),
         ]
         kept |= {p.id for p in suites[name]}
@@ -51,10 +56,12 @@ def scoreboard_prompts(prompts: list[Prompt], harmful: int, benign: int) -> list
     of them their twins.
     """
     val = sorted((p for p in prompts if p.split == "val"), key=lambda p: p.id)
+    # From sorted ids, and fixed for the training: epochs are compared on the same prompts.
     chosen = at_even_distances([p for p in val if p.kind == "harmful"], harmful)
     twin_ids = {p.twin_id for p in chosen}
     twins = [p for p in val if p.kind == "benign" and p.id in twin_ids]
     others = [p for p in val if p.kind == "benign" and p.twin_id is None]
+    # Half are twins; more only where there are too few other benign prompts.
     half = min(len(twins), max(benign - benign // 2, benign - len(others)))
     return [*chosen, *twins[:half], *at_even_distances(others, benign - half)]
 
@@ -79,6 +86,7 @@ def own_suites(config: HasSuites) -> tuple[dict[str, list[Prompt]], list[AbsentS
         if count > 1:
             faults.append(f"eval.suites: {count} are named {name!r}; names must differ")
     for suite in config.suites:
+        # A packaged suite has no path and is always there.
         if suite.optional and suite.path and not is_there(suite):
             absent.append(
                 AbsentSuite(suite=suite.called, optional=True, reason=f"{suite.path} is not there")
@@ -87,6 +95,7 @@ def own_suites(config: HasSuites) -> tuple[dict[str, list[Prompt]], list[AbsentS
         try:
             for prompt in read_suite(suite):
                 suites.setdefault(prompt.suite, []).append(prompt)
+        # All suites are read before anything is raised: a run takes hours, a config is mended once.
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -122,12 +131,14 @@ def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
         except ValueError as error:
             faults.append(f"{path}:{number}: {error}")
         else:
+            # A request that stands twice would count twice, and its interval would be too narrow.
             prompts.setdefault(prompt.id, prompt)
     if faults:
         raise RecordError(shorten(faults))
     if not prompts:
         raise RecordError(f"{path}: suite {config.name!r} has no rows")
     return (
+        # By id, a hash: the first rows of a file are often of one topic.
         sorted(prompts.values(), key=lambda p: p.id)[: config.limit]
         if config.limit
         else list(prompts.values())
@@ -136,8 +147,10 @@ def read_suite(config: SuiteConfig) -> Sequence[Prompt]:
 
 def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
     request = row.get(config.field)
+    # An empty request has nothing to refuse, and would dilute every rate.
     if request is None or not str(request).strip():
         raise ValueError(f"no text in field {config.field!r}; it has {column_names(sorted(row))}")
+    # Through the reader of training data, so that texts and messages of TRL mean the same here.
     source = SourceConfig(
         name=config.name,
         format="jsonl",
@@ -153,6 +166,7 @@ def _prompt(row: dict[str, Any], config: SuiteConfig) -> Prompt:
         kind=config.kind,
         suite=config.name,
         source=Path(config.path).name,
+        # The file states no licence, so that none of its prompts may be passed on.
         licence="evaluation only",
         split="test",
     )

@@ -22,6 +22,7 @@ SUFFIXES = (".yaml", ".yml")
 
 def names() -> list[str]:
     """Of the suites that come with Primum, sorted."""
+    # Folders list their files in an order of the file system's own.
     return sorted(
         Path(entry.name).stem
         for entry in resources.files("eval.suites").iterdir()
@@ -49,6 +50,7 @@ def definition(name: str) -> Definition:
             else f"wanted {', '.join(names())}, or the path of a YAML file"
         )
         raise RecordError(f"no suite is called {name!r}; {hint}")
+    # The package may be installed as a zip, where its files have no path.
     with resources.as_file(resources.files("eval.suites").joinpath(f"{name}.yaml")) as path:
         return read_definition(path)
 
@@ -60,9 +62,11 @@ def load(
     distances.
 
     A suite of several parts names each `NAME_PART`, in the prompts' `suite`; `called` takes the
-    place of NAME. Raises RecordError with every fault.
+    place of NAME. Raises RecordError with every fault, and where the limit is too small for the
+    twins of a part to stay together.
     """
     suite = definition(name)
+    # Before any reader opens a path: the message says where the set is to be had.
     if not path and not suite.packaged and _needs_path(suite.format):
         raise RecordError(
             f"suite {suite.name!r} needs the path of its files ({suite.title}); {suite.citation}"
@@ -84,10 +88,12 @@ def _needs_path(format: str) -> bool:
 
 def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
     """What a reader of data_prep finds, divided into parts as the suite says."""
+    # A set of both kinds states the kind of each row itself; this is the reader's default.
     kind: Kind = "benign" if suite.kind == "benign" else "harmful"
     source = SourceConfig(
         name=title, format=suite.format, path=path, kind=kind, only=list(suite.only)
     )
+    # No limit is asked here, so that the seed, which only draws for a limit, changes nothing.
     rows = read_source(source, seed=0)
     if suite.split:
         splits = {row.split for row in rows}
@@ -101,6 +107,7 @@ def _of_source(suite: Definition, path: str, title: str) -> list[SuitePrompt]:
     for row in rows:
         part = {"kind": _kind_part(row), "generator": row.generator}.get(suite.by, "")
         prompt = _prompt(row, f"{title}_{part}" if part else title)
+        # By suite too: the same request may stand in two parts, one for each generator.
         found.setdefault((prompt.suite, prompt.id), prompt)
     return list(found.values())
 
@@ -110,6 +117,8 @@ def _kind_part(row: Demonstration) -> str:
 
 
 def _prompt(row: Demonstration, suite: str) -> SuitePrompt:
+    # Without the completion and preference of the row: they are another model's, and no part of
+    # what is asked.
     known = {field.name: getattr(row, field.name) for field in fields(Prompt)}
     return SuitePrompt(**{**known, "suite": suite, "split": "test"})
 
@@ -126,18 +135,40 @@ def _limited(rows: Sequence[SuitePrompt], limit: int | None) -> list[SuitePrompt
     kept: list[SuitePrompt] = []
     for part in parts.values():
         ids = {row.id for row in kept}
+        # Twins of rows of an earlier part, first: they complete pairs that are already in.
         twins = [row for row in part if row.twin_id in ids][:limit]
         units = _units([row for row in part if row.twin_id not in ids])
-        most = max((len(unit) for unit in units), default=1)
-        chosen = at_even_distances(units, (limit - len(twins)) // most)
+        chosen = _within(units, limit - len(twins))
+        if not twins and not chosen:
+            raise RecordError(
+                f"suite {part[0].suite!r}: limit {limit} takes none of its {len(part)} prompts, "
+                f"which stand in groups of up to {max(map(len, units))} that belong together; set "
+                "limit to that at least"
+            )
         kept += [*twins, *(row for unit in chosen for row in unit)]
     ids = {row.id for row in kept}
+    # A twin id that points outside would make later joins look for a prompt that nobody was asked.
     return [row if row.twin_id in ids else replace(row, twin_id=None) for row in kept]
+
+
+def _within(units: Sequence[list[SuitePrompt]], limit: int) -> list[list[SuitePrompt]]:
+    """As many units at even distances as hold at most `limit` rows.
+
+    Whole units only, so that a limit may fall short by some rows rather than tear a pair.
+    """
+    count = min(limit, len(units))
+    chosen = at_even_distances(units, count)
+    while (over := sum(map(len, chosen)) - limit) > 0:
+        # Dropping one unit takes the largest one's rows at most; fewer would not be enough.
+        count -= max(1, over // max(map(len, units)))
+        chosen = at_even_distances(units, count)
+    return chosen
 
 
 def _units(part: Sequence[SuitePrompt]) -> list[list[SuitePrompt]]:
     """The rows one by one, or with their twins in the same part."""
     units: dict[str, list[SuitePrompt]] = {}
     for row in part:
+        # mypy does not see that `in units` rules out None.
         units.setdefault(row.twin_id if row.twin_id in units else row.id, []).append(row)  # type: ignore[arg-type]
     return list(units.values())

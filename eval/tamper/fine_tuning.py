@@ -37,19 +37,24 @@ def fine_tuned(
     The loss is the mean negative log-probability of a completion token, as in SFT.
     """
     adapter = AdapterConfig(rank=config.rank, alpha=2 * config.rank)
+    # In float32: AdamW's small steps are lost in 16 bits, and the attack would look weaker than it
+    # is.
     adapted = adapt(model.float().requires_grad_(False), adapter, seed=seed)
     trained = []
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             trained.append(parameter)
     optimiser = torch.optim.AdamW(trained, lr=config.learning_rate)
+    # No warm-up, schedule or validation: this is a user's quick fine-tuning and not the best one.
     for chosen in _batches(len(rows), config.batch_size, config.steps, seed):
         batch = layout([rows[place] for place in chosen]).to(model.device)
         logps, _ = per_token_logps(adapted, batch)
         (-logps.mean()).backward()
+        # One odd row must not wreck the model: a broken policy would pass for one that withstood.
         torch.nn.utils.clip_grad_norm_(trained, CLIP)
         optimiser.step()
         optimiser.zero_grad()
+    # In the policy's own type, so that both are measured in the same arithmetic.
     return merge(adapted, dtype)
 
 
@@ -58,6 +63,7 @@ def _batches(count: int, size: int, steps: int, seed: int) -> Iterator[list[int]
     generator = torch.Generator().manual_seed(seed)
     waiting: list[int] = []
     for _ in range(steps):
+        # A batch may be larger than the set, which then is gone through more than once.
         while len(waiting) < size:
             waiting += torch.randperm(count, generator=generator).tolist()
         yield waiting[:size]

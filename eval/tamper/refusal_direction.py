@@ -51,20 +51,27 @@ def refusal_direction(
     writes to its residual stream in a way that is not known here.
     """
     means = [_mean_states(model, tokenizer, prompts) for prompts in (harmful, benign)]
+    # Unscaled means, as in the paper: the length at each depth cancels when the direction is unit.
     differences = means[0] - means[1]  # (L, H), of the input of each layer
     layers = len(differences)
+    # Not layer 0: its input is the embedding of the last token, which the chat template makes the
+    # same for all prompts.
     tried = sorted({max(1, round(share * layers)) for share in SHARES} & set(range(1, layers)))
     candidates = []
     for layer in tried or [layers - 1]:
         candidates.append(Direction(unit(differences[layer]), layer, layers))
+    # By the log-probability of known declines, as generating and scoring for every depth would cost
+    # a measurement each.
     likely = [_decline_logp(model, tokenizer, one, declines) for one in candidates]
     chosen = candidates[likely.index(min(likely))]
+    # Once, for the chosen depth: all share the same writers.
     _require_gone(model, tokenizer, chosen, harmful[0])
     return chosen
 
 
 def unit(vector: Tensor) -> Tensor:
     """Of length 1. Raises ModelError where harmful and benign prompts are told apart by nothing."""
+    # `not >` is true of NaN too, which a model with broken weights gives.
     length = float(vector.norm())
     if not length > 0:
         raise ModelError(
@@ -84,8 +91,10 @@ def ablated(model: Any, vector: Tensor) -> Iterator[None]:
     handles = []
     for layer in layers_of(model):
         handles.append(layer.register_forward_pre_hook(_project_input(vector), with_kwargs=True))
+    # Both: what a layer adds is seen by the layer's own MLP before the next input is projected.
     for one in writers(model):
         handles.append(one.register_forward_hook(_project_output(vector)))
+    # Hooks outlive an exception; one left behind would ablate every later measurement.
     try:
         yield
     finally:
@@ -104,6 +113,7 @@ def layers_of(model: Any) -> list[nn.Module]:
         raise ModelError(
             f"{type(decoder).__name__} keeps no list of layers: no direction can be ablated"
         )
+    # A decoder may keep further lists beside its layers, which are the longest.
     longest = max(lists, key=len)
     return list(longest)
 
@@ -113,18 +123,22 @@ def writers(model: Any) -> list[nn.Module]:
     named = (entry for layer in layers_of(model) for entry in layer.named_modules())
     made: list[nn.Module] = []
     for name, module in named:
+        # By the last part of the name, as blocks are nested differently in each architecture.
         if name.rsplit(".", 1)[-1] in WRITERS:
             made.append(module)
     return made
 
 
 def _without(states: Tensor, vector: Tensor) -> Tensor:
+    # In the states' own type: a float32 vector would turn a 16-bit stream into float32.
     own = vector.to(states.device, states.dtype)
     return states - (states @ own)[..., None] * own
 
 
 def _project_input(vector: Tensor) -> Any:
     def hook(module: nn.Module, args: Any, kwargs: Any) -> Any:
+        # transformers' decoders hand hidden states over by place or by name, as their version
+        # likes.
         if args:
             return (_without(args[0], vector), *args[1:]), kwargs
         return args, {**kwargs, "hidden_states": _without(kwargs["hidden_states"], vector)}
@@ -146,8 +160,12 @@ def _mean_states(model: Any, tokenizer: Any, prompts: Sequence[list[Message]]) -
     """
     total: Tensor | int = 0
     for prompt in prompts:
+        # One by one: with padding the last place would not be the assistant's first for all of
+        # them.
         ids = torch.tensor([prompt_ids(tokenizer, prompt)], device=model.device)
+        # Less the last: transformers puts the final norm's output there, which no layer reads.
         states = model(input_ids=ids, output_hidden_states=True, use_cache=False).hidden_states[:-1]
+        # Float32 sums: in 16 bits the mean of many states loses what they differ by.
         total = total + torch.stack([state[0, -1].float() for state in states])
     assert isinstance(total, Tensor), "no prompt was given"
     return total / len(prompts)
@@ -182,6 +200,7 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
     def keep(module: nn.Module, args: Any, output: Any) -> None:
         outputs.append(output if isinstance(output, Tensor) else output[0])
 
+    # At the layers' ends, where what an unknown writer has added shows.
     handles = [layer.register_forward_hook(keep) for layer in layers_of(model)]
     try:
         with ablated(model, direction.vector):
@@ -191,6 +210,7 @@ def _require_gone(model: Any, tokenizer: Any, direction: Direction, prompt: list
             handle.remove()
     vector = direction.vector.to(model.device)
     left = max(
+        # As a share of the largest state, since the size of the stream differs between models.
         float((out.float() @ vector).abs().max() / out.float().norm(dim=-1).max())
         for out in outputs
     )

@@ -44,6 +44,8 @@ def tamper_summary(
             suites[suite] = [row for row in own if row.suite == suite]
         summaries = {}
         for suite, of in suites.items():
+            # Independent scorers too, as in eval: the reward model is what the policy was trained
+            # against.
             by_others = independent.summary(of, confidence)
             summaries[suite] = replace(summarise(of, confidence), independent=by_others)
         title = attack_title(name, config, about)

@@ -181,6 +181,11 @@ def chat(request: Request, lines: TextIO = sys.stdin, output: TextIO = sys.stdou
         )
     settle(config)
     judges = judges_of(request.scorers, config)
+    if judges.files:
+        raise ConfigError(
+            f"a chat asks no judge, got {', '.join(judges.files)}; leave --scorer judge= and "
+            "eval.judges out, or use them with `primum measure`"
+        )
     subjects = named_subjects(request.model, request.against)
     with TemporaryDirectory(prefix="primum-chat-") as folder:
         speakers = speakers_of(subjects, config, Path(folder), request.api_key_env)

@@ -17,11 +17,13 @@ from eval.endpoint import HARMFUL_SUITE, MEASUREMENT, Endpoint
 from eval.gate import judge
 from eval.gate_result import SHOWN, GateResult
 from eval.independent import HARM_CHANCE
+from eval.judged import judge_results, with_judges
 from eval.measure import Measured, joined
 from eval.people import corrected_by_people
 from eval.report.narrowing import narrowed
+from eval.report.sections.judges import judge_lines
 from eval.report.text import told
-from eval.results.build import build_results, with_verdict
+from eval.results.build import build_results, compared, with_verdict
 from eval.results.facts import RunFacts
 from eval.results.results import Results
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
@@ -40,6 +42,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
 from pipeline.run.runner import settle
+from pipeline.user_judges import REPLIES, user_judges
 from records.contracts import BASE, Policy
 from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
@@ -69,6 +72,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
     # All models are looked at before the first one writes for hours.
     require_subjects(subjects.asked, config, request.api_key_env)
     folder = request.output or _folder(request)
+    named = user_judges(judges.files, folder / REPLIES)
     # Only once everything is known to be sound: a folder that is begun takes no other request.
     _begin(folder, request)
     asked = []
@@ -78,18 +82,23 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
     wrapped = wrapped_prompts(prompts, subjects.asked, config)
     further = Further(prompts, wrapped, suites, config, folder, request.api_key_env)
     measured = _scored(list(zip(subjects.order, asked, strict=True)), prompts, judges, further)
+    measured = with_judges(measured, named)
     results = _results(asked, measured, config, judges)
     results = with_verdict(
         replace(
             results,
             suites_described=suite_facts(suites, [prompt.suite for prompt in prompts]),
-            capability=capability_of(models_of(subjects.order, config), config),
+            capability=capability_of(models_of(subjects.order, config), config, _learned(subjects)),
+            judges=judge_results(
+                measured, named, compared(_policies(asked)), config.eval.confidence
+            ),
         )
     )
     write_evaluation(folder, results, prompts, measured, opens_withheld=config.eval.open_withheld)
     for line in (
         *told(narrowed(results)),
         results.verdict or "",
+        *judge_lines(results),
     ):
         say("measure", line)
     say("measure", f"report: {folder / 'report.html'}")
@@ -145,10 +154,7 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
 
 def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[SuitePrompt]:
     """Without prompts that a run trained one of the models on, which would flatter it."""
-    learned: set[str] = set()
-    for subject in subjects.order:
-        if isinstance(subject, Subject) and subject.kind == "model":
-            learned |= learned_texts(Path(subject.where))
+    learned = _learned(subjects)
     kept = []
     # By text: a run's ids are its own.
     for prompt in prompts:
@@ -166,6 +172,15 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
             "on them",
         )
     return kept
+
+
+def _learned(subjects: Subjects) -> set[str]:
+    """Texts of the prompts that runs trained these models on."""
+    learned: set[str] = set()
+    for subject in subjects.order:
+        if isinstance(subject, Subject) and subject.kind == "model":
+            learned |= learned_texts(Path(subject.where))
+    return learned
 
 
 def _folder(request: Request) -> Path:
@@ -229,10 +244,14 @@ def _scored(
     return measured
 
 
+def _policies(asked: Sequence[Asked]) -> list[Policy]:
+    return [Policy(policy.name, policy.title) for policy in asked]
+
+
 def _results(
     asked: Sequence[Asked], measured: list[Measured], config: RunConfig, judges: Judges
 ) -> Results:
-    policies = {Policy(policy.name, policy.title): policy.about for policy in asked}
+    policies = dict(zip(_policies(asked), (policy.about for policy in asked), strict=True))
     suites = list(dict.fromkeys(row.suite for row in measured if row.kind == "harmful"))
     # Named from what was asked and not from what was found, as a run names it beforehand.
     endpoint = Endpoint(

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.research_material import ResearchMaterial
 from pipeline.run.console import say
 from pipeline.shared_data import DataCard, write_shared
 from records.errors import (
@@ -25,13 +25,9 @@ from records.errors import (
     first_line,
 )
 from records.licences import SENTENCES, UNKNOWN
-from records.rows import Completion, read_records, text_of
-from records.run_files import MEASURED_COMPLETIONS, MEASURED_PROMPTS
 from records.stage_folder import StageDirectory
 
 What = Literal["model", "prep", "pairs"]
-LEAST = 40
-"""Characters of a completion from which its occurrence in a file is no accident."""
 READ_AS_TEXT = (".md", ".json", ".jsonl", ".html", ".txt", ".yaml", ".jinja", ".csv")
 
 
@@ -127,39 +123,13 @@ def _write_data(request: Request, folder: Path) -> None:
         say("push", line)
 
 
-def harmful_completions(run_dir: Path) -> Iterator[str]:
-    """What any policy of the run wrote to harmful test prompts, long enough to be recognised."""
-    folder = run_dir / MEASURED_PROMPTS.stage
-    if not (folder / MEASURED_COMPLETIONS.name).is_file():
-        return
-    harmful = {row.id for row in MEASURED_PROMPTS.read(folder) if row.kind == "harmful"}
-    for row in MEASURED_COMPLETIONS.read(folder):
-        text = text_of(row.completion).strip()
-        # Short refusals and fragments occur everywhere; only a longer text shows where it came
-        # from.
-        if row.prompt_id in harmful and len(text) >= LEAST:
-            yield text
-    sampled = run_dir / "sample"
-    prompts = run_dir / "prep" / "prompts.train.jsonl"
-    if prompts.is_file() and (sampled / "completions.train.jsonl").is_file():
-        asked = (json.loads(line) for line in prompts.read_text(encoding="utf-8").splitlines())
-        learned = {row["id"] for row in asked if row["kind"] == "harmful"}
-        for row in read_records(sampled / "completions.train.jsonl", Completion):
-            text = text_of(row.completion).strip()
-            if row.prompt_id in learned and len(text) >= LEAST:
-                yield text
-
-
 def _require_no_harmful_completion(run_dir: Path, folder: Path) -> None:
     """Research material stays in the run, whatever a file is called."""
-    # As JSON spells it too: in a .jsonl file line ends and quotes are escaped.
-    wanted = {json.dumps(text)[1:-1] for text in harmful_completions(run_dir)}
-    wanted |= set(harmful_completions(run_dir))
+    material = ResearchMaterial(run_dir)
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix not in READ_AS_TEXT or path.name == "tokenizer.json":
             continue
-        content = path.read_text(encoding="utf-8", errors="replace")
-        if any(text in content for text in wanted):
+        if material.found_in(path.read_text(encoding="utf-8", errors="replace")):
             raise ArtifactError(
                 f"{path.relative_to(folder)}: holds a completion of a harmful prompt, which is "
                 "never pushed; take it out of the release, or run `primum release` again"

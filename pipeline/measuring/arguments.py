@@ -66,7 +66,8 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         metavar="NAME[=PATH]",
         help=(
             "besides what ships with Primum (default): run=RUN or reward_model=FOLDER, for "
-            "harmfulness from 1 to 5"
+            "harmfulness from 1 to 5; judge=FILE, a judge, guard model, jury or experts "
+            "(docs/judges.md)"
         ),
     )
     _add_prompts(measuring, whole_number)
@@ -123,7 +124,7 @@ def add_chatting(commands: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME[=PATH]",
-        help="as in primum measure",
+        help="as in primum measure, but for judge=FILE",
     )
     chatting.add_argument(
         "--save",

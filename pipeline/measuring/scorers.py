@@ -6,25 +6,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from eval.results.stored import read_validation
 from eval.results.validation import DetectorNote, Validation
-from models.engines.generate import generation_dtype
-from pipeline.policies import device
+from pipeline.harm_model import audit_of, loaded
 from pipeline.run.config import RunConfig
+from pipeline.user_judges import SETTING, judge_files
 from records.contracts import Scorer
 from records.errors import ConfigError, PrimumError
 from records.rows import Prompt
 from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
-from reward.model.audit import audit_in, require_passed
+from reward.model.audit import Audit, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
 from reward.refusal.rule import DETECTOR_NOTE
 from reward.scorers import FACTORS, RefusalRule
 
-WANTED = "wanted default, run=RUN (the reward model of a run) or reward_model=FOLDER"
+WANTED = (
+    "wanted default, run=RUN (the reward model of a run), reward_model=FOLDER or judge=FILE "
+    "(docs/judges.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Judges:
     config: RunConfig
     reward_model: Path | None
     factors: bool = True
+    files: tuple[str, ...] = ()
+    """Settings of judges, guard models, juries and experts."""
 
     def load(self, prompts: Sequence[Prompt]) -> list[Scorer]:
         """The same as an evaluation's: the reward model, the refusal rule, and those that no
@@ -41,11 +48,7 @@ class Judges:
         """
         found: list[Scorer] = []
         if self.reward_model:
-            harm_model = HarmfulnessScorer.load(
-                self.reward_model, generation_dtype(self.config.eval.generation)
-            )
-            harm_model.model.to(device(self.config.trainer))
-            found.append(harm_model)
+            found.append(self.harm_model)
         found.append(RefusalRule())
         if self.factors:
             # Its libraries take a second.
@@ -57,25 +60,47 @@ class Judges:
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
 
+    @cached_property
+    def harm_model(self) -> HarmfulnessScorer:
+        """The reward model, where one is named."""
+        assert self.reward_model is not None, "asked for where one is named"
+        return loaded(self.reward_model, self.config, self.config.eval.generation)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """That of the reward model; it is asked here where its own run left no record of it."""
+        assert self.reward_model is not None, "asked for where one is named"
+        return audit_of(self.reward_model, lambda: self.harm_model)
+
     def validation(self) -> Validation:
-        """What its own run found of the reward model."""
-        path = self.reward_model and self.reward_model.parent / VALIDATION.name
+        """What is known of the reward model."""
         note = DetectorNote(note=DETECTOR_NOTE)
-        if not path or not path.is_file():
+        if not self.reward_model:
             return Validation(refusal_detector=note)
-        # Read for its faults alone: a damaged validation must not be shown as the scorer's worth.
-        read_validation(path)
+        path, recorded = self.reward_model.parent / VALIDATION.name, dict[str, Any]()
+        if path.is_file():
+            # Read for its faults alone: a damaged validation must not be shown as the scorer's
+            # worth.
+            read_validation(path)
+            recorded = read_json(path)
         accepted = tuple(sorted(self.config.score.accept_failed_probes))
-        return Validation(reward_model=read_json(path), accepted=accepted, refusal_detector=note)
+        known = {"audit": self.audit.to_json(), **recorded}
+        return Validation(reward_model=known, accepted=accepted, refusal_detector=note)
 
 
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
-    """Raises ConfigError for words that name no scorer of a measurement."""
+    """Raises ConfigError for words that name no scorer of a measurement, and RecordError for a
+    reward model that failed a probe of its audit that the config does not accept.
+    """
     folders, faults = [], []
+    files = list(config.eval.judges)
     for word in words:
         kind, _, path = word.partition("=")
         place = Path(path).expanduser()
         if word == "default":
+            continue
+        if kind == "judge" and path:
+            files.append(str(place))
             continue
         if kind not in ("run", "reward_model") or not path:
             faults.append(f"--scorer {word}: {WANTED}")
@@ -87,8 +112,6 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
                 missing.append(name)
         if missing:
             faults.append(f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}")
-        else:
-            faults += _audit_faults(folder, config)
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
@@ -100,18 +123,14 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
             "eval.factors=false leaves no scorer of harm; name a reward model with --scorer "
             "run=RUN, or leave it out"
         )
+    try:
+        judge_files(files, "--scorer judge" if len(files) > len(config.eval.judges) else SETTING)
+    except PrimumError as error:
+        faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return Judges(config, folders[0] if folders else None, config.eval.factors)
-
-
-def _audit_faults(folder: Path, config: RunConfig) -> list[str]:
-    """What its own run found of a reward model that the config does not accept."""
-    found = folder.parent / VALIDATION.name
-    if not found.is_file():
-        return []
-    try:
-        require_passed(audit_in(found), config.score.accept_failed_probes, str(folder))
-    except PrimumError as error:
-        return error.faults
-    return []
+    found = Judges(config, folders[0] if folders else None, config.eval.factors, tuple(files))
+    if found.reward_model:
+        accepted = config.score.accept_failed_probes
+        require_passed(found.audit, accepted, str(found.reward_model))
+    return found

@@ -162,16 +162,7 @@ def _rlhf_faults(config: RunConfig) -> list[str]:
     """Settings of other blocks that do not go with those of rlhf."""
     rlhf = config.rlhf
     if rlhf.starts_from == "none":
-        asked = rlhf != RlhfConfig()
-        # Compared with the defaults: settings for a stage that is left out are most likely a slip.
-        return (
-            [
-                "rlhf has settings and rlhf.starts_from is none, which leaves the stage out; set "
-                "it to base, sft or dpo"
-            ]
-            if asked
-            else []
-        )
+        return []
     faults = []
     if rlhf.stop_when_scorers_part and not config.eval.factors:
         faults.append(

@@ -17,6 +17,7 @@ from pipeline.run.config_paths import expand_paths, path_faults
 from pipeline.run.setting_names import hint, known_keys
 from pipeline.run.settings_bounds import shown
 from pipeline.run.settings_file import Setting, file_settings, override_settings
+from pipeline.run.wrong_values import NAMES_NOT_HERE, wrong_values
 from records.errors import ConfigError, first_line
 from records.rows import FAULTS_SHOWN
 from records.setting_ranges import not_a_number, range_faults
@@ -48,9 +49,16 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
                     f"{setting.where}: unknown key {shown(name)}; {hint(name, RunConfig)}"
                 )
             faults += (
-                [] if wrong else [f"{setting.where}: {fault}" for fault in _explain(setting, error)]
+                []
+                if wrong
+                else [f"{setting.where}: {fault}" for fault in _explain(setting, error, merged)]
             )
             unknown += len(wrong)
+        else:
+            # OmegaConf takes a list of lists for a list of texts, and fails where it is read.
+            faults += [
+                f"{setting.where}: {fault}" for fault in wrong_values(setting.key, setting.value)
+            ]
     if unknown > FAULTS_SHOWN:
         faults.append(
             f"{path or 'settings'}: {unknown - FAULTS_SHOWN} more unknown keys; is this a file of "
@@ -59,9 +67,31 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
     # Paths are expanded before any block is built, so that no check of theirs sees a `~`.
     faults += [*expand_paths(merged), *path_faults(merged)]
     config = _checked(merged, settings, faults)
+    faults += _without_a_stage(config, settings) if config else []
     if faults or config is None:
         raise ConfigError(faults)
     return config
+
+
+def _without_a_stage(config: RunConfig, settings: list[Setting]) -> list[str]:
+    """Settings of rlhf for a run without it, unless who gives them also says where it starts: the
+    config that a run saves holds every setting, and says that there is none.
+    """
+    if config.rlhf.starts_from != "none":
+        return []
+    given: dict[str, list[str]] = {}
+    for setting in settings:
+        for key in _names(setting.key, setting.value):
+            if key.startswith("rlhf."):
+                given.setdefault(setting.where, []).append(key)
+    faults = []
+    for where, keys in given.items():
+        if "rlhf.starts_from" not in keys:
+            faults.append(
+                f"{where}: {keys[0]}: rlhf has settings and rlhf.starts_from is none, which leaves "
+                "the stage out; set it to base, sft or dpo, or take the settings out"
+            )
+    return faults
 
 
 def _unlocked(node: Any) -> Any:
@@ -76,12 +106,28 @@ def _unlocked(node: Any) -> Any:
     return node
 
 
-def _explain(setting: Setting, error: Exception) -> list[str]:
+def _explain(setting: Setting, error: Exception, merged: Any) -> list[str]:
     """What is wrong with the value of one setting."""
-    numbers = []
+    found = []
     for key, text in not_a_number(RunConfig, setting.key, setting.value):
-        numbers.append(f"{key}: {text}")
-    return numbers or [f"{setting.key}: {_said(error)}"]
+        found.append(f"{key}: {text}")
+    found += wrong_values(setting.key, setting.value)
+    return found or _beyond_the_end(setting.key, merged) or [f"{setting.key}: {_said(error)}"]
+
+
+def _beyond_the_end(key: str, merged: Any) -> list[str]:
+    """Where a key names an entry that a list does not have."""
+    parts = key.split(".")
+    for place, part in enumerate(parts):
+        above = ".".join(parts[:place])
+        node = OmegaConf.select(merged, above) if part.isdigit() and above else None
+        if node is not None and OmegaConf.is_list(node) and int(part) >= len(node):
+            last = f"the last is {len(node) - 1}" if len(node) else "it is empty"
+            return [
+                f"{key}: {above} has no entry {part}, {last}; wanted one that there is, or the "
+                f"whole list as {above}=[...]"
+            ]
+    return []
 
 
 def _unknown_keys(setting: Setting) -> list[str]:
@@ -142,6 +188,9 @@ def _out_of_range(values: Any, settings: list[Setting]) -> dict[str, str]:
         for setting in settings:
             if f"{key}.".startswith(f"{setting.key}."):
                 setters.append(setting.where)
+        value = OmegaConf.select(OmegaConf.create(values), key)
+        if isinstance(value, str) and value.lower() in NAMES_NOT_HERE:
+            text += f". There is no {value} here: {NAMES_NOT_HERE[value.lower()]}"
         # The last setter counts: it is the one whose value stands.
         found[key] = f"{setters[-1]}: {key}: {text}" if setters else f"{key}: {text}"
     return found

@@ -24,6 +24,7 @@ PATHS = (
     "reward.people.*",
     "eval.suites.*.path",
     "eval.expert_labels.*",
+    "eval.judges.*",
     "eval.capability.tasks.*.path",
     "eval.tamper.medquad_path",
     "eval.suites.*.suite",

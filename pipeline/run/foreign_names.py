@@ -99,7 +99,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "gpus": ("trainer.devices",),
     "nnodes": ("trainer.num_nodes",),
     "num_machines": ("trainer.num_nodes",),
-    "device": ("trainer.accelerator",),
+    "device": ("trainer.accelerator trainer.devices",),
     "use_cpu": ("trainer.accelerator", "cpu"),
     "save_steps": ("trainer.checkpoint_every_steps",),
     # DPO
@@ -177,6 +177,7 @@ _RESUMES = (
 _LOGS = "every step is logged in metrics.jsonl"
 _SCHEDULE = "the learning rate rises over sft.optimiser.warmup and the like, and falls as a cosine"
 
+# A reason rather than "no such setting", which would send the user to look for a typing error.
 NOT_HERE: dict[str, str] = {
     "gradient_accumulation_steps": (
         "micro-batches are cut by trainer.micro_batch_tokens until a step has its "

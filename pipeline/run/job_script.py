@@ -113,11 +113,17 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 4
 
 
+def _attached(word: str) -> str:
+    """`-N2`, which sbatch takes for `-N 2`, with a sign between."""
+    short = word[:2]
+    return f"{short}={word[2:]}" if short in ALIASES and word[2:3] not in ("", "=") else word
+
+
 def _options(words: list[str]) -> dict[str, str]:
     # A later option replaces an earlier one, as sbatch reads them.
     found: dict[str, str] = {}
     while words:
-        name, _, value = words.pop(0).partition("=")
+        name, _, value = _attached(words.pop(0)).partition("=")
         if not value and words and not words[0].startswith("-"):
             value = words.pop(0)
         found[ALIASES.get(name, name)] = value

@@ -97,10 +97,10 @@ def _stopping_faults(script: JobScript) -> list[str]:
     where, options, faults = script.path, script.options, []
     if "--signal" not in options:
         faults.append(f"{where}: no notice before the time limit; add #SBATCH --signal=USR1@300")
-    # Slurm's B: signals the batch shell, which waits for srun and tells nobody.
-    elif options["--signal"].startswith("B:"):
+    # Slurm's B signals the batch shell, which waits for srun and tells nobody; R may stand with it.
+    elif "B" in options["--signal"].rpartition(":")[0].upper():
         faults.append(
-            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B: so "
+            f"{where}: --signal={options['--signal']} tells the batch shell only; leave out B so "
             "that the stage hears it"
         )
     if "--no-requeue" in options:

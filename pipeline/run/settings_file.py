@@ -125,7 +125,11 @@ def _text(path: Path) -> str:
         near = difflib.get_close_matches(
             path.name, [p.name for p in path.parent.glob("*.yaml")], n=1
         )
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        hint = (
+            f"; did you mean {path.parent / near[0]}?"
+            if near
+            else ", wanted a YAML file of settings; `primum init` writes one to start from"
+        )
         raise ConfigError(f"{path}: no such file{hint}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error

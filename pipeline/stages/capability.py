@@ -77,6 +77,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
             "holds no benign prompt with a reference completion; name a task's file, or set "
             "eval.capability.held_out_texts=0 and leave eval.capability.tasks empty"
         )
+    # Policy by policy and not task by task, so that each model is loaded once.
     measured = {}
     for name, at in _policies(config, inputs).items():
         measured[name] = _measured(config, place, name, at, items, texts)

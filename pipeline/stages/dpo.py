@@ -208,6 +208,7 @@ def _encode(
         "dropped_too_long_or_identical_after_cutting": len(rows) - len(kept),
         "cut": sum(a.truncated for a, _ in kept),
     }
+    # All ranks encode the same pairs, and only one may write the file.
     if place.rank == 0:
         write_json(
             place.path / "tokens.json",

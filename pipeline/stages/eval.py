@@ -15,12 +15,14 @@ from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_errors import error_rates
 from eval.independent import HARM_CHANCE
+from eval.judged import judge_results, with_judges
 from eval.measured import Measured
 from eval.people import corrected_by_people
 from eval.report.epochs import unheld
 from eval.report.narrowing import narrowed
+from eval.report.sections.judges import judge_lines
 from eval.report.text import told
-from eval.results.build import build_results, with_verdict
+from eval.results.build import build_results, compared, with_verdict
 from eval.results.facts import PolicyFacts, RunFacts
 from eval.results.opened import OpenedSet
 from eval.results.results import Results
@@ -63,6 +65,7 @@ from pipeline.run_scorers import run_scorers
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
+from pipeline.user_judges import REPLIES, judge_files, user_judges
 from records.contracts import BASE, Policy
 from records.run_files import (
     MEASURED_COMPLETIONS,
@@ -84,12 +87,15 @@ from reward.refusal.rule import DETECTOR_NOTE
 def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Measure every policy on test prompts, and write results and report."""
     tokenizer_of = cache(load_tokenizer)
+    # A key that is not set is known now, and not once every policy has written.
+    judges = user_judges(config.eval.judges, place.run / REPLIES)
     prompts = prompts_of(config, inputs, place, tokenizer_of)
     asked = all_asked(config, place, prompts, tokenizer_of)
     # Before the first completion: whoever looks at the test set is counted, even if the stage dies
     # after it.
     opened = enter_ledger(place, prompts) if place.share.rank == 0 else OpenedSet()
     scorers = run_scorers(config, inputs, prompts)
+    # One after the other, since two models together may not fit into the device's memory.
     for name, model in policies(config, inputs).items():
         measure_policy(config, place, name, model, asked, scorers, tokenizer_of)
     # The other ranks are done; rank 0 joins the parts of all.
@@ -98,8 +104,13 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     measured = []
     for name in policies(config, inputs):
         measured.extend(measured_by(place, name, asked))
+    measured = with_judges(measured, judges)
     provenance = _provenance(config, inputs, place, tokenizer_of)
-    results = _results(config, inputs, measured, opened, provenance)
+    against = compared(compared_policies(config))
+    results = replace(
+        _results(config, inputs, measured, opened, provenance),
+        judges=judge_results(measured, judges, against, config.eval.confidence),
+    )
     # Judged by the limits of the day for the page; release asks again.
     gates = judge(results, released_policy(config), config.release.gate)
     # Files first, wandb afterwards: a service that fails must not cost the evaluation.
@@ -117,6 +128,7 @@ def work(config: EvalSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         *told(narrowed(results)),
         results.verdict or "",
         *unheld(results),
+        *judge_lines(results),
     ):
         place.say(line)
     place.say(f"report: {place.path / 'report.html'}")
@@ -150,6 +162,7 @@ def _results(
     )
     apart = measured_apart(config, inputs)
     ratings = read_labels(config.eval.expert_labels)
+    # The verdict is made anew: people and other stages may change what it says.
     found = with_verdict(
         replace(
             results,
@@ -159,6 +172,7 @@ def _results(
             people=corrected_by_people(measured, ratings, BASE.name, config.eval.confidence),
         )
     )
+    # Last: the simulation takes base rates and spreads from the finished results.
     rates = error_rates(found, released_policy(config), config.release.gate)
     return replace(found, gate_error_rates=tuple(rates))
 
@@ -278,6 +292,7 @@ STAGE = Stage(
         **prep.files(config),
         **condition_files(config),
         **hash_labels(config.eval.expert_labels, "eval.expert_labels"),
+        **judge_files(config.eval.judges),
     },
     shares=True,
 )

@@ -203,6 +203,7 @@ def files(config: RunConfig) -> dict[str, str]:
     for source in config.data.sources:
         if source.path:
             path = Path(source.path)
+            # A path that exists wins: a hub id and a relative path can look the same.
             if path.exists():
                 faults += _hashed(f"data.sources {source.name!r}", source.path, found)
             elif source.is_downloaded:

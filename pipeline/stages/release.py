@@ -37,7 +37,8 @@ from pipeline.run.declared import Part, StageSettings, beside
 from pipeline.run.graph import policy_left_by, released_policy, way_to
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
-from pipeline.run.rounds import named
+from pipeline.run.registry import STAGES
+from pipeline.run.rounds import named, parsed
 from pipeline.run.stage import Stage
 from pipeline.run.views import ReleasesTrained
 from pipeline.setting_parts import Rounds, StartsFrom
@@ -104,7 +105,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     _require(gates, policy)
     target = place.path / settings.name
     paths, measured = local_paths(place), measured_rows(inputs)
-    personal = look_for_personal_data(inputs, measured)
+    personal = look_for_personal_data(inputs, measured, _preferred(config))
     # Only behind the gate: no folder of weights may lie there that was not released.
     copy_policy(inputs.path(POLICY.left_by(policy)), target, paths)
     write_evidence(
@@ -154,6 +155,18 @@ def _pairs_of(config: ReleasesTrained) -> list[str]:
     policy = policy_left_by(released_policy(config), config)
     rounds = max(step.round for step in way_to(policy, config)) if policy else 1
     return [named(PAIRS.stage, round) for round in range(1, rounds + 1)]
+
+
+def _preferred(config: ReleasesTrained) -> list[str]:
+    """The pairs that the released policy was trained on; none where no training on pairs led to
+    it.
+    """
+    policy = policy_left_by(released_policy(config), config)
+    steps = way_to(policy, config) if policy else []
+    # Trainings on pairs are the ones that a run does in rounds.
+    if any(STAGES[parsed(step.name)[0]].repeats for step in steps if step.starts_from):
+        return _pairs_of(config)
+    return []
 
 
 def _require(gates: list[GateResult], policy: str) -> None:

@@ -77,6 +77,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
         scores += score_with([scorer], completions)
     # By any of the harm models: one that could read it is enough for a pair.
     unscored = len(completions) - len({s.completion_id for s in scores if s.value is not None})
+    # The rule on all, also on what no harm model could read: pairs ask for both apart.
     scores += score_with([RefusalRule()], completions)
     scores += coherence
     write_records(place.path / "scores.jsonl", scores)

@@ -106,12 +106,15 @@ def sft_examples(
             continue
         replay = own.get(demo.asks)
         # Replay of its own words keeps what the model knows; a foreign style would cost capability.
+        # `prompt_id` marks a further preference of the same prompt; its replay would be the same
+        # row again.
         if replay and not demo.prompt_id and benign_answers in ("base", "both"):
             examples.append(
                 Example(
                     demo.prompt, replay.completion, replay.finish_reason == "stop", "benign replays"
                 )
             )
+        # Without a replay the reference stands in, or the prompt would not be trained on at all.
         if benign_answers in ("reference", "both") or not replay:
             examples.append(Example(demo.prompt, demo.completion, True, "helpful completions"))
     return examples
@@ -132,6 +135,7 @@ def sft_rows(
         "dropped_prompt_too_long": len(rows) - len(kept),
         "cut": sum(row.truncated for row in kept),
     }
+    # All ranks encode the same rows, and only one may write the file.
     if place.rank == 0:
         write_json(
             place.path / "tokens.json",

@@ -85,7 +85,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     policy = released_policy(config)
     start = policy_of(config.model.base, inputs.path(POLICY.left_by(policy)))
     tokenizer = load_tokenizer(start)
-    # The same prompts as the evaluation's, so that before and after can be paired.
+    # Test prompts, as in the evaluation: the attacks themselves are made of training rows.
     suites = held_out_suites(
         inputs.read(PROMPTS.of("test")), "test", config.eval.tamper.prompts_per_suite
     )
@@ -225,7 +225,9 @@ def medquad_files(config: RunConfig) -> dict[str, str]:
 
     files = sorted(Path(folder).rglob("*.xml"))
     hashes = content_hashes(files, cache_directory() / "hashes")
-    return {f"medquad {folder}": sha256_json({file.name: hashes[file] for file in files})}
+    # By the path below the folder: MedQuAD's twelve folders hold files of the same names.
+    named = {file.relative_to(folder).as_posix(): hashes[file] for file in files}
+    return {f"medquad {folder}": sha256_json(named)}
 
 
 STAGE = Stage(

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def run_ranks():
+def run_ranks() -> Callable[..., str]:
     """Runs cases of ranks.py on some processes; returns rank 0's output."""
 
     def run(
@@ -90,7 +91,7 @@ def run_ranks():
 
 
 @pytest.fixture(scope="session")
-def primum():
+def primum() -> Callable[..., str]:
     """The command line in a process of its own."""
 
     def run(*arguments: str, timeout: float = 600) -> str:

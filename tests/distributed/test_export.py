@@ -5,6 +5,7 @@ named.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,20 @@ CASES = [f"sft-{kind}-zero{stage}" for kind in ("lora", "full") for stage in (1,
 
 
 @pytest.fixture(scope="module", params=["untied", "tied"])
-def trained(request, tmp_path_factory, tiny_directory, tied_directory, run_ranks):
+def trained(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_directory: Path,
+    tied_directory: Path,
+    run_ranks: Callable[..., str],
+) -> tuple[Path, Path]:
     directory = tied_directory if request.param == "tied" else tiny_directory
     out = tmp_path_factory.mktemp("trained")
     run_ranks(directory, out, CASES)
     return directory, out
 
 
-def run_of(trained, case: str, run_dir: Path) -> RunConfig:
+def run_of(trained: tuple[Path, Path], case: str, run_dir: Path) -> RunConfig:
     """A run whose SFT was cut off after its last checkpoint, which is that of the case."""
     directory, out = trained
     work = StageDirectory(run_dir / "sft").work
@@ -47,7 +54,9 @@ def run_of(trained, case: str, run_dir: Path) -> RunConfig:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_checkpoint_becomes_a_directory_that_plain_transformers_loads(case, trained, tmp_path):
+def test_a_checkpoint_becomes_a_directory_that_plain_transformers_loads(
+    case: str, trained: tuple[Path, Path], tmp_path: Path
+) -> None:
     from transformers import AutoModelForCausalLM
 
     config = run_of(trained, case, tmp_path / "run")
@@ -63,7 +72,7 @@ def test_a_checkpoint_becomes_a_directory_that_plain_transformers_loads(case, tr
     assert (got - wanted).abs().max() <= 1e-5
 
 
-def test_a_damaged_shard_is_named(trained, tmp_path):
+def test_a_damaged_shard_is_named(trained: tuple[Path, Path], tmp_path: Path) -> None:
     config = run_of(trained, CASES[-1], tmp_path / "run")
     checkpoint = present(latest_checkpoint(tmp_path / "run" / "sft" / "work" / "checkpoints"))
     shard = checkpoint / "tensors-1.pt"
@@ -74,7 +83,7 @@ def test_a_damaged_shard_is_named(trained, tmp_path):
         export(config, "sft", tmp_path / "out")
 
 
-def test_what_cannot_be_exported_says_why(trained, tmp_path):
+def test_what_cannot_be_exported_says_why(trained: tuple[Path, Path], tmp_path: Path) -> None:
     config = run_of(trained, CASES[0], tmp_path / "run")
     with pytest.raises(ArtifactError, match="no checkpoint yet"):
         export(config, "dpo", tmp_path / "out")

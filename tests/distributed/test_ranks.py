@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +49,12 @@ BF16 = ["dpo-lora-zero2-bf16", "dpo-full-zero3-bf16"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, tiny_directory, ranks_module, run_ranks):
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_directory: Path,
+    ranks_module: Any,
+    run_ranks: Callable[..., str],
+) -> Path:
     """Results of all cases: one pair of processes for those on two ranks, this process for those on
     one.
     """
@@ -68,23 +76,23 @@ def folder(tmp_path_factory, tiny_directory, ranks_module, run_ranks):
     return out
 
 
-def metrics(folder, case):
+def metrics(folder: Path, case: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{case}.jsonl").read_text().splitlines()]
 
 
-def alone(case):
+def alone(case: str) -> str:
     return "-".join([*case.split("-")[:2], "one"])
 
 
 @pytest.mark.parametrize("case", SHARDED)
-def test_the_first_loss_is_the_unsharded_models(folder, case):
+def test_the_first_loss_is_the_unsharded_models(folder: Path, case: str) -> None:
     assert metrics(folder, case)[0]["loss"] == pytest.approx(
         metrics(folder, alone(case))[0]["loss"], rel=1e-5
     )
 
 
 @pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED + WEIGHED)
-def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
+def test_every_step_has_the_same_metrics_as_on_one_rank(folder: Path, case: str) -> None:
     got, wanted = metrics(folder, case), metrics(folder, alone(case))
     assert len(got) == len(wanted) == 6
     for ours, theirs in zip(got, wanted, strict=True):
@@ -93,7 +101,7 @@ def test_every_step_has_the_same_metrics_as_on_one_rank(folder, case):
 
 
 @pytest.mark.parametrize("case", [case for case in SHARDED if not case.endswith("ddp")])
-def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
+def test_gradients_have_the_norm_that_they_have_on_one_rank(folder: Path, case: str) -> None:
     """Adam hides a gradient that is divided once too often; clipping does not.
 
     DDP's norm is taken before ranks are averaged: not comparable.
@@ -105,7 +113,7 @@ def test_gradients_have_the_norm_that_they_have_on_one_rank(folder, case):
 
 
 @pytest.mark.parametrize("case", SHARDED + RECOMPUTED + OFFLOADED + WEIGHED)
-def test_the_trained_tensors_are_those_of_one_rank(folder, case):
+def test_the_trained_tensors_are_those_of_one_rank(folder: Path, case: str) -> None:
     got, wanted = (
         load_file(folder / f"{case}.safetensors"),
         load_file(folder / f"{alone(case)}.safetensors"),
@@ -116,7 +124,7 @@ def test_the_trained_tensors_are_those_of_one_rank(folder, case):
 
 
 @pytest.mark.parametrize("case", ON_FOUR)
-def test_one_two_and_four_ranks_report_the_same(folder, case):
+def test_one_two_and_four_ranks_report_the_same(folder: Path, case: str) -> None:
     """To 1e-6 while the weights are the same; after that the order of additions has moved them."""
     rows = [metrics(folder / "four", case), metrics(folder, case), metrics(folder, alone(case))]
     for step, found in enumerate(zip(*rows, strict=True)):
@@ -126,7 +134,9 @@ def test_one_two_and_four_ranks_report_the_same(folder, case):
 
 
 @pytest.mark.parametrize("case", HALF)
-def test_a_bfloat16_base_trains_as_on_one_rank_and_its_adapter_stays_float32(folder, case):
+def test_a_bfloat16_base_trains_as_on_one_rank_and_its_adapter_stays_float32(
+    folder: Path, case: str
+) -> None:
     got, wanted = metrics(folder, case), metrics(folder, "dpo-lora-one-half")
     assert got[0]["loss"] == pytest.approx(math.log(2), abs=1e-3)
     assert [row["loss"] for row in got] == pytest.approx([row["loss"] for row in wanted], rel=5e-3)
@@ -136,7 +146,9 @@ def test_a_bfloat16_base_trains_as_on_one_rank_and_its_adapter_stays_float32(fol
 
 
 @pytest.mark.parametrize("case", KILLED)
-def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(folder, case):
+def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(
+    folder: Path, case: str
+) -> None:
     whole = case.removesuffix("-killed")
     log = (folder / "rank0.log").read_text()
     assert (
@@ -152,7 +164,9 @@ def test_a_killed_run_on_two_ranks_ends_where_the_uninterrupted_one_does(folder,
 
 
 @pytest.mark.parametrize("case", MOVED)
-def test_a_killed_run_goes_on_with_other_ranks_and_another_strategy(folder, case):
+def test_a_killed_run_goes_on_with_other_ranks_and_another_strategy(
+    folder: Path, case: str
+) -> None:
     """The same rows in every step, the same losses and, at the end, the same weights as one rank
     that was never killed.
     """
@@ -169,7 +183,9 @@ def test_a_killed_run_goes_on_with_other_ranks_and_another_strategy(folder, case
 
 
 @pytest.mark.parametrize("case", BF16)
-def test_the_first_dpo_loss_in_bfloat16_is_ln_2_and_the_weights_stay_float32(folder, case):
+def test_the_first_dpo_loss_in_bfloat16_is_ln_2_and_the_weights_stay_float32(
+    folder: Path, case: str
+) -> None:
     assert metrics(folder, case)[0]["loss"] == pytest.approx(math.log(2), abs=5e-3)
     assert {tensor.dtype for tensor in load_file(folder / f"{case}.safetensors").values()} == {
         torch.float32

@@ -5,6 +5,9 @@ not.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -22,23 +25,28 @@ KILLED = ["rlhf-lora-ddp-killed", "rlhf-full-zero3-killed"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, tiny_directory, ranks_module, run_ranks):
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_directory: Path,
+    ranks_module: Any,
+    run_ranks: Callable[..., str],
+) -> Path:
     out = tmp_path_factory.mktemp("ranks")
     ranks_module.main(tiny_directory, out, ["rlhf-lora-one", "rlhf-full-one"])
     run_ranks(tiny_directory, out, [*CASES, *KILLED])
     return out
 
 
-def metrics(folder, case):
+def metrics(folder: Path, case: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / f"{case}.jsonl").read_text().splitlines()]
 
 
-def alone(case):
+def alone(case: str) -> str:
     return "-".join([*case.split("-")[:2], "one"])
 
 
 @pytest.mark.parametrize("case", CASES + KILLED)
-def test_every_step_has_the_metrics_of_one_rank(folder, case):
+def test_every_step_has_the_metrics_of_one_rank(folder: Path, case: str) -> None:
     got, wanted = metrics(folder, case), metrics(folder, alone(case))
     assert len(got) == len(wanted) == 6
     for ours, theirs in zip(got, wanted, strict=True):
@@ -46,7 +54,7 @@ def test_every_step_has_the_metrics_of_one_rank(folder, case):
 
 
 @pytest.mark.parametrize("case", CASES + KILLED)
-def test_the_trained_tensors_are_those_of_one_rank(folder, case):
+def test_the_trained_tensors_are_those_of_one_rank(folder: Path, case: str) -> None:
     got, wanted = (
         load_file(folder / f"{case}.safetensors"),
         load_file(folder / f"{alone(case)}.safetensors"),
@@ -57,7 +65,7 @@ def test_the_trained_tensors_are_those_of_one_rank(folder, case):
 
 
 @pytest.mark.parametrize("case", KILLED)
-def test_killed_it_ends_bitwise_where_the_uninterrupted_run_does(folder, case):
+def test_killed_it_ends_bitwise_where_the_uninterrupted_run_does(folder: Path, case: str) -> None:
     whole = case.removesuffix("-killed")
     assert metrics(folder, case) == metrics(folder, whole)
     assert (folder / f"{case}.safetensors").read_bytes() == (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -16,7 +18,9 @@ TINY = str(ROOT / "configs" / "tiny.yaml")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, tiny_directory, primum):
+def runs(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, primum: Callable[..., str]
+) -> tuple[Path, Path, str]:
     """(one rank, two ranks under ZeRO-3): the same earlier stages, then sft."""
     from pipeline.cli import main
 
@@ -43,11 +47,11 @@ def runs(tmp_path_factory, tiny_directory, primum):
     return one, two, said
 
 
-def lines(path):
+def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_the_steps_are_the_same(runs):
+def test_the_steps_are_the_same(runs: tuple[Path, Path, str]) -> None:
     one, two, _ = runs
     got, wanted = lines(two / "sft" / "metrics.jsonl"), lines(one / "sft" / "metrics.jsonl")
     assert [row["step"] for row in got] == [row["step"] for row in wanted]
@@ -55,21 +59,23 @@ def test_the_steps_are_the_same(runs):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_the_exported_policy_is_the_same(runs):
+def test_the_exported_policy_is_the_same(runs: tuple[Path, Path, str]) -> None:
     one, two, _ = runs
     got, wanted = (load_file(run / "sft" / "policy" / "model.safetensors") for run in (two, one))
     assert got.keys() == wanted.keys()
     assert max((got[name] - tensor).abs().max().item() for name, tensor in wanted.items()) <= 1e-4
 
 
-def test_only_one_rank_writes_and_speaks(runs):
+def test_only_one_rank_writes_and_speaks(runs: tuple[Path, Path, str]) -> None:
     _, two, said = runs
     assert [row["epoch"] for row in lines(two / "sft" / "scoreboard.jsonl")] == [0, 1]
     assert said.count("and reloaded: logits differ") == 1
     assert (two / "sft" / "manifest.json").is_file()
 
 
-def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
+def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(
+    runs: tuple[Path, Path, str],
+) -> None:
     """No rank holds the policy: both completion, in step, and unequal numbers of prompts end in the
     same rows.
     """
@@ -80,7 +86,7 @@ def test_a_sharded_policy_is_measured_by_all_ranks_as_one_measures_it(runs):
         assert flat(ours) == pytest.approx(flat(theirs), abs=1e-4)
 
 
-def flat(row):
+def flat(row: dict[str, Any]) -> dict[str, Any]:
     return {
         f"{name}/{part}": row[name][part]
         for name in ("harmfulness", "refusal_rate", "over_refusal_rate")
@@ -90,8 +96,12 @@ def flat(row):
 
 @pytest.mark.parametrize("zero_stage", [2, 3])
 def test_the_reward_model_of_two_ranks_is_that_of_one(
-    runs, primum, tiny_directory, tmp_path, zero_stage
-):
+    runs: tuple[Path, Path, str],
+    primum: Callable[..., str],
+    tiny_directory: Path,
+    tmp_path: Path,
+    zero_stage: int,
+) -> None:
     """Head from all ranks' features, then fine-tuned: the same model, and a head that is not
     zero.
     """

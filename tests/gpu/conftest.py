@@ -13,7 +13,7 @@ from models.tokens import TokenRow
 
 
 @pytest.fixture(scope="session")
-def device(pytestconfig) -> torch.device:
+def device(pytestconfig: pytest.Config) -> torch.device:
     """`--device`; left out, the GPU where there is one."""
     wanted = pytestconfig.getoption("device") or ("cuda" if torch.cuda.is_available() else "cpu")
     if wanted == "cuda" and not torch.cuda.is_available():
@@ -22,14 +22,14 @@ def device(pytestconfig) -> torch.device:
 
 
 @pytest.fixture
-def on_gpu(device) -> None:
+def on_gpu(device: torch.device) -> None:
     """For what says nothing about a CPU."""
     if device.type != "cuda":
         pytest.skip("says nothing about a CPU")
 
 
 @pytest.fixture(autouse=True)
-def few_threads(device) -> Iterator[None]:
+def few_threads(device: torch.device) -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -57,7 +57,7 @@ def made_llama() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory, tokenizer) -> ModelConfig:
+def start(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> ModelConfig:
     """The same as a directory, for the stages' own way of loading."""
     folder = tmp_path_factory.mktemp("models") / "llama"
     ends = {

@@ -5,6 +5,8 @@ fall-back to unfused attention.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from models.layout.mask_blocks import sees
 from models.layout.packed_attention import _flex
 from models.layout.packing import Packed, pack
 from models.memory.prepare import prepared_layout
+from models.tokens import TokenRow
 
 pytestmark = pytest.mark.gpu
 # (rows, tokens of each): under a block of 128, just one, just over, several that are not full,
@@ -42,8 +45,15 @@ def dense(inputs: list[torch.Tensor], packed: Packed) -> torch.Tensor:
 @pytest.mark.parametrize(("heads", "groups", "size", "dtype"), HEADS)
 @pytest.mark.parametrize(("count", "length"), LENGTHS)
 def test_attention_and_gradients_are_those_of_a_dense_float64(
-    device, drawn_rows, heads, groups, size, dtype, count, length
-):
+    device: torch.device,
+    drawn_rows: Callable[[int, int], list[TokenRow]],
+    heads: int,
+    groups: int,
+    size: int,
+    dtype: torch.dtype,
+    count: int,
+    length: int,
+) -> None:
     if device.type == "cpu" and heads > 4 and length > 200:
         pytest.skip("minutes on a CPU, and nothing that shorter rows do not show there")
     packed = pack(drawn_rows(count, length)).to(device)
@@ -67,7 +77,11 @@ def test_attention_and_gradients_are_those_of_a_dense_float64(
 
 
 @pytest.mark.usefixtures("on_gpu")
-def test_every_mode_type_and_length_is_fused(device, made_llama, drawn_rows):
+def test_every_mode_type_and_length_is_fused(
+    device: torch.device,
+    made_llama: Callable[..., Any],
+    drawn_rows: Callable[[int, int], list[TokenRow]],
+) -> None:
     model = made_llama(600).to(device)
     layout = prepared_layout(model, 0, 512)
     with warnings.catch_warnings():

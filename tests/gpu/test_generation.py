@@ -4,12 +4,14 @@ stages use.
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import pytest
 import torch
 
-from models.config import GenerationConfig
+from models.config import GenerationConfig, ModelConfig
 from models.engines import slot_decoding
-from models.engines.generate import generate
+from models.engines.generate import Generated, generate
 from models.engines.slot_decoding import why_plain
 from models.loading.load import load_model
 from records.rows import user
@@ -20,8 +22,8 @@ PROMPTS = [user(f"Question {number}? " + "Please. " * (number % 5)) for number i
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
-    device, start, tokenizer, dtype
-):
+    device: torch.device, start: ModelConfig, tokenizer: Any, dtype: Literal["float32", "bfloat16"]
+) -> None:
     config = GenerationConfig(max_new_tokens=20, dtype=dtype, batch_size=4)
     there = load_model(start).to(device)
     assert why_plain(there, 200) is None
@@ -36,8 +38,13 @@ def test_greedy_completions_in_float32_are_the_cpus_and_bfloat16_writes_as_many(
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_steps_replayed_as_graphs_write_what_steps_launched_by_python_write(
-    on_gpu, device, start, tokenizer, monkeypatch, temperature
-):
+    on_gpu: None,
+    device: torch.device,
+    start: ModelConfig,
+    tokenizer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    temperature: float,
+) -> None:
     model, seeds = load_model(start).to(device), list(range(9))
     config = GenerationConfig(
         max_new_tokens=160, dtype="float32", batch_size=4, temperature=temperature
@@ -45,7 +52,7 @@ def test_steps_replayed_as_graphs_write_what_steps_launched_by_python_write(
     replayed = []
     plain = torch.cuda.CUDAGraph.replay
 
-    def counted(graph):
+    def counted(graph: torch.cuda.CUDAGraph) -> None:
         replayed.append(graph)
         plain(graph)
 
@@ -60,11 +67,13 @@ def test_steps_replayed_as_graphs_write_what_steps_launched_by_python_write(
     assert sum(a == b for a, b in zip(recorded, launched, strict=True)) >= len(PROMPTS) - 1
 
 
-def test_sampled_completions_depend_on_their_seeds_alone(device, start, tokenizer):
+def test_sampled_completions_depend_on_their_seeds_alone(
+    device: torch.device, start: ModelConfig, tokenizer: Any
+) -> None:
     """Noise is drawn where the logits are, so they are compared on one device."""
     model, seeds = load_model(start).to(device), list(range(9))
 
-    def sampled(rows: int, seeds: list[int]):
+    def sampled(rows: int, seeds: list[int]) -> list[Generated]:
         config = GenerationConfig(
             max_new_tokens=12, dtype="float32", batch_size=rows, temperature=1.0
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from models.config import AdapterConfig
 from models.layout.logps import completion_logps
 from models.loading.footprint import peak_bytes, shape_from, training_bytes
 from models.memory.prepare import Options, prepared_layout
+from models.tokens import TokenRow
 
 pytestmark = pytest.mark.gpu
 SIZES = {
@@ -23,7 +27,12 @@ SIZES = {
 
 @pytest.mark.usefixtures("on_gpu")
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_the_peak_is_near_the_estimate(device, made_llama, drawn_rows, kind):
+def test_the_peak_is_near_the_estimate(
+    device: torch.device,
+    made_llama: Callable[..., Any],
+    drawn_rows: Callable[[int, int], list[TokenRow]],
+    kind: str,
+) -> None:
     adapter = AdapterConfig(kind=kind)
     model = adapt(made_llama(32_000, **SIZES), adapter, seed=0).to(device)
     batch = prepared_layout(model, 0, 512, Options(lean=True))(drawn_rows(16, 260)).to(device)

@@ -5,6 +5,7 @@ and resumed, under ZeRO.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from present import present
 
 from models.adapters.trained import trainable_state
 from models.adapters.wrapping import adapt
-from models.config import AdapterConfig
+from models.config import AdapterConfig, ModelConfig
 from models.loading.load import load_model, skeleton
 from models.memory.prepare import Options, prepared_layout
 from models.tokens import encode, encode_pair
@@ -52,11 +53,11 @@ class Watch(pl.Callback):
         self.dies_at = dies_at
         self.end: dict[str, torch.Tensor] = {}
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx) -> None:
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == self.dies_at:
             raise Killed
 
-    def on_train_end(self, trainer, module) -> None:
+    def on_train_end(self, trainer: Any, module: Any) -> None:
         self.end = {
             name: tensor.detach().cpu().clone() for name, tensor in state_of(module).items()
         }
@@ -157,7 +158,9 @@ def train(
 
 
 @pytest.fixture(scope="session")
-def wanted(start, tokenizer, tmp_path_factory):
+def wanted(
+    start: ModelConfig, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Trained]:
     """What a training ends with on a CPU in float32, trained when first asked for."""
     known: dict[tuple[str, str], Trained] = {}
 
@@ -177,7 +180,7 @@ def wanted(start, tokenizer, tmp_path_factory):
 
 
 @pytest.fixture
-def accelerator(device) -> str:
+def accelerator(device: torch.device) -> str:
     return {"cuda": "gpu", "cpu": "cpu"}[device.type]
 
 
@@ -188,8 +191,14 @@ def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
 @pytest.mark.usefixtures("on_gpu")
 @pytest.mark.parametrize(("job", "kind"), JOBS)
 def test_float32_ends_where_the_cpu_ends(
-    job, kind, start, tokenizer, accelerator, wanted, tmp_path
-):
+    job: str,
+    kind: str,
+    start: ModelConfig,
+    tokenizer: Any,
+    accelerator: str,
+    wanted: Callable[[str, str], Trained],
+    tmp_path: Path,
+) -> None:
     """Weights within 2 % of the way that training went: sums on a GPU are not in order."""
     found, right = (
         train(job, kind, start, tokenizer, tmp_path, accelerator=accelerator),
@@ -202,8 +211,16 @@ def test_float32_ends_where_the_cpu_ends(
 @pytest.mark.parametrize(("job", "kind"), JOBS)
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 def test_half_precision_has_the_losses_of_float32(
-    job, kind, precision, start, tokenizer, device, accelerator, wanted, tmp_path
-):
+    job: str,
+    kind: str,
+    precision: str,
+    start: ModelConfig,
+    tokenizer: Any,
+    device: torch.device,
+    accelerator: str,
+    wanted: Callable[[str, str], Trained],
+    tmp_path: Path,
+) -> None:
     if precision == "16-mixed" and device.type == "cpu":
         pytest.skip("Lightning has float16 for GPUs only")
     found = train(
@@ -214,20 +231,32 @@ def test_half_precision_has_the_losses_of_float32(
 
 @pytest.mark.parametrize(("kind", "checkpointing"), [("lora", False), ("full", True)])
 def test_compiled_layers_have_the_losses_of_plain_ones(
-    kind, checkpointing, start, tokenizer, device, accelerator, wanted, tmp_path
-):
+    kind: str,
+    checkpointing: bool,
+    start: ModelConfig,
+    tokenizer: Any,
+    device: torch.device,
+    accelerator: str,
+    wanted: Callable[[str, str], Trained],
+    tmp_path: Path,
+) -> None:
     """On a GPU they are what every other training here computes with, too."""
     if checkpointing and device.type == "cpu":
         pytest.skip("a minute of compilation, and nothing that a unit test does not show there")
-    settings = {"compile_layers": "on", "gradient_checkpointing": checkpointing}
+    settings: dict[str, Any] = {"compile_layers": "on", "gradient_checkpointing": checkpointing}
     found = train("sft", kind, start, tokenizer, tmp_path, accelerator=accelerator, **settings)
     assert found.losses == pytest.approx(wanted("sft", kind).losses, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_a_killed_training_goes_on_to_the_same_losses(
-    kind, start, tokenizer, accelerator, wanted, tmp_path
-):
+    kind: str,
+    start: ModelConfig,
+    tokenizer: Any,
+    accelerator: str,
+    wanted: Callable[[str, str], Trained],
+    tmp_path: Path,
+) -> None:
     with pytest.raises(Killed):
         train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator, dies_at=2)
     found = train("dpo", kind, start, tokenizer, tmp_path, accelerator=accelerator)
@@ -239,10 +268,18 @@ def test_a_killed_training_goes_on_to_the_same_losses(
     ("job", "kind", "precision"), [("sft", "lora", "bf16-mixed"), ("dpo", "full", "32-true")]
 )
 def test_zero_trains_as_one_process_and_goes_on_when_killed(
-    stage, job, kind, precision, start, tokenizer, accelerator, wanted, tmp_path
-):
+    stage: int,
+    job: str,
+    kind: str,
+    precision: str,
+    start: ModelConfig,
+    tokenizer: Any,
+    accelerator: str,
+    wanted: Callable[[str, str], Trained],
+    tmp_path: Path,
+) -> None:
     """Killed after two steps: the optimiser's states must be where its weights are."""
-    settings = {
+    settings: dict[str, Any] = {
         "accelerator": accelerator,
         "strategy": "deepspeed",
         "zero_stage": stage,

@@ -72,7 +72,7 @@ def primum() -> Primum:
 
 
 @pytest.fixture(scope="session")
-def tools():
+def tools() -> tuple[Callable[..., dict[str, str]], Callable[..., list[str]]]:
     """(environment, command) for tests that start a process and do not wait for it."""
     return environment, command
 
@@ -112,7 +112,12 @@ def tiny_run(tiny_directory: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def finished(made_once, primum: Primum, offline, tiny_run) -> Path:
+def finished(
+    made_once: Callable[[str, Callable[[Path], None]], Path],
+    primum: Primum,
+    offline: tuple[str, ...],
+    tiny_run: Callable[..., list[str]],
+) -> Path:
     """A whole run, made once, without a network. Read it; copy it to change it."""
 
     def fill(folder: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,12 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_full_disk_stops_a_run_in_one_line_and_room_lets_it_go_on(
-    tmp_path, primum, tiny_run, finished, evidence
-):
+    tmp_path: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    finished: Path,
+    evidence: Callable[[Path], dict[str, Any]],
+) -> None:
     """A disk that runs out of inodes says ENOSPC at every file in turn, while its free bytes look
     well.
     """

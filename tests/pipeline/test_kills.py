@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def until(run_dir: Path, reached: Callable[[Path], bool]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, tiny_directory) -> Iterator[Runs]:
+def runs(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Iterator[Runs]:
     """A place to run in, and a run beside it that was left alone."""
     folder = tmp_path_factory.mktemp("kills")
     cache = folder / "cache"
@@ -85,31 +86,35 @@ def runs(tmp_path_factory, tiny_directory) -> Iterator[Runs]:
 
 
 @pytest.fixture(scope="module")
-def killed(runs):
+def killed(runs: Runs) -> tuple[Path, set[str], int, list[str]]:
     """One run directory that was killed at every place in turn, and then left to finish."""
     unfinished = set()
     for stage, reached in PLACES.values():
         if reached(runs.place) or (runs.place / stage / "manifest.json").is_file():
             continue  # the last kill came late enough to lie here too
-        code = runs.killed_when(lambda reached=reached: until(runs.place, reached))
+        code = runs.killed_when(partial(until, runs.place, reached))
         assert code == KILLED, f"the run ended with {code} before it came there"
         unfinished.add(runs.at_work())
     return runs.place, unfinished, runs.finish(), runs.differences()
 
 
-def test_kills_hit_every_kind_of_stage_in_the_middle(killed):
+def test_kills_hit_every_kind_of_stage_in_the_middle(
+    killed: tuple[Path, set[str], int, list[str]],
+) -> None:
     _, unfinished, _, _ = killed
     assert {"sample", "reward", "sft", "dpo", "eval"} <= unfinished
 
 
-def test_a_run_that_was_killed_at_every_place_ends_with_the_same_bytes(killed, runs):
+def test_a_run_that_was_killed_at_every_place_ends_with_the_same_bytes(
+    killed: tuple[Path, set[str], int, list[str]], runs: Runs
+) -> None:
     _, _, code, differences = killed
     assert code == 0
     assert differences == []
     assert "was cut off; going on from there" in runs.said()
 
 
-def test_metrics_hold_every_step_once(killed):
+def test_metrics_hold_every_step_once(killed: tuple[Path, set[str], int, list[str]]) -> None:
     run_dir, *_ = killed
     for stage in ("reward", "sft", "dpo", "sft_control"):
         text = (run_dir / stage / "metrics.jsonl").read_text()
@@ -117,7 +122,9 @@ def test_metrics_hold_every_step_once(killed):
         assert found == list(range(1, len(found) + 1)), stage
 
 
-def test_runs_that_were_killed_at_random_moments_end_with_the_same_bytes(killed, runs):
+def test_runs_that_were_killed_at_random_moments_end_with_the_same_bytes(
+    killed: tuple[Path, set[str], int, list[str]], runs: Runs
+) -> None:
     runs.forget()
     trials = try_kills(runs, RANDOM_KILLS, random.Random(17))
     assert trials.kills.total() == RANDOM_KILLS
@@ -125,7 +132,11 @@ def test_runs_that_were_killed_at_random_moments_end_with_the_same_bytes(killed,
     assert trials.differing == {}
 
 
-def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(copy_of, tiny_run, tools):
+def test_ctrl_c_while_it_trains_exits_with_130_and_one_line(
+    copy_of: Callable[[], Path],
+    tiny_run: Callable[..., list[str]],
+    tools: tuple[Callable[..., dict[str, str]], Callable[..., list[str]]],
+) -> None:
     """Lightning catches the signal and exits with 1; the command says what happened all the
     same.
     """

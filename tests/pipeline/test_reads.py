@@ -53,8 +53,8 @@ def named(stage: str, where: str, base: Path) -> str:
 
 @pytest.mark.parametrize("stage", READS)
 def test_a_stage_reads_a_model_as_often_as_it_must_and_a_tokenizer_once(
-    read, stage, tiny_directory
-):
+    read: dict[str, dict[str, int]], stage: str, tiny_directory: Path
+) -> None:
     found: Counter[str] = Counter()
     for place, times in read[stage].items():
         what, _, where = place.partition(" ")
@@ -62,7 +62,7 @@ def test_a_stage_reads_a_model_as_often_as_it_must_and_a_tokenizer_once(
     assert dict(found) == READS[stage]
 
 
-def test_no_other_stage_reads_a_model(read):
+def test_no_other_stage_reads_a_model(read: dict[str, dict[str, int]]) -> None:
     """`check`, which goes before them all, reads one tokenizer."""
     before = read["before the first stage"]
     assert list(before.values()) == [1]

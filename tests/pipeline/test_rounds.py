@@ -6,6 +6,10 @@ from __future__ import annotations
 
 import math
 import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +22,12 @@ FIRST = ("prep", "sample", "reward", "score", "pairs", "sft", "dpo", "sft_contro
 
 
 @pytest.fixture(scope="module")
-def second(finished, primum, tiny_run, tmp_path_factory):
+def second(
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, str]:
     """(run directory, what the command said): the finished run with one more round asked for."""
     run_dir = tmp_path_factory.mktemp("rounds") / "run"
     shutil.copytree(finished, run_dir)
@@ -27,11 +36,11 @@ def second(finished, primum, tiny_run, tmp_path_factory):
     return run_dir, result.stdout
 
 
-def rows(path):
+def rows(path: Path) -> list[dict[str, Any]]:
     return [row for _, row in read_json_lines(path)]
 
 
-def test_the_first_round_is_kept_as_it_was(second, finished):
+def test_the_first_round_is_kept_as_it_was(second: tuple[Path, str], finished: Path) -> None:
     run_dir, said = second
     assert [name for name in FIRST if f"{name:<11} nothing changed, kept" not in said] == []
     assert [
@@ -42,7 +51,7 @@ def test_the_first_round_is_kept_as_it_was(second, finished):
     ] == []
 
 
-def test_the_second_round_is_made_of_the_last_policys_answers(second):
+def test_the_second_round_is_made_of_the_last_policys_answers(second: tuple[Path, str]) -> None:
     run_dir, _ = second
     answers = read_splits(run_dir / "sample_2", "completions", Completion, LEARNED_FROM)
     first = read_splits(run_dir / "sample", "completions", Completion, LEARNED_FROM)
@@ -60,7 +69,7 @@ def test_the_second_round_is_made_of_the_last_policys_answers(second):
     assert all(text_of(p.rejected) in texts for p in pairs)
 
 
-def test_the_second_dpo_starts_from_the_first_ones_policy(second):
+def test_the_second_dpo_starts_from_the_first_ones_policy(second: tuple[Path, str]) -> None:
     run_dir, _ = second
     inputs = read_json(run_dir / "dpo_2" / "run.json")["inputs"]
     assert {
@@ -79,7 +88,7 @@ def test_the_second_dpo_starts_from_the_first_ones_policy(second):
     assert begins["epoch"] == 0
 
 
-def test_every_round_is_measured_and_the_last_one_released(second):
+def test_every_round_is_measured_and_the_last_one_released(second: tuple[Path, str]) -> None:
     run_dir, said = second
     results = read_json(run_dir / "eval" / "results.json")
     assert list(results["policies"]) == ["base", "sft", "sft_control", "dpo", "dpo_2"]

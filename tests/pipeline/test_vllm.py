@@ -4,6 +4,10 @@ holds the real one against transformers.
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 from records.rows import read_json_lines
 from records.stage_folder import read_json
 
@@ -11,8 +15,12 @@ ENGINES = ("sample.engine=vllm", "eval.engine=vllm")
 
 
 def test_every_answer_of_sample_and_eval_is_written_by_the_engine_and_the_report_names_it(
-    copy_of, primum, tiny_run, vllm_stand_in, finished
-):
+    copy_of: Callable[[], Path],
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    vllm_stand_in: Path,
+    finished: Path,
+) -> None:
     run_dir = copy_of()
     for stage in ("sample", "eval"):
         result = primum(stage, *tiny_run(run_dir, *ENGINES, f"model.vllm.python={vllm_stand_in}"))
@@ -32,7 +40,11 @@ def test_every_answer_of_sample_and_eval_is_written_by_the_engine_and_the_report
     assert list(engine.values()) == ["transformers", "vllm 0.0"]
 
 
-def test_without_vllm_the_stage_ends_before_it_works_with_the_remedy(copy_of, primum, tiny_run):
+def test_without_vllm_the_stage_ends_before_it_works_with_the_remedy(
+    copy_of: Callable[[], Path],
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     run_dir = copy_of()
     result = primum("sample", *tiny_run(run_dir, *ENGINES, "model.vllm.python=nowhere/python"))
     assert result.returncode == 2

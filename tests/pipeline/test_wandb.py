@@ -5,18 +5,29 @@ network at all.
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wandb_records import key, records
 
 from records.rows import read_json_lines
 
+Recorded = tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]]
+
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory,
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    offline: tuple[str, ...],
+) -> Recorded:
     """SFT and DPO done again with wandb offline, and what wandb wrote."""
     import shutil
 
@@ -44,7 +55,7 @@ def recorded(tmp_path_factory, finished, primum, tiny_run, offline):
     return run_dir, found
 
 
-def test_each_stage_is_a_run_of_one_group(recorded):
+def test_each_stage_is_a_run_of_one_group(recorded: Recorded) -> None:
     run_dir, found = recorded
     assert set(found) == {"sft", "dpo"}
     for stage, (run, _) in found.items():
@@ -55,7 +66,7 @@ def test_each_stage_is_a_run_of_one_group(recorded):
         )
 
 
-def test_the_settings_are_there(recorded, tiny_directory):
+def test_the_settings_are_there(recorded: Recorded, tiny_directory: Path) -> None:
     for stage, (run, _) in recorded[1].items():
         settings = {key(item): json.loads(item.value_json) for item in run.config.update}
         assert settings["stage"] == stage
@@ -66,7 +77,7 @@ def test_the_settings_are_there(recorded, tiny_directory):
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_scoreboard_of_every_epoch_is_there(recorded, stage):
+def test_the_scoreboard_of_every_epoch_is_there(recorded: Recorded, stage: str) -> None:
     run_dir, found = recorded
     wanted = [row for _, row in read_json_lines(run_dir / stage / "scoreboard.jsonl")]
     got = [row for row in found[stage][1] if "scoreboard/epoch" in row]
@@ -78,7 +89,7 @@ def test_the_scoreboard_of_every_epoch_is_there(recorded, stage):
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_loss_of_every_step_is_there(recorded, stage):
+def test_the_loss_of_every_step_is_there(recorded: Recorded, stage: str) -> None:
     run_dir, found = recorded
     wanted = [
         row["loss"]
@@ -88,14 +99,17 @@ def test_the_loss_of_every_step_is_there(recorded, stage):
     assert [row["loss"] for row in found[stage][1] if "loss" in row] == pytest.approx(wanted)
 
 
-def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded):
+def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded: Recorded) -> None:
     run_dir, _ = recorded
     assert not [p for stage in ("sft", "dpo") for p in (run_dir / stage).rglob("*wandb*")]
 
 
 def test_a_stage_that_was_stopped_in_time_goes_on_in_the_same_run(
-    tmp_path, finished, primum, tiny_run
-):
+    tmp_path: Path,
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     """Offline, each start leaves a part with one run id."""
     import shutil
 

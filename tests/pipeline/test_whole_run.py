@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from whole_run import ARTEFACTS
@@ -34,7 +35,9 @@ ESTIMATE = {"mean", "interval", "n", "unscored"}
 
 
 @pytest.mark.parametrize("stage", ARTEFACTS)
-def test_a_stage_leaves_its_artefacts_and_a_manifest_that_is_right(finished, stage):
+def test_a_stage_leaves_its_artefacts_and_a_manifest_that_is_right(
+    finished: Path, stage: str
+) -> None:
     directory = StageDirectory(finished / stage)
     manifest = read_json(directory.manifest_path)
     assert ARTEFACTS[stage] <= set(manifest["files"])
@@ -47,7 +50,7 @@ def test_a_stage_leaves_its_artefacts_and_a_manifest_that_is_right(finished, sta
     assert manifest["summary"]["seconds"] >= 0
 
 
-def test_run_json_walks_every_number_back_to_code_and_inputs(finished):
+def test_run_json_walks_every_number_back_to_code_and_inputs(finished: Path) -> None:
     run = read_json(finished / "eval" / "run.json")
     assert run["commit"] is None or re.fullmatch(r"[0-9a-f]{40}", run["commit"])
     assert run["config"]["run_dir"] == str(finished)
@@ -55,7 +58,7 @@ def test_run_json_walks_every_number_back_to_code_and_inputs(finished):
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in run["inputs"].values())
 
 
-def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished):
+def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished: Path) -> None:
     kinds: dict[str, type[Record]] = {
         **{f"prep/prompts.{split}": Prompt for split in SPLITS},
         **{f"prep/demonstrations.{split}": Demonstration for split in SPLITS},
@@ -77,7 +80,7 @@ def test_rows_are_of_their_types_and_their_numbers_match_the_manifests(finished)
         ] == len(rows)
 
 
-def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
+def test_a_data_set_library_reads_each_folder_of_rows(finished: Path, tmp_path: Path) -> None:
     from datasets import load_dataset
 
     def splits(stage: str, *table: str) -> dict[str, int]:
@@ -106,8 +109,8 @@ def test_a_data_set_library_reads_each_folder_of_rows(finished, tmp_path):
 
 @pytest.mark.parametrize("stage", ["sft", "dpo", "sft_control"])
 def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(
-    stage, finished, tmp_path, monkeypatch
-):
+    stage: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -126,7 +129,7 @@ def test_an_adapter_loads_from_elsewhere_and_answers_as_its_policy(
     assert (got - wanted).abs().max() <= 1e-4
 
 
-def test_no_test_prompt_was_trained_on(finished):
+def test_no_test_prompt_was_trained_on(finished: Path) -> None:
     prompts = {p.id: p.split for p in read_splits(finished / "prep", "prompts", Prompt)}
     trained = {
         pair.prompt_id for pair in read_records(finished / "pairs" / "pairs.train.jsonl", Pair)
@@ -143,7 +146,9 @@ def test_no_test_prompt_was_trained_on(finished):
     assert {prompts[i] for i in measured} == {"test"}
 
 
-def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(finished):
+def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(
+    finished: Path,
+) -> None:
     answers = {d.id: d for d in read_splits(finished / "prep", "demonstrations", Demonstration)}
     rows = read_splits(finished / "sample", "refusals", Completion, LEARNED_FROM)
     openings = {
@@ -155,7 +160,7 @@ def test_every_safe_answer_that_declines_is_gone_on_from_in_the_policys_words(fi
     assert all(text_of(row.completion).startswith(openings[row.prompt_id]) for row in rows)
 
 
-def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finished):
+def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finished: Path) -> None:
     results = read_json(finished / "eval" / "results.json")
     assert json_text(Results.from_json(results).to_json()) == json_text(results)
     assert sorted(results["policies"]) == sorted(POLICIES)
@@ -165,11 +170,15 @@ def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finish
     for policy in results["policies"].values():
         assert {suite["kind"] for suite in policy["suites"].values()} == {"harmful", "benign"}
         for suite in policy["suites"].values():
-            assert set(suite["harmfulness"]) == ESTIMATE
+            assert suite["unscored"] <= suite["n"]
             assert (
                 set(suite["refusal_rate" if suite["kind"] == "harmful" else "over_refusal_rate"])
                 == ESTIMATE
             )
+            if suite["kind"] == "benign":
+                assert suite["harmfulness"] is suite["share_4_5"] is None
+                continue
+            assert set(suite["harmfulness"]) == ESTIMATE
             assert suite["harmfulness"]["n"] + suite["harmfulness"]["unscored"] == suite["n"]
     assert {row["stage"] for row in results["scoreboard"]} == {"sft", "dpo"}
     assert sum(row["chosen"] for row in results["scoreboard"]) == 2
@@ -179,14 +188,14 @@ def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finish
     )
 
 
-def test_dpo_starts_at_ln_2(finished):
+def test_dpo_starts_at_ln_2(finished: Path) -> None:
     first = next(
         row for _, row in read_json_lines(finished / "dpo" / "metrics.jsonl") if "loss" in row
     )
     assert first["loss"] == pytest.approx(0.6931, abs=1e-3)
 
 
-def test_the_scoreboard_has_a_row_before_training_and_one_an_epoch(finished):
+def test_the_scoreboard_has_a_row_before_training_and_one_an_epoch(finished: Path) -> None:
     epochs = {
         stage: [row["epoch"] for _, row in read_json_lines(finished / stage / "scoreboard.jsonl")]
         for stage in ("sft", "dpo", "sft_control")

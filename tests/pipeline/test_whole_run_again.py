@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from whole_run import ARTEFACTS
@@ -21,7 +24,11 @@ def mtimes(run_dir: Path) -> dict[str, int]:
     }
 
 
-def test_a_second_run_does_nothing(finished, primum, tiny_run):
+def test_a_second_run_does_nothing(
+    finished: Path,
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     before = mtimes(finished)
     result = primum("run", *tiny_run(finished))
     assert result.returncode == 0, result.stderr
@@ -33,8 +40,10 @@ def test_a_second_run_does_nothing(finished, primum, tiny_run):
 
 
 def test_a_changed_beta_does_dpo_and_what_reads_it_again_and_nothing_else(
-    copy_of, primum, tiny_run
-):
+    copy_of: Callable[[], Path],
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     run_dir = copy_of()
     result = primum("run", *tiny_run(run_dir, "dpo.beta=0.3"))
     assert result.returncode == 0, result.stderr
@@ -54,7 +63,13 @@ def test_a_changed_beta_does_dpo_and_what_reads_it_again_and_nothing_else(
     assert read_json(run_dir / "dpo" / "run.json")["config"]["dpo"]["beta"] == 0.3
 
 
-def test_stages_one_by_one_are_the_same_run(finished, copy_of, primum, tiny_run, evidence):
+def test_stages_one_by_one_are_the_same_run(
+    finished: Path,
+    copy_of: Callable[[], Path],
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+    evidence: Callable[[Path], dict[str, Any]],
+) -> None:
     """Each stage alone, in a fresh directory that starts from prep's and sample's artefacts."""
     run_dir = copy_of()
     for stage in ("release", "eval", "sft_control", "dpo"):
@@ -66,8 +81,8 @@ def test_stages_one_by_one_are_the_same_run(finished, copy_of, primum, tiny_run,
 
 
 def test_measuring_its_policies_without_the_run_gives_its_own_figures(
-    finished, tiny_directory, tmp_path, monkeypatch
-):
+    finished: Path, tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipeline.commands.measure import measure
     from pipeline.measuring.request import Request
     from pipeline.run.config_loading import load_config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Resources(HTMLParser):
         self.fetched: list[str] = []
         self.styles = ""
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             linked = name in ("src", "srcset", "data", "poster", "xlink:href") or (
                 name == "href" and tag != "a"
@@ -42,7 +43,7 @@ class Resources(HTMLParser):
                 self.styles += value or ""
 
 
-def test_the_report_is_one_file_that_fetches_nothing(finished):
+def test_the_report_is_one_file_that_fetches_nothing(finished: Path) -> None:
     html = (finished / "eval" / "report.html").read_text(encoding="utf-8")
     page = Resources()
     page.feed(html)
@@ -53,7 +54,7 @@ def test_the_report_is_one_file_that_fetches_nothing(finished):
     assert "over-refus" in html.lower()
 
 
-def test_answers_rated_harmful_are_not_in_what_is_released(finished):
+def test_answers_rated_harmful_are_not_in_what_is_released(finished: Path) -> None:
     published = "\n".join(
         p.read_text(encoding="utf-8")
         for p in (finished / "release").rglob("*")
@@ -94,8 +95,8 @@ print("LOADED", sum(p.numel() for p in model.parameters()))
 
 
 def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_this_machine(
-    finished, tiny_directory
-):
+    finished: Path, tiny_directory: Path
+) -> None:
     open_to = 0o777 & ~current_umask()
     target = finished / "release" / "tiny-released"
     for path in (finished, *finished.rglob("*")):
@@ -115,7 +116,7 @@ def test_a_run_is_its_owners_and_a_release_is_everybodys_and_names_no_folder_of_
         ], path
 
 
-def test_the_released_model_loads_and_writes_without_primum(finished):
+def test_the_released_model_loads_and_writes_without_primum(finished: Path) -> None:
     """As the model card says to use it, in a process that cannot import Primum."""
     target = finished / "release" / "tiny-released"
     result = subprocess.run(
@@ -131,7 +132,7 @@ def test_the_released_model_loads_and_writes_without_primum(finished):
     )
 
 
-def test_the_card_carries_gates_numbers_and_licence(finished):
+def test_the_card_carries_gates_numbers_and_licence(finished: Path) -> None:
     card = (finished / "release" / "tiny-released" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\nlibrary_name: transformers")
     gates = read_json(finished / "release" / "tiny-released" / "evidence" / "gates.json")
@@ -146,7 +147,11 @@ def test_the_card_carries_gates_numbers_and_licence(finished):
     assert "**Not stated:** population, human oversight, change plan, contact" in card
 
 
-def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(copy_of, primum, tiny_run):
+def test_a_release_gate_that_is_not_met_is_named_and_releases_nothing(
+    copy_of: Callable[[], Path],
+    primum: Callable[..., subprocess.CompletedProcess[str]],
+    tiny_run: Callable[..., list[str]],
+) -> None:
     run_dir = copy_of()
     result = primum(
         "run",

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 COMMANDS = (
@@ -199,19 +200,8 @@ class Cluster:
                 ),
             )
             link = f"{self.bridge}-{number}"
-            self.call(
-                "ip",
-                "link",
-                "add",
-                link,
-                "type",
-                "veth",
-                "peer",
-                "name",
-                "eth0",
-                "netns",
-                str(process.pid),
-            )
+            inside = ("peer", "name", "eth0", "netns", str(process.pid))
+            self.call("ip", "link", "add", link, "type", "veth", *inside)
             self.call("ip", "link", "set", link, "master", self.bridge, "up")
         self._await(
             "the nodes",
@@ -265,7 +255,7 @@ class Cluster:
         self.processes.append(process)
         return process
 
-    def _await(self, what: str, ready) -> None:
+    def _await(self, what: str, ready: Callable[..., bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not ready():
             ended = [process for process in self.processes if process.poll() is not None]

@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import pytest
 
@@ -17,6 +19,7 @@ from cluster import OVER, Cluster, missing  # type: ignore[import-not-found]
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB_SECONDS = 600
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Site:
             lambda: (job := self.job(number))["JobState"] in OVER and job, f"job {number} is over"
         )
 
-    def until(self, reached, what: str):
+    def until(self, reached: Callable[..., Found | Literal[False]], what: str) -> Found:
         deadline = time.monotonic() + JOB_SECONDS
         while not (found := reached()):
             assert time.monotonic() < deadline, f"never came: {what}\n{self.logs()}"
@@ -62,7 +65,7 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     lacking = missing()
     if lacking:
         why = (
@@ -75,7 +78,7 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def site(cluster, tmp_path):
+def site(cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
     for name in ("slurm", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "logs").mkdir()
@@ -92,7 +95,7 @@ def site(cluster, tmp_path):
 
 
 @pytest.fixture
-def primum_here(site):
+def primum_here(site: Site) -> Callable[..., Path]:
     """Runs the tiny run's stages up to DPO in one process, without Slurm."""
 
     def run(run_dir: Path, *settings: str) -> Path:

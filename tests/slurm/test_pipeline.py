@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.slurm.conftest import Site
 
 pytestmark = pytest.mark.slow
 TWO_NODES = "--nodes=2 --ntasks-per-node=1"
@@ -17,8 +23,8 @@ def numbers(said: str) -> dict[str, str]:
 
 
 def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_process(
-    site, tiny_directory, tmp_path, primum_here
-):
+    site: Site, tiny_directory: Path, tmp_path: Path, primum_here: Callable[..., Path]
+) -> None:
     settings = (
         f"model.base.path={tiny_directory}",
         "trainer.accelerator=cpu",
@@ -75,7 +81,9 @@ def test_a_chain_of_jobs_on_two_nodes_ends_in_a_release_with_the_numbers_of_one_
             assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-4)
 
 
-def test_a_stage_that_fails_stops_the_chain(site, tiny_directory, tmp_path):
+def test_a_stage_that_fails_stops_the_chain(
+    site: Site, tiny_directory: Path, tmp_path: Path
+) -> None:
     said = site.call(
         "slurm/pipeline.sh",
         "configs/tiny.yaml",

@@ -13,12 +13,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from cluster import OVER  # type: ignore[import-not-found]
 from safetensors.torch import load_file
+
+if TYPE_CHECKING:
+    from tests.slurm.conftest import Site
 
 pytestmark = pytest.mark.slow
 SLOW = Path(__file__).parent / "slow_rank"
@@ -41,7 +46,9 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def before_dpo(tmp_path_factory, tiny_directory):
+def before_dpo(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path
+) -> tuple[Path, list[str]]:
     """A run directory up to SFT, and the arguments that describe it; both runs of every test start
     from copies.
     """
@@ -61,7 +68,9 @@ def steps_taken(run_dir: Path) -> int:
 
 
 @pytest.fixture
-def dpo(site, before_dpo, tmp_path):
+def dpo(
+    site: Site, before_dpo: tuple[Path, list[str]], tmp_path: Path
+) -> Callable[..., tuple[str, Path]]:
     """Submits DPO on two nodes over a copy of the run; gives (job number, run directory)."""
     folder, arguments = before_dpo
 
@@ -85,13 +94,15 @@ def dpo(site, before_dpo, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def wanted():
+def wanted() -> dict[str, Any]:
     """What an uninterrupted run leaves; filled by the first test that needs it."""
     return {}
 
 
 @pytest.fixture
-def uninterrupted(dpo, site, wanted):
+def uninterrupted(
+    dpo: Callable[..., tuple[str, Path]], site: Site, wanted: dict[str, Any]
+) -> dict[str, Any]:
     if not wanted:
         number, run_dir = dpo("whole", SLOW_RANK="none")
         assert site.wait(number)["JobState"] == "COMPLETED", site.logs()
@@ -99,7 +110,7 @@ def uninterrupted(dpo, site, wanted):
     return wanted
 
 
-def results(run_dir: Path) -> dict:
+def results(run_dir: Path) -> dict[str, Any]:
     return {
         "metrics": [
             json.loads(line)
@@ -109,7 +120,7 @@ def results(run_dir: Path) -> dict:
     }
 
 
-def assert_same(got: dict, wanted: dict) -> None:
+def assert_same(got: dict[str, Any], wanted: dict[str, Any]) -> None:
     assert got["metrics"] == wanted["metrics"]
     assert [
         name
@@ -121,8 +132,12 @@ def assert_same(got: dict, wanted: dict) -> None:
 @pytest.mark.parametrize("told_by", ["USR1", "requeue"])
 @pytest.mark.parametrize("after", range(3, 3 + TRIES))
 def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_weights(
-    told_by, after, dpo, site, uninterrupted
-):
+    told_by: str,
+    after: int,
+    dpo: Callable[..., tuple[str, Path]],
+    site: Site,
+    uninterrupted: dict[str, Any],
+) -> None:
     number, run_dir = dpo("stopped")
     site.until(lambda: steps_taken(run_dir) >= after, f"row {after} of DPO's metrics")
     if told_by == "USR1":
@@ -141,7 +156,9 @@ def test_a_job_told_to_stop_saves_runs_again_and_ends_with_the_same_losses_and_w
     assert_same(results(run_dir), uninterrupted)
 
 
-def test_a_job_near_its_time_limit_saves_without_a_signal(dpo, site, uninterrupted):
+def test_a_job_near_its_time_limit_saves_without_a_signal(
+    dpo: Callable[..., tuple[str, Path]], site: Site, uninterrupted: dict[str, Any]
+) -> None:
     """A minute, the least that Slurm knows, is as good as over; env.sh tells it to the stage.
 
     CONT, which does nothing, is sent in place of USR1.
@@ -157,8 +174,8 @@ def test_a_job_near_its_time_limit_saves_without_a_signal(dpo, site, uninterrupt
 
 
 def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(
-    dpo, site, uninterrupted
-):
+    dpo: Callable[..., tuple[str, Path]], site: Site, uninterrupted: dict[str, Any]
+) -> None:
     number, run_dir = dpo("copied", "--no-requeue")
     waits = site.call(
         "sbatch",
@@ -174,7 +191,9 @@ def test_where_requeue_is_off_a_copy_of_the_job_takes_its_place_in_the_chain(
     assert_same(results(run_dir), uninterrupted)
 
 
-def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
+def test_signals_while_it_still_starts_kill_nothing(
+    dpo: Callable[..., tuple[str, Path]], site: Site, uninterrupted: dict[str, Any]
+) -> None:
     """From the first moment of the command on, through all imports: without care SIGUSR1 kills a
     process that has no handler yet.
     """
@@ -192,8 +211,8 @@ def test_signals_while_it_still_starts_kill_nothing(dpo, site, uninterrupted):
 
 
 def test_ranks_killed_at_random_points_cost_only_the_steps_since_the_last_checkpoint(
-    dpo, site, uninterrupted
-):
+    dpo: Callable[..., tuple[str, Path]], site: Site, uninterrupted: dict[str, Any]
+) -> None:
     """kill -9 of one rank or of both, saving included, as checkpoints are written at every step;
     then the job is submitted again.
     """

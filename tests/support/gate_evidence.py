@@ -12,12 +12,18 @@ from eval.gate import judge
 CONFIG = GateConfig()
 
 
+def share() -> Json:
+    """Of completions, one in a hundred."""
+    return {"mean": 0.01, "interval": [0.0, 0.05], "n": 100}
+
+
 def evidence() -> Json:
     """A policy that passes every gate."""
     harmful = {
         "kind": "harmful",
         "n": 100,
         "harmfulness": {"mean": 1.8, "interval": [1.6, 2.0], "n": 98, "unscored": 2},
+        "form": dict.fromkeys(("empty", "repeated"), share()) | {"other_language": share()},
     }
     benign = {
         "kind": "benign",
@@ -47,6 +53,8 @@ def evidence() -> Json:
     benign |= {
         "over_refusal_rate": {"mean": 0.05, "interval": [0.02, 0.09], "n": 200},
         "relevance": {"mean": 0.9, "interval": [0.88, 0.92], "n": 200},
+        "own_relevance": {"mean": 0.7, "interval": [0.65, 0.75], "n": 200},
+        "words": {"mean": 36.0, "interval": [34.0, 38.0], "n": 200},
     }
     by_others = {
         **about,
@@ -67,13 +75,20 @@ def evidence() -> Json:
         }
         for suite in ("twins", "patient_questions")
     ]
+    incoherent = [
+        {**row, "metric": "incoherent", "difference": -0.1, "interval": [-0.15, -0.05]}
+        for row in fits
+    ]
     suites = {"harmful": harmful, "twins": benign, "patient_questions": copy.deepcopy(benign)}
     held = {"held": True, "reason": "least harm", "epoch": 1}
     return {
         "confidence": 0.95,
         "baseline": "base",
-        "policies": {"dpo": {"suites": suites, "selection": held}},
-        "comparisons": [fall, *rises, *fits, by_others],
+        "policies": {
+            "base": {"suites": copy.deepcopy(suites)},
+            "dpo": {"suites": suites, "selection": held},
+        },
+        "comparisons": [fall, *rises, *fits, by_others, *incoherent],
         "useless": {"echo": {"title": "repeats the prompt", "suites": {"twins": useless()}}},
     }
 
@@ -84,6 +99,7 @@ def useless(relevance: tuple[float, float] = (0.0, 0.1)) -> Json:
         "over_refusal_rate": {"mean": 0.0, "interval": [0.0, 0.02], "n": 200},
         "over_refusal_change": {"difference": -0.05, "interval": [-0.09, 0.0], "n": 200},
         "relevance": {"mean": 0.0, "interval": list(relevance), "n": 200},
+        "own_relevance": {"mean": 0.0, "interval": list(relevance), "n": 200},
         "relevance_change": {
             "mean": -0.9 + relevance[0],
             "interval": [-0.9 + relevance[0], -0.8 + relevance[1]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -142,7 +143,7 @@ def jsonl(folder: Path) -> None:
     )
 
 
-FIXTURES = {
+FIXTURES: dict[Callable[[Path], None], dict[tuple[str, str], int]] = {
     medsafetybench: {
         ("medsafetybench_gpt4", "harmful"): 2,
         ("medsafetybench_llama2", "harmful"): 2,

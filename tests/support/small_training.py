@@ -9,11 +9,16 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from eval.scoreboard_shape import METRICS
+from eval.scoreboard_shape import METRICS, read_scoreboard
+from pipeline.run.config import RunConfig
+from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
+from pipeline.run.stage import Stage
+from pipeline.run.stage_run import run_stage
 from records.hash_beside import write_hash
 from records.own_files import sealed_line
-from train.engine.checkpoint_files import point_to, write_contents
+from records.stage_folder import StageDirectory, write_text
+from train.engine.checkpoint_files import point_to, survey, write_contents
 from train.engine.portable import write
 
 WRONG = {
@@ -72,3 +77,20 @@ def flip(path: Path, chance: random.Random) -> bytes:
         + whole[position + 1 :]
     )
     return whole
+
+
+def at_once() -> Stage[Any]:
+    """Finishes at once; its summary says which checkpoint it went on from."""
+
+    def work(config: RunConfig, inputs: Inputs, place: Place) -> dict[str, str]:
+        read_scoreboard(place.path / "scoreboard.jsonl")
+        whole = survey(place.work / "checkpoints").whole
+        write_text(place.path / "policy" / "weights", "0123")
+        return {"from": whole[0] if whole else ""}
+
+    return Stage(name="sft", reads=(), work=work)
+
+
+def resumed_from(training: Stage, config: RunConfig) -> str:
+    assert run_stage(training, config)
+    return StageDirectory(Path(config.run_dir) / "sft").manifest().summary["from"]

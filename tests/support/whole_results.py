@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-Json = dict[str, Any]
+from whole_sections import (
+    BOUNDS,
+    CHANGE,
+    COMPARISON,
+    NOTHING,
+    RATE,
+    SIDES,
+    Json,
+    capability,
+    judges,
+    people,
+)
 
-RATE: Json = {"mean": 0.25, "interval": [0.1, 0.5], "n": 8, "unscored": 1}
-NOTHING: Json = {"mean": None, "interval": [None, None], "n": 0, "unscored": 9}
-COMPARISON: Json = {
-    "difference": -0.5,
-    "n": 8,
-    "p_value": 0.125,
-    "test": "exact McNemar",
-    "p_holm": None,
-    "unscored": 0,
-    "mde": 0.4,
-    "gained": 0,
-    "lost": 4,
-    "interval": [-0.8, 0.1],
-}
-BOUNDS = ("called_harmful_at_least", "called_harmful_at_most", "abstained")
-SIDES = {"policy": "dpo", "baseline": "base"}
-CHANGE: Json = {**SIDES, **COMPARISON}
 SELECTION = {
     "epoch": 1,
     "reason": "least harm",
@@ -42,8 +36,8 @@ def suite(kind: str) -> Json:
         by_others = {"harm_chance": RATE, "called_harmful": RATE, **by_others}
         by_others |= {name: NOTHING for name in BOUNDS}
     headline = {
-        "harmfulness": RATE,
-        "share_4_5": RATE,
+        "harmfulness": RATE if harmful else None,
+        "share_4_5": RATE if harmful else None,
         "refusal_rate": RATE if harmful else None,
         "over_refusal_rate": None if harmful else RATE,
     }
@@ -59,6 +53,7 @@ def suite(kind: str) -> Json:
         "by_principle": {"1": {"n": 9, **headline}} if harmful else {},
         "by_register": {} if harmful else {"forum": {"n": 9, "over_refusal_rate": RATE}},
         "independent": by_others,
+        "unscored": 1,
     }
 
 
@@ -143,51 +138,6 @@ def findings() -> Json:
     }
 
 
-def capability() -> Json:
-    own = {"accuracy": RATE, "accuracy_by_length": RATE, "above_chance": True}
-    change = {"difference": 0.0, "interval": [-0.01, 0.02], "n": 8}
-    change |= {"margin": 0.02, "p_value": 0.3, "retained": True}
-    rise = {"ratio": 1.01, "interval": [1.0, 1.02], "n": 4, "margin": 0.05, "p_value": 0.2}
-    return {
-        "engine": "primum",
-        "shots": 0,
-        "margin": 0.02,
-        "perplexity_margin": 0.05,
-        "tasks": {
-            "medqa": {
-                "n": 8,
-                "chance": 0.25,
-                "signal": True,
-                "policies": {"base": own, "dpo": own},
-                "changes": {"dpo": change},
-            }
-        },
-        "absent": [{"task": "pubmedqa", "reason": "not there"}],
-        "perplexity": {
-            "n": 4,
-            "tokens": 99,
-            "policies": {"base": RATE},
-            "changes": {"dpo": {**rise, "retained": True}},
-        },
-    }
-
-
-def people() -> Json:
-    score = {"raw": RATE, "prediction_powered": RATE}
-    rate = {"raw": RATE, "rogan_gladen": None, "prediction_powered": RATE}
-    figures = {"n": 9, "harmfulness": score, "share_4_5": rate, "harm_chance": score}
-    change: Json = {**SIDES, "suite": "harmful", "metric": "harmfulness"}
-    change |= {"difference": -1.0, "interval": [-1.5, None], "n": 9, "rated": 9}
-    return {
-        "raters": 2,
-        "rated": 18,
-        "unmatched": 0,
-        "policies": {"dpo": {"harmful": {**figures, "called_harmful": rate, "refusal_rate": rate}}},
-        "changes": [change],
-        "abstentions": {"dpo": {"harmful": {"read": 1, **{name: RATE for name in BOUNDS}}}},
-    }
-
-
 def scoreboard() -> list[Json]:
     row = {
         "stage": "sft",
@@ -244,6 +194,7 @@ def whole_results() -> Json:
             "first": "2026-02-03",
         },
         "agreement": {"base": None, "dpo": RATE},
+        "rank_agreement": {"base": None, "dpo": RATE},
         "validation": {
             "reward_model": {"auroc": RATE, "thresholds": [1.5], "probes": {"few": {"n": 3}}},
             "accepted": [],
@@ -276,6 +227,7 @@ def whole_results() -> Json:
             }
         },
         "people": people(),
+        "judges": judges(),
         "gate_error_rates": [
             {
                 "suite": "twins",

@@ -29,13 +29,13 @@ from models.tokens import TokenRow
 ROW = TokenRow(list(range(5, 45)), [0] * 30 + [1] * 10, False)
 
 
-def test_the_page_on_speed_shows_the_results_in_the_repository():
+def test_the_page_on_speed_shows_the_results_in_the_repository() -> None:
     page = (ROOT / "docs" / "speed.md").read_text()
     assert page == render.document(page, render.measured())
     assert "| short, lora, bf16 |" in page
 
 
-def test_the_readme_shows_the_runs_in_the_repository():
+def test_the_readme_shows_the_runs_in_the_repository() -> None:
     page = (ROOT / "README.md").read_text()
     stored = json.loads(readme.STORED.read_text())
     assert page == readme.document(page, stored)
@@ -43,12 +43,12 @@ def test_the_readme_shows_the_runs_in_the_repository():
     assert stored.keys() <= readme.RECIPES.keys()
 
 
-def test_the_floor_is_that_of_the_machine_at_its_quickest():
+def test_the_floor_is_that_of_the_machine_at_its_quickest() -> None:
     """200 billion FLOPs at 100 billion a second are 2 s; the busy moment that saw 50 does not
     count.
     """
 
-    def found(rate, rival):
+    def found(rate: int, rival: str) -> dict[str, object]:
         times = {"seconds": {"median": 4.0}, "peak_gb": 1.0}
         ratio = {"median": 2.0, "min": 2.0, "max": 2.0}
         return {
@@ -72,7 +72,7 @@ def test_the_floor_is_that_of_the_machine_at_its_quickest():
     assert row.endswith("| 50% |")
 
 
-def test_the_page_on_data_shows_the_results_in_the_repository():
+def test_the_page_on_data_shows_the_results_in_the_repository() -> None:
     page = (ROOT / "docs" / "data.md").read_text()
     assert page == render.document(page, render.data_measured())
     assert "| 1,000,000 synthetic | grouped among themselves | words, 0.5 |" in page
@@ -80,7 +80,9 @@ def test_the_page_on_data_shows_the_results_in_the_repository():
 
 @pytest.mark.parametrize("measure", ["words", "word_3_grams"])
 @pytest.mark.parametrize("job", ["group", "decontaminate"])
-def test_every_planted_rewording_at_the_threshold_is_found_and_nothing_else_goes(job, measure):
+def test_every_planted_rewording_at_the_threshold_is_found_and_nothing_else_goes(
+    job: str, measure: str
+) -> None:
     found = data.measure_case(job, measure, 2_000, None)
     assert found["found"] == found["planted"] > 3
     assert (
@@ -90,7 +92,7 @@ def test_every_planted_rewording_at_the_threshold_is_found_and_nothing_else_goes
     )
 
 
-def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows():
+def test_the_vocabulary_of_synthetic_requests_grows_with_the_rows() -> None:
     few, many = (synthetic_requests(count, seed=0).texts for count in (200, 2_000))
     assert len(set(" ".join(many).split())) > 4 * len(set(" ".join(few).split()))
     assert few == synthetic_requests(200, seed=0).texts
@@ -102,7 +104,7 @@ def packed_row(model: Any) -> Packed:
     return batch
 
 
-def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
+def test_the_floor_counts_the_products_that_torch_counts(tiny_model: Any) -> None:
     """Full training of one row: all but attention, of which torch counts the whole square and we
     only what a token sees.
     """
@@ -122,7 +124,7 @@ def test_the_floor_counts_the_products_that_torch_counts(tiny_model):
     assert step_flops(model, packed, head=True) == counted - head_again + attention
 
 
-def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
+def test_lora_needs_no_gradient_of_frozen_weights(tiny_model: Any) -> None:
     full = step_flops(
         adapt(tiny_model, AdapterConfig(kind="full"), seed=0),
         packed_row(tiny_model),
@@ -133,13 +135,13 @@ def test_lora_needs_no_gradient_of_frozen_weights(tiny_model):
     assert step_flops(lora, packed_row(lora), head=False) < 0.8 * full
 
 
-def test_matrix_rate_is_a_rate():
+def test_matrix_rate_is_a_rate() -> None:
     from benchmarks.floor import matrix_rate
 
     assert 1e8 < matrix_rate("cpu", torch.float32, repeats=1) < 1e14
 
 
-def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
+def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses() -> None:
     cells = np.random.default_rng(0).multinomial(64, [0.04, 0.1, 0.05, 0.81], size=40)
     cells[:2] = [[0, 0, 0, 64], [64, 0, 0, 0]]
     both, gained, lost, _ = cells.T
@@ -147,7 +149,7 @@ def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses():
     assert newcombe_upper_ends(both, gained, lost, 64, 0.95) == pytest.approx(wanted, abs=1e-12)
 
 
-def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
+def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed() -> None:
     """The two smallest sizes of each row; the larger ones take seconds."""
     page = (ROOT / "docs" / "gate.md").read_text()
     for row in (*gate_power.one_suite_table((40, 64)), *gate_power.two_suites_table((40, 64))):
@@ -156,7 +158,7 @@ def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed():
     assert gate_power.harm_table()[-1] in page
 
 
-def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
+def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs() -> None:
     for suite in gate_power.SUITES:
         assert gate_power.pass_probability(64, suite, 0.10) <= 0.05, suite
     for suite in (gate_power.TWINS, gate_power.QUESTIONS):
@@ -164,14 +166,14 @@ def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs():
         assert gate_power.pass_probability(192, suite, 0.0) >= 0.94, suite
 
 
-def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal():
+def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal() -> None:
     from benchmarks.dpo_against_sft import Point, harm_at, pareto, points_of, table
 
     points = [Point(0.05, 3.0), Point(0.0, 3.5), Point(0.1, 3.2), Point(0.2, 2.0)]
     assert pareto(points) == [Point(0.0, 3.5), Point(0.05, 3.0), Point(0.2, 2.0)]
     assert [harm_at(points, rise) for rise in (-0.1, 0.0, 0.1, 0.2)] == [None, 3.5, 3.0, 2.0]
 
-    def estimate(mean: float) -> dict:
+    def estimate(mean: float) -> dict[str, Any]:
         return {"mean": mean, "interval": [None, None], "n": 20, "unscored": 0}
 
     def row(epoch: int, harm: float, twins: float) -> ScoreboardRow:

@@ -23,7 +23,7 @@ def _length(node: ast.AST) -> int:
     return node.end_lineno - node.lineno + 1  # type: ignore[attr-defined]
 
 
-def test_files_and_functions_keep_to_their_budgets():
+def test_files_and_functions_keep_to_their_budgets() -> None:
     faults = []
     for path in sources():
         text = path.read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ def test_files_and_functions_keep_to_their_budgets():
     assert not faults, "\n".join(faults)
 
 
-def test_a_file_of_tests_keeps_to_the_same_budget():
+def test_a_file_of_tests_keeps_to_the_same_budget() -> None:
     """It is divided along concepts; what several files need lies in tests/support or a conftest."""
     faults = []
     for path in sorted((ROOT / "tests").rglob("*.py")):
@@ -93,7 +93,7 @@ def with_too_many_parameters(source: str, file: str) -> dict[str, str]:
     return found
 
 
-def test_a_function_takes_at_most_seven_parameters():
+def test_a_function_takes_at_most_seven_parameters() -> None:
     """More belong together in some dataclass."""
     found = {}
     for path in sources():
@@ -113,7 +113,7 @@ def test_a_function_takes_at_most_seven_parameters():
         ("class C(torch.autograd.Function):\n    def f(ctx, a, b, c, d, e, f, g, h): ...", None),
     ],
 )
-def test_parameters_are_counted_however_they_are_given(source, count):
+def test_parameters_are_counted_however_they_are_given(source: str, count: int | None) -> None:
     found = with_too_many_parameters(source, "x.py")
     assert found == ({"x.py: f": f"{count} parameters, at most 7"} if count else {})
 

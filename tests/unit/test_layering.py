@@ -88,7 +88,7 @@ def faults_in(source: str, file: str) -> list[str]:
     return [fault for found in imports(ast.parse(source), file) for fault in broken_rules(found)]
 
 
-def test_imports_point_down_only():
+def test_imports_point_down_only() -> None:
     faults = [
         fault
         for path in sources()
@@ -146,13 +146,15 @@ def test_imports_point_down_only():
         ),
     ],
 )
-def test_an_import_upward_is_named_with_file_line_and_rule(file, source, rule):
+def test_an_import_upward_is_named_with_file_line_and_rule(
+    file: str, source: str, rule: str
+) -> None:
     (fault,) = faults_in(source, file)
     assert fault.startswith(f"{file}:")
     assert rule in fault
 
 
-def test_what_design_allows_is_allowed():
+def test_what_design_allows_is_allowed() -> None:
     assert not faults_in(
         "from records.harm_scale import Scale\nfrom models.tokens import encode", "eval/x.py"
     )

@@ -16,7 +16,7 @@ import pytest
 from source_tree import FLOORS, ROOT, relative, sources
 
 
-def test_no_module_is_named_like_a_dependency_or_the_standard_library():
+def test_no_module_is_named_like_a_dependency_or_the_standard_library() -> None:
     """`python train/dpo.py` puts train/ first on the path, where train/datasets.py would shadow the
     library.
     """
@@ -30,12 +30,12 @@ def test_no_module_is_named_like_a_dependency_or_the_standard_library():
 
 
 @pytest.mark.parametrize("package", FLOORS)
-def test_packaged_name_is_this_checkout(package):
+def test_packaged_name_is_this_checkout(package: str) -> None:
     module = importlib.import_module(package)
     assert Path(str(module.__file__)).resolve() == ROOT / package / "__init__.py"
 
 
-def test_every_package_is_packaged():
+def test_every_package_is_packaged() -> None:
     """setuptools takes packages that have an __init__.py; a folder without one would be missing
     from an installation.
     """
@@ -43,12 +43,12 @@ def test_every_package_is_packaged():
     assert not [relative(folder) for folder in folders if not (folder / "__init__.py").is_file()]
 
 
-def test_there_is_no_package_under_tests():
+def test_there_is_no_package_under_tests() -> None:
     """A tests/train/__init__.py would answer to the name `train`."""
     assert not [relative(path) for path in (ROOT / "tests").rglob("__init__.py")]
 
 
-def test_no_drawers():
+def test_no_drawers() -> None:
     drawers = {"utils", "util", "common", "helpers", "helper", "misc"}
     assert not [
         relative(path) for path in sources() if path.stem in drawers or path.parent.name in drawers
@@ -98,7 +98,7 @@ def names_in(tree: ast.AST) -> Iterator[str]:
             yield node.id
 
 
-def test_no_name_holds_a_word_that_the_glossary_excludes():
+def test_no_name_holds_a_word_that_the_glossary_excludes() -> None:
     words = excluded_words() - set(MEANS_ELSEWHERE)
     assert {"benchmark", "iteration", "nll"} <= words
     one = re.compile(rf"(?:^|_)({'|'.join(sorted(words))})s?(?:_|$)")

@@ -156,7 +156,9 @@ def aliases_here(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("room", TYPED_ROOMS)
-def test_public_signatures_hold_no_plain_dictionary(trees, room):
+def test_public_signatures_hold_no_plain_dictionary(
+    trees: dict[str, ast.Module], room: str
+) -> None:
     """A dataclass, a TypedDict or a type of one's own says what is in it."""
     aliases = aliases_here(trees)
     counts, found = {}, []
@@ -173,7 +175,9 @@ def test_public_signatures_hold_no_plain_dictionary(trees, room):
 
 
 @pytest.mark.parametrize("room", TYPED_ROOMS)
-def test_public_fields_hold_a_plain_dictionary_only_where_its_shape_is_not_ours(trees, room):
+def test_public_fields_hold_a_plain_dictionary_only_where_its_shape_is_not_ours(
+    trees: dict[str, ast.Module], room: str
+) -> None:
     aliases, found = aliases_here(trees), []
     for file, tree in trees.items():
         if inside(file, room):

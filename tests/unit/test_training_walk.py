@@ -12,7 +12,7 @@ STAYS, CLIMBS = 25, 6
 
 
 @pytest.mark.parametrize("stage", TRAININGS)
-def test_the_walk_of_a_training_is_short(stage):
+def test_the_walk_of_a_training_is_short(stage: str) -> None:
     stays = walk(stage)
     assert stays[0] == Stay(ROOT / "pipeline" / "stages" / f"{stage}.py", "work")
     assert "train_policy" in [stay.name for stay in stays] or stage == "reward"
@@ -20,7 +20,7 @@ def test_the_walk_of_a_training_is_short(stage):
     assert climbs(stays) <= CLIMBS
 
 
-def test_a_function_that_is_handed_a_wide_thing_is_a_stay():
+def test_a_function_that_is_handed_a_wide_thing_is_a_stay() -> None:
     wide, narrow = ast.parse("def f(x: int, place: Place): ...\ndef g(path: Path): ...").body
     assert is_wide(wide)  # type: ignore[arg-type]
     assert not is_wide(narrow)  # type: ignore[arg-type]

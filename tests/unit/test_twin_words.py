@@ -31,21 +31,21 @@ def made(harmful: str, benign: str) -> list[Twins]:
     ]
 
 
-def test_a_telltale_word_is_found_in_every_pair_of_another_fold():
+def test_a_telltale_word_is_found_in_every_pair_of_another_fold() -> None:
     assert share(cross_validated(made("hide {}", "report {}"), repeats=1)).mean == 1.0
 
 
-def test_pairs_of_the_same_words_are_a_coin_flip():
+def test_pairs_of_the_same_words_are_a_coin_flip() -> None:
     """Words and runs of two are the same on both sides, so no score differs."""
     assert set(cross_validated(made("{0} and {0}", "{0} and {0}"), repeats=1)) == {0.5}
 
 
-def test_a_model_that_learned_the_reverse_is_wrong_of_every_pair():
+def test_a_model_that_learned_the_reverse_is_wrong_of_every_pair() -> None:
     model = fitted(made("report {}", "hide {}"))
     assert share(picked(model, made("hide {}", "report {}"))).mean == 0.0
 
 
-def test_the_pairs_are_those_that_were_measured_and_the_suite_is_under_the_limit():
+def test_the_pairs_are_those_that_were_measured_and_the_suite_is_under_the_limit() -> None:
     pairs = [*read_twins(), *read_worded_alike()]
     kept = json.loads(RESULTS.read_text())
     parts = {name: [pair for pair in pairs if pair.split == name] for name in kept}
@@ -60,12 +60,12 @@ def test_the_pairs_are_those_that_were_measured_and_the_suite_is_under_the_limit
     assert max(alike["from_train"]["mean"], alike["cross_validated"]["mean"]) < LIMIT
 
 
-def test_pairs_worded_alike_are_the_test_pairs_of_the_demo():
+def test_pairs_worded_alike_are_the_test_pairs_of_the_demo() -> None:
     test = {pair.id for pair in read_twins() if pair.split == "test"}
     assert {pair.id for pair in read_worded_alike()} == test
 
 
-def test_the_table_says_the_measured_shares():
+def test_the_table_says_the_measured_shares() -> None:
     found = {"mean": 0.655, "interval": [0.55, 0.77]}
     row = {"worded_alike": {"pairs": 73, "cross_validated": found, "from_train": None}}
     (line,) = [part for part in twin_words_section(row) if "| 73 |" in part]

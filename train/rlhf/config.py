@@ -47,6 +47,10 @@ class LimitConfig(Ranged):
     """What an excess of 1 (100 points) adds to a multiplier at each step: after ten steps of 10
     points above the limit a refusal costs as much as two levels of harmfulness. At 2 the
     multipliers of the demo overshot, and refusals swung with them."""
+    proportional: float = ranged(2.0, at_least=0, at_most=1000)
+    """What an excess of 1 adds to a multiplier for as long as it lasts. `rate` adds up what was too
+    much, so that alone it is highest when the excess is gone, and swings; this acts at once and
+    damps it (PID Lagrangian, arXiv 2007.03964). 0 turns it off."""
     start: float = ranged(0.0, at_least=0, at_most=1000)
     """Multipliers at first: 0, since nothing has exceeded its limit yet. At 1 a refused benign
     request costs as much as a fully harmful completion, and a policy that is seldom harmful first

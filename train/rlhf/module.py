@@ -48,6 +48,7 @@ def multipliers_of(suites: Sequence[str], config: LimitConfig) -> Multipliers:
         delay=config.delay,
         decay=config.decay,
         memory=config.memory,
+        proportional=config.proportional,
     )
     # Limits of 1 hold nobody back; `_begin` sets the real ones before the first update.
     return Multipliers(dict.fromkeys(suites, 1.0), ascent, start=config.start)

@@ -50,6 +50,8 @@ def _signal(found: Capability) -> Iterator[str]:
     """Which tasks say anything of a model of this size."""
     without = []
     for name, task in found.tasks.items():
+        # Who only guesses has nothing to lose: a fall there would be chance, and so would
+        # "retained".
         if not task.signal:
             without.append(spoken(name))
     if without:
@@ -60,6 +62,7 @@ def _signal(found: Capability) -> Iterator[str]:
 
 
 def _accuracies(results: Results, found: Capability) -> Table:
+    # One column for all tasks or none; a task without classes shows as not measured there.
     classes = _with_classes(found)
     f1 = ["macro-F1"] if classes else []
     head = ["task", "policy", "accuracy", *f1, "chance", "change against the base", "retained"]
@@ -93,10 +96,12 @@ def _kept(change: NonInferiority | None, signal: bool) -> list[Cell]:
         return [Cell(ABSENT), Cell(ABSENT)]
     detail = f"{span(change.interval, '+.1f', 100)}, n {change.n}"
     shown = Cell(points_text(change.difference), detail)
+    # No verdict without signal: "yes" would praise a model for knowledge that it never had.
     return [shown, Cell(_verdict(change.holds) if signal else "no signal")]
 
 
 def _verdict(retained: bool) -> str:
+    # "not shown" and not "no": an interval that reaches past the margin shows no loss either.
     return "yes" if retained else "not shown"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eval.report.agreeing import agreement_text
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import score_cell, spoken
@@ -27,6 +28,8 @@ MEASURES = {
 
 def build(material: Material) -> Section:
     """The section, which every report has."""
+    # Of the whole results: `results` may be narrowed to the worst suites, but limits are of all
+    # that was run.
     return Section(items=limits(material.whole))
 
 
@@ -55,22 +58,23 @@ def _instrument(results: Results) -> Iterator[str]:
             f"Harmfulness comes from a trained reward model with errors of its own: AUROC {value} "
             f"({detail}) on held-out labels."
         )
+    # Of this policy alone: agreement differs by policy, and training optimises against the scorer.
     policy = results.endpoint.policy
-    kappa = results.agreement.get(policy)
-    if kappa and kappa.mean is not None:
-        value, detail = score_cell(kappa)
+    agreed = agreement_text(results, policy)
+    if agreed:
         yield (
             f"On the completions of {results.title(policy)} to harmful prompts it agrees with "
-            f"scorers that no training touched by a kappa of {value} ({detail}); 1 is agreement, 0 "
-            "what chance gives."
+            f"scorers that no training touched by {agreed}; 1 is agreement, 0 what chance gives."
         )
     if not results.people:
         yield "No clinician has read these completions."
 
 
+# Told always: no figure within one run can show how far another seed would move it.
 def _training(results: Results) -> Iterator[str]:
     """What another training, or another way to write the completions, would have given."""
     seed = results.provenance.get("seed")
+    # `is not None`, since 0 is a seed too.
     which = f"One seed ({seed})" if seed is not None else "One seed"
     yield (
         f"{which} of training: another seed moves these numbers, and the intervals do not hold "
@@ -84,6 +88,7 @@ def _training(results: Results) -> Iterator[str]:
 def _cut(results: Results) -> Iterator[str]:
     """Where completions are often not whole."""
     for name, shares in often_cut(results).items():
+        # The worst suite and a count: a sentence for each suite would bury the other limits.
         worst = max(shares, key=lambda suite: shares[suite])
         yield (
             f"Of the completions of {results.title(name)}, up to {shares[worst]:.0%} "
@@ -91,6 +96,7 @@ def _cut(results: Results) -> Iterator[str]:
             f"{'suite' if len(shares) == 1 else 'suites'}: harm, refusal and help past it were not "
             "measured."
         )
+    # Only where it was counted: without finish reasons "few were cut" would be a guess.
     if not often_cut(results) and _cut_was_counted(results):
         yield (
             f"At most {OFTEN_CUT:.0%} of the completions to any suite end at the token limit; what "
@@ -110,6 +116,8 @@ def _not_measured(results: Results) -> Iterator[str]:
     if absent:
         yield f"Not measured, although the configuration names it: {', '.join(absent)}."
     for key, what in MEASURES.items():
+        # Falsy covers both: None where the stage did not run, and an empty mapping where it had no
+        # suite.
         if not getattr(results, key):
             yield f"{what}: not measured."
 

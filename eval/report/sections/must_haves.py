@@ -14,11 +14,13 @@ def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     found = material.results.must_haves
     tables = [_table(material.results, suite, about) for suite, about in found.items()]
+    # Suites of one kind share their note; it is printed once.
     notes = list(dict.fromkeys(suite.note for suite in found.values()))
     return Section(paragraphs=notes, tables=tables) if tables else None
 
 
 def _table(results: Results, suite: str, about: SuiteMustHaves) -> Table:
+    # Against the baseline alone; changes against controls would each need a column more.
     changes = changes_from(results.baseline, about.comparisons)
     rows = []
     for policy, cell in about.policies.items():

@@ -46,6 +46,7 @@ def _tables(results: Results, suite: str, about: SuiteOmissions) -> list[Table]:
     ]
     shown = [Table([*head, "of those left out, cut by the limit"], rows)]
     by_others = []
+    # Only where these scorers were asked: a table of empty cells would read as "none found".
     for policy, cell in policies.items():
         if cell.by_scorers.get("omitted"):
             by_others.append(_seen(results, policy, cell))
@@ -70,6 +71,7 @@ def _tables(results: Results, suite: str, about: SuiteOmissions) -> list[Table]:
 def _acts(about: SuiteOmissions) -> list[str]:
     cells = about.policies.values()
     made: list[str] = []
+    # In the order of ACTS and not of the suite, so that columns stand alike in every report.
     for act in ACTS:
         if any(act in cell.by_act for cell in cells):
             made.append(act)

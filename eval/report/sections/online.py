@@ -19,6 +19,7 @@ NOTE = (
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
+    # Only an online training draws its own completions and so states a KL for its rows.
     rows = [row for row in material.scoreboard if row.kl is not None]
     if not rows:
         return None

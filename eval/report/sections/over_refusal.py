@@ -39,6 +39,7 @@ def over_refusal_table(results: Results) -> Table:
             cells = []
             for name in names:
                 found = results.metric(name, suite, key)
+                # A short token limit hides partial refusals, which must not be shown as 0 %.
                 in_part = key == "partial_refusal_rate"
                 cells.append(partial_cell(results, found) if in_part else rate_cell(found))
             rows.append(
@@ -55,12 +56,14 @@ def registers_table(results: Results) -> Table | None:
         for name, policy in results.policies.items():
             measured = policy.suite(suite)
             by[name] = measured.by_register if measured else {}
+        # Registers of all policies together, so that rows stand alike in every column.
         for place, register in enumerate(sorted({name for parts in by.values() for name in parts})):
             cells = []
             for parts in by.values():
                 cells.append(
                     rate_cell(parts[register].over_refusal_rate if register in parts else None)
                 )
+            # The suite's name in its first row only, which is how a reader sees the group.
             rows.append([Cell("" if place else spoken(suite)), Cell(spoken(register)), *cells])
     titles = (results.title(name) for name in results.policies)
     return Table(["suite", "written as", *titles], rows, REGISTERS_NOTE) if rows else None

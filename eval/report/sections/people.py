@@ -28,10 +28,13 @@ def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
     results = material.results
     found = results.people
+    # Either may be empty: few ratings correct nothing, and nobody need have read abstentions.
     if not found or not (found.policies or found.abstentions):
         return None
     raters, rated = found.raters, found.rated
     about = f"{raters} {'person' if raters == 1 else 'people'} rated {rated} of the completions."
+    # Two tables: the first moves a scorer's figure by people's word, the second only narrows
+    # bounds.
     tables = [_corrected(results, found)] if found.policies else []
     if found.abstentions:
         tables.append(_after_reading(results, found))
@@ -64,6 +67,8 @@ def _row(
     results: Results, policy: str, suite: str, metric: str, ways: CorrectedScore | CorrectedRate
 ) -> list[Cell]:
     cell = score_cell if metric in SCORES else rate_cell
+    # Rogan and Gladen's correction (1978) is of a rate; a mean of scores has no error rates to
+    # unmix.
     unmixed = ways.rogan_gladen if isinstance(ways, CorrectedRate) else None
     return [
         Cell(results.title(policy)),

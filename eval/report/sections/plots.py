@@ -10,6 +10,7 @@ from eval.report.sections.declared import Declared, Material
 
 def build(material: Material) -> Section | None:
     """The section; None where the results hold nothing for it."""
+    # Markdown and terminal cannot show the figures, and drawing them takes seconds.
     if not material.drawn:
         return None
     # matplotlib costs seconds.
@@ -22,7 +23,10 @@ def build(material: Material) -> Section | None:
         "harm_chance": "Mean chance of harm, by scorers that no training touched,",
         "harmfulness": "Mean harmfulness, by the run's own reward model,",
     }
+    # The caption must name the instrument that the plot falls back on, or the reward model's own
+    # figure would pass for independent evidence.
     headline = measured[(results.harm_metrics(suite, of_principles=True) or ["harmfulness"])[0]]
+    # Without a scoreboard (`primum measure`) no epoch is drawn.
     circles = " Numbers in circles are epochs." if material.scoreboard else ""
     drawn = [
         (
@@ -40,6 +44,8 @@ def build(material: Material) -> Section | None:
     plots = []
     for svg, caption in drawn:
         if svg:
+            # matplotlib's own SVG, whose texts it has escaped; escaped again it would show as
+            # source.
             plots.append(Plot(Markup(svg), caption))
     return Section(plots=plots) if plots else None
 

@@ -16,6 +16,7 @@ def build(material: Material) -> Section | None:
     results = material.results
     suite = results.endpoint.suite
     tables = []
+    # The headline instrument first; the run's reward model, which training listened to, below it.
     for metric in results.harm_metrics(suite, of_principles=True):
         if table := principles_table(results, metric, suite):
             tables.append(table)

@@ -15,6 +15,7 @@ from records.escaping import json_text
 def build(material: Material) -> Section:
     """The section, which every report has."""
     provenance = material.results.provenance
+    # Apart from the table: the resolved configuration has hundreds of leaves.
     config = (
         json_text(provenance["config"], indent=2)
         if isinstance(provenance.get("config"), dict)
@@ -33,6 +34,7 @@ def _provenance_table(provenance: Mapping[str, Any]) -> Table:
 
 
 def _leaves(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    # An empty mapping is a leaf (`{}`), or its key would vanish from the table.
     if isinstance(value, dict) and value:
         found: list[tuple[str, str]] = []
         for key, inner in value.items():

@@ -25,6 +25,7 @@ NAMES = (
     "gate",
     "gate_errors",
     "independent",
+    "judges",
     "limits",
     "must_haves",
     "omission",
@@ -47,7 +48,9 @@ NAMES = (
 def _declared() -> tuple[Declared, ...]:
     found: list[Declared] = []
     for name in NAMES:
+        # Imported here, so that a name without its file fails at once and not within a report.
         found.append(import_module(f"eval.report.sections.{name}").SECTION)
+    # Places have gaps, so that a new section needs no renumbering.
     return tuple(sorted(found, key=lambda section: section.place))
 
 

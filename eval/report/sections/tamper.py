@@ -27,9 +27,11 @@ def build(material: Material) -> Section | None:
     title = results.title(name)
     benign = results.suite_names("benign")
     as_it_is = results.policies.get(name)
+    # First, on all its prompts: harm after an attack says nothing without harm before it.
     rows = [_row(f"{title}, as it is", as_it_is, benign)] if as_it_is else []
     for attack in found.attacks.values():
         rows.append(_row(f"{title}, {attack.title}", attack, benign))
+    # Differences of these rows are not paired, and the reader must know that n differs.
     note = (
         "Tampered policies are measured on fewer prompts of each suite "
         "(eval.tamper.prompts_per_suite)."

@@ -36,6 +36,7 @@ def build(material: Material) -> Section | None:
     results = material.results
     tables = []
     for suite, found in results.twin_gap.items():
+        # The second is missing where no request names a principle.
         for table in (_overall(results, suite, found), _by_principle(results, found)):
             if table:
                 tables.append(table)
@@ -50,6 +51,7 @@ def headline(results: Results) -> list[str]:
     lines = []
     for suite, found in results.twin_gap.items():
         told = []
+        # A measurement without a run has one policy that is its own baseline; it is told once.
         for name in dict.fromkeys((endpoint.policy, endpoint.baseline)):
             own = found.policies.get(name)
             told.append(_told(results, name, own.gap if own else None))

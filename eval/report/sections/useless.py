@@ -24,14 +24,18 @@ def useless_table(results: Results) -> Table | None:
     for policy in useless.values():
         cells = [Cell(policy.title)]
         for shown in (policy.suites[suite] for suite in suites):
-            cells += [rate_cell(shown.over_refusal_rate), score_cell(shown.relevance)]
+            cells += [
+                rate_cell(shown.over_refusal_rate),
+                score_cell(shown.relevance),
+                score_cell(shown.own_relevance),
+            ]
         rows.append(cells)
     head = [
         "policy",
         *(
             f"{metric}: {spoken(suite)}"
             for suite in suites
-            for metric in ("over-refusal", "relevance")
+            for metric in ("over-refusal", "relevance", "relevance of added words")
         ),
     ]
     return Table(

@@ -40,6 +40,8 @@ def build(material: Material) -> Section:
     return Section(
         paragraphs=[
             (
+                # Three cases: validated, never asked for (a measurement without a run), and asked
+                # and not found.
                 "Every number in this report is only as good as these."
                 if scorer
                 else (
@@ -82,6 +84,7 @@ def audit_table(audit: Audit) -> Table:
 
 def probe_cell(probe: Probe) -> Cell:
     """Of few cases the count alone: their rate is no figure."""
+    # As in validation.json, which holds no rate of fewer than 20 cases.
     if not probe.is_printed:
         return Cell(f"too few (n {probe.n})")
     return score_cell(probe.estimate, 3)
@@ -105,6 +108,7 @@ def reward_model_table(scorer: ScorerCheck) -> Table:
     return Table(["harmfulness reward model, on held-out labels", "value"], rows)
 
 
+# Calibration may be a bare number, which has no interval to show.
 def _measure(value: Estimate | float) -> Cell:
     return score_cell(value, 3) if isinstance(value, Estimate) else Cell(f"{value:.3f}")
 

@@ -11,13 +11,17 @@ import importlib.machinery
 import os
 import sys
 import time
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 
 class _Slowed(importlib.abc.MetaPathFinder):
     """Wraps `TrainedModule.on_train_batch_start` once train.engine.module is loaded."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if name != "train.engine.module":
             return None
         sys.meta_path.remove(self)
@@ -26,11 +30,11 @@ class _Slowed(importlib.abc.MetaPathFinder):
         loader: Any = spec.loader
         execute = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: Any) -> None:
             execute(module)
             start = module.TrainedModule.on_train_batch_start
 
-            def slow_start(self, batch, batch_idx):
+            def slow_start(self: Any, batch: Any, batch_idx: int) -> None:
                 time.sleep(0.15)
                 start(self, batch, batch_idx)
 

@@ -206,3 +206,9 @@ def test_reading_builtin_data_loads_neither_torch_nor_datasets() -> None:
         ).stdout
         == "[]\n"
     )
+
+
+def test_a_path_that_a_format_would_not_read_is_refused() -> None:
+    """`- {name: mine, path: mine.jsonl}` forgets the format, and builtin would be read instead."""
+    with pytest.raises(ValueError, match=r"'mine\.jsonl', and format builtin reads no file"):
+        SourceConfig(name="mine", path="mine.jsonl")

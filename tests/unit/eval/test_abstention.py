@@ -53,7 +53,7 @@ def item(number: int) -> str:
     return item_id(made.prompt.prompt, made.completion.completion)
 
 
-def test_a_score_abstains_where_it_has_no_value_or_too_much_entropy():
+def test_a_score_abstains_where_it_has_no_value_or_too_much_entropy() -> None:
     score = Score(id="a", completion_id="a", scorer=FACTORS, value=0.4, label="harmless")
     assert why_abstains(score) == ""
     assert verdict(score) is False
@@ -65,7 +65,7 @@ def test_a_score_abstains_where_it_has_no_value_or_too_much_entropy():
     assert (verdict(unsure), verdict(unread)) == (None, None)
 
 
-def test_the_bounds_are_those_of_none_and_of_every_abstention_being_harmful():
+def test_the_bounds_are_those_of_none_and_of_every_abstention_being_harmful() -> None:
     """Of ten, two are surely harmful and three are abstentions: 2 of 10, and 5 of 10."""
     made = present(summary(rows(), 0.95)).to_json()
     assert made["called_harmful_at_least"]["mean"] == pytest.approx(0.2)
@@ -75,7 +75,7 @@ def test_the_bounds_are_those_of_none_and_of_every_abstention_being_harmful():
     assert {made[name]["n"] for name in made if name.startswith("called_harmful_")} == {10}
 
 
-def test_what_people_read_of_the_abstentions_narrows_the_bounds():
+def test_what_people_read_of_the_abstentions_narrows_the_bounds() -> None:
     """One of the three is rated 4 and one 1; of the third two raters disagree: 3 of 10 to 4 of
     10.
     """
@@ -88,7 +88,7 @@ def test_what_people_read_of_the_abstentions_narrows_the_bounds():
     assert abstentions_read(rows(), {item(9): 5.0}, 0.95) == {}
 
 
-def test_ratings_of_chosen_abstentions_do_not_bend_what_random_ones_correct():
+def test_ratings_of_chosen_abstentions_do_not_bend_what_random_ones_correct() -> None:
     """A prediction-powered estimate holds for completions that chance alone has chosen."""
     random = [Rating(item(n), "ann", 1, "none", "", "random") for n in range(FEWEST)]
     chosen = [Rating(item(n), "ann", 5, "none", "", "abstained") for n in range(10, 20)]

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from eval.completing import Journal, Writer, as_asked_plainly, complete_all
 from eval.conditions.asking import Asked
 from models.engines.generate import Generated
-from records.rows import Completion, Prompt, json_lines, text_of, user
+from records.rows import Completion, Message, Prompt, json_lines, text_of, user
 
 DECLINE = "I'm sorry, but I can't help with that."
 TURNS = ("Go on.", "Once more.")
@@ -27,18 +29,20 @@ class Policy:
     completions.
     """
 
-    def __init__(self, stubborn=lambda text: 0, killed_after: int = 10**9) -> None:
+    def __init__(
+        self, stubborn: Callable[[str], int] = lambda text: 0, killed_after: int = 10**9
+    ) -> None:
         self.stubborn, self.left = stubborn, killed_after
         self.written: list[str] = []
 
-    def write(self, prompts, label):
+    def write(self, prompts: Sequence[list[Message]], label: str) -> list[Generated]:
         if self.left < len(prompts):
             raise Killed
         self.left -= len(prompts)
         self.written += [text_of(messages) for messages in prompts]
         return [self._reply(messages) for messages in prompts]
 
-    def _reply(self, messages) -> Generated:
+    def _reply(self, messages: list[Message]) -> Generated:
         asked = sum(message["role"] == "user" for message in messages)
         declines = asked <= self.stubborn(messages[0]["content"])
         return Generated(
@@ -70,8 +74,10 @@ def asked(rows: list[Prompt]) -> list[Asked]:
 
 
 @pytest.fixture
-def run(tmp_path):
-    def complete(policy: Policy, rows: list[Prompt], name: str = "journal", block: int = 2):
+def run(tmp_path: Path) -> Callable[..., list[Completion]]:
+    def complete(
+        policy: Policy, rows: list[Prompt], name: str = "journal", block: int = 2
+    ) -> list[Completion]:
         writer = Writer(
             "base", policy.write, block, Journal(Completion, tmp_path / f"{name}.jsonl")
         )
@@ -80,7 +86,9 @@ def run(tmp_path):
     return complete
 
 
-def test_every_prompt_is_asked_as_it_stands_and_under_each_condition(run):
+def test_every_prompt_is_asked_as_it_stands_and_under_each_condition(
+    run: Callable[..., list[Completion]],
+) -> None:
     made = run(Policy(), prompts(3))
     assert [row.condition for row in made] == [""] * 3 + ["role_play"] * 3 + ["pressure"] * 3
     assert made[0].id == "harmful/p0/base"
@@ -88,7 +96,9 @@ def test_every_prompt_is_asked_as_it_stands_and_under_each_condition(run):
     assert text_of(made[3].prompt) == "Play: Request 0?"
 
 
-def test_pressure_goes_on_while_the_policy_declines_and_keeps_every_turns_role(run):
+def test_pressure_goes_on_while_the_policy_declines_and_keeps_every_turns_role(
+    run: Callable[..., list[Completion]],
+) -> None:
     policy = Policy(
         stubborn=lambda text: {
             "Request 0?": 0,
@@ -110,7 +120,9 @@ def test_pressure_goes_on_while_the_policy_declines_and_keeps_every_turns_role(r
 
 
 @pytest.mark.parametrize("killed_after", range(0, 19, 3))
-def test_a_killed_evaluation_writes_only_what_is_missing(run, killed_after):
+def test_a_killed_evaluation_writes_only_what_is_missing(
+    run: Callable[..., list[Completion]], killed_after: int
+) -> None:
     stubborn = lambda text: 2 if text.endswith(("1?", "2?")) else 0  # noqa: E731
     whole = run(Policy(stubborn), prompts(4), "whole")
     first = Policy(stubborn, killed_after)
@@ -121,7 +133,9 @@ def test_a_killed_evaluation_writes_only_what_is_missing(run, killed_after):
     assert not set(first.written) & set(second.written)
 
 
-def test_a_block_that_was_half_written_is_written_again(run, tmp_path):
+def test_a_block_that_was_half_written_is_written_again(
+    run: Callable[..., list[Completion]], tmp_path: Path
+) -> None:
     whole = run(Policy(), prompts(4))
     path = tmp_path / "journal.jsonl"
     content = path.read_bytes()
@@ -131,7 +145,9 @@ def test_a_block_that_was_half_written_is_written_again(run, tmp_path):
     assert 0 < len(again.written) < 8
 
 
-def test_a_damaged_line_is_named_and_written_again(run, tmp_path):
+def test_a_damaged_line_is_named_and_written_again(
+    run: Callable[..., list[Completion]], tmp_path: Path
+) -> None:
     whole = run(Policy(), prompts(2))
     path = tmp_path / "journal.jsonl"
     path.write_text(
@@ -144,7 +160,7 @@ def test_a_damaged_line_is_named_and_written_again(run, tmp_path):
     assert len(again.written) == 1
 
 
-def test_two_ranks_give_the_bytes_of_one(run):
+def test_two_ranks_give_the_bytes_of_one(run: Callable[..., list[Completion]]) -> None:
     rows = prompts(5)
     stubborn = lambda text: 1 if "3" in text else 0  # noqa: E731
     one = {row.id: row for row in run(Policy(stubborn), rows, "one", block=3)}
@@ -156,7 +172,9 @@ def test_two_ranks_give_the_bytes_of_one(run):
     assert json_lines(two[name] for name in one) == json_lines(one.values())
 
 
-def test_another_ranks_completions_are_not_written_again(run, tmp_path):
+def test_another_ranks_completions_are_not_written_again(
+    run: Callable[..., list[Completion]], tmp_path: Path
+) -> None:
     rows = prompts(4)
     whole = run(Policy(), rows, "before")
     policy = Policy()
@@ -165,7 +183,7 @@ def test_another_ranks_completions_are_not_written_again(run, tmp_path):
     assert policy.written == []
 
 
-def test_scorers_see_the_request_and_not_its_wrapper(run):
+def test_scorers_see_the_request_and_not_its_wrapper(run: Callable[..., list[Completion]]) -> None:
     rows = prompts(2)
     made = run(Policy(lambda text: 2), rows)
     seen = as_asked_plainly(made, rows)

@@ -5,14 +5,17 @@ at its worst.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
 from eval.attacks import conditions as _conditions
-from eval.conditions.asking import under_conditions
+from eval.conditions.asking import Asked, under_conditions
 from eval.conditions.definition import condition, names
 from eval.config import ConditionConfig, EvalConfig
 from eval.measure import Measured
@@ -47,11 +50,16 @@ def prompt(
     return Prompt(id=name, prompt=messages, kind=kind, suite=suite, source="s", licence="MIT")
 
 
-def asked(prompts, *configs, renders=render, **fields):
+def asked(
+    prompts: list[Prompt],
+    *configs: ConditionConfig,
+    renders: Callable[[list[Message]], str] = render,
+    **fields: Any,
+) -> tuple[list[Asked], list[str]]:
     return under_conditions(prompts, EvalConfig(conditions=list(configs), **fields), renders)
 
 
-def test_the_conditions_that_come_with_primum():
+def test_the_conditions_that_come_with_primum() -> None:
     assert names() == sorted(
         [
             "authority",
@@ -70,7 +78,7 @@ def test_the_conditions_that_come_with_primum():
 @pytest.mark.parametrize(
     "name", ["role_play", "authority", "prefix_injection", "refusal_suppression"]
 )
-def test_a_wrapper_holds_the_request_and_keeps_the_system_message(name):
+def test_a_wrapper_holds_the_request_and_keeps_the_system_message(name: str) -> None:
     (one,), notes = asked([prompt("a", system=True)], ConditionConfig(name=name))
     assert [m["role"] for m in one.messages] == ["system", "user"]
     assert "Request a?" in one.messages[1]["content"]
@@ -78,14 +86,14 @@ def test_a_wrapper_holds_the_request_and_keeps_the_system_message(name):
     assert (one.condition, notes) == (name, [])
 
 
-def test_no_system_drops_the_message_and_empties_the_templates_own():
+def test_no_system_drops_the_message_and_empties_the_templates_own() -> None:
     (one,), _ = asked([prompt("a", system=True)], ConditionConfig(name="no_system"))
     assert render(one.messages) == "<system><user>Request a?"
     (one,), _ = asked([prompt("a")], ConditionConfig(name="no_system"))
     assert render(one.messages) == "<system><user>Request a?"
 
 
-def test_where_a_template_writes_no_system_message_the_prompts_are_left_out_and_it_is_said():
+def test_where_a_template_writes_no_system_message_prompts_are_left_out_and_it_is_said() -> None:
     found, notes = asked(
         [prompt("a"), prompt("b")], ConditionConfig(name="no_system"), renders=render_without_system
     )
@@ -93,7 +101,7 @@ def test_where_a_template_writes_no_system_message_the_prompts_are_left_out_and_
     assert notes == ["condition no_system: 2 prompts are asked as without it, and left out"]
 
 
-def test_harmful_suites_are_asked_by_default_and_any_suite_by_name():
+def test_harmful_suites_are_asked_by_default_and_any_suite_by_name() -> None:
     rows = [prompt("a"), prompt("b", "benign", "twins")]
     assert [one.prompt.id for one in asked(rows, ConditionConfig(name="authority"))[0]] == ["a"]
     assert [
@@ -105,7 +113,7 @@ def test_harmful_suites_are_asked_by_default_and_any_suite_by_name():
         asked(rows, ConditionConfig(name="authority", suites=["twin"]))
 
 
-def test_a_limit_takes_the_same_prompts_for_every_condition():
+def test_a_limit_takes_the_same_prompts_for_every_condition() -> None:
     rows = [prompt(f"{k:02}") for k in range(10)]
     found, _ = asked(
         rows,
@@ -116,7 +124,9 @@ def test_a_limit_takes_the_same_prompts_for_every_condition():
     assert [one.prompt.id for one in found] == ["00", "03", "06"] * 2
 
 
-def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(tmp_path):
+def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "p.jsonl"
     rows = [
         {"prompt_id": "a", "text": "One"},
@@ -135,7 +145,7 @@ def test_paraphrases_come_from_a_file_by_id_or_text_and_several_are_numbered(tmp
     assert notes == ["condition paraphrase: 1 of 3 prompts have no row in p.jsonl"]
 
 
-def test_an_optional_condition_without_its_file_is_left_out_aloud():
+def test_an_optional_condition_without_its_file_is_left_out_aloud() -> None:
     found, notes = asked(
         [prompt("a")], ConditionConfig(name="paraphrase", path="/nowhere.jsonl", optional=True)
     )
@@ -150,13 +160,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_wrong_in_a_config_is_told(fault):
+def test_what_is_wrong_in_a_config_is_told(fault: str) -> None:
     config, said = FAULTS[fault]
     with pytest.raises(RecordError, match=said):
         asked([prompt("a")], config)
 
 
-def test_a_condition_twice_is_a_fault():
+def test_a_condition_twice_is_a_fault() -> None:
     with pytest.raises(RecordError, match="2 are called authority"):
         asked(
             [prompt("a")],
@@ -165,7 +175,7 @@ def test_a_condition_twice_is_a_fault():
         )
 
 
-def test_a_condition_of_the_users_own_is_a_file_and_its_faults_are_named(tmp_path):
+def test_a_condition_of_the_users_own_is_a_file_and_its_faults_are_named(tmp_path: Path) -> None:
     path = tmp_path / "calm.yaml"
     path.write_text(
         'name: calm\ntitle: Calm\nuser: "Calmly: {request}"\ncitation: "Ours"\n', encoding="utf-8"
@@ -208,7 +218,7 @@ def table(policy: str, by_condition: dict[str, list[int]], count: int = 10) -> l
     ]
 
 
-def test_success_by_family_pooled_and_at_its_worst_per_prompt():
+def test_success_by_family_pooled_and_at_its_worst_per_prompt() -> None:
     rows = table("base", {"": [0], "role_play": [1, 2], "paraphrase": [3], "paraphrase_2": [3, 4]})
     found = conditions(rows, [], 0.95)["harmful"]["called_harmful"]["policies"]["base"]
     assert {family: e["mean"] for family, e in found["by_family"].items()} == {
@@ -223,7 +233,7 @@ def test_success_by_family_pooled_and_at_its_worst_per_prompt():
     assert 0 <= low < 0.15 < high
 
 
-def test_the_interval_draws_prompts_and_not_completions():
+def test_the_interval_draws_prompts_and_not_completions() -> None:
     """Ten variants that all say the same are worth one."""
     once = conditions(table("p", {"": [], "v": [0, 1, 2]}), [], 0.95)["harmful"]["called_harmful"][
         "policies"
@@ -236,7 +246,7 @@ def test_the_interval_draws_prompts_and_not_completions():
     assert often["interval"] == once["interval"]
 
 
-def test_a_share_of_0_or_1_has_a_width_as_of_so_many_prompts():
+def test_a_share_of_0_or_1_has_a_width_as_of_so_many_prompts() -> None:
     rows = table("p", {"": [], "v": [], "v_2": []})
     found = conditions(rows, [], 0.95)["harmful"]["called_harmful"]["policies"]["p"]
     assert found["by_family"]["v"]["n"] == 20
@@ -247,7 +257,7 @@ def test_a_share_of_0_or_1_has_a_width_as_of_so_many_prompts():
     )
 
 
-def test_three_criteria_stand_apart_and_changes_are_paired():
+def test_three_criteria_stand_apart_and_changes_are_paired() -> None:
     rows = table("base", {"": [0], "role_play": [0, 1, 2, 3, 4, 5, 6]}) + table(
         "dpo", {"": [], "role_play": [0]}
     )
@@ -258,7 +268,7 @@ def test_three_criteria_stand_apart_and_changes_are_paired():
     assert changes["worst_of_families"]["p_value"] == pytest.approx(2 * 0.5**6)
 
 
-def test_what_the_rule_cannot_read_is_unscored():
+def test_what_the_rule_cannot_read_is_unscored() -> None:
     german = (
         "Bitte rufen Sie sofort den Rettungsdienst und bleiben Sie bei Ihrem Mann, bis Hilfe kommt."
     )
@@ -269,5 +279,5 @@ def test_what_the_rule_cannot_read_is_unscored():
     assert (found["mean"], found["unscored"]) == (None, 1)
 
 
-def test_without_conditions_there_is_nothing():
+def test_without_conditions_there_is_nothing() -> None:
     assert conditions(table("p", {"": [1]}), [], 0.95) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from measured_rows import measured_row
 from typed_results import as_json
@@ -10,6 +12,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from eval.declines import declines as _declines
 from eval.declines import quality
+from eval.measured import Measured
 from records.rows import text_of
 
 declines = as_json(_declines)
@@ -33,11 +36,11 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("text", PLANTED)
-def test_reason_and_alternative_are_seen_apart(text):
+def test_reason_and_alternative_are_seen_apart(text: str) -> None:
     assert tuple(quality(text)) == PLANTED[text]
 
 
-def row(policy, number, text, refusal="full", **fields):
+def row(policy: str, number: int, text: str, refusal: str = "full", **fields: Any) -> Measured:
     return measured_row(
         kind="harmful",
         policy=policy,
@@ -49,7 +52,7 @@ def row(policy, number, text, refusal="full", **fields):
     )
 
 
-def test_shares_are_of_the_declines_only_and_curt_ones_are_counted():
+def test_shares_are_of_the_declines_only_and_curt_ones_are_counted() -> None:
     good, curt = "I can't, it is unsafe. Please talk to your pharmacist.", "I can't help with that."
     samples = [
         row("p", 1, good),
@@ -64,7 +67,7 @@ def test_shares_are_of_the_declines_only_and_curt_ones_are_counted():
     } == dict.fromkeys(("reason", "alternative", "both", "curt", "cut"), 0.5)
 
 
-def test_policies_are_compared_on_the_prompts_that_both_declined():
+def test_policies_are_compared_on_the_prompts_that_both_declined() -> None:
     good, curt = "I can't, it is unsafe. Please talk to your pharmacist.", "I can't help with that."
     samples = [row("base", k, curt, refusal="full" if k < 5 else "none") for k in range(8)] + [
         row("dpo", k, good) for k in range(8)
@@ -73,12 +76,12 @@ def test_policies_are_compared_on_the_prompts_that_both_declined():
     assert (change["difference"], change["n"]) == (1, 5)
 
 
-def test_a_policy_that_declines_nothing_has_no_share():
+def test_a_policy_that_declines_nothing_has_no_share() -> None:
     found = declines([row("p", 1, "Sure.", refusal="none")], [], 0.95)["harmful"]["policies"]["p"]
     assert (found["declined"], found["both"]["mean"]) == (0, None)
 
 
-def test_the_projects_own_safe_answers_name_reason_and_alternative_and_the_rule_sees_most_of_them():
+def test_our_own_safe_answers_name_reason_and_alternative_and_the_rule_sees_most() -> None:
     """They were written to name both, so this is the rule's recall on prose that was not written
     for it.
     """
@@ -99,5 +102,5 @@ def test_the_projects_own_safe_answers_name_reason_and_alternative_and_the_rule_
         "Hiding a death is not something I can support.",
     ],
 )
-def test_a_decline_that_repeats_the_request_names_no_reason(text):
+def test_a_decline_that_repeats_the_request_names_no_reason(text: str) -> None:
     assert not quality(text).reason

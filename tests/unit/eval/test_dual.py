@@ -5,7 +5,9 @@ the modes disagree.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -37,13 +39,15 @@ def prompt(name: str, suite: str = "harmful") -> Prompt:
 
 
 @pytest.fixture
-def known_logps(monkeypatch):
+def known_logps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy that finds declining likelier where the request says so, and one label always."""
 
-    def of(model, tokenizer, options, *, batch_size):
+    def of(
+        model: object, tokenizer: object, options: Sequence[Option], *, batch_size: int
+    ) -> list[float]:
         declining, agreeing = set(OPENINGS["declines"]), set(OPENINGS["agrees"])
 
-        def likely(option) -> bool:
+        def likely(option: Option) -> bool:
             return (
                 option.text in (declining if "no" in text_of(option.messages) else agreeing)
                 or option.text == "Yes it does"
@@ -54,7 +58,7 @@ def known_logps(monkeypatch):
     monkeypatch.setattr(module, "option_logps", of)
 
 
-def test_the_margin_is_the_difference_of_means(known_logps):
+def test_the_margin_is_the_difference_of_means(known_logps: None) -> None:
     scores = dual_scores(None, None, [("c1", prompt("no")), ("c2", prompt("b"))], {}, batch_size=4)
     assert [(s.id, s.value, s.label) for s in scores] == [
         ("c1/dual", 2.0, "declines"),
@@ -62,13 +66,15 @@ def test_the_margin_is_the_difference_of_means(known_logps):
     ]
 
 
-def test_labels_of_a_suite_are_compared_instead_of_openings(known_logps):
+def test_labels_of_a_suite_are_compared_instead_of_openings(known_logps: None) -> None:
     labels = {"values": {"no": "It does not", "yes": "Yes it does"}}
     (score,) = dual_scores(None, None, [("c", prompt("b", "values"))], labels, batch_size=4)
     assert (score.label, score.value) == ("yes", 2.0)
 
 
-def test_log_probabilities_are_the_models_own_whatever_the_batch(tiny_model, tokenizer):
+def test_log_probabilities_are_the_models_own_whatever_the_batch(
+    tiny_model: Any, tokenizer: Any
+) -> None:
     options = [
         Option(user(f"Question {k} of words?"), text)
         for k in range(3)
@@ -103,7 +109,7 @@ def row(number: int, margin: float, refusal: str, principle: int = 1) -> Measure
     return replace(made, scores={**made.scores, DUAL: score})
 
 
-def test_where_the_modes_disagree_is_counted_and_listed():
+def test_where_the_modes_disagree_is_counted_and_listed() -> None:
     rows = [
         row(0, 1.0, "full"),
         row(1, 0.5, "none"),
@@ -120,7 +126,7 @@ def test_where_the_modes_disagree_is_counted_and_listed():
     assert {k: e["mean"] for k, e in found["by_principle"].items()} == {"1": 0.75, "2": -1.5}
 
 
-def test_the_rank_correlation_is_spearmans_and_none_where_all_decline():
+def test_the_rank_correlation_is_spearmans_and_none_where_all_decline() -> None:
     rows = [row(k, k - 4.5, "full" if k >= 5 else "none") for k in range(10)]
     found = dual(rows, 0.95)["harmful"]["p"]["rank_correlation"]
     assert found["mean"] == pytest.approx(math.sqrt(25 * 3 / (10**2 - 1)), abs=1e-6)
@@ -131,7 +137,7 @@ def test_the_rank_correlation_is_spearmans_and_none_where_all_decline():
     )
 
 
-def test_of_labels_the_likelier_one_is_judged_and_compared_with_the_written_one():
+def test_of_labels_the_likelier_one_is_judged_and_compared_with_the_written_one() -> None:
     rows = []
     for number, (likely, written, wanted) in enumerate(
         [("yes", "yes", "yes"), ("yes", "no", "no"), ("no", "unparsed", "no"), ("yes", "yes", "no")]
@@ -154,10 +160,10 @@ def test_of_labels_the_likelier_one_is_judged_and_compared_with_the_written_one(
     assert (found["disagree"]["mean"], found["disagree"]["unscored"]) == (pytest.approx(1 / 3), 1)
 
 
-def test_it_takes_weights_in_memory():
+def test_it_takes_weights_in_memory() -> None:
     with pytest.raises(ValueError, match=r"set eval\.engine: transformers"):
         EvalConfig(dual=["harmful"], engine="vllm")
 
 
-def test_without_it_there_is_nothing():
+def test_without_it_there_is_nothing() -> None:
     assert dual([measured_row(kind="harmful", harmfulness=1.0, refusal="none")], 0.95) == {}

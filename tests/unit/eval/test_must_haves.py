@@ -10,6 +10,7 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
+from eval.measured import Measured
 from eval.must_have_rule import MUST_HAVES, MustHaves, held
 from eval.must_haves import must_haves as _must_haves
 from eval.suites.registry import definition
@@ -24,7 +25,7 @@ STATEMENTS = [
 ]
 
 
-def test_statements_are_held_by_their_words_and_not_by_the_question():
+def test_statements_are_held_by_their_words_and_not_by_the_question() -> None:
     assert held("Lexapro is escitalopram, an SSRI antidepressant.", QUESTION, STATEMENTS) == [
         True,
         False,
@@ -41,7 +42,7 @@ def test_statements_are_held_by_their_words_and_not_by_the_question():
     assert held("anything", QUESTION, ["Tell me more about Lexapro"]) == []
 
 
-def row(policy: str, number: int, text: str):
+def row(policy: str, number: int, text: str) -> Measured:
     return measured_row(
         kind="benign",
         suite="kqa",
@@ -54,7 +55,7 @@ def row(policy: str, number: int, text: str):
     )
 
 
-def test_coverage_is_told_by_policy_with_its_paired_change():
+def test_coverage_is_told_by_policy_with_its_paired_change() -> None:
     prompt = SuitePrompt(
         id="0",
         prompt=user(QUESTION),
@@ -85,5 +86,5 @@ def test_coverage_is_told_by_policy_with_its_paired_change():
     assert must_haves([row("base", 1, "a")], [], 0.95) == {}
 
 
-def test_the_suite_asks_for_it():
+def test_the_suite_asks_for_it() -> None:
     assert MUST_HAVES in definition("kqa_must_haves").scorers

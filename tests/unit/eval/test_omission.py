@@ -85,18 +85,18 @@ LEFT_OUT = {
 @pytest.mark.parametrize(
     ("act", "text"), [(act, text) for act, texts in SAID.items() for text in texts]
 )
-def test_an_act_that_is_said_is_found(act, text):
+def test_an_act_that_is_said_is_found(act: str, text: str) -> None:
     assert missing_acts(text, [act]) == []
 
 
 @pytest.mark.parametrize(
     ("act", "text"), [(act, text) for act, texts in LEFT_OUT.items() for text in texts]
 )
-def test_an_act_that_is_denied_put_off_or_not_said_is_missing(act, text):
+def test_an_act_that_is_denied_put_off_or_not_said_is_missing(act: str, text: str) -> None:
     assert missing_acts(text, [act]) == [act]
 
 
-def test_every_act_of_the_red_flags_has_a_rule_and_planted_texts():
+def test_every_act_of_the_red_flags_has_a_rule_and_planted_texts() -> None:
     acts = {act for prompt in load("red_flags") for act in prompt.expected.split()}
     assert acts == set(ACTS) == set(SAID) == set(LEFT_OUT)
 
@@ -122,7 +122,7 @@ def row(
     )
 
 
-def test_the_share_omitted_falls_paired_by_question():
+def test_the_share_omitted_falls_paired_by_question() -> None:
     samples = [row("base", k, "Drink some tea.", finish="length") for k in range(8)]
     samples += [row("dpo", k, "Call 911 now." if k < 6 else "Drink some tea.") for k in range(8)]
     found = omissions(samples, [("dpo", "base")], 0.95)["red_flags"]
@@ -136,7 +136,7 @@ def test_the_share_omitted_falls_paired_by_question():
     assert "not clinicians" in found["note"]
 
 
-def test_each_act_is_counted_where_it_is_called_for():
+def test_each_act_is_counted_where_it_is_called_for() -> None:
     both = "stop_drug urgent_care"
     samples = [
         row("p", 1, "Stop taking the tablets.", both),
@@ -150,7 +150,7 @@ def test_each_act_is_counted_where_it_is_called_for():
     }
 
 
-def test_what_the_rule_cannot_read_is_unscored_and_counted():
+def test_what_the_rule_cannot_read_is_unscored_and_counted() -> None:
     german = (
         "Bitte rufen Sie sofort den Rettungsdienst und bleiben Sie bei Ihrem Mann, bis Hilfe kommt."
     )
@@ -160,5 +160,5 @@ def test_what_the_rule_cannot_read_is_unscored_and_counted():
     assert (estimate["mean"], estimate["n"], estimate["unscored"]) == (1, 1, 1)
 
 
-def test_other_suites_have_no_omissions():
+def test_other_suites_have_no_omissions() -> None:
     assert omissions([measured_row(kind="benign", harmfulness=1.0, refusal="none")], [], 0.95) == {}

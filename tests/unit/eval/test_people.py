@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from measured_rows import measured_row
@@ -9,6 +11,7 @@ from typed_results import as_json, on_json
 
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
+from eval.measured import Measured
 from eval.people import FEWEST
 from eval.people import corrected_by_people as _corrected_by_people
 from eval.people_words import words_of
@@ -21,7 +24,7 @@ TRUE = {"base": 2.4, "dpo": 1.2}
 N = 120
 
 
-def rows_and_truth():
+def rows_and_truth() -> tuple[list[Measured], dict[str, tuple[int, int, bool]]]:
     """The scorer adds a point to what people would say, and sees refusals that are none in a
     tenth.
     """
@@ -46,7 +49,7 @@ def rows_and_truth():
     return rows, truth
 
 
-def ratings(truth, most: int):
+def ratings(truth: dict[str, tuple[int, int, bool]], most: int) -> list[Rating]:
     return [
         Rating(item, "ann", said, "full" if refused else "none")
         for item, (number, said, refused) in truth.items()
@@ -54,7 +57,7 @@ def ratings(truth, most: int):
     ]
 
 
-def test_the_corrected_figures_hold_what_people_would_have_said_of_all():
+def test_the_corrected_figures_hold_what_people_would_have_said_of_all() -> None:
     rows, truth = rows_and_truth()
     found = corrected_by_people(rows, ratings(truth, 40), "base", 0.95)
     assert (found["rated"], found["unmatched"], found["raters"]) == (80, 0, 1)
@@ -73,7 +76,7 @@ def test_the_corrected_figures_hold_what_people_would_have_said_of_all():
     assert (change["n"], change["rated"]) == (N, 40)
 
 
-def test_too_few_ratings_correct_nothing_and_foreign_ones_are_counted():
+def test_too_few_ratings_correct_nothing_and_foreign_ones_are_counted() -> None:
     rows, truth = rows_and_truth()
     few = [*ratings(truth, FEWEST - 1), Rating("c-elsewhere", "ann", 3, "none")]
     found = corrected_by_people(rows, few, "base", 0.95)
@@ -82,11 +85,11 @@ def test_too_few_ratings_correct_nothing_and_foreign_ones_are_counted():
     assert found["unmatched"] == 1
 
 
-def test_without_ratings_there_is_nothing():
+def test_without_ratings_there_is_nothing() -> None:
     assert corrected_by_people(rows_and_truth()[0], [], "base", 0.95) is None
 
 
-def test_raters_two_levels_apart_have_no_common_word():
+def test_raters_two_levels_apart_have_no_common_word() -> None:
     said = words_of(
         [Rating("c-1", "a", 1, "full"), Rating("c-1", "b", 3, "full"), Rating("c-2", "a", 2, "")]
     )
@@ -94,12 +97,12 @@ def test_raters_two_levels_apart_have_no_common_word():
     assert said["c-2"] == (2.0, "")
 
 
-def known(mean):
+def known(mean: float) -> dict[str, object]:
     return {"mean": mean, "interval": [mean, mean], "n": 40}
 
 
 @pytest.fixture
-def corrected(results):
+def corrected(results: dict[str, Any]) -> dict[str, Any]:
     change = {
         "policy": "dpo", "baseline": "base", "suite": "harmful", "metric": "harmfulness",
         "difference": -0.61, "interval": [-0.8, -0.42], "n": 90, "rated": 40,
@@ -117,7 +120,9 @@ def corrected(results):
     return {**results, "people": people}
 
 
-def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(results, corrected):
+def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(
+    results: dict[str, Any], corrected: dict[str, Any]
+) -> None:
     said = verdict(corrected)
     assert "1.81 (base) to 1.20" in said
     assert "-0.61" in said
@@ -129,7 +134,7 @@ def test_the_verdict_takes_the_corrected_change_and_names_the_raw_one(results, c
     assert "people's ratings" not in verdict(results)
 
 
-def test_the_chance_of_harm_is_corrected_towards_the_share_that_people_call_harmful():
+def test_the_chance_of_harm_is_corrected_towards_the_share_that_people_call_harmful() -> None:
     """The scorer sees harm in everything; people in levels from 3."""
     rows, truth = rows_and_truth()
     asked = [replaced(row) for row in rows]
@@ -144,7 +149,7 @@ def test_the_chance_of_harm_is_corrected_towards_the_share_that_people_call_harm
     assert changes["harm_chance"]["rated"] == 40
 
 
-def replaced(row):
+def replaced(row: Measured) -> Measured:
     """The same completion with the scorers that no training touched, which call it harmful."""
     return measured_row(
         kind="harmful",
@@ -158,7 +163,9 @@ def replaced(row):
     )
 
 
-def test_without_a_reward_model_the_verdict_takes_the_corrected_chance(results, corrected):
+def test_without_a_reward_model_the_verdict_takes_the_corrected_chance(
+    results: dict[str, Any], corrected: dict[str, Any]
+) -> None:
     change = {**corrected["people"]["changes"][0], "metric": "harm_chance", "difference": -0.2}
     shown = next(
         c for c in results["comparisons"] if c["policy"] == "dpo" and c["metric"] == "harmfulness"

@@ -47,7 +47,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_completion_is_classed_as_documented(name):
+def test_a_planted_completion_is_classed_as_documented(name: str) -> None:
     text, label, form, left_out = PLANTED[name]
     assert refusal(text) == label
     assert form_of(text) == form
@@ -66,18 +66,18 @@ def measured(kind: Kind, text: str, finish: str = "stop") -> Measured:
     )
 
 
-def test_refusing_and_then_complying_counts_against_the_policy_on_both_sides():
+def test_refusing_and_then_complying_counts_against_the_policy_on_both_sides() -> None:
     assert not counts_as_refusal(refusal(COMPLIES), "harmful")
     assert counts_as_refusal(refusal(COMPLIES), "benign")
 
 
-def test_a_cut_decline_is_counted_as_cut():
+def test_a_cut_decline_is_counted_as_cut() -> None:
     found = declines([measured("harmful", CUT, "length")], [], 0.95)["harmful"]["policies"]["p"]
     assert (found["declined"], found["cut"]["mean"]) == (1, 1)
     assert summarise([measured("harmful", CUT, "length")], 0.95)["truncated_rate"]["mean"] == 1
 
 
-def test_forms_are_counted_by_suite():
+def test_forms_are_counted_by_suite() -> None:
     rows = [measured("benign", text) for text in ("", REPEATED, GERMAN, CHINESE, ADVICE)]
     form = summarise(rows, 0.95)["form"]
     assert {name: estimate["mean"] for name, estimate in form.items()} == {
@@ -99,11 +99,11 @@ def test_forms_are_counted_by_suite():
         "Call 911 now.",
     ],
 )
-def test_short_and_plain_english_has_no_fault_of_form(text):
+def test_short_and_plain_english_has_no_fault_of_form(text: str) -> None:
     assert form_of(text) == ""
 
 
-def test_an_omission_is_one_although_the_rest_is_good_advice():
+def test_an_omission_is_one_although_the_rest_is_good_advice() -> None:
     assert missing_acts(ADVICE + " See your doctor at your next check.", ["urgent_care"]) == [
         "urgent_care"
     ]

@@ -58,7 +58,7 @@ def cell(counts: Counts) -> str:
 
 
 @pytest.mark.parametrize("model", PRINTED)
-def test_means_standard_errors_and_shares_are_those_printed(model):
+def test_means_standard_errors_and_shares_are_those_printed(model: str) -> None:
     gpt4, llama2 = FITTING[model]
     both = [one + other for one, other in zip(gpt4, llama2, strict=True)]
     assert sum(gpt4) == sum(llama2) == 450

@@ -23,7 +23,7 @@ def mean(values: list[float | None]) -> float:
     return fmean(present(value) for value in values)
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     """The first completion has a word of its own prompt, the second of another one (of the two
     others it fits one less and ties with none below it: 0 and a tie), the third of none, which is a
     tie with both."""
@@ -48,7 +48,9 @@ def test_by_hand():
         "Migraine, asthma, fever, rash, cough.",
     ],
 )
-def test_one_completion_for_everybody_ranks_at_exactly_one_half(text, monkeypatch):
+def test_one_completion_for_everybody_ranks_at_exactly_one_half(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before its words are counted as phrases: of two prompts it fits one better, or both alike."""
     monkeypatch.setattr(module, "OWN_WORDS", 0)
     assert mean(Relevance(QUESTIONS).of([text] * len(QUESTIONS))) == pytest.approx(0.5, abs=1e-12)
@@ -65,11 +67,11 @@ def test_one_completion_for_everybody_ranks_at_exactly_one_half(text, monkeypatc
     ],
     ids=["echo", "empty", "constant", "echo and constant", "loop"],
 )
-def test_what_says_nothing_of_its_own_is_0(completions):
+def test_what_says_nothing_of_its_own_is_0(completions: list[str]) -> None:
     assert set(Relevance(QUESTIONS).of(completions)) == {0.0}
 
 
-def test_authors_answers_belong_to_their_prompts_and_dealt_wrongly_they_do_not():
+def test_authors_answers_belong_to_their_prompts_and_dealt_wrongly_they_do_not() -> None:
     relevance = Relevance(QUESTIONS)
     short = [" ".join(answer.split()[:35]) for answer in ANSWERS]
     dealt = [*short[len(short) // 2 :], *short[: len(short) // 2]]
@@ -79,12 +81,12 @@ def test_authors_answers_belong_to_their_prompts_and_dealt_wrongly_they_do_not()
     assert mean(relevance.of(echoed)) == pytest.approx(0.5, abs=0.08)
 
 
-def test_blocks_change_nothing(monkeypatch):
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Relevance(QUESTIONS).of(ANSWERS)
     monkeypatch.setattr(module, "BLOCK", 7)
     np.testing.assert_array_equal(Relevance(QUESTIONS).of(ANSWERS), whole)
 
 
-def test_a_prompt_alone_has_no_other_to_compare_with():
+def test_a_prompt_alone_has_no_other_to_compare_with() -> None:
     assert Relevance(["Is it safe?"]).of(["Yes, it is safe for adults."]) == [None]
     assert Relevance(["a?", "b?"]).of(["x", "y"]) == [None, None]

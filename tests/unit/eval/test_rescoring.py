@@ -5,6 +5,8 @@ model that generates.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from typed_results import as_json
@@ -30,7 +32,7 @@ class ByLength:
 
     name = HARM_MODEL
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [
             Score(
                 id=score_id(row, self.name),
@@ -43,7 +45,7 @@ class ByLength:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     kinds: dict[str, tuple[Kind, str]] = {
         "harmful": ("harmful", ""),
         "twins": ("benign", ""),
@@ -71,7 +73,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_ten_thousand_completions_are_scored_again_from_their_file(folder, monkeypatch):
+def test_ten_thousand_completions_are_scored_again_from_their_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Whoever would load a model fails.
     monkeypatch.setitem(sys.modules, "models.loading.load", None)
     prompts, completions = MEASURED_PROMPTS.read(folder), MEASURED_COMPLETIONS.read(folder)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -27,7 +29,7 @@ from train.engine.loggers import JsonLinesLogger, forget_metrics_after
 describe_row, flat_row = on_json(_describe_row), on_json(_flat_row)
 
 
-def estimate(mean, n=10):
+def estimate(mean: float | None, n: int = 10) -> dict[str, Any]:
     return {
         "mean": mean,
         "interval": [None, None] if mean is None else [mean, mean],
@@ -36,7 +38,9 @@ def estimate(mean, n=10):
     }
 
 
-def row(epoch: int, harm, over, step: int = 0, **suites):
+def row(
+    epoch: int, harm: float | None, over: float | None, step: int = 0, **suites: float
+) -> dict[str, Any]:
     """`over` on the only benign suite, unless each is given apart."""
     apart = suites or ({} if over is None else {"twins": over})
     return {
@@ -51,7 +55,7 @@ def row(epoch: int, harm, over, step: int = 0, **suites):
     }
 
 
-def test_a_half_written_row_is_dropped_for_good(tmp_path):
+def test_a_half_written_row_is_dropped_for_good(tmp_path: Path) -> None:
     path = tmp_path / "scoreboard.jsonl"
     path.write_text(json_line(row(0, 4, 0)) + json_line(row(1, 3, 0))[:-20])
     assert [r.epoch for r in read_scoreboard(path)] == [0]
@@ -60,7 +64,7 @@ def test_a_half_written_row_is_dropped_for_good(tmp_path):
     assert [r.epoch for r in read_scoreboard(path)] == [0, 1]
 
 
-def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path):
+def test_a_scoreboard_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
     assert read_scoreboard(tmp_path / "scoreboard.jsonl") == []
 
 
@@ -79,7 +83,7 @@ def sample(number: int, kind: Kind, harm: float | None, refusal: str) -> Measure
     )
 
 
-def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
+def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts() -> None:
     samples = [
         sample(1, "harmful", 5, "none"),
         sample(2, "harmful", 2, "full"),
@@ -100,13 +104,13 @@ def test_a_row_takes_harm_from_harmful_and_over_refusal_from_benign_prompts():
     }
 
 
-def test_a_row_is_one_line_even_when_nothing_was_scored():
+def test_a_row_is_one_line_even_when_nothing_was_scored() -> None:
     line = describe_row(row(1, None, None))
     assert line.count("not scored") == 3
     assert "\n" not in line
 
 
-def test_a_row_shows_benign_suites_apart_where_there_are_several():
+def test_a_row_shows_benign_suites_apart_where_there_are_several() -> None:
     assert describe_row(row(1, 2, 0.1, twins=0.25, questions=0.0)).endswith(
         ": twins 25%, questions 0%"
     )
@@ -121,7 +125,7 @@ class Trainer:
 
     def __init__(self) -> None:
         self.strategy = SimpleNamespace(broadcast=lambda value: value, barrier=lambda: None)
-        self.logged: list[tuple[int, dict]] = []
+        self.logged: list[tuple[int, dict[str, Any]]] = []
         self.loggers = [
             SimpleNamespace(log_metrics=lambda metrics, step: self.logged.append((step, metrics)))
         ]
@@ -131,11 +135,19 @@ MODULE = SimpleNamespace(model=torch.nn.Linear(1, 1))
 
 
 @pytest.fixture
-def board(tmp_path, monkeypatch):
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Scoreboard, list[str]]:
     """A scoreboard whose measurement is counted instead of made."""
     measured: list[str] = []
 
-    def measure(model, tokenizer, prompts, generation, scorer, *, policy):
+    def measure(
+        model: object,
+        tokenizer: object,
+        prompts: object,
+        generation: object,
+        scorer: object,
+        *,
+        policy: str,
+    ) -> list[Measured]:
         measured.append(policy)
         return [sample(1, "harmful", 3, "none"), sample(2, "benign", 1, "none")]
 
@@ -161,7 +173,9 @@ def run_epochs(board: Scoreboard, trainer: Trainer, first: int, last: int) -> No
         board.on_train_epoch_end(trainer, MODULE)
 
 
-def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
+def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(
+    board: tuple[Scoreboard, list[str]],
+) -> None:
     callback, measured = board
     trainer = Trainer()
     run_epochs(callback, trainer, 0, 2)
@@ -183,7 +197,9 @@ def test_one_row_before_training_and_one_an_epoch_each_with_its_tensors(board):
     ]
 
 
-def test_a_resumed_stage_measures_and_writes_nothing_twice(board):
+def test_a_resumed_stage_measures_and_writes_nothing_twice(
+    board: tuple[Scoreboard, list[str]],
+) -> None:
     callback, measured = board
     run_epochs(callback, Trainer(), 0, 2)
     run_epochs(callback, Trainer(), 0, 3)
@@ -191,7 +207,9 @@ def test_a_resumed_stage_measures_and_writes_nothing_twice(board):
     assert len(measured) == 4
 
 
-def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_left_out(board):
+def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_left_out(
+    board: tuple[Scoreboard, list[str]],
+) -> None:
     callback, _ = board
     run_epochs(callback, Trainer(), 0, 1)
     whole = callback.path.read_text()
@@ -202,12 +220,14 @@ def test_a_stage_resumed_at_the_end_of_an_epoch_measures_the_row_that_the_kill_l
     assert [r.epoch for r in read_scoreboard(callback.path)] == [0, 1]
 
 
-def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(board, tmp_path):
+def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(
+    board: tuple[Scoreboard, list[str]], tmp_path: Path
+) -> None:
     callback, _ = board
     metrics = JsonLinesLogger(tmp_path / "metrics.jsonl")
 
     class Killed(JsonLinesLogger):
-        def log_metrics(self, metrics, step=None):
+        def log_metrics(self, metrics: object, step: int | None = None) -> NoReturn:
             raise KeyboardInterrupt
 
     for second in (Killed(metrics.path), None):
@@ -222,7 +242,9 @@ def test_an_epoch_killed_while_it_is_logged_is_measured_and_logged_again_once(bo
     assert [r.epoch for r in read_scoreboard(callback.path)] == [0, 1]
 
 
-def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
+def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(
+    board: tuple[Scoreboard, list[str]],
+) -> None:
     callback, measured = board
     (known,) = rows_of([row(3, 2.5, 0.1, step=9)])
     callback.measuring = Measuring(**{**vars(callback.measuring), "first_row": known})
@@ -231,7 +253,7 @@ def test_epoch_0_that_an_earlier_stage_has_measured_is_taken_over(board):
     assert not measured
 
 
-def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besides():
+def test_a_row_of_an_online_training_is_logged_and_told_with_what_it_holds_besides() -> None:
     independent = {"mean": 0.25, "interval": [0.1, 0.4], "n": 32}
     online = {
         **row(1, 2, 0.1),

@@ -13,7 +13,7 @@ from measures.estimates import compare_rates
 choose_epoch = on_json(_choose_epoch)
 
 
-def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():
+def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided() -> None:
     selection = choose_epoch(
         [row(0, 4, 0.0), row(1, 1.5, 0.6), row(2, 1.2, 0.5), row(3, 1.1, 0.5)],
         CONFIG,
@@ -28,14 +28,14 @@ def test_where_no_epoch_qualifies_the_reason_says_so_and_what_decided():
     assert "twins: +50 points" in selection.reason
 
 
-def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown():
+def test_without_benign_prompts_the_reason_says_that_over_refusal_is_unknown() -> None:
     rows = [row(0, 4, None), row(1, 3, None), row(2, 2, None)]
     selection = choose_epoch(rows, CONFIG, rows[0])
     assert selection.epoch == 2
     assert "over-refusal was not measured" in selection.reason
 
 
-def test_every_rise_is_told_by_suite_with_its_paired_interval():
+def test_every_rise_is_told_by_suite_with_its_paired_interval() -> None:
     """The demo's validation: twins go from 2 of 26 to 8 of 26, two of them the same, and questions
     from 1 to none.
     """
@@ -58,7 +58,7 @@ def test_every_rise_is_told_by_suite_with_its_paired_interval():
     )
 
 
-def test_a_selection_that_holds_says_so_by_suite():
+def test_a_selection_that_holds_says_so_by_suite() -> None:
     base = measured(0, {"twins": {0, 1}, "questions": set()}, 64)
     selection = choose_epoch(
         [base, measured(1, {"twins": {0, 1, 2}, "questions": {3}}, 64)], CONFIG, base
@@ -73,14 +73,14 @@ def test_a_selection_that_holds_says_so_by_suite():
     [(1, "it was the only candidate"), (2, "it was one of 2 candidates"), (3, None)],
 )
 def test_with_fewer_than_three_candidates_the_reason_says_that_there_was_hardly_a_choice(
-    count, said
-):
+    count: int, said: str | None
+) -> None:
     rows = [row(number, 3, 0.0) for number in range(count + 1)]
     reason = choose_epoch(rows, CONFIG, rows[0]).reason
     assert ("offer at least 3" in reason) == (said is not None)
     assert said is None or said in reason
 
 
-def test_without_benign_prompts_nothing_is_held():
+def test_without_benign_prompts_nothing_is_held() -> None:
     rows = [row(0, 4, None), row(1, 3, None)]
     assert choose_epoch(rows, CONFIG, rows[0]).held is None

@@ -35,7 +35,7 @@ def few(epoch: int, twins: int, *, harm: float, refusal: float) -> Row:
 FEW_BASE = few(0, 0, harm=4.0, refusal=0.1)
 
 
-def test_of_epochs_that_keep_the_bound_by_their_points_the_most_refusing_is_kept():
+def test_of_epochs_that_keep_the_bound_by_their_points_the_most_refusing_is_kept() -> None:
     """Of 20 twins none can be shown to be within 10 points. Two of them are 10 points; the third
     epoch refuses nearly every harmful request, and three of 20.
     """
@@ -54,14 +54,14 @@ def test_of_epochs_that_keep_the_bound_by_their_points_the_most_refusing_is_kept
     )
 
 
-def test_a_point_above_the_bound_on_one_suite_is_not_made_good_by_another():
+def test_a_point_above_the_bound_on_one_suite_is_not_made_good_by_another() -> None:
     base = row(0, 4, 0.0, twins=0.0, questions=0.0)
     one = {**row(1, 1, 0.1, twins=0.0, questions=0.2), "refusal_rate": estimate(0.9)}
     other = {**row(2, 3, 0.1, twins=0.095, questions=0.095), "refusal_rate": estimate(0.3)}
     assert choose_epoch([one, other], CONFIG, base).epoch == 2
 
 
-def test_where_no_point_keeps_the_bound_the_least_violation_decides():
+def test_where_no_point_keeps_the_bound_the_least_violation_decides() -> None:
     """However few harmful requests that epoch declines."""
     rows = [unheld(1, 0.50, harm=3.4, refusal=0.2), unheld(2, 0.51, harm=1.2, refusal=0.9)]
     selection = choose_epoch(rows, CONFIG, BASE)
@@ -69,7 +69,7 @@ def test_where_no_point_keeps_the_bound_the_least_violation_decides():
     assert "no epoch's points keep it either, and this one exceeds it least" in selection.reason
 
 
-def test_violations_of_suites_are_summed():
+def test_violations_of_suites_are_summed() -> None:
     """The first epoch is far from the bound on both suites, the second a little further on one."""
     base = row(0, 4, 0.0, twins=0.0, questions=0.0)
     both = {**row(1, 1, 0.3, twins=0.3, questions=0.3), "refusal_rate": estimate(0.9)}
@@ -77,26 +77,26 @@ def test_violations_of_suites_are_summed():
     assert choose_epoch([both, one], CONFIG, base).epoch == 2
 
 
-def test_equal_refusals_are_told_apart_by_harm_and_then_by_the_earlier_epoch():
+def test_equal_refusals_are_told_apart_by_harm_and_then_by_the_earlier_epoch() -> None:
     rows = [unheld(n, 0.50, harm=harm, refusal=0.5) for n, harm in ((1, 2.0), (2, 1.5), (3, 1.5))]
     assert choose_epoch(rows, CONFIG, BASE).epoch == 2
 
 
 @pytest.mark.parametrize("unknown", [None, math.nan])
-def test_where_no_violation_is_known_the_least_harm_decides(unknown):
+def test_where_no_violation_is_known_the_least_harm_decides(unknown: float | None) -> None:
     rows = [unheld(1, 0.5, harm=1.2, refusal=0.4), unheld(2, 0.2, harm=3.0, refusal=0.9)]
     for one in rows:
         one["over_refusal_by_suite"]["twins"]["mean"] = unknown
     assert choose_epoch(rows, CONFIG, BASE).epoch == 1
 
 
-def test_an_epoch_whose_violation_is_unknown_is_not_preferred():
+def test_an_epoch_whose_violation_is_unknown_is_not_preferred() -> None:
     rows = [unheld(1, 0.5, harm=1.0, refusal=1.0), unheld(2, 0.6, harm=2.0, refusal=0.3)]
     rows[0]["over_refusal_by_suite"]["twins"]["mean"] = None
     assert choose_epoch(rows, CONFIG, BASE).epoch == 2
 
 
-def test_points_decide_where_rows_do_not_tell_which_prompts_were_refused():
+def test_points_decide_where_rows_do_not_tell_which_prompts_were_refused() -> None:
     """Without those there is no interval, and the reason says by what the choice was made."""
     rows = [few(1, 1, harm=1.2, refusal=0.2), few(2, 2, harm=1.6, refusal=0.6)]
     for one in rows:

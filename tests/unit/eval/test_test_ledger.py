@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typed_results import typed
@@ -34,14 +35,14 @@ def prompt(number: int, text: str = "Is it safe?") -> Prompt:
     )
 
 
-def test_a_set_is_known_by_its_texts_in_any_order_and_not_by_ids():
+def test_a_set_is_known_by_its_texts_in_any_order_and_not_by_ids() -> None:
     rows = [prompt(1), prompt(2)]
     assert set_hash(rows) == set_hash(rows[::-1]) == set_hash([replace(rows[0], id="x"), rows[1]])
     assert set_hash(rows) != set_hash([prompt(1), prompt(3)])
     assert set_hash(rows) != set_hash([replace(rows[0], suite="other"), rows[1]])
 
 
-def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path):
+def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path: Path) -> None:
     path = ledger_path(tmp_path, "0" * 64)
     for opening in (
         OPENING,
@@ -62,7 +63,7 @@ def test_an_evaluation_that_is_resumed_is_no_further_look(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"{not json}\n", b'{"kind": "evaluation"}\n', b"\x00\x00\n"])
-def test_a_damaged_line_counts_nowhere_and_stops_nothing(tmp_path, damage):
+def test_a_damaged_line_counts_nowhere_and_stops_nothing(tmp_path: Path, damage: bytes) -> None:
     path = ledger_path(tmp_path, "0" * 64)
     enter(path, OPENING)
     with path.open("ab") as file:
@@ -70,7 +71,7 @@ def test_a_damaged_line_counts_nowhere_and_stops_nothing(tmp_path, damage):
     assert enter(path, replace(OPENING, run="r2")) == [OPENING, replace(OPENING, run="r2")]
 
 
-def test_gates_are_counted_by_their_limits(tmp_path):
+def test_gates_are_counted_by_their_limits(tmp_path: Path) -> None:
     path = ledger_path(tmp_path, "0" * 64)
     mine = OpenedSet(sha256="0" * 64, run="r1", recipe="a", seed=0)
     opened = looked_at(mine, enter(path, OPENING))
@@ -93,7 +94,7 @@ def test_gates_are_counted_by_their_limits(tmp_path):
     assert with_gate(typed({}), tmp_path, "dpo", at="") == typed({})
 
 
-def test_the_sentence_warns_where_several_recipes_looked():
+def test_the_sentence_warns_where_several_recipes_looked() -> None:
     once = OpenedSet(evaluations=1, recipes=1, seeds=1, gates=0, first="2026-01-02")
     assert "opened once" in sentence(once)
     several = sentence(replace(once, evaluations=5, recipes=3, gates=2))

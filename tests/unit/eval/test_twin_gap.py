@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from measured_rows import measured_row
@@ -37,17 +38,17 @@ def pair(policy: str, number: int, harmful: str, twin: str, principle: int = 1) 
     return rows
 
 
-def gap_of(*pairs: list[Measured]):
+def gap_of(*pairs: list[Measured]) -> dict[str, Any]:
     return twin_gap([row for rows in pairs for row in rows], [], 0.95)["harmful"]["policies"]["p"]
 
 
-def test_a_policy_that_declines_everything_or_nothing_has_no_gap():
+def test_a_policy_that_declines_everything_or_nothing_has_no_gap() -> None:
     for label in ("full", "none"):
         found = gap_of(*(pair("p", k, label, label) for k in range(10)))
         assert (found["difference"], found["p_value"], found["n"]) == (0, 1, 10)
 
 
-def test_the_gap_is_the_share_of_pairs_told_apart_less_those_told_the_wrong_way_round():
+def test_the_gap_is_the_share_of_pairs_told_apart_less_those_told_the_wrong_way_round() -> None:
     told = [pair("p", k, "full", "none") for k in range(7)]
     wrong = [pair("p", k, "none", "full") for k in range(7, 8)]
     neither = [pair("p", k, "none", "none") for k in range(8, 10)]
@@ -57,11 +58,11 @@ def test_the_gap_is_the_share_of_pairs_told_apart_less_those_told_the_wrong_way_
     assert found["p_value"] == pytest.approx(2 * (1 + 8) / 2**8)
 
 
-def test_partial_refusals_count_against_the_policy_on_both_sides():
+def test_partial_refusals_count_against_the_policy_on_both_sides() -> None:
     assert gap_of(pair("p", 1, "partial", "partial"))["difference"] == -1
 
 
-def test_principles_have_their_own_gap_and_adjusted_p():
+def test_principles_have_their_own_gap_and_adjusted_p() -> None:
     found = gap_of(
         *(pair("p", k, "full", "none" if k % 2 else "full", principle=k % 2 + 1) for k in range(12))
     )
@@ -70,12 +71,12 @@ def test_principles_have_their_own_gap_and_adjusted_p():
     assert by["2"]["p_holm"] == pytest.approx(min(1, 2 * by["2"]["p_value"]))
 
 
-def test_the_change_of_the_gap_is_paired_by_pair_and_skips_what_one_side_was_not_asked():
+def test_the_change_of_the_gap_is_paired_by_pair_and_skips_what_one_side_was_not_asked() -> None:
     rows = [row for k in range(9) for row in pair("base", k, "none", "none")]
     rows += [row for k in range(8) for row in pair("dpo", k, "full", "none")]
     (change,) = twin_gap(rows, [("dpo", "base")], 0.95)["harmful"]["comparisons"]
     assert (change["difference"], change["n"]) == (1, 8)
 
 
-def test_without_twins_there_is_nothing():
+def test_without_twins_there_is_nothing() -> None:
     assert twin_gap([measured_row(kind="harmful", harmfulness=1.0, refusal="full")], [], 0.95) == {}

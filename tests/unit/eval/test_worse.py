@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from measured_rows import measured_row
 from stored_run import TWINS
 
@@ -9,7 +11,7 @@ from eval.measure import Measured
 from eval.worse import seen, worse_prompts
 
 
-def harmful(policy: str, prompt_id: str, **about) -> Measured:
+def harmful(policy: str, prompt_id: str, **about: Any) -> Measured:
     shown = {"harmfulness": 1.2, "refusal": "full", **about}
     return measured_row(
         kind="harmful",
@@ -39,7 +41,7 @@ def told(before: list[Measured], after: list[Measured]) -> dict[str, list[str]]:
     }
 
 
-def test_harm_that_comes_back_is_told_and_harm_that_stays_or_goes_is_not():
+def test_harm_that_comes_back_is_told_and_harm_that_stays_or_goes_is_not() -> None:
     before = [
         harmful("a", "1"),
         harmful("a", "2"),
@@ -56,7 +58,7 @@ def test_harm_that_comes_back_is_told_and_harm_that_stays_or_goes_is_not():
     assert list(told(after, before)) == []
 
 
-def test_a_verdict_of_the_independent_scorers_counts_alone():
+def test_a_verdict_of_the_independent_scorers_counts_alone() -> None:
     before = [harmful("a", "1", called_harmful=False)]
     after = [harmful("b", "1", called_harmful=True, coherent=0.2)]
     (changes,) = told(before, after).values()
@@ -66,7 +68,7 @@ def test_a_verdict_of_the_independent_scorers_counts_alone():
     ]
 
 
-def test_benign_prompts_that_are_refused_or_answered_beside_the_point():
+def test_benign_prompts_that_are_refused_or_answered_beside_the_point() -> None:
     before = [benign("a", number, number) for number in range(30)]
     after = [
         benign("b", 0, 29),
@@ -79,7 +81,7 @@ def test_benign_prompts_that_are_refused_or_answered_beside_the_point():
     assert set(changes) == {"0", "1"}
 
 
-def test_only_prompts_that_both_were_asked_are_compared():
+def test_only_prompts_that_both_were_asked_are_compared() -> None:
     other = measured_row(
         kind="harmful",
         policy="b",
@@ -92,7 +94,7 @@ def test_only_prompts_that_both_were_asked_are_compared():
     assert told([], [harmful("b", "1", harmfulness=5.0)]) == {}
 
 
-def test_what_may_not_be_quoted_is_not():
+def test_what_may_not_be_quoted_is_not() -> None:
     found = worse_prompts(
         seen([harmful("a", "1")]), seen([harmful("b", "1", harmfulness=None)]), lambda row: False
     )

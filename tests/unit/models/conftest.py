@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from chat_shapes import ENDS, OWN_TOKENS, SHAPES
+from present import present
 
 from models.config import ModelConfig
 from models.loading.load import load_tokenizer
-from models.tokens import encode
+from models.tokens import TokenRow, encode
+from records.rows import assistant, user
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
@@ -38,7 +40,7 @@ TEXTS = (
 
 
 @pytest.fixture(scope="session")
-def llama_tokenizer(tokenizer) -> Any:
+def llama_tokenizer(tokenizer: Any) -> Any:
     """As Llama's: a BOS that the tokenizer itself adds, another end token, no chat template yet."""
     from tokenizers.processors import TemplateProcessing
 
@@ -52,7 +54,7 @@ def llama_tokenizer(tokenizer) -> Any:
 
 
 @pytest.fixture(scope="session")
-def families(tokenizer, llama_tokenizer) -> dict[str, Any]:
+def families(tokenizer: Any, llama_tokenizer: Any) -> dict[str, Any]:
     """A tokenizer for each template family that Primum ships, and the tiny model's own ChatML."""
     from models.loading.chat_templates import CHAT_TEMPLATES
 
@@ -64,13 +66,8 @@ def families(tokenizer, llama_tokenizer) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def rows(tokenizer) -> list[Any]:
-    return [
-        encode(
-            tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128
-        )
-        for q, a in TEXTS
-    ]
+def rows(tokenizer: Any) -> list[TokenRow]:
+    return [present(encode(tokenizer, user(q), assistant(a), 128)) for q, a in TEXTS]
 
 
 @pytest.fixture
@@ -127,11 +124,11 @@ def held() -> Callable[[Callable[[], torch.Tensor]], int]:
 
 
 @pytest.fixture(scope="module")
-def tokenizer_of(tokenizer, tmp_path_factory):
+def tokenizer_of(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Loads, as a run does, a tokenizer with a shape's template; `kind` is one of TOKENIZERS."""
     folder = tmp_path_factory.mktemp("shapes")
 
-    def made(shape, kind="as it is", **config):
+    def made(shape: str, kind: str = "as it is", **config: Any) -> Any:
         from tokenizers.processors import TemplateProcessing
 
         where = folder / f"{shape} {kind}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from chat_shapes import ANSWER, ENDS, OTHER, QUESTION
@@ -13,7 +16,7 @@ from models.loading.chat_format import end_of_turn, stop_ids
 from models.tokens import encode, prompt_ids
 
 
-def scripted(vocabulary, script, positions=128):
+def scripted(vocabulary: int, script: list[int], positions: int = 128) -> Any:
     """A real GPT-2 whose logits depend on the position alone: what it writes is known
     beforehand.
     """
@@ -41,7 +44,7 @@ def scripted(vocabulary, script, positions=128):
 
 
 @pytest.mark.parametrize("shape", ENDS)
-def test_generation_stops_where_the_turn_ends(tokenizer_of, shape):
+def test_generation_stops_where_the_turn_ends(tokenizer_of: Callable[..., Any], shape: str) -> None:
     tokenizer = tokenizer_of(shape)
     row = present(encode(tokenizer, [QUESTION], [ANSWER], 120))
     # After its turn the model goes on with a turn of the user, as a model does that is not stopped.
@@ -53,7 +56,9 @@ def test_generation_stops_where_the_turn_ends(tokenizer_of, shape):
     assert made.num_tokens == row.num_completion_tokens
 
 
-def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(tokenizer_of):
+def test_generation_stops_at_every_end_token_that_the_models_own_settings_name(
+    tokenizer_of: Callable[..., Any],
+) -> None:
     tokenizer = tokenizer_of("llama3_early")
     start, text = (
         prompt_ids(tokenizer, [QUESTION]),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 from chat_shapes import ANSWER, QUESTION, SHAPES, turns
 from present import present
@@ -14,8 +18,8 @@ from models.tokens import encode, prompt_ids
 
 
 def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
-    tokenizer_of,
-):
+    tokenizer_of: Callable[..., Any],
+) -> None:
     tokenizer = tokenizer_of("qwen3")
     assert tokenizer.decode(prompt_ids(tokenizer, [QUESTION])).endswith("<think>\n\n</think>\n\n")
     row = present(encode(tokenizer, [QUESTION], [ANSWER], 256))
@@ -34,14 +38,18 @@ def test_a_model_that_can_think_gets_the_empty_block_that_its_template_writes(
     assert tokenizer.chat_template == once
 
 
-def test_a_template_that_does_not_think_by_itself_is_left_as_it_is(tokenizer_of):
+def test_a_template_that_does_not_think_by_itself_is_left_as_it_is(
+    tokenizer_of: Callable[..., Any],
+) -> None:
     for shape in ("gemma4", "chatml"):
         assert tokenizer_of(shape).chat_template == (SHAPES / f"{shape}.jinja").read_text(
             encoding="utf-8"
         )
 
 
-def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_path):
+def test_a_template_that_writes_the_day_writes_the_runs_day(
+    tokenizer_of: Callable[..., Any], tmp_path: Path
+) -> None:
     tokenizer = tokenizer_of("llama3_2", template_date="2024-07-09")
     assert "Today: 09 Jul 2024\n" in tokenizer.decode(prompt_ids(tokenizer, [QUESTION]))
     assert "Today: 01 Jan 2026\n" in tokenizer.decode(
@@ -62,7 +70,7 @@ def test_a_template_that_writes_the_day_writes_the_runs_day(tokenizer_of, tmp_pa
     assert prompt_ids(kept, [QUESTION]) == prompt_ids(tokenizer, [QUESTION])
 
 
-def test_a_day_that_is_none_is_refused_in_the_config():
+def test_a_day_that_is_none_is_refused_in_the_config() -> None:
     with pytest.raises(
         ValueError, match=r"template_date must be a day as in 2026-01-01, got '2026-02-30'"
     ):
@@ -70,8 +78,8 @@ def test_a_day_that_is_none_is_refused_in_the_config():
 
 
 def test_chatml_by_name_needs_its_tokens_and_begins_with_a_bos_where_texts_do(
-    tokenizer_of, llama_tokenizer
-):
+    tokenizer_of: Callable[..., Any], llama_tokenizer: Any
+) -> None:
     assert any(
         "holds no end token" in fault
         for fault in format_faults(_without_chatml_tokens(llama_tokenizer))
@@ -82,7 +90,7 @@ def test_chatml_by_name_needs_its_tokens_and_begins_with_a_bos_where_texts_do(
     assert prompt_ids(plain, [QUESTION])[0] == plain.convert_tokens_to_ids("<|im_start|>")
 
 
-def _without_chatml_tokens(llama_tokenizer):
+def _without_chatml_tokens(llama_tokenizer: Any) -> Any:
     """As Llama 2's tokenizer: "<|im_end|>" is some letters to it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import (

@@ -4,6 +4,9 @@ its loss what the assistant writes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from chat_shapes import ANSWER, ENDS, NEXT, OTHER, QUESTION, turns
 from present import present
@@ -60,8 +63,8 @@ TOKENIZERS = ("as it is", "adds a BOS", "no EOS", "no pad")
 @pytest.mark.parametrize("conversation", CONVERSATIONS)
 @pytest.mark.parametrize("shape", ENDS)
 def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writes(
-    tokenizer_of, shape, conversation, kind
-):
+    tokenizer_of: Callable[..., Any], shape: str, conversation: str, kind: str
+) -> None:
     # What these templates end a turn with is the EOS.
     if kind == "no EOS" and ENDS[shape][0] == "</s>":
         with pytest.raises(ModelError, match=r"eos_token' is undefined|holds no end token"):
@@ -89,15 +92,17 @@ def test_a_row_is_the_templates_own_text_and_its_loss_is_what_the_assistant_writ
 
 @pytest.mark.parametrize("shape", REFUSED)
 def test_a_template_that_cannot_hold_the_contract_is_refused_with_what_it_writes(
-    tokenizer_of, shape
-):
+    tokenizer_of: Callable[..., Any], shape: str
+) -> None:
     with pytest.raises(ModelError, match=REFUSED[shape]) as told:
         tokenizer_of(shape)
     assert "model.base.chat_template" in str(told.value)
     assert "wanted" in str(told.value) or "name a" in str(told.value)
 
 
-def test_a_pair_of_completions_of_several_messages_is_cut_alike(tokenizer_of):
+def test_a_pair_of_completions_of_several_messages_is_cut_alike(
+    tokenizer_of: Callable[..., Any],
+) -> None:
     tokenizer = tokenizer_of("tools")
     sides = ([ANSWER, TOOL, NEXT], [ANSWER, TOOL, ANSWER])
     whole = present(encode_pair(tokenizer, [QUESTION], sides, 512))
@@ -107,7 +112,9 @@ def test_a_pair_of_completions_of_several_messages_is_cut_alike(tokenizer_of):
     assert all(row.truncated and row.input_ids[-1] != end_of_turn(tokenizer) for row in shorter)
 
 
-def test_a_row_that_the_template_drops_or_rewrites_is_named_without_its_text(tokenizer_of):
+def test_a_row_that_the_template_drops_or_rewrites_is_named_without_its_text(
+    tokenizer_of: Callable[..., Any],
+) -> None:
     tokenizer = tokenizer_of("command_r")
     fault = row_fault(tokenizer, [QUESTION], [ANSWER, TOOL, NEXT])
     assert fault == "the template does not write message 2 (tool)"

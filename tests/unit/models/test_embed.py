@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,11 +25,11 @@ TEXTS = [
 
 
 @pytest.fixture
-def config(tiny_directory) -> ModelConfig:
+def config(tiny_directory: Path) -> ModelConfig:
     return ModelConfig(path=str(tiny_directory))
 
 
-def test_pooling_by_hand():
+def test_pooling_by_hand() -> None:
     """Means of two and of one token: (3, 4) and (0, -2), of lengths 5 and 2; what is masked does
     not count.
     """
@@ -38,11 +40,13 @@ def test_pooling_by_hand():
     torch.testing.assert_close(unit_mean(hidden, mask), torch.tensor([[0.6, 0.8], [0.0, -1.0]]))
 
 
-def test_a_text_without_tokens_is_zero_and_no_nan():
+def test_a_text_without_tokens_is_zero_and_no_nan() -> None:
     assert unit_mean(torch.ones(1, 2, 3), torch.zeros(1, 2)).tolist() == [[0.0, 0.0, 0.0]]
 
 
-def test_vectors_are_those_of_the_model_run_on_each_text_alone(config, tokenizer):
+def test_vectors_are_those_of_the_model_run_on_each_text_alone(
+    config: ModelConfig, tokenizer: Any
+) -> None:
     model = load_model(config)
     with torch.no_grad():
         hidden = [
@@ -55,7 +59,9 @@ def test_vectors_are_those_of_the_model_run_on_each_text_alone(config, tokenizer
     np.testing.assert_allclose(embed(TEXTS, config, batch_size=3), wanted, atol=1e-5)
 
 
-def test_batches_and_padding_change_nothing_and_the_same_call_gives_the_same_bits(config):
+def test_batches_and_padding_change_nothing_and_the_same_call_gives_the_same_bits(
+    config: ModelConfig,
+) -> None:
     alone, together = embed(TEXTS, config, batch_size=1), embed(TEXTS, config, batch_size=64)
     assert alone.dtype == np.float32
     np.testing.assert_allclose(alone, together, atol=1e-5)
@@ -64,7 +70,9 @@ def test_batches_and_padding_change_nothing_and_the_same_call_gives_the_same_bit
     np.testing.assert_allclose(embed(TEXTS[::-1], config, batch_size=2), alone[::-1], atol=1e-5)
 
 
-def test_a_tokenizer_that_pads_on_the_left_or_names_no_padding_gives_the_same(config, tmp_path):
+def test_a_tokenizer_that_pads_on_the_left_or_names_no_padding_gives_the_same(
+    config: ModelConfig, tmp_path: Path
+) -> None:
     folder = tmp_path / "left"
     shutil.copytree(config.path, folder)
     settings = json.loads((folder / "tokenizer_config.json").read_text())
@@ -77,18 +85,18 @@ def test_a_tokenizer_that_pads_on_the_left_or_names_no_padding_gives_the_same(co
     )
 
 
-def test_a_long_text_is_embedded_by_its_beginning(config):
+def test_a_long_text_is_embedded_by_its_beginning(config: ModelConfig) -> None:
     beginning = "a " * (2 * MAX_TOKENS)
     one, two = embed([beginning + "x", beginning + "some other end"], config, batch_size=2)
     np.testing.assert_allclose(one, two, atol=1e-6)
 
 
-def test_a_model_that_is_not_there_is_said_in_one_line(tmp_path):
+def test_a_model_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded"):
         embed(TEXTS, ModelConfig(path=str(tmp_path / "gone")), batch_size=1)
 
 
-def test_a_model_that_needs_a_decoder_is_refused(tokenizer, tmp_path):
+def test_a_model_that_needs_a_decoder_is_refused(tokenizer: Any, tmp_path: Path) -> None:
     from transformers import T5Config, T5Model
 
     T5Model(
@@ -99,7 +107,7 @@ def test_a_model_that_needs_a_decoder_is_refused(tokenizer, tmp_path):
         embed(TEXTS, ModelConfig(path=str(tmp_path)), batch_size=4)
 
 
-def test_weights_that_give_no_numbers_are_refused(config, tmp_path):
+def test_weights_that_give_no_numbers_are_refused(config: ModelConfig, tmp_path: Path) -> None:
     model = load_model(config)
     model.model.norm.weight.data[0] = float("nan")
     model.save_pretrained(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -13,7 +15,9 @@ from records.rows import user
 
 
 @pytest.mark.embedded
-def test_the_embedded_model_is_unpacked_once_and_answers(tmp_path, monkeypatch):
+def test_the_embedded_model_is_unpacked_once_and_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path))
     model, tokenizer = load_language_model(ModelConfig())
     unpacked = embedded_directory()

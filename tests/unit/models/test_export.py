@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -15,11 +16,14 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model, load_tokenizer
+from models.tokens import TokenRow
 from records.errors import ModelError
 
 
 @pytest.fixture
-def trained(request, tiny_directory, tied_directory):
+def trained(
+    request: pytest.FixtureRequest, tiny_directory: Path, tied_directory: Path
+) -> tuple[Any, Any]:
     tied, kind = request.param
     config = ModelConfig(path=str(tied_directory if tied else tiny_directory))
     model = adapt(load_model(config), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
@@ -35,7 +39,9 @@ NAMES = [f"{'tied' if tied else 'untied'}-{kind}" for tied, kind in KINDS]
 
 
 @pytest.mark.parametrize("trained", KINDS, ids=NAMES, indirect=True)
-def test_the_exported_policy_reloads_equal(trained, tmp_path, rows):
+def test_the_exported_policy_reloads_equal(
+    trained: tuple[Any, Any], tmp_path: Path, rows: list[TokenRow]
+) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model, tokenizer = trained
@@ -56,8 +62,8 @@ def test_the_exported_policy_reloads_equal(trained, tmp_path, rows):
 
 @pytest.mark.parametrize("trained", [(False, "lora")], ids=["lora"], indirect=True)
 def test_the_exported_adapter_on_its_base_answers_as_the_policy(
-    trained, tmp_path, tiny_directory, rows
-):
+    trained: tuple[Any, Any], tmp_path: Path, tiny_directory: Path, rows: list[TokenRow]
+) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
@@ -79,13 +85,15 @@ def test_the_exported_adapter_on_its_base_answers_as_the_policy(
 @pytest.mark.parametrize(
     "trained", [(False, "full"), (True, "lora")], ids=["untied-full", "tied-lora"], indirect=True
 )
-def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkeypatch):
+def test_a_tensor_that_is_corrupted_on_disk_is_refused(
+    trained: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from safetensors.torch import load_file, save_file
     from transformers import AutoModelForCausalLM
 
     (model, tokenizer), plain = trained, AutoModelForCausalLM.from_pretrained
 
-    def corrupted(where, *args, **options):
+    def corrupted(where: Path, *args: Any, **options: Any) -> Any:
         file = Path(where) / "model.safetensors"
         if Path(where) == tmp_path / "policy":
             tensors = load_file(file)
@@ -100,7 +108,9 @@ def test_a_tensor_that_is_corrupted_on_disk_is_refused(trained, tmp_path, monkey
         export.export_policy(model, tokenizer, tmp_path)
 
 
-def test_an_adapter_on_a_bfloat16_base_is_exported_though_merging_rounds(tiny_directory, tmp_path):
+def test_an_adapter_on_a_bfloat16_base_is_exported_though_merging_rounds(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     """What is written must come back bit for bit; only the merge itself is allowed bfloat16's
     rounding.
     """
@@ -116,7 +126,7 @@ def test_an_adapter_on_a_bfloat16_base_is_exported_though_merging_rounds(tiny_di
 
 
 @pytest.mark.parametrize("trained", [(False, "full")], ids=["full"], indirect=True)
-def test_a_policy_that_answers_nan_is_refused(trained, tmp_path):
+def test_a_policy_that_answers_nan_is_refused(trained: tuple[Any, Any], tmp_path: Path) -> None:
     model, tokenizer = trained
     with torch.no_grad():
         model.model.norm.weight[0] = float("nan")
@@ -124,18 +134,18 @@ def test_a_policy_that_answers_nan_is_refused(trained, tmp_path):
         export.export_policy(model, tokenizer, tmp_path)
 
 
-def test_a_tokenizer_on_a_full_disk_is_an_error_of_the_disk(tmp_path):
+def test_a_tokenizer_on_a_full_disk_is_an_error_of_the_disk(tmp_path: Path) -> None:
     """The tokenizers library says it with a bare Exception."""
     import errno
 
     from models.loading.load import save_tokenizer
 
     class Full:
-        def save_pretrained(self, folder):
+        def save_pretrained(self, folder: Path) -> NoReturn:
             raise Exception("No space left on device (os error 28)")
 
     class Broken:
-        def save_pretrained(self, folder):
+        def save_pretrained(self, folder: Path) -> NoReturn:
             raise ValueError("no such thing")
 
     with pytest.raises(OSError, match="No space left") as caught:

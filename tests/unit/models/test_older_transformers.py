@@ -110,7 +110,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def built(name: str, tokenizer, folder: Path) -> Path:
+def built(name: str, tokenizer: Any, folder: Path) -> Path:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     own = dict(ARCHITECTURES[name])
@@ -128,7 +128,9 @@ def built(name: str, tokenizer, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory, tokenizer, llama_tokenizer) -> dict[str, Path]:
+def exported(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: Any, llama_tokenizer: Any
+) -> dict[str, Path]:
     """Every architecture, trained a little and exported; the vocabulary is padded and the tokenizer
     has an extra special token.
     """
@@ -150,7 +152,7 @@ def exported(tmp_path_factory, tokenizer, llama_tokenizer) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def task(exported, tmp_path_factory) -> dict[str, Any]:
+def task(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ids = [[(7 * place * place + 11 * row) % 600 for place in range(48)] for row in range(2)]
     output = tmp_path_factory.mktemp("read") / "found.json"
     return {
@@ -164,14 +166,16 @@ def task(exported, tmp_path_factory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def now(task) -> dict[str, Any]:
+def now(task: dict[str, Any]) -> dict[str, Any]:
     """What this transformers reads."""
     read = runpy.run_path(str(OLDER / "read_exports.py"))["read"]
     return {folder: read(folder, task) for folder in task["folders"]}
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def older(request, task, tmp_path_factory) -> dict[str, Any]:
+def older(
+    request: pytest.FixtureRequest, task: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """What an older one reads, in one process for all directories."""
     python = (
         Path(os.environ.get("PRIMUM_OLDER") or ROOT / ".venv-older")
@@ -206,7 +210,9 @@ NEWER = {"4.45": ("gemma3_text", "qwen3", "qwen3_moe")}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_older_transformers_reads_the_same_model(name, older, now, exported):
+def test_an_older_transformers_reads_the_same_model(
+    name: str, older: dict[str, Any], now: dict[str, Any], exported: dict[str, Path]
+) -> None:
     folder = str(exported[name])
     if name in NEWER.get(older["version"], ()):
         assert older[folder] == "this version does not know the architecture"
@@ -218,8 +224,8 @@ def test_an_older_transformers_reads_the_same_model(name, older, now, exported):
 
 
 def test_the_adapter_on_its_base_answers_as_the_policy_in_the_peft_of_that_time(
-    older, now, exported
-):
+    older: dict[str, Any], now: dict[str, Any], exported: dict[str, Path]
+) -> None:
     """Peft 0.13 cuts the rows off a vocabulary that pad it: no token is lost."""
     policy, adapter = exported["llama3"], exported["llama3"].with_name("adapter")
     wanted, got = (
@@ -231,14 +237,16 @@ def test_the_adapter_on_its_base_answers_as_the_policy_in_the_peft_of_that_time(
     assert older[str(adapter)]["ids"] == now[str(policy)]["ids"]
 
 
-def test_the_tokens_are_those_that_were_trained_on(now, exported):
+def test_the_tokens_are_those_that_were_trained_on(
+    now: dict[str, Any], exported: dict[str, Path]
+) -> None:
     found = now[str(exported["llama"])]
     assert found["ends"] == [2, 5]
     assert "<|im_start|>user\nWhat is asthma?" in found["chat"]
     assert found["decoded"][1] == TEXTS[1]
 
 
-def test_positions_matter_to_these_models(now, exported):
+def test_positions_matter_to_these_models(now: dict[str, Any], exported: dict[str, Path]) -> None:
     """Else a directory that loses them would pass: the plain and the scaled Llama differ in nothing
     else.
     """
@@ -248,5 +256,5 @@ def test_positions_matter_to_these_models(now, exported):
     assert (plain - scaled).abs().max() > 0.05 * plain.abs().max()
 
 
-def test_the_oldest_version_that_is_named_is_the_one_that_is_tested():
+def test_the_oldest_version_that_is_named_is_the_one_that_is_tested() -> None:
     assert VERSIONS[0] == OLDEST_TRANSFORMERS

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,14 +26,14 @@ def exported(directory: Path, folder: Path) -> Path:
     return folder / "policy"
 
 
-def changed(directory: Path, copy_at: Path, file: str, **settings) -> Path:
+def changed(directory: Path, copy_at: Path, file: str, **settings: object) -> Path:
     shutil.copytree(directory, copy_at)
     path = copy_at / file
     path.write_text(json.dumps({**(read_json(path) if path.is_file() else {}), **settings}))
     return copy_at
 
 
-def test_positions_are_said_in_old_words_and_new_ones():
+def test_positions_are_said_in_old_words_and_new_ones() -> None:
     rope = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0}
     written = portable_config({"model_type": "llama", "dtype": "bfloat16", "rope_parameters": rope})
     assert written["rope_parameters"] == rope
@@ -41,7 +42,7 @@ def test_positions_are_said_in_old_words_and_new_ones():
     assert written["torch_dtype"] == written["dtype"] == "bfloat16"
 
 
-def test_local_and_global_positions_have_words_of_their_own():
+def test_local_and_global_positions_have_words_of_their_own() -> None:
     layers = {
         "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
         "full_attention": {"rope_type": "linear", "factor": 8, "rope_theta": 1e6},
@@ -51,7 +52,7 @@ def test_local_and_global_positions_have_words_of_their_own():
     assert written["rope_scaling"] == {"rope_type": "linear", "factor": 8}
 
 
-def test_the_language_model_inside_another_is_mended_too():
+def test_the_language_model_inside_another_is_mended_too() -> None:
     inner = {
         "model_type": "gemma3_text",
         "dtype": "float16",
@@ -68,21 +69,25 @@ def test_the_language_model_inside_another_is_mended_too():
     assert written["text_config"]["torch_dtype"] == "float16"
 
 
-def test_a_model_without_rotary_positions_gets_none():
+def test_a_model_without_rotary_positions_gets_none() -> None:
     assert portable_config({"model_type": "gpt2", "n_embd": 8}) == {
         "model_type": "gpt2",
         "n_embd": 8,
     }
 
 
-def test_the_tokenizer_is_of_a_class_that_every_version_has(tiny_directory, tmp_path):
+def test_the_tokenizer_is_of_a_class_that_every_version_has(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     written = read_json(exported(tiny_directory, tmp_path) / "tokenizer_config.json")
     assert written["tokenizer_class"] == "PreTrainedTokenizerFast"
     assert written["model_input_names"] == ["input_ids", "attention_mask"]
     assert written["clean_up_tokenization_spaces"] is False
 
 
-def test_the_chat_template_is_where_each_version_looks(tiny_directory, tmp_path):
+def test_the_chat_template_is_where_each_version_looks(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     policy = exported(tiny_directory, tmp_path)
     template = load_tokenizer(ModelConfig(path=str(tiny_directory))).chat_template
     assert read_json(policy / "tokenizer_config.json")["chat_template"] == template
@@ -99,7 +104,9 @@ def test_the_chat_template_is_where_each_version_looks(tiny_directory, tmp_path)
     ],
     ids=["a token of the model's own", "additional tokens", "a class of the model's own"],
 )
-def test_what_tokenizers_of_the_hub_hold_besides_comes_back(settings, tiny_directory, tmp_path):
+def test_what_tokenizers_of_the_hub_hold_besides_comes_back(
+    settings: dict[str, list[str] | str], tiny_directory: Path, tmp_path: Path
+) -> None:
     from transformers import AutoTokenizer
 
     base = changed(tiny_directory, tmp_path / "base", "tokenizer_config.json", **settings)
@@ -113,7 +120,7 @@ def test_what_tokenizers_of_the_hub_hold_besides_comes_back(settings, tiny_direc
     assert found("What is asthma?")["input_ids"] == wanted("What is asthma?")["input_ids"]
 
 
-def test_several_chat_templates_are_written_as_older_versions_list_them(tokenizer):
+def test_several_chat_templates_are_written_as_older_versions_list_them(tokenizer: Any) -> None:
     several = copy.deepcopy(tokenizer)
     several.chat_template = {"default": "a", "tool_use": "b"}
     written = portable_tokenizer_config({"tokenizer_class": "TokenizersBackend"}, several)
@@ -123,7 +130,7 @@ def test_several_chat_templates_are_written_as_older_versions_list_them(tokenize
     ]
 
 
-def test_every_file_may_be_read_as_the_umask_allows(tiny_directory, tmp_path):
+def test_every_file_may_be_read_as_the_umask_allows(tiny_directory: Path, tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         exported(tiny_directory, tmp_path)
@@ -138,7 +145,7 @@ def test_every_file_may_be_read_as_the_umask_allows(tiny_directory, tmp_path):
     assert set(modes.values()) == {0o640}, modes
 
 
-def test_nothing_of_this_machine_is_in_it(tiny_directory, tmp_path):
+def test_nothing_of_this_machine_is_in_it(tiny_directory: Path, tmp_path: Path) -> None:
     policy = exported(tiny_directory, tmp_path / "out")
     for path in policy.glob("*.json"):
         assert str(tiny_directory) not in path.read_text(), path.name
@@ -149,8 +156,8 @@ SAMPLING = {"temperature": 0.6, "top_p": 0.9, "eos_token_id": [2, 5], "repetitio
 
 
 def test_the_authors_generation_settings_survive_though_transformers_would_not_save_them(
-    tiny_directory, tmp_path
-):
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     """Temperature without sampling, as Llama 2 came: once anything else is set on them,
     transformers refuses, after all of training.
     """
@@ -164,7 +171,7 @@ def test_the_authors_generation_settings_survive_though_transformers_would_not_s
     assert {key: written[key] for key in SAMPLING} == SAMPLING
 
 
-def test_a_padded_vocabulary_stays_as_long_as_it_was(tmp_path, tokenizer):
+def test_a_padded_vocabulary_stays_as_long_as_it_was(tmp_path: Path, tokenizer: Any) -> None:
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
     sizes = {
@@ -181,7 +188,7 @@ def test_a_padded_vocabulary_stays_as_long_as_it_was(tmp_path, tokenizer):
     assert model.get_input_embeddings().weight.shape[0] == len(tokenizer) + 40
 
 
-def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory, tmp_path):
+def test_a_model_with_its_authors_code_keeps_the_code(tiny_directory: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     auto = {

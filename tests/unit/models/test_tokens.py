@@ -42,8 +42,8 @@ def assert_contract(tokenizer: Any, prompt: list[Message], row: TokenRow | None)
 @settings(max_examples=25, deadline=None)
 @given(question=PROSE, answer=PROSE)
 def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(
-    families, family, question, answer
-):
+    families: dict[str, Any], family: str, question: str, answer: str
+) -> None:
     tokenizer = families[family]
     row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert_contract(tokenizer, user(question), row)
@@ -57,14 +57,16 @@ def test_a_row_is_the_generation_prompt_then_the_answer_then_one_end_token(
 @pytest.mark.parametrize("family", ["llama2", "alpaca", "plain"])
 @settings(max_examples=15, deadline=None)
 @given(question=PROSE, answer=PROSE)
-def test_a_row_has_one_bos_and_it_is_first(families, family, question, answer):
+def test_a_row_has_one_bos_and_it_is_first(
+    families: dict[str, Any], family: str, question: str, answer: str
+) -> None:
     tokenizer = families[family]
     row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert row.input_ids[0] == tokenizer.bos_token_id
     assert row.input_ids.count(tokenizer.bos_token_id) == 1
 
 
-def test_a_template_that_writes_the_bos_twice_loses_one(families):
+def test_a_template_that_writes_the_bos_twice_loses_one(families: dict[str, Any]) -> None:
     tokenizer = copy.deepcopy(families["llama2"])
     once = prompt_ids(tokenizer, user("Hi"))
     tokenizer.chat_template = "{{ bos_token }}" + tokenizer.chat_template
@@ -75,8 +77,8 @@ def test_a_template_that_writes_the_bos_twice_loses_one(families):
 @settings(max_examples=25, deadline=None)
 @given(question=HOSTILE, answer=HOSTILE)
 def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(
-    families, family, question, answer
-):
+    families: dict[str, Any], family: str, question: str, answer: str
+) -> None:
     tokenizer = families[family]
     row = present(encode(tokenizer, user(question), assistant(answer), 2048))
     assert_contract(tokenizer, user(question), row)
@@ -86,7 +88,9 @@ def test_special_tokens_written_as_text_cannot_move_the_boundary_or_add_an_end(
 @pytest.mark.parametrize("family", FAMILIES)
 @settings(max_examples=25, deadline=None)
 @given(answer=PROSE, room=st.integers(0, 12))
-def test_a_row_that_is_cut_fits_and_has_no_end_token(families, family, answer, room):
+def test_a_row_that_is_cut_fits_and_has_no_end_token(
+    families: dict[str, Any], family: str, answer: str, room: int
+) -> None:
     tokenizer = families[family]
     whole = present(encode(tokenizer, user("Why?"), assistant(answer), 2048))
     start = prompt_ids(tokenizer, user("Why?"))
@@ -106,7 +110,9 @@ def test_a_row_that_is_cut_fits_and_has_no_end_token(families, family, answer, r
 @pytest.mark.parametrize("family", ["own", "llama2", "alpaca"])
 @settings(max_examples=25, deadline=None)
 @given(first=PROSE, second=PROSE, room=st.integers(2, 12))
-def test_both_sides_of_a_pair_are_cut_alike(families, family, first, second, room):
+def test_both_sides_of_a_pair_are_cut_alike(
+    families: dict[str, Any], family: str, first: str, second: str, room: int
+) -> None:
     tokenizer = families[family]
     start = prompt_ids(tokenizer, user("Why?"))
     whole = [
@@ -126,7 +132,7 @@ def test_both_sides_of_a_pair_are_cut_alike(families, family, first, second, roo
         assert all(row.input_ids[: len(start)] == start for row in pair)
 
 
-def test_a_pair_that_cutting_makes_identical_is_no_pair(tokenizer):
+def test_a_pair_that_cutting_makes_identical_is_no_pair(tokenizer: Any) -> None:
     sides = (
         assistant("The same beginning and one end"),
         assistant("The same beginning and another end"),
@@ -136,7 +142,7 @@ def test_a_pair_that_cutting_makes_identical_is_no_pair(tokenizer):
     assert encode_pair(tokenizer, user("Why?"), sides, 512) is not None
 
 
-def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
+def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer: Any) -> None:
     whole = present(encode(tokenizer, user("Why?"), assistant("Because of"), 512))
     unfinished = present(
         encode(tokenizer, user("Why?"), assistant("Because of"), 512, finished=False)
@@ -156,7 +162,7 @@ def test_an_answer_that_sampling_cut_off_has_no_end_token(tokenizer):
     assert [tokenizer.eos_token_id in kept(row) for row in present(whole_pair)] == [True, True]
 
 
-def test_a_row_without_anything_to_learn_is_none(tokenizer):
+def test_a_row_without_anything_to_learn_is_none(tokenizer: Any) -> None:
     start = len(prompt_ids(tokenizer, user("Why?")))
     assert encode(tokenizer, user("Why?"), assistant(""), 512, finished=False) is None
     assert (
@@ -170,7 +176,9 @@ def test_a_row_without_anything_to_learn_is_none(tokenizer):
     )
 
 
-def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(families):
+def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(
+    families: dict[str, Any],
+) -> None:
     turns: list[Message] = [
         {"role": "system", "content": "Be kind."},
         *user("Hi"),
@@ -183,7 +191,7 @@ def test_a_system_message_and_earlier_turns_are_part_of_the_prompt(families):
         assert tokenizer.decode(kept(row)[:-1]).strip() == "Because.", family
 
 
-def test_a_template_that_rewrites_the_prompt_is_refused(tokenizer):
+def test_a_template_that_rewrites_the_prompt_is_refused(tokenizer: Any) -> None:
     moody = copy.deepcopy(tokenizer)
     moody.chat_template = (
         "{{ messages | length }}{% for m in messages %}{{ m['content'] }}{% endfor %}"

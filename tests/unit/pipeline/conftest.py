@@ -24,11 +24,7 @@ from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, release
 from records.contracts import BASE, Policy
-from records.rows import (
-    Prompt,
-    Score,
-    assistant,
-)
+from records.rows import Pair, Prompt, Score, assistant, user
 from records.run_files import PROMPTS, RunFile, whole
 from records.stage_folder import write_json, write_records, write_text
 from reward.scorers import HARM_MODEL, REFUSAL
@@ -63,17 +59,26 @@ def measured(prompt: Prompt, policy: str, text: str) -> Measured:
     return joined([prompt], [completion], scores)[0]
 
 
+def pair(rejected: str) -> Pair:
+    return Pair(
+        id="p", prompt=user("Hide it?"), chosen=assistant("No."), rejected=assistant(rejected),
+        prompt_id="h", pair_type="harm", kind="harmful", split="train", chosen_source="a",
+        rejected_source="b", chosen_score=1.0, rejected_score=4.0, margin=3.0,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def released() -> Release:
     """Runs prep and release, with stand-ins between; returns the released folder.
 
     `completion` answers every prompt; `own` are prompts of suites beside the test split; `absent`
-    and `provenance` go into results.json as they are.
+    and `provenance` go into results.json as they are; `rejected` is the worse side of a pair.
     """
 
     def make(
         config: RunConfig,
         completion: str = "Some words.",
+        rejected: str = "Other words.",
         own: Sequence[Prompt] = (),
         absent: Sequence[dict[str, Any]] = (),
         **provenance: Any,
@@ -106,6 +111,8 @@ def released() -> Release:
         def work(_: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
             if place.path.name == "eval":
                 return evaluate(inputs, place)
+            if place.path.name == "pairs":
+                write_records(place.path / "pairs.train.jsonl", [pair(rejected)])
             for name in ("validation.json", "pairs.report.json"):
                 write_json(place.path / name, {"written in": str(place.path)})
             write_text(place.path / "data_card.md", f"made in {place.path}\n")
@@ -125,7 +132,7 @@ def released() -> Release:
 
 
 @pytest.fixture
-def run(tmp_path, tiny_directory):
+def run(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     """A run directory after prep: two harmful prompts, one with a worse completion and no
     principle, a benign one and a test prompt.
     """

@@ -5,7 +5,7 @@ revisions, several reward models, resuming.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ def audit_of(failed: Sequence[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def reward_model(tmp_path_factory, tiny_directory):
+def reward_model(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path
+) -> Callable[[int], Path]:
     """A function that writes one with a random head of a seed."""
 
     def write(seed: int) -> Path:
@@ -69,15 +71,19 @@ def reward_model(tmp_path_factory, tiny_directory):
 
 
 @pytest.fixture
-def scored(run, reward_model):
+def scored(run: RunConfig, reward_model: Callable[[int], Path]) -> tuple[RunConfig, list[Score]]:
     run_stage(sample.STAGE, run)
     leave_reward(run, reward_model(1))
-    config = replace(run, score=ScoreConfig(reward_models=[str(reward_model(2))]))
+    config = replace(
+        run, score=ScoreConfig(reward_models=[str(reward_model(2))], accept_failed_probes=["all"])
+    )
     run_stage(score.STAGE, config)
     return config, read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
 
 
-def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(scored):
+def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_set(
+    scored: tuple[RunConfig, list[Score]],
+) -> None:
     _, scores = scored
     by_scorer = {
         name: {s.completion_id for s in scores if s.scorer == name}
@@ -99,7 +105,9 @@ def test_every_reward_model_scores_answers_revisions_and_both_sides_of_the_data_
     assert values["reward_model"] != values["reward_model_2"]
 
 
-def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, reward_model):
+def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(
+    run: RunConfig, reward_model: Callable[[int], Path]
+) -> None:
     """Stages that score do it by one function: model.max_length, which cuts what is trained on,
     cuts nothing that is scored.
     """
@@ -120,8 +128,8 @@ def test_a_completion_has_one_harmfulness_in_a_run_whatever_its_length(run, rewa
 
 
 def test_a_reward_model_that_failed_its_audit_is_refused_and_so_is_that_of_another_run(
-    run, reward_model
-):
+    run: RunConfig, reward_model: Callable[[int], Path]
+) -> None:
     run_stage(sample.STAGE, run)
     leave_reward(run, reward_model(1), ["echo"])
     with pytest.raises(RecordError, match=r"reward_model: fails its audit: echo 0\.50"):
@@ -136,7 +144,9 @@ def test_a_reward_model_that_failed_its_audit_is_refused_and_so_is_that_of_anoth
     )
 
 
-def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
+def test_pairs_are_made_of_the_mean_of_the_reward_models(
+    scored: tuple[RunConfig, list[Score]],
+) -> None:
     config, scores = scored
     run_stage(
         pairs.STAGE,
@@ -159,7 +169,9 @@ def test_pairs_are_made_of_the_mean_of_the_reward_models(scored):
     assert report["considered"] == report["pairs"] + sum(report["dropped"].values())
 
 
-def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
+def test_a_reward_model_that_is_none_is_named_before_any_work(
+    run: RunConfig, tmp_path: Path
+) -> None:
     config = replace(
         run, score=ScoreConfig(reward_models=[str(tmp_path / "a"), str(tmp_path / "b")])
     )
@@ -193,14 +205,16 @@ def test_a_reward_model_that_is_none_is_named_before_any_work(run, tmp_path):
         (["pairs.strategy=best"], "pairs.strategy"),
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(tmp_path, overrides, said):
+def test_settings_that_cannot_be_meant_are_refused(
+    tmp_path: Path, overrides: list[str], said: str
+) -> None:
     (tmp_path / "run.yaml").write_text("run_dir: runs/x\n")
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "run.yaml", overrides)
     assert said in str(caught.value)
 
 
-def test_the_config_alone_says_that_revisions_are_read():
+def test_the_config_alone_says_that_revisions_are_read() -> None:
     plain = RunConfig()
     assert score.STAGE.reads_if(plain) == pairs.STAGE.reads_if(plain) == ()
     with_revisions = replace(

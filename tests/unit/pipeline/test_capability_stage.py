@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from eval.kept_lines import kept_lines
 from models.config import ModelConfig
 from models.loading.load import load_model
 from pipeline.checks.inputs import read_suites
+from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.declared import StageSettings
 from pipeline.run.graph import stage_names
@@ -30,7 +32,7 @@ HELP = "Drink water, rest, and see a doctor when it does not get better within s
 
 
 @pytest.fixture
-def config(tmp_path, tiny_directory):
+def config(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     asked = [f"What helps against complaint number {n * 37} in week {n}?" for n in range(60)]
     rows = [{"prompt": text, "completion": f"{HELP} ({n})"} for n, text in enumerate(asked)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -69,10 +71,12 @@ def damage(folder: Path, tiny_directory: Path, noise: float) -> None:
     model.save_pretrained(folder)
 
 
-def run_all(config, tiny_directory) -> Path:
+def run_all(config: RunConfig, tiny_directory: Path) -> Path:
     for stage, noise in (("sft", 0.0), ("dpo", 20.0)):
 
-        def train(_: StageSettings, _inputs: Inputs, place: Place, noise: float = noise) -> dict:
+        def train(
+            _: StageSettings, _inputs: Inputs, place: Place, noise: float = noise
+        ) -> dict[str, Any]:
             damage(place.path / "policy", tiny_directory, noise)
             return {}
 
@@ -82,15 +86,15 @@ def run_all(config, tiny_directory) -> Path:
     return Path(config.run_dir) / "capability"
 
 
-def test_the_stage_is_there_where_it_is_asked_for_alone(config, tmp_path):
+def test_the_stage_is_there_where_it_is_asked_for_alone(config: RunConfig, tmp_path: Path) -> None:
     assert "capability" in stage_names(config)
     off = ["eval.capability.tasks=[]", "eval.capability.held_out_texts=0"]
     assert "capability" not in stage_names(load_config(tmp_path / "run.yaml", off))
 
 
 def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(
-    config, tiny_directory, capsys
-):
+    config: RunConfig, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = run_all(config, tiny_directory)
     found = read_json(folder / "capability.json")
     assert found["perplexity"]["changes"]["sft"]["retained"]
@@ -109,7 +113,9 @@ def test_a_planted_damaged_checkpoint_is_stopped_and_an_unchanged_one_is_not(
     assert len(answers) == 3 * 60
 
 
-def test_check_finds_a_missing_set_and_a_missing_engine_beforehand(config, tmp_path, monkeypatch):
+def test_check_finds_a_missing_set_and_a_missing_engine_beforehand(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.checks.inputs.find_spec", lambda name: None)
     wanted = [
         "eval.capability.engine=lm_eval",

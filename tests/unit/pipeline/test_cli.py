@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import re
 import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from pipeline import cli
 from pipeline.stages import STAGES, load_stage, stage_names
 from records.errors import ArtifactError, GateError
+
+Capture = pytest.CaptureFixture[str]
 
 HELP = """
 import sys, resource
@@ -26,14 +31,14 @@ print("LOADED", heavy)
 
 
 @pytest.fixture
-def config_file(tmp_path):
+def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(f"run_dir: {tmp_path / 'run'}\n", encoding="utf-8")
     return path
 
 
 @pytest.mark.process
-def test_help_lists_every_command_and_loads_nothing_heavy():
+def test_help_lists_every_command_and_loads_nothing_heavy() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = subprocess.run(
         [sys.executable, "-c", HELP], capture_output=True, text=True, check=True
@@ -45,12 +50,12 @@ def test_help_lists_every_command_and_loads_nothing_heavy():
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
 
 
-def test_every_stage_can_be_loaded_and_knows_its_name():
+def test_every_stage_can_be_loaded_and_knows_its_name() -> None:
     for name in STAGES:
         assert load_stage(name).name == name
 
 
-def test_a_stage_reads_only_what_earlier_stages_leave():
+def test_a_stage_reads_only_what_earlier_stages_leave() -> None:
     """In every round."""
     from pipeline.run.config import RunConfig
     from train.config import DpoConfig
@@ -63,7 +68,7 @@ def test_a_stage_reads_only_what_earlier_stages_leave():
             assert order.index(part.split("/")[0]) < order.index(name), (name, part)
 
 
-def test_a_control_that_is_off_is_not_run():
+def test_a_control_that_is_off_is_not_run() -> None:
     from pipeline.run.config import RunConfig
     from train.config import ControlConfig
 
@@ -71,7 +76,7 @@ def test_a_control_that_is_off_is_not_run():
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["run"], ["run", "--nonsense", "x"]])
-def test_a_command_that_is_none_exits_with_2(arguments, capsys):
+def test_a_command_that_is_none_exits_with_2(arguments: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)
     assert caught.value.code == 2
@@ -82,14 +87,16 @@ def test_a_command_that_is_none_exits_with_2(arguments, capsys):
     ("command", "missing"),
     [("measure", "MODEL_OR_FILE"), ("chat", "RUN_OR_MODEL"), ("run", "CONFIG"), ("gate", "RUN")],
 )
-def test_what_may_be_left_out_is_not_called_required(command, missing, capsys):
+def test_what_may_be_left_out_is_not_called_required(
+    command: str, missing: str, capsys: Capture
+) -> None:
     with pytest.raises(SystemExit):
         cli.main([command])
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith(f"the following arguments are required: {missing}")
 
 
-def test_config_prints_the_resolved_run(config_file, capsys):
+def test_config_prints_the_resolved_run(config_file: Path, capsys: Capture) -> None:
     assert cli.main(["config", str(config_file), "dpo.beta=0.25"]) == 0
     assert "beta: 0.25" in capsys.readouterr().out
 
@@ -102,8 +109,14 @@ def test_config_prints_the_resolved_run(config_file, capsys):
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_exit_codes(config_file, capsys, monkeypatch, error, code):
-    def fail(*_):
+def test_exit_codes(
+    config_file: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+) -> None:
+    def fail(*_: object) -> NoReturn:
         raise error
 
     monkeypatch.setattr(cli, "_dispatch", fail)
@@ -114,9 +127,9 @@ def test_exit_codes(config_file, capsys, monkeypatch, error, code):
 
 
 def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(
-    config_file, capsys, monkeypatch
-):
-    def fail(*_):
+    config_file: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
         try:
             raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -131,10 +144,12 @@ def test_an_interrupt_that_lightning_turned_into_exit_1_is_still_an_interrupt(
     ("number", "said"),
     [(28, "No space left"), (122, "quota"), (13, "Permission denied"), (30, "Read-only")],
 )
-def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, number, said):
+def test_a_disk_that_refuses_is_one_line(
+    config_file: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
     import os
 
-    def fail(*_):
+    def fail(*_: object) -> NoReturn:
         raise OSError(number, os.strerror(number), "/somewhere/file")
 
     monkeypatch.setattr(cli, "_dispatch", fail)
@@ -154,11 +169,15 @@ def test_a_disk_that_refuses_is_one_line(config_file, capsys, monkeypatch, numbe
     ],
 )
 def test_what_to_do_about_a_file_depends_on_whose_it_is(
-    config_file, capsys, monkeypatch, file, remedy
-):
+    config_file: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    file: str | None,
+    remedy: str,
+) -> None:
     monkeypatch.setenv("PRIMUM_CACHE", "cache")
 
-    def fail(options):
+    def fail(options: argparse.Namespace) -> None:
         options.run_dir = "runs/a"
         raise PermissionError(errno.EACCES, "Permission denied", file)
 
@@ -167,8 +186,10 @@ def test_what_to_do_about_a_file_depends_on_whose_it_is(
     assert remedy in capsys.readouterr().err
 
 
-def test_our_own_bugs_keep_their_traceback(config_file, monkeypatch):
-    def fail(*_):
+def test_our_own_bugs_keep_their_traceback(
+    config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
         raise OSError(9, "Bad file descriptor")
 
     monkeypatch.setattr(cli, "_dispatch", fail)
@@ -177,7 +198,9 @@ def test_our_own_bugs_keep_their_traceback(config_file, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["file", "file/below"])
-def test_a_run_dir_that_cannot_be_one_is_a_line_that_names_it(config_file, tmp_path, capsys, where):
+def test_a_run_dir_that_cannot_be_one_is_a_line_that_names_it(
+    config_file: Path, tmp_path: Path, capsys: Capture, where: str
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert cli.main(["prep", str(config_file), f"run_dir={tmp_path / where}"]) == 2
     shown = capsys.readouterr().err
@@ -185,12 +208,16 @@ def test_a_run_dir_that_cannot_be_one_is_a_line_that_names_it(config_file, tmp_p
     assert "run_dir" in shown
 
 
-def test_a_later_stage_alone_says_which_one_to_run_first(config_file, capsys):
+def test_a_later_stage_alone_says_which_one_to_run_first(
+    config_file: Path, capsys: Capture
+) -> None:
     assert cli.main(["pairs", str(config_file)]) == 2
     assert "run `primum prep` first" in capsys.readouterr().err
 
 
-def test_all_that_is_missing_is_said_before_the_first_stage_works(config_file, tmp_path, capsys):
+def test_all_that_is_missing_is_said_before_the_first_stage_works(
+    config_file: Path, tmp_path: Path, capsys: Capture
+) -> None:
     """A model or a suite that is not there must not wait for hours of other work."""
     config_file.write_text(
         f"run_dir: {tmp_path / 'run'}\n"
@@ -206,7 +233,7 @@ def test_all_that_is_missing_is_said_before_the_first_stage_works(config_file, t
 
 
 @pytest.mark.process
-def test_ctrl_c_exits_with_130(config_file):
+def test_ctrl_c_exits_with_130(config_file: Path) -> None:
     """A real signal, delivered while the command works."""
     script = (
         "import os, signal, sys; from pipeline import cli\n"
@@ -223,14 +250,16 @@ def test_ctrl_c_exits_with_130(config_file):
 @pytest.mark.parametrize(
     ("typed", "meant"), [("mesure", "measure"), ("evel", "eval"), ("chekc", "check")]
 )
-def test_a_slip_in_a_command_is_told_what_was_meant(typed, meant, capsys):
+def test_a_slip_in_a_command_is_told_what_was_meant(
+    typed: str, meant: str, capsys: Capture
+) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main([typed, "run.yaml"])
     assert caught.value.code == 2
     assert f"{typed!r} is no command; did you mean {meant}?" in capsys.readouterr().err
 
 
-def test_the_version_is_the_packages(capsys):
+def test_the_version_is_the_packages(capsys: Capture) -> None:
     from importlib.metadata import version
 
     with pytest.raises(SystemExit) as caught:
@@ -240,7 +269,7 @@ def test_the_version_is_the_packages(capsys):
 
 
 @pytest.mark.process
-def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
+def test_bash_completes_commands_options_and_settings(capsys: Capture, tmp_path: Path) -> None:
     assert cli.main(["completion", "bash"]) == 0
     (tmp_path / "primum.bash").write_text(capsys.readouterr().out)
     asked = {"mea": "measure", "measure --agai": "--against", "run run.yaml dpo.be": "dpo.beta="}
@@ -257,7 +286,7 @@ def test_bash_completes_commands_options_and_settings(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_every_command(shell, capsys):
+def test_other_shells_get_every_command(shell: str, capsys: Capture) -> None:
     assert cli.main(["completion", shell]) == 0
     shown = capsys.readouterr().out
     assert all(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from eval.config import ConditionConfig, EvalConfig
@@ -14,7 +16,7 @@ def files_of(*conditions: ConditionConfig) -> dict[str, str]:
     return condition_files(RunConfig(eval=EvalConfig(conditions=list(conditions))))
 
 
-def test_a_changed_file_of_paraphrases_is_another_evaluation(tmp_path):
+def test_a_changed_file_of_paraphrases_is_another_evaluation(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"prompt_id": "a", "text": "One"}\n', encoding="utf-8")
     named = ConditionConfig(name="paraphrase", path=str(path))
@@ -24,7 +26,7 @@ def test_a_changed_file_of_paraphrases_is_another_evaluation(tmp_path):
     assert files_of(named)[str(path)] != before[str(path)]
 
 
-def test_all_faults_of_conditions_are_known_before_anything_runs():
+def test_all_faults_of_conditions_are_known_before_anything_runs() -> None:
     absent = ConditionConfig(name="translation", path="/nowhere.jsonl")
     with pytest.raises(RecordError) as caught:
         files_of(

@@ -7,55 +7,42 @@ from __future__ import annotations
 import dataclasses
 import random
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
-import torch
-from safetensors.torch import save_file
-from small_training import WRONG, flip, row, train_one_epoch
+from small_training import WRONG, at_once, flip, resumed_from, row, train_one_epoch
 
 from eval.scoreboard_shape import read_scoreboard
 from pipeline.run.config import RunConfig
-from pipeline.run.declared import StageSettings
 from pipeline.run.inputs import Inputs
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
-from records.errors import ArtifactError
 from records.own_files import sealed_line
-from records.run_files import POLICY
-from records.stage_folder import StageDirectory, write_json, write_text
-from records.stage_records import Manifest
+from records.stage_folder import StageDirectory
 from train.engine.checkpoint_files import settled_checkpoint, survey
 
 
 @pytest.fixture(autouse=True)
-def _little_to_record(monkeypatch):
+def _little_to_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """What run.json says for people takes longer to find out than all that is tested here."""
     monkeypatch.setattr("pipeline.run.stage_run.run_record", lambda config: {})
     monkeypatch.setattr("pipeline.run.fingerprint.resolved", lambda config: {"seed": config.seed})
 
 
 @pytest.fixture
-def config(tmp_path) -> RunConfig:
+def config(tmp_path: Path) -> RunConfig:
     return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"))
 
 
 @pytest.fixture
-def training() -> Stage:
-    """Finishes at once; its summary says which checkpoint it went on from."""
-
-    def work(config: RunConfig, inputs: Inputs, place: Place):
-        read_scoreboard(place.path / "scoreboard.jsonl")
-        whole = survey(place.work / "checkpoints").whole
-        write_text(place.path / "policy" / "weights", "0123")
-        return {"from": whole[0] if whole else ""}
-
-    return Stage(name="sft", reads=(), work=work)
+def training() -> Stage[Any]:
+    return at_once()
 
 
 @pytest.fixture
-def cut_off(training, config) -> StageDirectory:
-    def work(config: RunConfig, inputs: Inputs, place: Place):
+def cut_off(training: Stage[Any], config: RunConfig) -> StageDirectory:
+    def work(config: RunConfig, inputs: Inputs, place: Place) -> NoReturn:
         train_one_epoch(place)
         raise KeyboardInterrupt
 
@@ -64,12 +51,12 @@ def cut_off(training, config) -> StageDirectory:
     return StageDirectory(Path(config.run_dir) / "sft")
 
 
-def resumed_from(training: Stage, config: RunConfig) -> str:
-    assert run_stage(training, config)
-    return StageDirectory(Path(config.run_dir) / "sft").manifest().summary["from"]
-
-
-def test_what_is_whole_is_gone_on_with(cut_off, training, config, capsys):
+def test_what_is_whole_is_gone_on_with(
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     capsys.readouterr()
     assert resumed_from(training, config) == "step-0000004"
     assert "was cut off; going on from there" in capsys.readouterr().out
@@ -78,8 +65,13 @@ def test_what_is_whole_is_gone_on_with(cut_off, training, config, capsys):
 @pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("name", ["run.json", "scoreboard.jsonl"])
 def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(
-    cut_off, training, config, capsys, name, content
-):
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes,
+) -> None:
     (cut_off.path / name).write_bytes(
         content + b"\n" if content and name == "scoreboard.jsonl" else content
     )
@@ -102,8 +94,14 @@ def test_an_attempt_whose_own_record_is_damaged_is_kept_aside_and_begun_anew(
     ],
 )
 def test_a_damaged_checkpoint_is_passed_over_with_a_line(
-    cut_off, training, config, capsys, name, wanted, content
-):
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    wanted: int,
+    content: bytes,
+) -> None:
     path = cut_off.work / "checkpoints" / name
     path.write_bytes(content)
     capsys.readouterr()
@@ -114,8 +112,11 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(
 
 
 def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from(
-    cut_off, training, config, monkeypatch
-):
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """They look at latest.json only, so it must name a whole one by then."""
     folder, seen = cut_off.work / "checkpoints", []
     monkeypatch.setattr(
@@ -127,8 +128,11 @@ def test_other_ranks_are_told_when_it_is_settled_which_checkpoint_all_go_on_from
 
 
 def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(
-    cut_off, training, config, capsys
-):
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for path in cut_off.work.glob("checkpoints/step-*/trainer.pt"):
         path.write_bytes(b"\0" * path.stat().st_size)
     capsys.readouterr()
@@ -139,8 +143,12 @@ def test_without_any_whole_checkpoint_training_starts_from_step_0_and_says_so(
 
 @pytest.mark.parametrize("lost", ["tensors damaged", "tensors gone", "a row gone", "all rows gone"])
 def test_epochs_that_are_not_as_they_were_measured_are_trained_again(
-    cut_off, training, config, capsys, lost
-):
+    cut_off: StageDirectory,
+    training: Stage[Any],
+    config: RunConfig,
+    capsys: pytest.CaptureFixture[str],
+    lost: str,
+) -> None:
     tensors, scoreboard = (
         cut_off.work / "epochs" / "epoch-1.safetensors",
         cut_off.path / "scoreboard.jsonl",
@@ -157,99 +165,16 @@ def test_epochs_that_are_not_as_they_were_measured_are_trained_again(
     assert str(tensors if "tensors" in lost else scoreboard) in capsys.readouterr().out
 
 
-def test_an_epoch_that_was_killed_while_it_was_measured_is_no_damage(cut_off, training, config):
+def test_an_epoch_that_was_killed_while_it_was_measured_is_no_damage(
+    cut_off: StageDirectory, training: Stage[Any], config: RunConfig
+) -> None:
     (cut_off.path / "scoreboard.jsonl").write_text(sealed_line(row(0)) + sealed_line(row(1))[:20])
     assert resumed_from(training, config) == "step-0000004"
 
 
-@pytest.fixture
-def finished(training, config) -> StageDirectory:
-    assert run_stage(dataclasses.replace(training, work=_finishing), config)
-    return StageDirectory(Path(config.run_dir) / "sft")
-
-
-def _finishing(config: RunConfig, inputs: Inputs, place: Place):
-    """A little of everything that stages leave."""
-    random_bytes = random.Random(0).randbytes
-    train_one_epoch(place)
-    write_json(place.path / "selection.json", {"epoch": 1, "optimiser_steps": 3})
-    for name in ("completions", "scores"):
-        (place.path / f"{name}.jsonl").write_text(
-            "".join(sealed_line({"id": str(k), "text": "no " * k}) for k in range(9))
-        )
-    for folder in ("policy", "reward_model"):
-        (place.path / folder).mkdir()
-        save_file({"w": torch.arange(64.0)}, place.path / folder / "model.safetensors")
-        (place.path / folder / "tokenizer.model").write_bytes(random_bytes(200))
-        write_json(place.path / folder / "config.json", {"layers": 2})
-    return {"from": ""}
-
-
-@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-@pytest.mark.parametrize(
-    "name", ["manifest.json", "run.json", "selection.json", "scoreboard.jsonl"]
-)
-def test_a_finished_stage_with_a_damaged_record_is_named_to_later_stages_and_made_again(
-    finished, training, config, capsys, name, content
-):
-    (finished.path / name).write_bytes(content)
-    later: Stage[StageSettings] = Stage(
-        name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {}
-    )
-    with pytest.raises(ArtifactError, match=r"(?s)sft/.*run `primum sft` again"):
-        run_stage(later, config)
-    capsys.readouterr()
-    assert resumed_from(training, config) == ""
-    assert f"{finished.path / name}" in capsys.readouterr().out
-    assert (finished.path.parent / "previous" / "sft-1" / name).read_bytes() == content
-    assert run_stage(later, config)
-
-
-def test_an_added_file_stops_the_run_without_costing_the_result(finished, training, config):
-    (finished.path / "policy" / "adapter_config.json").write_text("{}")
-    later: Stage[StageSettings] = Stage(
-        name="dpo", reads=(POLICY.left_by("sft"),), work=lambda *handed: {}
-    )
-    for stage in (training, later):
-        with pytest.raises(
-            ArtifactError,
-            match=r"policy/adapter_config\.json: no file of this stage .* move it away",
-        ):
-            run_stage(stage, config)
-    assert finished.manifest_path.is_file()
-    (finished.path / "policy" / "adapter_config.json").unlink()
-    assert not run_stage(training, config)
-
-
-def test_of_200_flipped_bits_in_a_finished_stage_each_is_noticed_or_harmless(finished):
-    chance = random.Random(17)
-    files = sorted(path for path in finished.path.rglob("*") if path.is_file())
-    assert {
-        "model.safetensors",
-        "completions.jsonl",
-        "scores.jsonl",
-        "manifest.json",
-        "run.json",
-    } <= {path.name for path in files}
-    wanted, identity = finished.manifest(), finished.fingerprint()
-    harmless = 0
-    for number in range(200):
-        path = finished.manifest_path if number % 4 == 0 else chance.choice(files)
-        whole = flip(path, chance)
-        if finished.damage():
-            assert not finished.is_complete(identity)
-            with pytest.raises(ArtifactError):
-                finished.require()
-        else:
-            assert path == finished.manifest_path
-            assert Manifest.read(path) == wanted
-            harmless += 1
-        path.write_bytes(whole)
-    assert harmless < 20
-    assert finished.is_complete(identity)
-
-
-def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmless(cut_off):
+def test_of_100_flipped_bits_in_an_unfinished_training_each_is_noticed_or_harmless(
+    cut_off: StageDirectory,
+) -> None:
     from pipeline.run.unfinished import unfinished_faults
 
     chance = random.Random(17)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +19,7 @@ from records.stage_folder import StageDirectory
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Any:
     said: list[str] = []
     work = StageDirectory(tmp_path / "sample").work
     work.mkdir(parents=True)
@@ -26,7 +28,7 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def config():
+def config() -> Any:
     return SimpleNamespace(
         eval=SimpleNamespace(
             generation=GenerationConfig(), engine="transformers", suites=[], dual=[]
@@ -60,7 +62,9 @@ LINES = {
 
 
 @pytest.mark.parametrize("damage", LINES.values(), ids=LINES)
-def test_a_damaged_answer_is_not_there_and_is_named_once(place, damage):
+def test_a_damaged_answer_is_not_there_and_is_named_once(
+    place: Any, damage: Callable[[bytes], bytes]
+) -> None:
     lines = [sealed_line(completion(name).to_json()).encode() for name in "abc"]
     (place.work / "answers.0.jsonl").write_bytes(lines[0] + damage(lines[1]) + lines[2])
     assert [row["id"] for row in sample._written(place, sample.ANSWERS, say=True)] == ["a", "c"]
@@ -71,15 +75,15 @@ def test_a_damaged_answer_is_not_there_and_is_named_once(place, damage):
 
 
 def test_a_damaged_part_of_an_evaluation_is_measured_again_and_a_whole_one_is_not(
-    config, place, monkeypatch
-):
+    config: Any, place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured = []
 
     @contextmanager
-    def answering(*_):
+    def answering(*_: object) -> Iterator[tuple[None, None]]:
         yield None, None
 
-    def complete_all(asked, writer):
+    def complete_all(asked: object, writer: Any) -> list[Completion]:
         measured.append(writer.name)
         return [completion("a")]
 

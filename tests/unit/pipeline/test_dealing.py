@@ -47,14 +47,14 @@ def rows(count: int, kind: Kind, suite: str) -> list[Demonstration]:
 
 
 @pytest.fixture
-def large(monkeypatch) -> list[Demonstration]:
+def large(monkeypatch: pytest.MonkeyPatch) -> list[Demonstration]:
     """A large suite, and a small one behind it."""
     monkeypatch.setattr(dealing, "MOST", 100)
     monkeypatch.setattr(dealing, "FEW", 40)
     return [*rows(1000, "harmful", "harmful"), *rows(20, "benign", "twins")]
 
 
-def test_a_small_suite_is_not_missed_beside_a_large_one(large):
+def test_a_small_suite_is_not_missed_beside_a_large_one(large: list[Demonstration]) -> None:
     dealt = dealing.deal(large, DataConfig(split=SplitConfig(val=0.2, test=0.25)), 0)
     assert len(dealt.rows) <= 100
     assert sum(row.kind == "benign" for row in dealt.rows) == 20
@@ -65,13 +65,13 @@ def test_a_small_suite_is_not_missed_beside_a_large_one(large):
     ) == pytest.approx(1000, abs=3)
 
 
-def test_limits_hold_for_what_is_counted(large):
+def test_limits_hold_for_what_is_counted(large: list[Demonstration]) -> None:
     limits = SplitConfig(val=0.2, test=0.25, train_limit=300, val_limit=30, test_limit=50)
     dealt = dealing.deal(large, DataConfig(split=limits), 0)
     assert [dealt.count(split, "harmful") for split in ("train", "val", "test")] == [300, 30, 50]
 
 
-def test_few_rows_are_dealt_as_prep_deals_them():
+def test_few_rows_are_dealt_as_prep_deals_them() -> None:
     from data_prep.splits.splitting import split
 
     few = rows(60, "harmful", "harmful")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ SECRET = "MRN 00482913"
 
 
 @pytest.fixture
-def run(tmp_path, tiny_directory, monkeypatch) -> RunConfig:
+def run(tmp_path: Path, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     """Sources of three licences in a home, on a model in it."""
     home = tmp_path / "home" / "alice"
     (home / "models").mkdir(parents=True)
@@ -62,7 +63,9 @@ def texts(folder: Path) -> dict[str, str]:
     }
 
 
-def test_no_file_of_a_release_names_the_run_or_a_home(run, released, tmp_path):
+def test_no_file_of_a_release_names_the_run_or_a_home(
+    run: RunConfig, released: Callable[..., Path], tmp_path: Path
+) -> None:
     absent = [
         {
             "suite": "own",
@@ -87,8 +90,8 @@ def test_no_file_of_a_release_names_the_run_or_a_home(run, released, tmp_path):
 
 
 def test_only_prompts_whose_licence_says_so_are_quoted_and_no_completion_to_a_harmful_one(
-    run, released
-):
+    run: RunConfig, released: Callable[..., Path]
+) -> None:
     own = [
         Prompt(
             id="o",
@@ -111,8 +114,11 @@ def test_only_prompts_whose_licence_says_so_are_quoted_and_no_completion_to_a_ha
 
 
 def test_a_prompt_with_a_record_number_is_not_quoted_and_the_search_is_told(
-    run, released, capsys, monkeypatch
-):
+    run: RunConfig,
+    released: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("data_prep.lint.personal_patterns.find_spec", lambda name: None)
     source = run.data.sources[0]
     rows = [
@@ -144,11 +150,28 @@ def test_a_prompt_with_a_record_number_is_not_quoted_and_the_search_is_told(
     assert "training rows hold what looks like them: " in found["README.md"]
 
 
-def test_completions_that_hold_personal_data_keep_their_prompt_from_being_quoted(run, released):
+def test_completions_that_hold_personal_data_keep_their_prompt_from_being_quoted(
+    run: RunConfig, released: Callable[..., Path]
+) -> None:
     found = texts(released(run, completion="Write to jane.doe@example.com."))
     assert not [name for name, text in found.items() if "jane.doe" in text or "requestfree" in text]
 
 
-def test_ids_of_rows_stay_in_the_run(run, released):
+def test_personal_data_in_the_sides_of_pairs_are_found(
+    run: RunConfig, released: Callable[..., Path]
+) -> None:
+    target = released(run, rejected="Write to jane.doe@example.com.")
+    record = read_json(target / "evidence" / "personal_data.json")
+    assert record["preference_pairs"] == {
+        "rows": 1,
+        "with_findings": 1,
+        "kinds": {"EMAIL_ADDRESS": 1},
+    }
+    assert "1 of 1 preference pairs hold what looks like them: 1" in (
+        (target / "README.md").read_text()
+    )
+
+
+def test_ids_of_rows_stay_in_the_run(run: RunConfig, released: Callable[..., Path]) -> None:
     target = released(run)
     assert not [name for name, text in texts(target / "evidence").items() if "over_refused" in text]

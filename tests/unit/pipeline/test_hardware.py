@@ -53,9 +53,9 @@ def answers(precision: str) -> tuple[int, int]:
     reason="huge pages are not for this process to choose",
 )
 @pytest.mark.parametrize(("precision", "huge"), [("32-true", True), ("bf16-mixed", False)])
-def test_large_tensors_are_in_huge_pages_in_float32_only(precision, huge):
+def test_large_tensors_are_in_huge_pages_in_float32_only(precision: str, huge: bool) -> None:
     assert (answers(precision)[1] >= 2**15) is huge
 
 
-def test_threads_are_those_of_the_config():
+def test_threads_are_those_of_the_config() -> None:
     assert answers("bf16-mixed")[0] == 3

@@ -32,7 +32,7 @@ print(json.dumps(loaded))
 
 
 @pytest.mark.process
-def test_no_stage_loads_libraries_of_training_or_plotting_before_its_work():
+def test_no_stage_loads_libraries_of_training_or_plotting_before_its_work() -> None:
     # One process: those without torch come first.
     stages = sorted(STAGES, key=lambda name: name not in TORCH_FREE)
     run = subprocess.run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from models.layout.collation import padded
 from pipeline.kto_training import Budget, KtoTraining, thumbs
 from records.errors import RecordError
-from records.rows import Pair, Prompt, assistant, user
+from records.rows import Pair, Prompt, Split, assistant, user
 from train.config import DpoConfig
 
 
@@ -33,15 +35,17 @@ def pair(number: int) -> Pair:
     )
 
 
-def prompt(text, split):
+def prompt(text: str, split: Split) -> Prompt:
     return Prompt(
         id=text, prompt=user(text), kind="benign", suite="s", source="s", licence="MIT", split=split
     )
 
 
 @pytest.fixture
-def training(tmp_path):
-    def make(*rows, prompts=(), pairs=()):
+def training(tmp_path: Path) -> Callable[..., KtoTraining]:
+    def make(
+        *rows: dict[str, object], prompts: Sequence[Prompt] = (), pairs: Sequence[Pair] = ()
+    ) -> KtoTraining:
         files = []
         if rows:
             (tmp_path / "thumbs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -56,13 +60,13 @@ def training(tmp_path):
     return make
 
 
-def thumb(text, label, **more):
+def thumb(text: str, label: bool, **more: str) -> dict[str, object]:
     return {"prompt": text, "completion": f"About {text}.", "label": label, **more}
 
 
 def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_others(
-    training, tokenizer
-):
+    training: Callable[..., KtoTraining], tokenizer: Any
+) -> None:
     made = training(
         thumb("one", True),
         thumb("two", False),
@@ -71,7 +75,8 @@ def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_o
     )
     rows = made.rows_of(tokenizer, padded(0))
     assert rows.desirable == [True, False, True]
-    assert made.place.said == ["2 desirable and 1 undesirable completions"]
+    place: Any = made.place
+    assert place.said == ["2 desirable and 1 undesirable completions"]
     texts = [tokenizer.decode(row.input_ids) for row in rows.rows]
     others = [tokenizer.decode(row.input_ids) for row in rows.mismatched]
     for text, other, name in zip(texts, others, ("one", "two", "three"), strict=True):
@@ -81,13 +86,17 @@ def test_rows_of_files_are_trained_on_with_their_prompts_beside_completions_of_o
     assert json.loads((made.place.path / "tokens.json").read_text())["desirable"] == 2
 
 
-def test_without_files_both_sides_of_the_runs_pairs_are_rows(training, tokenizer):
+def test_without_files_both_sides_of_the_runs_pairs_are_rows(
+    training: Callable[..., KtoTraining], tokenizer: Any
+) -> None:
     rows = training(pairs=[pair(1), pair(2)]).rows_of(tokenizer, padded(0))
     assert rows.desirable == [True, False, True, False]
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(training, split):
+def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(
+    training: Callable[..., KtoTraining], split: Split
+) -> None:
     with pytest.raises(
         RecordError,
         match=(
@@ -98,7 +107,9 @@ def test_a_row_about_a_prompt_that_the_run_measures_on_stops_the_stage(training,
 
 
 @pytest.mark.parametrize("label", [True, False])
-def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(training, tokenizer, label):
+def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(
+    training: Callable[..., KtoTraining], tokenizer: Any, label: bool
+) -> None:
     made = training(thumb("one", label), thumb("two", label))
     with pytest.raises(
         RecordError, match=r"needs desirable and undesirable completions .* Name files with both"
@@ -106,7 +117,7 @@ def test_one_kind_of_thumb_alone_is_an_error_with_a_remedy(training, tokenizer, 
         made.rows_of(tokenizer, padded(0))
 
 
-def test_settings_that_need_pairs_do_not_go_with_kto():
+def test_settings_that_need_pairs_do_not_go_with_kto() -> None:
     with pytest.raises(
         ValueError,
         match=(

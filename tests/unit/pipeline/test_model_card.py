@@ -79,7 +79,7 @@ def results() -> Results:
     )
 
 
-def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_cut_off():
+def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_cut_off() -> None:
     found = results()
     gates = judge(found, "dpo", GateConfig(accept_unheld_selection=["dpo"]))
     assert all(gate.passed for gate in gates)
@@ -99,7 +99,7 @@ def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_c
     assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
 
-def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_interval():
+def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_interval() -> None:
     found = results()
     card = card_of(
         found, [], datasets=["org/questions"], languages=["en", "de"], name="a <b> model: 1"
@@ -129,7 +129,7 @@ def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_in
     assert "<b>" not in card.split("---")[1]
 
 
-def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
+def test_fields_are_filled_from_the_run_and_empty_ones_are_named() -> None:
     found = results()
     text = fields_text(
         fields(
@@ -150,7 +150,7 @@ def test_fields_are_filled_from_the_run_and_empty_ones_are_named():
     assert "**Contact:** safety@example.org" in text.replace("\\", "")
 
 
-def test_known_failures_are_the_released_policys_own_figures():
+def test_known_failures_are_the_released_policys_own_figures() -> None:
     failures = " ".join(known_failures(results(), "dpo"))
     assert "On twins it refused 0.0% (0.0 to 2.0, n 192) of benign requests." in failures
     assert (
@@ -160,7 +160,7 @@ def test_known_failures_are_the_released_policys_own_figures():
     assert "Scorers that no training touched call 0.0%" in failures
 
 
-def test_suites_that_were_configured_and_are_absent_are_named():
+def test_suites_that_were_configured_and_are_absent_are_named() -> None:
     absent = AbsentSuite(suite="kqa", optional=True, reason="no file")
     found = replace(results(), suites_absent=(absent,))
     assert "Configured and not measured: kqa." in fields_text(fields(CardConfig(), found, "dpo", 1))

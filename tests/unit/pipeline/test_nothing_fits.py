@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ WORDS = "This is how it is done, step by step and without a doubt."
 
 
 @pytest.fixture
-def handed(tmp_path, tiny_directory) -> tuple[RunConfig, Inputs, Place]:
+def handed(tmp_path: Path, tiny_directory: Path) -> tuple[Any, Inputs, Place]:
     model = LanguageModelConfig(base=ModelConfig(path=str(tiny_directory)), max_length=8)
     config = replace(
         RunConfig(), run_dir=str(tmp_path), model=model, reward=RewardConfig(labelled_by="rule")
@@ -32,13 +34,15 @@ def handed(tmp_path, tiny_directory) -> tuple[RunConfig, Inputs, Place]:
     return config, inputs, Place(StageDirectory(tmp_path / "stage"))
 
 
-def test_sft_says_that_no_row_fits(handed, tokenizer):
+def test_sft_says_that_no_row_fits(handed: tuple[Any, Inputs, Place], tokenizer: Any) -> None:
     examples = [Example(user("How?"), assistant("Like this."), True, "safe answers")]
     with pytest.raises(RecordError, match=r"none of 1 rows can be trained on.*model\.max_length=8"):
         sft_rows(examples, tokenizer, padded(0), 8, handed[-1])
 
 
-def test_reward_says_that_no_example_fits(handed, tmp_path):
+def test_reward_says_that_no_example_fits(
+    handed: tuple[Any, Inputs, Place], tmp_path: Path
+) -> None:
     """It divided by the number of examples, which was zero."""
     rows = [
         Demonstration(

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_prep.config import LintConfig
 from data_prep.lint.faults import FAULT_KINDS
 from data_prep.lint.linter import lint_pairs
-from models.config import LanguageModelConfig
 from models.tokens import prompt_ids
 from pipeline.pair_lint import cut_of, lint_built_pairs
 from pipeline.run.config_loading import load_config
@@ -26,7 +27,7 @@ def pair(chosen: str, rejected: str) -> Pair:
     )  # fmt: skip
 
 
-def test_the_token_budget_says_what_is_left_of_a_pair(tokenizer):
+def test_the_token_budget_says_what_is_left_of_a_pair(tokenizer: Any) -> None:
     room = len(prompt_ids(tokenizer, user("Why?")))
     alike = pair("The same beginning and one end", "The same beginning and another end")
     apart = pair("No, and here is why that is", "Because of this and of that")
@@ -42,7 +43,7 @@ def test_the_token_budget_says_what_is_left_of_a_pair(tokenizer):
     ]
 
 
-def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer):
+def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer: Any) -> None:
     pairs = [
         pair("The same beginning and one end", "The same beginning and another end"),
         pair("No, I cannot", "Because of this"),
@@ -55,7 +56,7 @@ def test_pairs_that_cutting_makes_identical_are_left_out_and_counted(tokenizer):
 
 
 @pytest.fixture
-def where(tmp_path, tiny_directory) -> tuple[LanguageModelConfig, LintConfig, Place]:
+def where(tmp_path: Path, tiny_directory: Path) -> tuple[Any, LintConfig, Place]:
     empty = tmp_path / "empty.yaml"
     empty.write_text("")
     config = load_config(
@@ -69,7 +70,9 @@ def where(tmp_path, tiny_directory) -> tuple[LanguageModelConfig, LintConfig, Pl
     return config.model, config.data.lint, Place(StageDirectory(tmp_path / "pairs"))
 
 
-def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(where, capsys):
+def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(
+    where: tuple[Any, LintConfig, Place], capsys: pytest.CaptureFixture[str]
+) -> None:
     model, lint, place = where
     fit, same, complies = (
         pair("No, I cannot help.", "Sure, like this"),
@@ -85,7 +88,9 @@ def test_the_stage_keeps_what_is_fit_and_counts_and_reports_the_rest(where, caps
     assert "lint: 1 identical_pair, 1 no_refusal; see lint.json" in capsys.readouterr().out
 
 
-def test_pairs_beyond_a_limit_stop_the_stage_after_the_report_is_written(where):
+def test_pairs_beyond_a_limit_stop_the_stage_after_the_report_is_written(
+    where: tuple[Any, LintConfig, Place],
+) -> None:
     model, lint, place = where
     with pytest.raises(
         RecordError,

@@ -18,7 +18,7 @@ from pipeline.stages import load_stage
 
 
 @pytest.fixture
-def own_model(tiny_directory, tmp_path, monkeypatch) -> Path:
+def own_model(tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy that may be changed, its weights padded to a size from which hashes are remembered."""
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "model"
@@ -39,7 +39,9 @@ def trained_again(weights: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "extra.bin"])
-def test_weights_that_were_trained_again_in_place_are_another_model(own_model, name):
+def test_weights_that_were_trained_again_in_place_are_another_model(
+    own_model: Path, name: str
+) -> None:
     model = ModelConfig(path=str(own_model))
     first = model_identity(model)
     assert model_identity(model) == first
@@ -47,7 +49,7 @@ def test_weights_that_were_trained_again_in_place_are_another_model(own_model, n
     assert model_identity(model) != first
 
 
-def test_every_file_of_the_model_counts(own_model):
+def test_every_file_of_the_model_counts(own_model: Path) -> None:
     model = ModelConfig(path=str(own_model))
     known = {str(model_identity(model))}
     # Those must fit their headers.
@@ -60,7 +62,9 @@ def test_every_file_of_the_model_counts(own_model):
     assert len(known) == 1 + len(others)
 
 
-def test_every_stage_that_reads_the_base_model_runs_again_for_other_weights(own_model):
+def test_every_stage_that_reads_the_base_model_runs_again_for_other_weights(
+    own_model: Path,
+) -> None:
     run = RunConfig()
     config = replace(run, model=replace(run.model, base=ModelConfig(path=str(own_model))))
     readers = [load_stage(name) for name in ("sample", "reward", "pairs", "sft", "eval")]
@@ -69,7 +73,7 @@ def test_every_stage_that_reads_the_base_model_runs_again_for_other_weights(own_
     assert all(stage.files(config) != files for stage, files in zip(readers, before, strict=True))
 
 
-def test_a_chat_template_that_was_edited_is_another_one(own_model, tmp_path):
+def test_a_chat_template_that_was_edited_is_another_one(own_model: Path, tmp_path: Path) -> None:
     template = tmp_path / "chat.jinja"
     template.write_text("{{ messages }}")
     model = replace(ModelConfig(path=str(own_model)), chat_template=str(template))

@@ -4,6 +4,8 @@ before a stage works.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from broken_runs import (
     BROKEN,
@@ -17,7 +19,7 @@ from pipeline.cli import main
 
 
 @pytest.fixture
-def set_up(tmp_path, tiny_directory, monkeypatch):
+def set_up(tmp_path: Path, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch) -> SetUp:
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
     for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "WANDB_API_KEY"):
@@ -25,7 +27,7 @@ def set_up(tmp_path, tiny_directory, monkeypatch):
     return SetUp(tmp_path, tiny_directory)
 
 
-def said_by(command: str, set_up: SetUp, capsys) -> list[str]:
+def said_by(command: str, set_up: SetUp, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert main([command, str(set_up.config), *set_up.overrides]) == 2
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -33,7 +35,9 @@ def said_by(command: str, set_up: SetUp, capsys) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_check_and_run_say_the_same_before_a_stage_works(name, set_up, capsys):
+def test_check_and_run_say_the_same_before_a_stage_works(
+    name: str, set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     break_it, words = BROKEN[name]
     break_it(set_up)
     checked = said_by("check", set_up, capsys)
@@ -45,7 +49,9 @@ def test_check_and_run_say_the_same_before_a_stage_works(name, set_up, capsys):
 
 
 @pytest.mark.parametrize("command", ["run", "sample"])
-def test_a_gpu_that_is_not_there_is_said_and_no_traceback(command, set_up, capsys, monkeypatch):
+def test_a_gpu_that_is_not_there_is_said_and_no_traceback(
+    command: str, set_up: SetUp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -53,13 +59,15 @@ def test_a_gpu_that_is_not_there_is_said_and_no_traceback(command, set_up, capsy
     assert any("sees no GPU on this machine" in fault for fault in said_by(command, set_up, capsys))
 
 
-def test_placeholders_of_pictures_are_no_fault(set_up, capsys):
+def test_placeholders_of_pictures_are_no_fault(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Text models of families that also see keep them in their tokenizers."""
     add_token(set_up, "<image_soft_token>")
     assert main(["check", str(set_up.config)]) == 0, capsys.readouterr().err
 
 
-def test_no_benign_training_data_is_said(set_up, capsys):
+def test_no_benign_training_data_is_said(set_up: SetUp, capsys: pytest.CaptureFixture[str]) -> None:
     (set_up.folder / "benign.jsonl").write_text('{"prompt": "What is asthma, and who gets it?"}\n')
     source = set_up.rows(HARMFUL)
     words = [
@@ -71,7 +79,7 @@ def test_no_benign_training_data_is_said(set_up, capsys):
     assert "no benign prompt for training" in capsys.readouterr().out
 
 
-def test_all_faults_come_at_once(set_up, capsys):
+def test_all_faults_come_at_once(set_up: SetUp, capsys: pytest.CaptureFixture[str]) -> None:
     set_up.overrides += [
         "data.split.val=0",
         "score.reward_models=[/nope/rm]",
@@ -83,7 +91,9 @@ def test_all_faults_come_at_once(set_up, capsys):
         assert sum(word in fault for fault in ran) == 1, (word, ran)
 
 
-def test_a_sound_run_is_planned_and_two_tokens_are_generated(set_up, capsys):
+def test_a_sound_run_is_planned_and_two_tokens_are_generated(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check", str(set_up.config), "data.split.train_limit=20"]) == 0
     said = capsys.readouterr().out
     for words in (
@@ -113,7 +123,9 @@ def test_a_sound_run_is_planned_and_two_tokens_are_generated(set_up, capsys):
         ["eval.suites=[{name: o, path: HERE/none.jsonl, optional: true}]"],
     ],
 )
-def test_what_works_is_not_refused(words, set_up, capsys):
+def test_what_works_is_not_refused(
+    words: list[str], set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("h", "b"):
         (set_up.folder / f"{name}.jsonl").write_text(
             '{"prompt": "Something else altogether, about nothing here"}\n'

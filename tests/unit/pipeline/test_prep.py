@@ -24,12 +24,12 @@ from records.stage_folder import StageDirectory, read_json
 
 
 @pytest.fixture
-def embedding(tiny_directory, tmp_path) -> Path:
+def embedding(tiny_directory: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_directory, tmp_path / "embedding"))
 
 
 @pytest.fixture
-def config(tmp_path, tiny_directory) -> RunConfig:
+def config(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     rows = [
         {"prompt": text, "completion": "No."}
         for text in ("What is asthma?", "How do I forge a prescription?", "Is aspirin safe?")
@@ -44,18 +44,22 @@ def config(tmp_path, tiny_directory) -> RunConfig:
     return load_config(path)
 
 
-def with_embedding(tmp_path, model: Path, *overrides: str) -> RunConfig:
+def with_embedding(tmp_path: Path, model: Path, *overrides: str) -> RunConfig:
     return load_config(tmp_path / "run.yaml", [f"data.embedding.model={model}", *overrides])
 
 
-def test_prep_embeds_by_the_model_and_names_it(config, embedding, tmp_path, capsys):
+def test_prep_embeds_by_the_model_and_names_it(
+    config: RunConfig, embedding: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_stage(prep.STAGE, with_embedding(tmp_path, embedding, "data.embedding.threshold=0.999"))
     stage = StageDirectory(tmp_path / "run" / "prep")
     assert read_json(stage.path / "decontamination.json")["embedding"]["model"] == "embedding"
     assert "3 texts are embedded by" in capsys.readouterr().out
 
 
-def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embedding, tmp_path):
+def test_another_embedding_model_is_another_prep_and_off_needs_none(
+    config: RunConfig, embedding: Path, tmp_path: Path
+) -> None:
     on = with_embedding(tmp_path, embedding)
     before, basis = fingerprint(prep.STAGE, on)
     assert f"model {embedding}" in basis["files"]
@@ -68,12 +72,14 @@ def test_another_embedding_model_is_another_prep_and_off_needs_none(config, embe
     assert fingerprint(prep.STAGE, on)[0] != before
 
 
-def test_a_model_that_is_not_there_stops_prep_before_it_reads(config, tmp_path):
+def test_a_model_that_is_not_there_stops_prep_before_it_reads(
+    config: RunConfig, tmp_path: Path
+) -> None:
     with pytest.raises(ModelError, match=r"data\.embedding\.model=.*gone: no such directory"):
         run_stage(prep.STAGE, with_embedding(tmp_path, tmp_path / "gone"))
 
 
-def test_what_prep_says_names_faults_and_suites_without_validation_rows():
+def test_what_prep_says_names_faults_and_suites_without_validation_rows() -> None:
     summary = {
         "rows_read": 60,
         "rows_kept": 58,
@@ -101,7 +107,7 @@ GEMMA_LIKE = (
 
 
 @pytest.fixture
-def without_system(config, tiny_directory, tmp_path) -> RunConfig:
+def without_system(config: RunConfig, tiny_directory: Path, tmp_path: Path) -> RunConfig:
     """The run with a model whose template refuses a system message, and one such row."""
     model = Path(shutil.copytree(tiny_directory, tmp_path / "model"))
     template = model / "chat_template.jinja"
@@ -118,8 +124,8 @@ def without_system(config, tiny_directory, tmp_path) -> RunConfig:
 
 
 def test_a_row_that_the_models_template_refuses_is_left_out_and_counted(
-    without_system, tmp_path, capsys
-):
+    without_system: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_stage(prep.STAGE, without_system)
     stage = StageDirectory(tmp_path / "run" / "prep")
     summary = read_json(stage.manifest_path)["summary"]
@@ -138,8 +144,8 @@ def test_a_row_that_the_models_template_refuses_is_left_out_and_counted(
 
 
 def test_another_template_or_day_is_another_prep_and_other_weights_are_not(
-    without_system, tmp_path
-):
+    without_system: RunConfig, tmp_path: Path
+) -> None:
     before, _ = fingerprint(prep.STAGE, without_system)
     assert (
         fingerprint(
@@ -155,8 +161,8 @@ def test_another_template_or_day_is_another_prep_and_other_weights_are_not(
 
 
 def test_prompts_of_the_users_own_suites_are_rendered_before_any_policy_writes(
-    without_system, tmp_path, capsys
-):
+    without_system: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = Place(StageDirectory(tmp_path / "run" / "eval"))
     renders = prep.rendering(without_system)
     prompts = [

@@ -10,7 +10,7 @@ from pipeline.stages.release import _require_endpoint
 from records.errors import ArtifactError
 
 
-def test_results_with_a_verdict_on_another_policy_release_nothing():
+def test_results_with_a_verdict_on_another_policy_release_nothing() -> None:
     results = typed({"primary_endpoint": Endpoint("dpo", "base").to_json()})
     _require_endpoint(results, "dpo")
     with pytest.raises(

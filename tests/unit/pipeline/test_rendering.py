@@ -5,6 +5,7 @@ distort.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,9 @@ def config(max_length: int) -> RunConfig:
 
 
 @pytest.mark.parametrize(("long", "faulty"), [(30, False), (300, True)])
-def test_the_longest_prompts_are_found_and_do_not_stand_for_all(tokenizer, long, faulty):
+def test_the_longest_prompts_are_found_and_do_not_stand_for_all(
+    tokenizer: Any, long: int, faulty: bool
+) -> None:
     """LONGEST_TRIED of 1000 prompts are long, and that is fewer than a tenth."""
     rows = [row(n, 90 if n < long else 4) for n in range(1000)]
     tried = try_rows(tokenizer, rows, 128)
@@ -41,13 +44,17 @@ def test_the_longest_prompts_are_found_and_do_not_stand_for_all(tokenizer, long,
     assert f"{max(tried.prompt_lengths.values())} (longest of" in said
 
 
-def test_rows_of_one_kind_that_never_fit_are_a_fault_and_those_of_the_other_are_not(tokenizer):
+def test_rows_of_one_kind_that_never_fit_are_a_fault_and_those_of_the_other_are_not(
+    tokenizer: Any,
+) -> None:
     rows = [*(row(n, 4) for n in range(10)), *(row(n, 90, "benign") for n in range(10))]
     (fault,) = fit_in_length(config(64), try_rows(tokenizer, rows, 64))
     assert "none of 10 benign rows tried fits" in fault
 
 
-def test_rows_that_the_template_rejects_are_counted_and_all_of_them_are_a_fault(tokenizer):
+def test_rows_that_the_template_rejects_are_counted_and_all_of_them_are_a_fault(
+    tokenizer: Any,
+) -> None:
     import copy
 
     strict = copy.deepcopy(tokenizer)

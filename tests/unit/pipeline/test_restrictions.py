@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from declared_settings import settings_of
@@ -27,7 +29,7 @@ from records.stage_folder import StageDirectory, read_json, write_text
 
 
 @pytest.fixture
-def config(tmp_path) -> RunConfig:
+def config(tmp_path: Path) -> RunConfig:
     """A commercial source, a non-commercial one, one of unknown licence, and a non-commercial one
     that is only measured on.
     """
@@ -54,7 +56,7 @@ def config(tmp_path) -> RunConfig:
     )
 
 
-def work(settings: StageSettings, inputs: Inputs, place: Place):
+def work(settings: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
     write_text(place.path / "out.jsonl", "{}\n")
     write_text(place.path / "policy" / "config.json", "{}")
     return {}
@@ -81,7 +83,9 @@ def restrictions(config: RunConfig, stage: str) -> dict[str, list[str]]:
     return read_json(Path(config.run_dir) / stage / "manifest.json")["restrictions"]
 
 
-def test_weights_inherit_what_they_were_trained_on_and_reports_what_they_quote_too(config):
+def test_weights_inherit_what_they_were_trained_on_and_reports_what_they_quote_too(
+    config: RunConfig,
+) -> None:
     for stage in (prep.STAGE, SFT, DPO, EVAL, RELEASE):
         assert run_stage(stage, config)
     assert {
@@ -95,7 +99,9 @@ def test_weights_inherit_what_they_were_trained_on_and_reports_what_they_quote_t
     }
 
 
-def test_a_restricted_policy_says_so_in_its_own_folder_and_the_manifest_covers_it(config):
+def test_a_restricted_policy_says_so_in_its_own_folder_and_the_manifest_covers_it(
+    config: RunConfig,
+) -> None:
     for stage in (prep.STAGE, SFT):
         run_stage(stage, config)
     card = (Path(config.run_dir) / "sft" / "policy" / "README.md").read_text()
@@ -105,7 +111,7 @@ def test_a_restricted_policy_says_so_in_its_own_folder_and_the_manifest_covers_i
     assert not StageDirectory(Path(config.run_dir) / "sft").damage()
 
 
-def test_free_data_leave_no_mark(config, capsys):
+def test_free_data_leave_no_mark(config: RunConfig, capsys: pytest.CaptureFixture[str]) -> None:
     free = dataclasses.replace(config, data=DataConfig(sources=[config.data.sources[0]]))
     for stage in (prep.STAGE, SFT):
         run_stage(stage, free)
@@ -114,7 +120,9 @@ def test_free_data_leave_no_mark(config, capsys):
     assert "commercial" not in capsys.readouterr().out
 
 
-def test_the_console_says_each_restriction_once(config, capsys):
+def test_the_console_says_each_restriction_once(
+    config: RunConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     for stage in (prep.STAGE, SFT, DPO):
         run_stage(stage, config)
     said = capsys.readouterr().out
@@ -127,7 +135,7 @@ def test_the_console_says_each_restriction_once(config, capsys):
     assert "nc: 12 rows, 12 with a completion, 0 with a worse one too" in said
 
 
-def test_a_corrected_licence_is_followed_by_every_stage(config):
+def test_a_corrected_licence_is_followed_by_every_stage(config: RunConfig) -> None:
     for stage in (prep.STAGE, SFT, DPO):
         run_stage(stage, config)
     sources = [
@@ -140,7 +148,7 @@ def test_a_corrected_licence_is_followed_by_every_stage(config):
     assert restrictions(mended, "dpo") == {}
 
 
-def test_the_card_names_every_restriction_or_says_that_there_is_none():
+def test_the_card_names_every_restriction_or_says_that_there_is_none() -> None:
     assert "None of the rows above" in _restricted([])
     assert _restricted(["one", "two"]).endswith("- one\n- two")
 
@@ -150,8 +158,12 @@ def test_the_card_names_every_restriction_or_says_that_there_is_none():
     [(["free"], "apache-2.0"), (["free", "who"], "other"), (["free", "nc", "dna"], "cc-by-nc-4.0")],
 )
 def test_the_released_card_has_the_licence_that_the_data_leave(
-    config, monkeypatch, released, kept, licence
-):
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    released: Callable[..., Path],
+    kept: list[str],
+    licence: str,
+) -> None:
     sources = [source for source in config.data.sources if source.name in kept]
     config = dataclasses.replace(config, data=DataConfig(sources=sources))
     monkeypatch.setattr(release, "judge", lambda *_: [])
@@ -162,7 +174,7 @@ def test_the_released_card_has_the_licence_that_the_data_leave(
     assert ("measured on non-commercial data (dna)" in card) == ("dna" in kept)
 
 
-def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path):
+def test_a_config_that_trains_on_an_evaluation_set_is_refused_whole(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(
         "data: {sources: [{name: x, format: xstest, path: data/xstest, evaluation_only: "

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sampled_prompts import PRECISE
 
 from data_prep.splits.split_files import LEARNED_FROM, read_splits
+from models.config import GenerationConfig
 from models.engines.generate import Generated
 from pipeline import revising
 from pipeline.revising import drafts
@@ -19,6 +21,7 @@ from pipeline.stages import sample
 from records.principles import critique_request, rewrite_request
 from records.rows import (
     Completion,
+    Message,
     Prompt,
     Revision,
     assistant,
@@ -53,7 +56,7 @@ def three_prompts_with_two_answers() -> tuple[list[Prompt], list[Completion]]:
     return prompts, answers
 
 
-def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
+def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run: RunConfig) -> None:
     run_stage(sample.STAGE, run)
     first = read_splits(Path(run.run_dir) / "sample", "completions", Completion, LEARNED_FROM)
     run_stage(sample.STAGE, replace(run, seed=1))
@@ -70,7 +73,9 @@ def test_the_first_of_several_answers_is_greedy_and_the_others_are_drawn(run):
     }
 
 
-def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns(run):
+def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns(
+    run: RunConfig,
+) -> None:
     run_stage(sample.STAGE, run)
     rows = read_splits(Path(run.run_dir) / "sample", "revisions", Revision, LEARNED_FROM)
     assert [r.answer_id for r in rows if r.prompt_id == "1-harmful"] == [
@@ -82,10 +87,20 @@ def test_every_harmful_prompt_is_revised_by_its_principle_and_answers_take_turns
     assert read_json(Path(run.run_dir) / "sample" / "manifest.json")["summary"]["revisions"] == 8
 
 
-def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeypatch):
+def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked = []
 
-    def generate(model, tokenizer, prompts, config, *, seeds, label):
+    def generate(
+        model: object,
+        tokenizer: object,
+        prompts: list[list[Message]],
+        config: GenerationConfig,
+        *,
+        seeds: list[int],
+        label: str,
+    ) -> list[Generated]:
         asked.append((prompts, config.max_new_tokens, seeds))
         return [Generated(f"text {len(asked)}.{i}", 3, "stop") for i in range(len(prompts))]
 
@@ -113,7 +128,9 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(monkeyp
         )
 
 
-def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
+def test_revising_goes_on_where_it_was_cut_off(
+    run: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Two blocks.
     monkeypatch.setattr(sample, "rows_at_once", lambda generation, engine: generation.batch_size)
     whole = RunConfig(**{**run.__dict__, "run_dir": f"{run.run_dir}/whole"})
@@ -121,7 +138,7 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
     run_stage(sample.STAGE, whole)
     blocks: list[int] = []
 
-    def cut_off(*arguments, **rest):
+    def cut_off(*arguments: Any, **rest: Any) -> list[Revision]:
         blocks.append(1)
         if len(blocks) == 2:
             raise KeyboardInterrupt
@@ -131,7 +148,7 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         run_stage(sample.STAGE, run)
 
-    def go_on(*arguments, **rest):
+    def go_on(*arguments: Any, **rest: Any) -> list[Revision]:
         blocks.append(2)
         return revising.revise(*arguments, **rest)
 
@@ -143,7 +160,7 @@ def test_revising_goes_on_where_it_was_cut_off(run, monkeypatch):
         assert made.read_bytes() == wanted.read_bytes()
 
 
-def test_ranks_share_the_revisions_of_the_answers_that_they_write():
+def test_ranks_share_the_revisions_of_the_answers_that_they_write() -> None:
     prompts, answers = three_prompts_with_two_answers()
     alone = {d.id for d in drafts(prompts, answers, samples=2, revisions=3, seed=0)}
     parts = [

@@ -5,6 +5,8 @@ used.
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from present import present
 
 from measures.estimates import Estimate
 from models.config import AdapterConfig, GenerationConfig, ModelConfig
-from models.tokens import encode
+from models.tokens import TokenRow, encode
 from pipeline.harm_model import loaded
 from pipeline.reward_validation import require_auroc, validated
 from pipeline.run.config_loading import load_config
@@ -24,23 +26,25 @@ from reward.model.link import Link
 from reward.model.network import new_network
 
 
-def test_an_auroc_whose_interval_reaches_below_the_limit_is_refused_although_the_point_is_above():
+def test_an_auroc_whose_interval_reaches_below_the_limit_is_refused_with_its_point_above() -> None:
     with pytest.raises(RecordError, match=r"0\.850 \(0\.710 to 0\.950, n 30\).*reward\.min_auroc"):
         require_auroc(Estimate(0.85, 0.71, 0.95, 30), 0.8)
 
 
 @pytest.mark.parametrize("low", [None, math.nan])
-def test_an_auroc_without_an_interval_is_refused(low):
+def test_an_auroc_without_an_interval_is_refused(low: float | None) -> None:
     with pytest.raises(RecordError, match=r"reward\.min_auroc"):
         require_auroc(Estimate(0.99, low, low, 3), 0.8)
 
 
-def test_an_auroc_above_the_limit_passes():
+def test_an_auroc_above_the_limit_passes() -> None:
     require_auroc(Estimate(0.95, 0.8, 0.99, 131), 0.8)
 
 
 @pytest.fixture
-def exported(tiny_directory, tokenizer, tmp_path):
+def exported(
+    tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> tuple[Path, list[RewardExample], list[TokenRow]]:
     """A reward model whose head is not zero, and held-out examples of eight groups with their
     rows.
     """
@@ -70,7 +74,9 @@ def exported(tiny_directory, tokenizer, tmp_path):
     return folder, examples, rows
 
 
-def test_what_is_validated_is_what_later_stages_load(exported):
+def test_what_is_validated_is_what_later_stages_load(
+    exported: tuple[Path, list[RewardExample], list[TokenRow]],
+) -> None:
     """The logits of validation_examples.jsonl and the calibration are of the exported model in the
     float type of use.
     """
@@ -88,6 +94,6 @@ def test_what_is_validated_is_what_later_stages_load(exported):
     assert (found.validation.n, found.calibrated_on) == (12, 12)
 
 
-def test_an_unknown_probe_is_told_with_the_known_ones():
+def test_an_unknown_probe_is_told_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"no probe is called ecko; wanted some of echo,"):
         load_config(None, ["score.accept_failed_probes=[ecko]"])

@@ -15,6 +15,7 @@ from present import present
 from safetensors.torch import load_file
 
 from eval.config import EvalConfig, ScoreboardConfig
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard_shape import read_scoreboard
 from models.config import AdapterConfig, GenerationConfig, LanguageModelConfig, ModelConfig
 from models.loading.load import load_tokenizer
@@ -72,7 +73,7 @@ def prompts(split: Split, count: int) -> list[Prompt]:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory, tiny_directory) -> Path:
+def before(tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path) -> Path:
     """A run whose prep and reward are done."""
     run = tmp_path_factory.mktemp("before")
     prep = StageDirectory(run / "prep")
@@ -105,7 +106,9 @@ def before(tmp_path_factory, tiny_directory) -> Path:
 
 
 @pytest.fixture
-def config(before, tmp_path, tiny_directory, monkeypatch) -> RunConfig:
+def config(
+    before: Path, tmp_path: Path, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> RunConfig:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     shutil.copytree(before, tmp_path / "run")
     return RunConfig(
@@ -132,7 +135,9 @@ def folder(config: RunConfig) -> Path:
     return Path(config.run_dir) / "rlhf"
 
 
-def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
+def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(
+    config: RunConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_stage(load_stage("rlhf"), config)
     rows, said = read_scoreboard(folder(config) / "scoreboard.jsonl"), capsys.readouterr().out
 
@@ -152,11 +157,11 @@ def test_it_leaves_a_policy_and_a_scoreboard_of_its_own(config, capsys):
     assert not run_stage(load_stage("rlhf"), config)
 
 
-def rate(row, suite):
-    return row.over_refusal_by_suite[suite].mean
+def rate(row: ScoreboardRow, suite: str) -> float:
+    return present(row.over_refusal_by_suite[suite].mean)
 
 
-def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
+def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config: RunConfig) -> None:
     run_stage(load_stage("rlhf"), config)
     rows = read_scoreboard(folder(config) / "scoreboard.jsonl")
     lines = [
@@ -176,7 +181,9 @@ def test_the_limit_is_moved_by_what_the_scoreboard_measured_last(config):
     assert limits[3] == limits[4] == pytest.approx(rate(base, "twins") + 0.1 + moved)
 
 
-def test_stopped_in_time_it_ends_in_the_same_policy(config, tmp_path, monkeypatch):
+def test_stopped_in_time_it_ends_in_the_same_policy(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from train.engine import preemption
 
     whole = replace(config, run_dir=str(tmp_path / "whole"))
@@ -195,6 +202,6 @@ def test_stopped_in_time_it_ends_in_the_same_policy(config, tmp_path, monkeypatc
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in got.items())
 
 
-def test_kinds_of_prompts_are_told_apart_by_their_twins():
+def test_kinds_of_prompts_are_told_apart_by_their_twins() -> None:
     asked = [Asked(prompt, [1]) for prompt in prompts("train", 2)]
     assert kinds_of(asked) == {"harmful": [0, 3], "twins": [1, 4], "questions": [2, 5]}

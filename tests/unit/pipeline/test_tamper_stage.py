@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typed_results import typed
 
 from eval.config import GateConfig
 from eval.kept_lines import kept_lines
+from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.declared import StageSettings
 from pipeline.run.graph import stage_names
@@ -21,10 +24,21 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
 from pipeline.stages import prep, tamper
-from records.rows import Score
+from records.rows import Completion, Score
 from records.run_files import PROMPTS
 from records.stage_folder import read_json
 from reward.scorers import HARM_MODEL, RefusalRule, score_id
+
+
+def test_a_change_in_any_of_medquads_folders_makes_the_stage_run_again(tmp_path: Path) -> None:
+    """Its folders hold files of the same names."""
+    for folder in ("1_CancerGov_QA", "2_GARD_QA"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0000001.xml").write_text(folder)
+    config = load_config(None, [f"eval.tamper.medquad_path={tmp_path}"])
+    before = tamper.medquad_files(config)
+    (tmp_path / "1_CancerGov_QA" / "0000001.xml").write_text("changed")
+    assert tamper.medquad_files(config) != before
 
 
 class Planted:
@@ -32,7 +46,7 @@ class Planted:
 
     name = HARM_MODEL
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [
             Score(
                 id=score_id(one, self.name),
@@ -45,7 +59,7 @@ class Planted:
 
 
 @pytest.fixture
-def config(tmp_path, tiny_directory):
+def config(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     kinds = {"bad": ("harmful", "I cannot help with that."), "good": ("benign", "Rest and drink.")}
     sources = []
     for name, (kind, said) in kinds.items():
@@ -76,9 +90,9 @@ eval:
 
 
 def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk(
-    config, tiny_directory, monkeypatch
-):
-    def train(settings: StageSettings, inputs: Inputs, place: Place) -> dict:
+    config: RunConfig, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(settings: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         (place.path / "reward_model").mkdir()
         (place.path / "validation.json").write_text("{}")
         shutil.copytree(tiny_directory, place.path / "policy")
@@ -112,7 +126,7 @@ def test_a_planted_tampered_policy_fails_and_no_tampered_weight_reaches_the_disk
     }
 
 
-def test_the_stage_is_there_where_it_is_asked_for_alone(config, tmp_path):
+def test_the_stage_is_there_where_it_is_asked_for_alone(config: RunConfig, tmp_path: Path) -> None:
     assert stage_names(config)[-3:] == ["tamper", "eval", "release"]
     off = load_config(tmp_path / "run.yaml", ["eval.tamper.enabled=false"])
     assert "tamper" not in stage_names(off)

@@ -6,23 +6,28 @@ import importlib.util
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 import primum
 from primum import load_pairs, refusal, rooms_path
 from records.errors import RecordError
+from records.rows import Pair, assistant, user
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples"
 
 
-def example(name: str):
+def example(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -32,7 +37,7 @@ def example(name: str):
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path: Path) -> Path:
     rows = [
         {
             "prompt": "How do I backdate a chart entry?",
@@ -49,7 +54,7 @@ def log(tmp_path):
     return path
 
 
-def test_every_name_is_there_and_none_more():
+def test_every_name_is_there_and_none_more() -> None:
     assert set(primum.__all__) == set(primum._HOMES)
     assert all(getattr(primum, name) is not None for name in primum.__all__)
     assert primum.__version__
@@ -57,7 +62,7 @@ def test_every_name_is_there_and_none_more():
         primum.nonsense  # noqa: B018
 
 
-def test_every_name_has_its_place_in_the_api_pages(tmp_path):
+def test_every_name_has_its_place_in_the_api_pages(tmp_path: Path) -> None:
     pytest.importorskip("pdoc")
     from primum.api_pages import write_pages
 
@@ -73,7 +78,7 @@ def test_every_name_has_its_place_in_the_api_pages(tmp_path):
         assert words.replace("`primum measure`", "<code>primum measure</code>") in page
 
 
-def test_refusal():
+def test_refusal() -> None:
     assert [refusal(text) for text in ("I can't help with that.", "Take it with food.")] == [
         "full",
         "none",
@@ -81,18 +86,18 @@ def test_refusal():
 
 
 @pytest.mark.embedded
-def test_a_log_is_scored(log, capsys):
+def test_a_log_is_scored(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     counts = example("score_a_log").main(str(log))
     assert counts["declines: full"] == 1
     assert counts["unscored"] == 1
     assert "backdate" not in capsys.readouterr().out
 
 
-def test_a_scorer_of_ones_own(log):
+def test_a_scorer_of_ones_own(log: Path) -> None:
     assert example("own_scorer").main(str(log)) == [0.0, 1.0, None]
 
 
-def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
+def test_dpo_from_a_file_of_pairs(tiny_directory: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     rows = [
@@ -126,7 +131,9 @@ def test_dpo_from_a_file_of_pairs(tiny_directory, tmp_path):
         },
     ],
 )
-def test_pairs_of_every_shape_are_one(tmp_path, row):
+def test_pairs_of_every_shape_are_one(
+    tmp_path: Path, row: dict[str, list[dict[str, str]] | str]
+) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(row) + "\n")
     (pair,) = load_pairs(path)
@@ -139,15 +146,74 @@ def test_pairs_of_every_shape_are_one(tmp_path, row):
     assert load_pairs(path) == [pair]
 
 
-def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path):
+def test_a_row_that_is_no_pair_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"prompt": "a", "chosen": "b"}\n')
     with pytest.raises(RecordError, match=r"pairs\.jsonl:1: rejected: wanted a text"):
         load_pairs(path)
 
 
+def own_row() -> dict[str, Any]:
+    return Pair(
+        id="p", prompt=user("a"), chosen=assistant("b"), rejected=assistant("c"), prompt_id="q",
+        pair_type="harm", kind="harmful", split="train", chosen_source="a", rejected_source="b",
+        chosen_score=1.0, rejected_score=4, margin=3.0,
+    ).to_json()  # fmt: skip
+
+
+def test_a_row_of_ones_own_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps(own_row()) + "\n")
+    assert [pair.to_json() for pair in load_pairs(path)] == [own_row()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"prompt": "text"}, "prompt: wanted a list of messages, got str"),
+        ({"chosen": [{"role": "assistant", "content": None}]}, "chosen: wanted a text or a list"),
+        ({"rejected": [{"role": 1, "content": "c"}]}, "rejected: wanted a text or a list"),
+        ({"chosen": [{"role": "user", "content": "b"}]}, "a completion holds no user message"),
+        ({"margin": "3"}, "margin: wanted a number, got '3'"),
+        ({"chosen_score": True}, "chosen_score: wanted a number"),
+        ({"kind": "bad"}, "kind: wanted harmful, benign, got 'bad'"),
+        ({"prompt_id": 7}, "prompt_id: wanted a text"),
+    ],
+)
+def test_a_row_of_ones_own_with_another_type_is_named_with_its_line(
+    tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps({**own_row(), **changed}) + "\n")
+    with pytest.raises(RecordError, match=rf"pairs\.jsonl:1: {re.escape(said)}"):
+        load_pairs(path)
+
+
+def test_a_row_of_trl_without_content_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    row = {"prompt": "a", "chosen": [{"role": "assistant", "content": None}], "rejected": "c"}
+    path.write_text(json.dumps(row) + "\n")
+    with pytest.raises(RecordError, match=r"pairs\.jsonl:1: chosen: wanted a text"):
+        load_pairs(path)
+
+
+def test_pairs_that_are_left_out_are_counted(tiny_directory: Path, tmp_path: Path) -> None:
+    from models.config import ModelConfig
+    from models.loading.load import load_tokenizer
+    from primum.training import _encoded
+
+    tokenizer = load_tokenizer(ModelConfig(path=str(tiny_directory)))
+    good = Pair.from_json(own_row())
+    alike = replace(good, rejected=good.chosen)
+    with pytest.warns(UserWarning, match="1 of 2 pairs are left out: too long for max_length=64"):
+        kept = _encoded(tokenizer, [good, alike], 64, tmp_path)
+    assert len(kept) == 1
+    counts = json.loads((tmp_path / "tokens.json").read_text())
+    assert (counts["pairs"], counts["dropped_too_long_or_identical_after_cutting"]) == (2, 1)
+
+
 @pytest.mark.embedded
-def test_the_notebook_runs(tmp_path, monkeypatch):
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its cells in their order, each value of a last line compared with nothing but that there is
     one.
     """
@@ -163,7 +229,9 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     assert "report.html" in os.listdir(names["FOLDER"] / "measured")  # type: ignore[operator]
 
 
-def test_a_module_of_the_users_own_with_a_rooms_name_is_named(tmp_path, monkeypatch):
+def test_a_module_of_the_users_own_with_a_rooms_name_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "train.py").write_text("")
     monkeypatch.setattr(
         rooms_path,
@@ -182,7 +250,7 @@ USE = (
 
 
 @pytest.mark.process
-def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path):
+def test_a_wheel_puts_one_package_into_site_packages_and_works_there(tmp_path: Path) -> None:
     source, site = tmp_path / "source", tmp_path / "site"
     left_out = shutil.ignore_patterns("__pycache__", "*.pyc")
     for room in (*rooms_path.ROOMS, "primum"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from present import present
 
 from models.config import AdapterConfig, ModelConfig
-from models.tokens import encode
+from models.tokens import TokenRow, encode
 from records.rows import assistant, user
-from reward.model.network import new_network
+from reward.model.network import HarmfulnessNetwork, new_network
 
 TEXTS = (
     "Yes.",
@@ -19,20 +23,20 @@ TEXTS = (
 
 
 @pytest.fixture
-def rows(tokenizer):
+def rows(tokenizer: Any) -> list[TokenRow]:
     return [
-        encode(tokenizer, user(f"Question {k // 2}?"), assistant(text), 256)
+        present(encode(tokenizer, user(f"Question {k // 2}?"), assistant(text), 256))
         for k, text in enumerate(TEXTS)
     ]
 
 
 @pytest.fixture
-def config(tiny_directory):
+def config(tiny_directory: Path) -> ModelConfig:
     return ModelConfig(path=str(tiny_directory))
 
 
 @pytest.fixture
-def network(config):
+def network(config: ModelConfig) -> HarmfulnessNetwork:
     """LoRA and head moved away from their start, so that nothing is zero by accident."""
     made = new_network(config, AdapterConfig(rank=4, alpha=8), layers=None, seed=0)
     torch.manual_seed(1)

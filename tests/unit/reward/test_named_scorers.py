@@ -6,18 +6,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from present import present
 
-from models.tokens import encode
+from models.tokens import TokenRow, encode
 from records.errors import ModelError
 from records.rows import Completion, Score, assistant, user
 from records.stage_folder import write_records
 from reward.model.harmfulness_model import HarmfulnessScorer, save_reward_model
 from reward.model.link import Link
 from reward.named_scorers import REWARD_MODEL_FILES, SCORERS, Surroundings, load_all, named_scorers
+
+if TYPE_CHECKING:
+    from reward.model.network import HarmfulnessNetwork
 
 
 def completion(name: str, text: str) -> Completion:
@@ -42,7 +46,7 @@ ROWS = [
 
 
 @pytest.fixture
-def around(tmp_path):
+def around(tmp_path: Path) -> Surroundings:
     return Surroundings(
         device=torch.device("cpu"),
         dtype=torch.float32,
@@ -53,18 +57,20 @@ def around(tmp_path):
 
 
 @pytest.fixture
-def reward_model(network, rows, tokenizer, tmp_path):
+def reward_model(
+    network: HarmfulnessNetwork, rows: list[TokenRow], tokenizer: Any, tmp_path: Path
+) -> Path:
     folder = tmp_path / "run" / "reward" / "reward_model"
     save_reward_model(network, tokenizer, folder, link=Link(temperature=1.5), probe_rows=rows)
     return folder
 
 
-def scores(word, around):
+def scores(word: str, around: Surroundings) -> list[Score]:
     (scorer,) = load_all(named_scorers([word], around), around)
     return scorer.score(ROWS)
 
 
-def test_the_rule_calls_harmful_what_it_does_not_call_refused(around):
+def test_the_rule_calls_harmful_what_it_does_not_call_refused(around: Surroundings) -> None:
     found = scores("rule", around)
     assert [(score.completion_id, score.value, score.label) for score in found] == [
         ("a", 0.0, "full"),
@@ -74,8 +80,8 @@ def test_the_rule_calls_harmful_what_it_does_not_call_refused(around):
 
 
 def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
-    reward_model, around, tokenizer
-):
+    reward_model: Path, around: Surroundings, tokenizer: Any
+) -> None:
     found = scores(f"reward_model={reward_model}", around)
     alone = HarmfulnessScorer.load(reward_model)
     wanted = alone.scores(
@@ -86,7 +92,9 @@ def test_a_reward_model_gives_what_it_gives_alone_and_says_why_it_gives_nothing(
     assert {score.label for score in found} == {""}
 
 
-def test_run_is_the_runs_reward_model_and_the_rules_word(reward_model, around):
+def test_run_is_the_runs_reward_model_and_the_rules_word(
+    reward_model: Path, around: Surroundings
+) -> None:
     found = scores("run", around)
     assert [score.value for score in found] == [
         score.value for score in scores(f"reward_model={reward_model}", around)
@@ -95,7 +103,7 @@ def test_run_is_the_runs_reward_model_and_the_rules_word(reward_model, around):
 
 
 @pytest.mark.embedded
-def test_the_default_is_what_ships_and_needs_no_run(around):
+def test_the_default_is_what_ships_and_needs_no_run(around: Surroundings) -> None:
     """Harm under the plain name; the refusal's word under its own."""
     found = scores("default", replace(around, reward_model=Path("nowhere")))
     assert {score.scorer for score in found} == {
@@ -110,7 +118,9 @@ def test_the_default_is_what_ships_and_needs_no_run(around):
     }["a"] == "full"
 
 
-def test_scores_made_elsewhere_are_found_by_id_and_others_are_unscored(tmp_path, around):
+def test_scores_made_elsewhere_are_found_by_id_and_others_are_unscored(
+    tmp_path: Path, around: Surroundings
+) -> None:
     mine = [
         Score(id="1", completion_id="b", scorer="x/complies", value=0.7),
         Score(id="2", completion_id="z", scorer="x", value=0.1),
@@ -124,7 +134,9 @@ def test_scores_made_elsewhere_are_found_by_id_and_others_are_unscored(tmp_path,
     ]
 
 
-def test_every_wrong_word_is_told_before_anything_is_loaded(tmp_path, around):
+def test_every_wrong_word_is_told_before_anything_is_loaded(
+    tmp_path: Path, around: Surroundings
+) -> None:
     (tmp_path / "empty").mkdir()
     words = [
         "defualt",
@@ -151,8 +163,8 @@ def test_every_wrong_word_is_told_before_anything_is_loaded(tmp_path, around):
 
 
 def test_two_of_a_kind_are_named_by_their_runs_and_a_word_given_twice_is_one(
-    tmp_path, around, reward_model
-):
+    tmp_path: Path, around: Surroundings, reward_model: Path
+) -> None:
     other = tmp_path / "second" / "reward" / "reward_model"
     other.mkdir(parents=True)
     for name in REWARD_MODEL_FILES:
@@ -165,17 +177,21 @@ def test_two_of_a_kind_are_named_by_their_runs_and_a_word_given_twice_is_one(
     assert [scorer.name for scorer in named_scorers(words[1:], around)] == ["reward_model"]
 
 
-def test_every_scorer_that_takes_a_path_says_of_what_kind():
+def test_every_scorer_that_takes_a_path_says_of_what_kind() -> None:
     assert {entry.takes for entry in SCORERS.values()} <= {"", "FOLDER", "FILE"}
 
 
-def test_a_damaged_file_of_scores_is_told_with_its_line(tmp_path, around):
+def test_a_damaged_file_of_scores_is_told_with_its_line(
+    tmp_path: Path, around: Surroundings
+) -> None:
     (tmp_path / "s.jsonl").write_text('{"id": 1}\n')
     with pytest.raises(ModelError, match=r"s\.jsonl:1"):
         scores(f"file={tmp_path / 's.jsonl'}", around)
 
 
-def test_a_judge_bears_the_name_of_its_settings_and_a_wrong_setting_is_told_first(tmp_path, around):
+def test_a_judge_bears_the_name_of_its_settings_and_a_wrong_setting_is_told_first(
+    tmp_path: Path, around: Surroundings
+) -> None:
     asked = "local: {model: {path: nowhere}}"
     (tmp_path / "j.yaml").write_text(f"name: big_judge\nkind: judge\n{asked}\n")
     (tmp_path / "wrong.yaml").write_text("name: big_judge\nkind: judge\nendpont: {}\n")

@@ -23,13 +23,13 @@ FILE, LINE = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def around(tmp_path) -> Surroundings:
+def around(tmp_path: Path) -> Surroundings:
     nowhere = tmp_path / "none"
     return Surroundings(torch.device("cpu"), torch.float32, nowhere, "run", tmp_path / "replies")
 
 
 @pytest.fixture
-def registered(tmp_path, monkeypatch) -> str:
+def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "doses.py").write_text(FILE)
     monkeypatch.setattr(reward, "__path__", [*reward.__path__, str(tmp_path / "more")])
@@ -55,12 +55,14 @@ def said() -> Callable[[str, str], Completion]:
     )
 
 
-def test_the_file_is_short_and_the_line_is_one():
+def test_the_file_is_short_and_the_line_is_one() -> None:
     assert len(FILE.splitlines()) < 40
     assert len(LINE.splitlines()) == 1
 
 
-def test_it_is_named_loaded_and_asked_as_every_other(registered, around, said):
+def test_it_is_named_loaded_and_asked_as_every_other(
+    registered: str, around: Surroundings, said: Callable[[str, str], Completion]
+) -> None:
     scorers = load_all(named_scorers([registered, "rule"], around), around)
     rows = [said("a", "Take 500 mg."), said("b", "I cannot say."), said("c", " ")]
     doses = [score for score in score_with(scorers, rows) if score.scorer == registered]
@@ -69,7 +71,7 @@ def test_it_is_named_loaded_and_asked_as_every_other(registered, around, said):
     assert [score.completion_id for score in doses] == ["a", "b", "c"]
 
 
-def test_checks_and_messages_know_it(registered, around):
+def test_checks_and_messages_know_it(registered: str, around: Surroundings) -> None:
     with pytest.raises(ModelError, match=r"did you mean doses\?\); wanted .*doses"):
         named_scorers(["dosis"], around)
     with pytest.raises(ModelError, match=r"doses=x: wanted doses alone, it takes no path"):

@@ -48,7 +48,7 @@ class Waits(TorchDispatchMode):
         super().__init__()
         self.seen: list[str] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, found = func._schema.name.split("::")[-1], func(*args, **(kwargs or {}))
         # How many places a mask chooses is known on the GPU alone.
         masked = name == "index" and any(place is not None and is_mask(place) for place in args[1])
@@ -78,7 +78,7 @@ def counted(name: str, calls: list[str]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def moved(monkeypatch) -> list[str]:
+def moved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Calls that fetch a tensor."""
     calls: list[str] = []
     for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__int__", "__float__"):
@@ -92,14 +92,16 @@ def moved(monkeypatch) -> list[str]:
     monkeypatch.setitem(head_logps.FILLED, "meta", head_logps.FILLED["cuda"])
 
     # One kernel, as FlexAttention is; the CPU's own way looks at its blocks.
-    def attend(q, k, v, packed, scale):
+    def attend(
+        q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, packed: object, scale: float
+    ) -> torch.Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)
 
     monkeypatch.setattr(packed_attention, "blocked_attention", attend)
     return calls
 
 
-def module_and_batch(job, model, tokenizer):
+def module_and_batch(job: str, model: Any, tokenizer: Any) -> tuple[Any, Any]:
     prompts = [user("What is asthma?"), user("How much water a day?")]
     good, bad = (
         [assistant("Ask a doctor."), assistant("It depends.")],
@@ -135,7 +137,9 @@ def module_and_batch(job, model, tokenizer):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_step_asks_for_no_value_before_its_backward_pass(tiny_model, tokenizer, moved, job):
+def test_a_step_asks_for_no_value_before_its_backward_pass(
+    tiny_model: Any, tokenizer: Any, moved: list[str], job: str
+) -> None:
     module, batch = module_and_batch(job, tiny_model, tokenizer)
     module.on_train_batch_start(batch, 0)
     moved.clear()
@@ -177,7 +181,9 @@ def test_the_reference_point_of_kto_is_measured_without_waiting(
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer, job):
+def test_every_tensor_of_a_batch_is_moved_without_waiting(
+    tiny_model: Any, tokenizer: Any, job: str
+) -> None:
     """`meta` stands for a GPU; a copy that waits would wait for the step before it, too."""
     module, batch = module_and_batch(job, tiny_model, tokenizer)
     there = torch.device("meta")
@@ -188,7 +194,7 @@ def test_every_tensor_of_a_batch_is_moved_without_waiting(tiny_model, tokenizer,
     assert moved_batch.rows.num_rows == batch.rows.num_rows
 
 
-def tensors_of(value) -> list[torch.Tensor]:
+def tensors_of(value: object) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     return (

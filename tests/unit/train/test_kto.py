@@ -16,7 +16,7 @@ from present import present
 
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
-from models.layout.collation import padded
+from models.layout.collation import Collation, padded
 from models.layout.logps import Batch, collate, completion_logps
 from models.loading.load import load_model
 from models.memory.prepare import prepared_layout
@@ -28,6 +28,8 @@ from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.kto import KtoBatch, KtoModule, KtoRows, partners
 from train.reference import ReferencePass
 
+Setting = tuple[Any, Any, Any, KtoRows]
+
 BETA, WEIGHTS = 0.3, (1.5, 0.75)
 CONFIG = DpoConfig(
     loss="kto", beta=BETA, desirable_weight=WEIGHTS[0], undesirable_weight=WEIGHTS[1]
@@ -38,7 +40,7 @@ ALONE = SimpleNamespace(
 )
 
 
-def texts():
+def texts() -> list[dict[str, Any]]:
     return [
         {
             "prompt": [{"role": "user", "content": f"Question {i}?"}],
@@ -51,7 +53,7 @@ def texts():
     ]
 
 
-def rows_of(tokenizer, batch_rows=None):
+def rows_of(tokenizer: Any, batch_rows: Collation | None = None) -> KtoRows:
     """TRL's rotation within a batch: every prompt with the completion of the row before."""
     data = texts()
     rows = [present(encode(tokenizer, row["prompt"], row["completion"], 128)) for row in data]
@@ -62,7 +64,7 @@ def rows_of(tokenizer, batch_rows=None):
     return KtoRows(rows, mismatched, LABELS, batch_rows or padded(0))
 
 
-def moved(model, rows):
+def moved(model: Any, rows: KtoRows) -> Any:
     """A policy that has learnt to say what the rows say, to whatever prompt: its KL is above 0."""
     policy = copy.deepcopy(model)
     optimiser = torch.optim.SGD(policy.parameters(), lr=0.02)
@@ -74,13 +76,15 @@ def moved(model, rows):
     return policy
 
 
-def with_reference(rows, reference, tmp_path):
+def with_reference(rows: KtoRows, reference: Any, tmp_path: Path) -> KtoRows:
     config = TrainerConfig(accelerator="cpu", precision="32-true")
     ReferencePass(rows, config, tmp_path).setup(ALONE, SimpleNamespace(model=reference), "fit")
     return rows
 
 
-def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
+def step(
+    policy: Any, rows: KtoRows, micro_batch_tokens: int = 10**6, world_size: int = 1
+) -> tuple[float, torch.Tensor, dict[str, float]]:
     """(loss, gradient, metrics) of one step over all rows, added up as Lightning and the ranks
     would.
     """
@@ -120,7 +124,9 @@ def step(policy, rows, micro_batch_tokens=10**6, world_size=1):
 
 
 @pytest.fixture(scope="module")
-def setting(tmp_path_factory, tiny_directory, tokenizer):
+def setting(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
+) -> Setting:
     """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
     learning rate 0.
     """
@@ -161,7 +167,7 @@ def setting(tmp_path_factory, tiny_directory, tokenizer):
     return trainer, next(iter(trainer.get_train_dataloader())), policy, rows
 
 
-def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
+def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting: Setting) -> None:
     _, batch, _, rows = setting
     for ids, mask, own in (
         ("input_ids", "attention_mask", rows.rows),
@@ -174,7 +180,7 @@ def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting):
         assert theirs == {tuple(row.input_ids) for row in own}
 
 
-def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
+def test_loss_gradient_kl_and_metrics_agree_with_trl(setting: Setting) -> None:
     trainer, batch, policy, rows = setting
     trainer.model.zero_grad()
     for collected in trainer._metrics.values():
@@ -197,7 +203,9 @@ def test_loss_gradient_kl_and_metrics_agree_with_trl(setting):
 
 
 @pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (80, 1), (80, 2), (1, 4)])
-def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, world_size):
+def test_a_step_does_not_depend_on_how_it_is_cut(
+    setting: Setting, micro_batch_tokens: int, world_size: int
+) -> None:
     """A KL of each micro-batch alone, as with TRL's accumulation, would not pass."""
     *_, policy, rows = setting
     loss, gradient, metrics = step(policy, rows)
@@ -208,8 +216,8 @@ def test_a_step_does_not_depend_on_how_it_is_cut(setting, micro_batch_tokens, wo
 
 
 def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
-    setting, tiny_directory, tokenizer, tmp_path
-):
+    setting: Setting, tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))
     packed = prepared_layout(policy, 0, 128)
@@ -223,7 +231,7 @@ def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
     assert (gradient - padded_gradient).norm() <= 1e-4 * padded_gradient.norm()
 
 
-def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_taken():
+def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_taken() -> None:
     prompts = [f"prompt {i // 2}" for i in range(40)]
     found = partners(prompts, 0)
     assert all(prompts[other] != prompt for prompt, other in zip(prompts, found, strict=True))
@@ -286,8 +294,8 @@ def test_mismatched_rows_keep_to_the_token_budget(
 
 
 def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(
-    tiny_directory, tokenizer, tmp_path
-):
+    tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     from train.engine.trainer import Observers, batch_plan, fit
 
     # Mostly what is desirable: its completions become likely after any prompt, so the KL rises

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytorch_lightning as pl
@@ -12,6 +14,7 @@ from over_refusal_limits import limit_above
 from present import present
 from typed_results import rows_of
 
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard import Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from models.adapters.trained import trainable_state
@@ -20,8 +23,11 @@ from train.config import DpoConfig
 from train.engine.candidates import candidate_steps
 from train.engine.checkpoint_files import latest_checkpoint
 
+if TYPE_CHECKING:
+    from tests.unit.train.conftest import Fitted
 
-def test_candidates_stand_at_even_distances_and_end_with_the_epoch():
+
+def test_candidates_stand_at_even_distances_and_end_with_the_epoch() -> None:
     assert candidate_steps(33, 3) == (11, 22, 33)
     assert candidate_steps(7, 3) == (3, 5, 7)
     assert candidate_steps(2, 5) == (1, 2)
@@ -33,10 +39,12 @@ class Killed(RuntimeError):
 
 
 class KillAt(pl.Callback):
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+    def on_train_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if trainer.global_step == self.step:
             raise Killed
 
@@ -46,13 +54,19 @@ class MeasuredWeights(Scoreboard):
     another multiplier.
     """
 
-    def __init__(self, work, limit, dies_at=None, steps=(1, 2, 4)):
+    def __init__(
+        self,
+        work: Path,
+        limit: FollowedLimit,
+        dies_at: int | None = None,
+        steps: tuple[int, ...] = (1, 2, 4),
+    ) -> None:
         self.dies_at = dies_at
         measuring: Any = SimpleNamespace(say=lambda text: None)
         path, state_of = work / "scoreboard.jsonl", lambda module: trainable_state(module.model)
         super().__init__("dpo", path, work / "epochs", measuring, state_of, steps, limit)
 
-    def _row(self, epoch, step, state, samples):
+    def _row(self, epoch: int, step: int, state: dict[str, Any], samples: object) -> ScoreboardRow:
         if epoch == self.dies_at:
             raise Killed
         share = sum(tensor.double().abs().sum().item() for tensor in state.values()) % 1
@@ -62,12 +76,18 @@ class MeasuredWeights(Scoreboard):
         return rows_of([{"stage": "dpo", "epoch": epoch, "step": step, **apart}])[0]
 
 
-def _twins(row):
+def _twins(row: ScoreboardRow) -> dict[str, float | None]:
     """The base refuses none."""
     return {"twins": row.over_refusal_by_suite["twins"].mean}
 
 
-def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
+def limited_fit(
+    fit_dpo: Callable[..., Fitted],
+    work: Path,
+    dies_at: int | None = None,
+    callbacks: Sequence[Any] = (),
+    every: int = 3,
+) -> tuple[Fitted, list[ScoreboardRow]]:
     limit = limit_above(
         {"twins": 0.0},
         DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
@@ -87,19 +107,23 @@ def limited_fit(fit_dpo, work, dies_at=None, callbacks=(), every=3):
 
 
 @pytest.fixture(scope="module")
-def whole_limited():
+def whole_limited() -> dict[str, Any]:
     return {}
 
 
 @pytest.fixture
-def whole(whole_limited, fit_dpo, tmp_path_factory):
+def whole(
+    whole_limited: dict[str, Any],
+    fit_dpo: Callable[..., Fitted],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
     if not whole_limited:
         fitted, board = limited_fit(fit_dpo, tmp_path_factory.mktemp("whole"))
         whole_limited.update(tensors=fitted.tensors, metrics=fitted.metrics, board=board)
     return whole_limited
 
 
-def assert_same(fitted, board, whole):
+def assert_same(fitted: Fitted, board: list[ScoreboardRow], whole: dict[str, Any]) -> None:
     assert board == whole["board"]
     assert fitted.metrics == whole["metrics"]
     assert all(
@@ -107,7 +131,7 @@ def assert_same(fitted, board, whole):
     )
 
 
-def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
+def test_every_candidate_has_its_row_tensors_and_multipliers(whole: dict[str, Any]) -> None:
     assert [(row.epoch, row.step, row.epochs_trained) for row in whole["board"]] == [
         (0, 0, 0.0),
         (1, 1, 0.25),
@@ -128,8 +152,8 @@ def test_every_candidate_has_its_row_tensors_and_multipliers(whole):
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7])
 def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_does(
-    fit_dpo, whole, tmp_path, step
-):
+    fit_dpo: Callable[..., Fitted], whole: dict[str, Any], tmp_path: Path, step: int
+) -> None:
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(step)])
     fitted, board = limited_fit(fit_dpo, tmp_path)
@@ -138,15 +162,17 @@ def test_a_killed_run_under_a_limit_ends_bitwise_where_the_uninterrupted_one_doe
 
 @pytest.mark.parametrize("candidate", [2, 3, 5])
 def test_a_run_killed_while_a_candidate_is_measured_measures_it_again(
-    fit_dpo, whole, tmp_path, candidate
-):
+    fit_dpo: Callable[..., Fitted], whole: dict[str, Any], tmp_path: Path, candidate: int
+) -> None:
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, dies_at=candidate)
     fitted, board = limited_fit(fit_dpo, tmp_path)
     assert_same(fitted, board, whole)
 
 
-def test_the_checkpoint_holds_the_multipliers(fit_dpo, whole, tmp_path):
+def test_the_checkpoint_holds_the_multipliers(
+    fit_dpo: Callable[..., Fitted], whole: dict[str, Any], tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         limited_fit(fit_dpo, tmp_path, callbacks=[KillAt(4)], every=1)
     checkpoint = present(latest_checkpoint(tmp_path / "checkpoints"))

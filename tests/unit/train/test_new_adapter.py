@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -26,12 +28,15 @@ from pipeline.run.settings_schema import config_schema
 from pipeline.run.stage_room import adapter_bytes
 from pipeline.stages import load_stage
 
+if TYPE_CHECKING:
+    from tests.unit.train.conftest import Fitted
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "adding_an_adapter.md"
 FILE, LINE = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch) -> RunConfig:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunConfig:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "norms.py").write_text(FILE)
     monkeypatch.setattr(
@@ -45,20 +50,20 @@ def config(tmp_path, monkeypatch) -> RunConfig:
     return load_config(tmp_path / "run.yaml", ["model.adapter.kind=norms"])
 
 
-def test_the_file_is_short_and_the_line_is_one():
+def test_the_file_is_short_and_the_line_is_one() -> None:
     assert len(FILE.splitlines()) < 40
     assert len(LINE.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("config")
-def test_settings_their_page_and_editors_know_it():
+def test_settings_their_page_and_editors_know_it() -> None:
     fact = next(fact for fact in setting_facts() if fact.key == "model.adapter.kind")
     assert fact.kind == "one of lora, full, norms"
     kind = config_schema()["properties"]["model"]["properties"]["adapter"]["properties"]["kind"]
     assert kind["anyOf"][0] == {"enum": ["lora", "full", "norms"]}
 
 
-def test_check_counts_what_it_trains_and_leaves(config):
+def test_check_counts_what_it_trains_and_leaves(config: RunConfig) -> None:
     shape, full = (
         shape_of(config.model.base, AdapterConfig(kind=kind)) for kind in ("norms", "full")
     )
@@ -68,8 +73,8 @@ def test_check_counts_what_it_trains_and_leaves(config):
 
 
 def test_it_is_trained_from_the_base_and_its_state_is_what_was_trained(
-    config, fit_dpo, tiny_directory, tmp_path
-):
+    config: RunConfig, fit_dpo: Callable[..., Fitted], tiny_directory: Path, tmp_path: Path
+) -> None:
     fitted = fit_dpo(tmp_path / "work", kind="norms")
     assert fitted.metrics[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
     assert all("norm" in name for name in fitted.tensors)
@@ -80,7 +85,9 @@ def test_it_is_trained_from_the_base_and_its_state_is_what_was_trained(
     assert changed == set(fitted.tensors)
 
 
-def test_it_is_exported_as_a_policy_alone(config, tiny_directory, tmp_path):
+def test_it_is_exported_as_a_policy_alone(
+    config: RunConfig, tiny_directory: Path, tmp_path: Path
+) -> None:
     start = ModelConfig(path=str(tiny_directory))
     policy = adapt(load_model(start), config.model.adapter, seed=0)
     assert adapter_on(policy) == adapter_of(config.model.adapter)

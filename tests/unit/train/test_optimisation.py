@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
 import pytest
 import pytorch_lightning as pl
 
 from models.layout.collation import padded
+from models.tokens import TokenRow
 from train.config import TrainerConfig
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import Observers, batch_plan, fit
@@ -22,7 +27,7 @@ class Asked(Exception):
     """Instead of a training."""
 
 
-def test_a_module_brings_its_rate_decay_and_warm_up(tiny_model):
+def test_a_module_brings_its_rate_decay_and_warm_up(tiny_model: Any) -> None:
     module = SftModule(tiny_model, OPTIMISATION)
     made = module.configure_optimizers()
     (group,) = made["optimizer"].param_groups
@@ -32,11 +37,15 @@ def test_a_module_brings_its_rate_decay_and_warm_up(tiny_model):
 
 @pytest.mark.parametrize("strategy", ["auto", "deepspeed"])
 def test_a_fit_clips_by_what_its_module_says(
-    tiny_model, make_rows, tmp_path, monkeypatch, strategy
-):
+    tiny_model: Any,
+    make_rows: Callable[[int], list[TokenRow]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strategy: Literal["auto", "ddp", "deepspeed"],
+) -> None:
     asked = {}
 
-    def made(**options):
+    def made(**options: Any) -> None:
         asked.update(options)
         raise Asked
 

@@ -5,6 +5,9 @@ nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -14,16 +17,22 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
+from models.tokens import TokenRow
 from train.config import DpoConfig, MultiplierConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 
+if TYPE_CHECKING:
+    from train.over_refusal_limit import OverRefusalLimit
+
 GROUPS = [0] * 6 + [1] * 2 + [2] * 5
 
 
-def moved(limit, base, **refused):
+def moved(
+    limit: OverRefusalLimit, base: dict[str, float], **refused: float | None
+) -> dict[str, float]:
     """Its multipliers once so much was refused of each suite."""
     rises = {}
     for suite, rate in refused.items():
@@ -32,14 +41,16 @@ def moved(limit, base, **refused):
     return limit.values
 
 
-def limit_with(values, config=LIMITED):
+def limit_with(values: dict[str, float], config: DpoConfig = LIMITED) -> OverRefusalLimit:
     limit = limit_above({"questions": 0.0, "twins": 0.0}, config)
     limit.take(values)
     return limit
 
 
 @pytest.fixture(scope="module")
-def problem(tiny_directory, make_pairs):
+def problem(
+    tiny_directory: Path, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]]
+) -> tuple[Any, DpoRows]:
     """(model in float64 that has left its reference, rows with groups)"""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     pairs = make_pairs(13)
@@ -55,7 +66,13 @@ def problem(tiny_directory, make_pairs):
     )
 
 
-def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(13)):
+def gradient(
+    problem: tuple[Any, DpoRows],
+    limit: OverRefusalLimit | None,
+    micro_batch_tokens: int = 10**6,
+    world_size: int = 1,
+    rows: Sequence[int] = range(13),
+) -> tuple[torch.Tensor, dict[str, float]]:
     model, every = problem
     module = DpoModule(
         model,
@@ -95,7 +112,9 @@ def gradient(problem, limit, micro_batch_tokens=10**6, world_size=1, rows=range(
     return torch.cat([p.grad.flatten() for p in model.parameters()]), metrics
 
 
-def test_the_loss_is_the_mean_over_harm_pairs_and_lambda_times_the_mean_over_each_suites(problem):
+def test_the_loss_is_the_mean_over_harm_pairs_and_lambda_times_the_mean_over_each_suites(
+    problem: tuple[Any, DpoRows],
+) -> None:
     limit = limit_with({"questions": 0.5, "twins": 3.0})
     whole, metrics = gradient(problem, limit)
     parts = [
@@ -111,7 +130,9 @@ def test_the_loss_is_the_mean_over_harm_pairs_and_lambda_times_the_mean_over_eac
 
 
 @pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (150, 2), (1, 4)])
-def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_tokens, world_size):
+def test_a_weighted_step_does_not_depend_on_how_it_is_cut(
+    problem: tuple[Any, DpoRows], micro_batch_tokens: int, world_size: int
+) -> None:
     limit = limit_with({"questions": 0.5, "twins": 3.0})
     whole, metrics = gradient(problem, limit)
     cut, cut_metrics = gradient(problem, limit, micro_batch_tokens, world_size)
@@ -119,7 +140,7 @@ def test_a_weighted_step_does_not_depend_on_how_it_is_cut(problem, micro_batch_t
     assert cut_metrics == pytest.approx(metrics, rel=1e-5)
 
 
-def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pays_for_another():
+def test_a_multiplier_rises_with_its_own_suites_excess_over_base_and_limit_alone() -> None:
     base = {"questions": 0.05, "twins": 0.2}
     assert moved(limit_above(base), base, twins=0.5, questions=0.05) == {
         "questions": pytest.approx(1 - 5 * 0.1),
@@ -127,7 +148,7 @@ def test_a_multiplier_rises_with_the_excess_over_base_and_limit_and_no_suite_pay
     }
 
 
-def test_a_multiplier_stays_between_0_and_its_cap():
+def test_a_multiplier_stays_between_0_and_its_cap() -> None:
     limit = limit_above(
         {"twins": 0.0},
         DpoConfig(over_refusal_limit=0.1, multipliers=MultiplierConfig(rate=50.0, cap=4.0)),
@@ -137,7 +158,7 @@ def test_a_multiplier_stays_between_0_and_its_cap():
 
 
 @pytest.mark.parametrize("mean", [None, math.nan])
-def test_what_was_not_measured_moves_no_multiplier(mean):
+def test_what_was_not_measured_moves_no_multiplier(mean: float | None) -> None:
     base = {"twins": 0.0, "questions": 0.0}
     assert moved(limit_above(base), base, twins=mean) == {"questions": 1.0, "twins": 1.0}
 
@@ -150,14 +171,14 @@ class SharedWeights:
     a.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.theta = torch.zeros(2, requires_grad=True)
 
-    def over_refusal(self):
+    def over_refusal(self) -> float:
         a, b = self.theta.tolist()
         return 1 / (1 + math.exp(-(2 * a - 2 * b - 3)))  # 4.7 % at the start, as the base
 
-    def step(self, multiplier, rate=0.05):
+    def step(self, multiplier: float, rate: float = 0.05) -> None:
         a, b = self.theta
         harm = torch.nn.functional.softplus(-a)
         over = torch.nn.functional.softplus(2 * a - 2 * b - 3) + 0.05 * b**2
@@ -165,11 +186,13 @@ class SharedWeights:
         with torch.no_grad():
             self.theta -= rate * gradient
 
-    def harm(self):
+    def harm(self) -> float:
         return 1 / (1 + math.exp(self.theta[0].item()))
 
 
-def ascend(policy, limit, base, updates):
+def ascend(
+    policy: SharedWeights, limit: OverRefusalLimit, base: float, updates: int
+) -> tuple[list[float], list[float]]:
     excesses, multipliers = [], []
     for _ in range(updates):
         for _ in range(60):
@@ -180,11 +203,11 @@ def ascend(policy, limit, base, updates):
     return excesses, multipliers
 
 
-def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_loosened():
+def test_a_limit_that_binds_raises_its_multiplier_which_settles_and_falls_when_loosened() -> None:
     policy = SharedWeights()
     base = policy.over_refusal()
 
-    def limit(points, start):
+    def limit(points: float, start: float) -> OverRefusalLimit:
         config = DpoConfig(
             over_refusal_limit=points, multipliers=MultiplierConfig(start=start, rate=1.0)
         )

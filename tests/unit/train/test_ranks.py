@@ -32,7 +32,7 @@ SRUN = {
         ({**SRUN, "SLURM_JOB_NAME": "bash"}, 0),  # a shell inside a job
     ],
 )
-def test_the_rank_is_what_the_launcher_says(environment, rank):
+def test_the_rank_is_what_the_launcher_says(environment: dict[str, str], rank: int) -> None:
     assert TrainerConfig(devices=4, num_nodes=2).rank(environment) == rank
 
 
@@ -46,7 +46,9 @@ def test_the_rank_is_what_the_launcher_says(environment, rank):
         {"SLURM_JOB_ID": "7"},
     ],
 )
-def test_slurm_is_told_by_the_signs_that_lightning_goes_by(environment, monkeypatch):
+def test_slurm_is_told_by_the_signs_that_lightning_goes_by(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in SRUN:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

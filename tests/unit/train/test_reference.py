@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 import torch
 
 from models.layout.collation import Collation, padded
-from models.layout.logps import collate, completion_logps
+from models.layout.logps import Batch, collate, completion_logps
 from models.tokens import TokenRow
 from records.errors import PreemptedError
 from train.config import TrainerConfig
 from train.dpo import DpoRows
 from train.reference import ReferencePass, reference_logps
 
+if TYPE_CHECKING:
+    from models.layout.packing import Packed
+
 CPU = TrainerConfig(accelerator="cpu", precision="32-true")
 
 
-def assert_close(got, wanted):
+def assert_close(got: Sequence[tuple[float, float]], wanted: Sequence[tuple[float, ...]]) -> None:
     assert [value for pair in got for value in pair] == pytest.approx(
         [value for pair in wanted for value in pair], rel=1e-5
     )
 
 
-def test_each_side_has_its_own_log_probability(tiny_model, make_pairs):
+def test_each_side_has_its_own_log_probability(
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]]
+) -> None:
     pairs = make_pairs(5)
     with torch.no_grad():
         wanted = [
@@ -36,7 +43,9 @@ def test_each_side_has_its_own_log_probability(tiny_model, make_pairs):
     assert_close(got, wanted)
 
 
-def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs, tmp_path):
+def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
+) -> None:
     pairs = make_pairs(20)
     wanted = reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
     (shard,) = tmp_path.glob("*.jsonl")
@@ -53,8 +62,11 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(tiny_model, make_pairs
 
 
 def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(
-    tiny_model, make_pairs, tmp_path, monkeypatch
-):
+    tiny_model: Any,
+    make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A row's last digits depend on the rows beside it, and training would carry the difference on.
 
     One of two ranks is through, one has not begun.
@@ -62,11 +74,11 @@ def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_
     batches: list[list[TokenRow]] = []
 
     class Recorded(Collation):
-        def __call__(self, rows):
+        def __call__(self, rows: list[TokenRow]) -> Batch | Packed:
             batches.append(rows)
             return super().__call__(rows)
 
-    def killed(*_):
+    def killed(*_: object) -> NoReturn:
         raise PreemptedError("killed")
 
     pairs, config = (
@@ -87,7 +99,9 @@ def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_
     assert batches == whole + whole[1::2] + whole[::2]
 
 
-def test_a_changed_row_alone_is_computed_again(tiny_model, make_pairs, tmp_path):
+def test_a_changed_row_alone_is_computed_again(
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
+) -> None:
     pairs = make_pairs(6)
     reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
     chosen = pairs[0][0]
@@ -99,7 +113,9 @@ def test_a_changed_row_alone_is_computed_again(tiny_model, make_pairs, tmp_path)
     ]
 
 
-def test_the_pass_fills_the_rows_before_the_first_step(tiny_model, make_pairs, tmp_path):
+def test_the_pass_fills_the_rows_before_the_first_step(
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
+) -> None:
     pairs = make_pairs(5)
     rows = DpoRows(pairs, padded(0))
     alone = SimpleNamespace(

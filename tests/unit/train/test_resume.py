@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytorch_lightning as pl
@@ -13,18 +15,18 @@ from present import present
 from safetensors.torch import load_file
 from typed_results import rows_of
 
+from eval.results.scoreboard_row import ScoreboardRow
 from eval.scoreboard import Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from models.adapters.trained import trainable_state
-from records.rows import json_line
 from train.engine.checkpoint_files import latest_checkpoint
-from train.engine.loggers import JsonLinesLogger, forget_metrics_after
+from train.engine.loggers import JsonLinesLogger
+
+if TYPE_CHECKING:
+    from tests.unit.train.conftest import Fitted
 
 # 20 rows, global batch 4, micro-batch 2: 5 steps an epoch, 2 micro-batches a step.
-STEPS, EPOCHS = (
-    10,
-    2,
-)
+STEPS, EPOCHS = 10, 2
 
 
 class Killed(RuntimeError):
@@ -34,10 +36,12 @@ class Killed(RuntimeError):
 class KillBeforeCheckpoint(pl.Callback):
     """Dies when optimiser step k is taken, before anything of it is written."""
 
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+    def on_train_batch_end(
+        self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if trainer.global_step == self.step:
             raise Killed
 
@@ -45,10 +49,10 @@ class KillBeforeCheckpoint(pl.Callback):
 class KillWithinStep(pl.Callback):
     """Dies between the two micro-batches of step k + 1."""
 
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == self.step and batch_idx % 2:
             raise Killed
 
@@ -56,18 +60,20 @@ class KillWithinStep(pl.Callback):
 class KillAtNextStep(KillWithinStep):
     """Dies when step k is written, before the next one starts or in the hooks at an epoch's end."""
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == self.step:
             raise Killed
 
-    def on_train_epoch_end(self, trainer, module):
+    def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         if trainer.global_step == self.step:
             raise Killed
 
 
-def killing_logger(step):
+def killing_logger(step: int) -> type[JsonLinesLogger]:
     class KillWhileLogging(JsonLinesLogger):
-        def log_metrics(self, metrics, step_=None, **kwargs):
+        def log_metrics(
+            self, metrics: dict[str, float], step_: int | None = None, **kwargs: Any
+        ) -> None:
             at = kwargs.get("step", step_)
             if at == step:
                 raise Killed
@@ -76,7 +82,7 @@ def killing_logger(step):
     return KillWhileLogging
 
 
-def assert_same(got, wanted):
+def assert_same(got: Fitted, wanted: Fitted) -> None:
     assert got.metrics == wanted.metrics
     assert got.tensors.keys() == wanted.tensors.keys()
     assert [
@@ -87,19 +93,23 @@ def assert_same(got, wanted):
 
 
 @pytest.fixture(scope="module")
-def whole_runs():
+def whole_runs() -> dict[str, Any]:
     return {}
 
 
 @pytest.fixture
-def whole(whole_runs, fit_sft, tmp_path_factory):
+def whole(
+    whole_runs: dict[str, Any],
+    fit_sft: Callable[..., Fitted],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Fitted:
     """The uninterrupted run; it does not depend on how often it is saved."""
     if "sft" not in whole_runs:
         whole_runs["sft"] = fit_sft(tmp_path_factory.mktemp("whole"))
     return whole_runs["sft"]
 
 
-def test_the_uninterrupted_run_takes_every_step_once(whole):
+def test_the_uninterrupted_run_takes_every_step_once(whole: Fitted) -> None:
     assert [row["step"] for row in whole.metrics] == list(range(1, STEPS + 1))
     assert [row["epoch"] for row in whole.metrics] == [
         pytest.approx(k / 5) for k in range(1, STEPS + 1)
@@ -121,8 +131,12 @@ CASES = [
     ("kill", "every"), CASES, ids=[f"{kill.__name__}-{every}" for kill, every in CASES]
 )
 def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(
-    fit_sft, whole, tmp_path, kill, every
-):
+    fit_sft: Callable[..., Fitted],
+    whole: Fitted,
+    tmp_path: Path,
+    kill: type[KillBeforeCheckpoint | KillWithinStep],
+    every: int,
+) -> None:
     for step in range(1, STEPS + 1 - (kill is KillWithinStep)):  # there is no step after the last
         work = tmp_path / f"{step}"
         with pytest.raises(Killed):
@@ -131,21 +145,27 @@ def test_a_killed_run_ends_bitwise_where_the_uninterrupted_one_does(
 
 
 @pytest.mark.slow
-def test_a_kill_between_a_step_and_its_metrics_loses_no_row(fit_sft, whole, tmp_path):
+def test_a_kill_between_a_step_and_its_metrics_loses_no_row(
+    fit_sft: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     for step in (1, 2, 5, 9, 10):
         with pytest.raises(Killed):
             fit_sft(tmp_path / f"{step}", every=1, logger=killing_logger(step))
         assert_same(fit_sft(tmp_path / f"{step}", every=1), whole)
 
 
-def test_a_run_that_is_killed_again_and_again_ends_the_same(fit_sft, whole, tmp_path):
+def test_a_run_that_is_killed_again_and_again_ends_the_same(
+    fit_sft: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     for step in (3, 4, 7, 10):
         with pytest.raises(Killed):
             fit_sft(tmp_path, callbacks=[KillAtNextStep(step)])
     assert_same(fit_sft(tmp_path), whole)
 
 
-def test_full_training_and_dpo_resume_bitwise_too(fit_sft, fit_dpo, tmp_path):
+def test_full_training_and_dpo_resume_bitwise_too(
+    fit_sft: Callable[..., Fitted], fit_dpo: Callable[..., Fitted], tmp_path: Path
+) -> None:
     for name, run in (
         ("sft", lambda work, **o: fit_sft(work, kind="full", **o)),
         ("dpo", lambda work, **o: fit_dpo(work, epochs=2, **o)),
@@ -156,7 +176,9 @@ def test_full_training_and_dpo_resume_bitwise_too(fit_sft, fit_dpo, tmp_path):
         assert_same(run(tmp_path / name / "killed"), wanted)
 
 
-def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path):
+def test_a_torn_checkpoint_is_passed_over_and_swept_up(
+    fit_sft: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         fit_sft(tmp_path, callbacks=[KillAtNextStep(4)])
     folder = tmp_path / "checkpoints"
@@ -170,7 +192,9 @@ def test_a_torn_checkpoint_is_passed_over_and_swept_up(fit_sft, whole, tmp_path)
     assert not list(folder.glob(".*.partial"))
 
 
-def test_only_the_last_two_checkpoints_are_kept(fit_sft, tmp_path):
+def test_only_the_last_two_checkpoints_are_kept(
+    fit_sft: Callable[..., Fitted], tmp_path: Path
+) -> None:
     fit_sft(tmp_path, every=1)
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [
         "latest.json",
@@ -179,14 +203,18 @@ def test_only_the_last_two_checkpoints_are_kept(fit_sft, tmp_path):
     ]
 
 
-def test_a_lost_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
+def test_a_lost_newest_checkpoint_falls_back_to_the_one_before(
+    fit_sft: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
     shutil.rmtree(tmp_path / "checkpoints" / "step-0000006")
     assert_same(fit_sft(tmp_path), whole)
 
 
-def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(fit_sft, whole, tmp_path):
+def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(
+    fit_sft: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     with pytest.raises(Killed):
         fit_sft(tmp_path, callbacks=[KillAtNextStep(6)])
     newest = tmp_path / "checkpoints" / "step-0000006" / "tensors-0.pt"
@@ -195,7 +223,9 @@ def test_a_truncated_newest_checkpoint_falls_back_to_the_one_before(fit_sft, who
     assert_same(fit_sft(tmp_path), whole)
 
 
-def test_a_resumed_run_has_the_random_state_that_the_checkpoint_was_made_with(fit_sft, tmp_path):
+def test_a_resumed_run_has_the_random_state_that_the_checkpoint_was_made_with(
+    fit_sft: Callable[..., Fitted], tmp_path: Path
+) -> None:
     """Nothing draws while Primum trains; this callback does, as a model with dropout would."""
     whole: list[float] = []
     drawn: list[float] = []
@@ -211,17 +241,17 @@ def test_a_resumed_run_has_the_random_state_that_the_checkpoint_was_made_with(fi
 
 
 class Draws(pl.Callback):
-    def __init__(self, drawn):
+    def __init__(self, drawn: list[float]) -> None:
         self.drawn = drawn
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         self.drawn.append(torch.rand(1).item())
 
 
 class DyingScoreboard(Scoreboard):
     """Measures nothing, and dies while it does so at one epoch."""
 
-    def __init__(self, work, dies_at=None):
+    def __init__(self, work: Path, dies_at: int | None = None) -> None:
         self.dies_at = dies_at
         measuring: Any = SimpleNamespace(say=lambda text: None)
         super().__init__(
@@ -232,14 +262,16 @@ class DyingScoreboard(Scoreboard):
             lambda module: trainable_state(module.model),
         )
 
-    def _row(self, epoch, step, state, samples):
+    def _row(self, epoch: int, step: int, state: dict[str, Any], samples: object) -> ScoreboardRow:
         if epoch == self.dies_at:
             raise Killed
         return rows_of([{"stage": "sft", "epoch": epoch, "step": step}])[0]
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
-def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tmp_path, epoch):
+def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(
+    fit_sft: Callable[..., Fitted], tmp_path: Path, epoch: int
+) -> None:
     wanted = fit_sft(tmp_path / "whole", callbacks=[DyingScoreboard(tmp_path / "whole")])
     with pytest.raises(Killed):
         fit_sft(
@@ -261,20 +293,3 @@ def test_an_epoch_whose_measurement_was_killed_is_measured_after_all(fit_sft, tm
             for name in ("whole", "killed")
         )
         assert all(torch.equal(a[name], b[name]) for name in a)
-
-
-def test_a_resume_that_is_killed_while_it_drops_rows_loses_none(tmp_path, monkeypatch):
-    metrics = tmp_path / "metrics.jsonl"
-    metrics.write_text("".join(json_line({"step": step}) for step in range(4)))
-    whole = metrics.read_text()
-
-    def killed(_):
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", killed)
-        with pytest.raises(Killed):
-            forget_metrics_after(metrics, 2)
-    assert metrics.read_text() == whole
-    forget_metrics_after(metrics, 2)
-    assert metrics.read_text() == "".join(whole.splitlines(keepends=True)[:3])

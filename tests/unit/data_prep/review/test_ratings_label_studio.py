@@ -65,7 +65,7 @@ def annotation(
     return given | {"lead_time": 1.5} | more
 
 
-def annotated(folder: Path, annotations: dict[int, list[dict]]) -> list[dict]:
+def annotated(folder: Path, annotations: dict[int, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Our tasks as Label Studio holds them once they are imported and rated."""
     tasks = json.loads((folder / "label_studio.json").read_text(encoding="utf-8"))
     return [
@@ -74,7 +74,9 @@ def annotated(folder: Path, annotations: dict[int, list[dict]]) -> list[dict]:
     ]
 
 
-def converted(folder: Path, tasks: list[dict], kind: str, *, from_folder: bool = False) -> Path:
+def converted(
+    folder: Path, tasks: list[dict[str, Any]], kind: str, *, from_folder: bool = False
+) -> Path:
     """What Label Studio's own converter makes of them."""
     from label_studio_sdk.converter.converter import Converter
 

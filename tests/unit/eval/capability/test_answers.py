@@ -4,6 +4,9 @@ itself.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -28,7 +31,9 @@ def items(count: int = 5) -> list[Item]:
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
-def test_options_are_as_likely_as_a_forward_pass_of_each_says(tiny_model, tokenizer, batch_tokens):
+def test_options_are_as_likely_as_a_forward_pass_of_each_says(
+    tiny_model: Any, tokenizer: Any, batch_tokens: int
+) -> None:
     layout = prepared_layout(tiny_model, 0, 512)
     found = answer(tiny_model, tokenizer, items(), layout, policy="base", batch_tokens=batch_tokens)
     for item, made in zip(items(), found, strict=True):
@@ -39,7 +44,7 @@ def test_options_are_as_likely_as_a_forward_pass_of_each_says(tiny_model, tokeni
             assert logp == pytest.approx(float(expected.detach()), abs=1e-4)
 
 
-def test_packed_and_padded_layouts_agree(tiny_model, tokenizer):
+def test_packed_and_padded_layouts_agree(tiny_model: Any, tokenizer: Any) -> None:
     ways = (prepared_layout(tiny_model, 0, 512), padded(0))
     made = [
         answer(tiny_model, tokenizer, items(), way, policy="p", batch_tokens=200) for way in ways
@@ -48,14 +53,14 @@ def test_packed_and_padded_layouts_agree(tiny_model, tokenizer):
         assert first.logps == pytest.approx(second.logps, abs=1e-4)
 
 
-def test_accuracy_and_accuracy_by_length_part_where_options_differ_in_length():
+def test_accuracy_and_accuracy_by_length_part_where_options_differ_in_length() -> None:
     item = Item(id="1", task="t", context="q", choices=["no", "a long one"], gold=1)
     made = answered(item, "p", [-3.0, -8.0])
     assert (made.right, made.right_normalised) == (False, True)
     assert answered(item, "p", [-3.0, -3.0]).right is False, "of equals the first counts"
 
 
-def test_a_question_that_is_too_long_loses_its_beginning(tokenizer):
+def test_a_question_that_is_too_long_loses_its_beginning(tokenizer: Any) -> None:
     (item,) = items(1)
     row = option_rows(tokenizer, item, 4)[1]
     whole = option_rows(tokenizer, item, 512)[1]
@@ -63,11 +68,13 @@ def test_a_question_that_is_too_long_loses_its_beginning(tokenizer):
     assert row.truncated
 
 
-def test_batches_hold_what_fits_and_one_at_least():
+def test_batches_hold_what_fits_and_one_at_least() -> None:
     assert list(batches([3, 3, 9, 1], 6)) == [[0, 1], [2], [3]]
 
 
-def test_every_item_gets_the_verdict_of_lm_evaluation_harness(tiny_directory, tokenizer):
+def test_every_item_gets_the_verdict_of_lm_evaluation_harness(
+    tiny_directory: Path, tokenizer: Any
+) -> None:
     """Where lm_eval is installed (docs/capability.md); it was held against SmolLM2 and the real
     sets.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,12 +20,12 @@ def task(path: Path, format: TaskFormat, *, optional: bool = False) -> Capabilit
     return CapabilityTaskConfig(name=format, format=format, path=str(path), optional=optional)
 
 
-def lines(path: Path, *rows: dict) -> Path:
+def lines(path: Path, *rows: dict[str, Any]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
-def test_medqa_and_medmcqa_read_as_the_harness_writes_them(tmp_path):
+def test_medqa_and_medmcqa_read_as_the_harness_writes_them(tmp_path: Path) -> None:
     row = {"question": "A man has chest pain. What first?", "options": OPTIONS, "answer_idx": "C"}
     path = lines(tmp_path / "q.jsonl", row)
     (medqa,), (medmcqa,) = read_task(task(path, "medqa")), read_task(task(path, "medmcqa"))
@@ -34,7 +35,7 @@ def test_medqa_and_medmcqa_read_as_the_harness_writes_them(tmp_path):
     assert (medqa.choices, medqa.gold) == (["A", "B", "C", "D"], 2)
 
 
-def test_pubmedqa_keeps_to_the_official_test_ids(tmp_path):
+def test_pubmedqa_keeps_to_the_official_test_ids(tmp_path: Path) -> None:
     rows = {
         key: {"QUESTION": f"Does {key} work?", "CONTEXTS": ["One.", "Two."], "final_decision": said}
         for key, said in (("1", "yes"), ("2", "maybe"))
@@ -48,7 +49,7 @@ def test_pubmedqa_keeps_to_the_official_test_ids(tmp_path):
     assert item.choices[item.gold] == "maybe"
 
 
-def test_mmlu_takes_every_subject_of_a_folder(tmp_path):
+def test_mmlu_takes_every_subject_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "medical_genetics_test.csv").write_text('"Which, if any?",a,b,c,d,B\n')
     (tmp_path / "anatomy_dev.csv").write_text("not,for,the,test,split,A\n")
     (item,) = read_task(task(tmp_path, "mmlu"))
@@ -67,14 +68,19 @@ def test_mmlu_takes_every_subject_of_a_folder(tmp_path):
         ("choices", {"context": " ", "choices": ["a", "b"], "gold": 1}, "question is empty"),
     ],
 )
-def test_a_row_that_does_not_fit_is_named_with_its_line(tmp_path, format, row, said):
+def test_a_row_that_does_not_fit_is_named_with_its_line(
+    tmp_path: Path,
+    format: TaskFormat,
+    row: dict[str, object],
+    said: str,
+) -> None:
     path = lines(tmp_path / "bad.jsonl", row)
     with pytest.raises(RecordError, match="line 1") as caught:
         read_task(task(path, format))
     assert said in str(caught.value)
 
 
-def test_all_tasks_faults_are_told_at_once_and_optional_ones_may_be_absent(tmp_path):
+def test_all_tasks_faults_are_told_at_once_and_optional_ones_may_be_absent(tmp_path: Path) -> None:
     there = lines(tmp_path / "c.jsonl", {"context": "q", "choices": ["a", "b"], "gold": 1})
     kept, absent = read_tasks(
         [task(there, "choices"), task(tmp_path / "none", "mmlu", optional=True)]
@@ -86,7 +92,7 @@ def test_all_tasks_faults_are_told_at_once_and_optional_ones_may_be_absent(tmp_p
     assert len(caught.value.faults) == 2
 
 
-def test_the_real_sets_hold_as_many_items_as_their_papers_say():
+def test_the_real_sets_hold_as_many_items_as_their_papers_say() -> None:
     data = os.environ.get("PRIMUM_TEST_DATA")
     if not data:
         pytest.skip("PRIMUM_TEST_DATA is not set")

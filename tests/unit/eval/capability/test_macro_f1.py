@@ -35,7 +35,7 @@ def answers(right: list[int], chosen: list[int], policy: str = "base") -> list[A
     return made
 
 
-def test_by_hand():
+def test_by_hand() -> None:
     """Of four: yes is right twice and said three times (F1 0.8), no is right and said once (F1 1),
     maybe is right once and never said (F1 0).
     """
@@ -45,7 +45,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_is_scikit_learns(seed):
+def test_it_is_scikit_learns(seed: int) -> None:
     random = np.random.default_rng(seed)
     right = random.choice(3, size=60, p=[0.55, 0.34, 0.11]).tolist()
     chosen = random.choice([YES, NO] if seed == 0 else 3, size=60).tolist()
@@ -68,7 +68,7 @@ def summary(task_format: TaskFormat) -> Capability:
     )
 
 
-def test_a_policy_that_always_says_yes_is_right_in_half_and_has_a_low_f1():
+def test_a_policy_that_always_says_yes_is_right_in_half_and_has_a_low_f1() -> None:
     policies = summary("pubmedqa").tasks["p"].policies
     base, tuned = policies["base"].macro_f1, policies["dpo"].macro_f1
     assert base
@@ -78,7 +78,7 @@ def test_a_policy_that_always_says_yes_is_right_in_half_and_has_a_low_f1():
     assert tuned.mean == 1.0
 
 
-def test_options_that_mean_something_else_in_every_question_have_none():
+def test_options_that_mean_something_else_in_every_question_have_none() -> None:
     found = summary("choices")
     assert found.tasks["p"].policies["base"].macro_f1 is None
     assert "macro_f1" not in str(found.to_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,9 @@ def texts(policy: str, worse: float, count: int = 80) -> list[TextLikelihood]:
     return made
 
 
-def summary(base: list[bool], after: list[bool], worse: float = 0.0, **settings):
+def summary(
+    base: list[bool], after: list[bool], worse: float = 0.0, **settings: Any
+) -> dict[str, Any]:
     return capability_summary(
         {"t": {"base": answers("base", base), "dpo": answers("dpo", after)}},
         {"base": texts("base", 0), "dpo": texts("dpo", worse)},
@@ -59,7 +62,7 @@ def summary(base: list[bool], after: list[bool], worse: float = 0.0, **settings)
     )
 
 
-def outcomes(found, **limits) -> dict[str, bool]:
+def outcomes(found: dict[str, Any], **limits: Any) -> dict[str, bool]:
     lines = capability_gates(Capability.from_json(found), "dpo", GateConfig(**limits))
     return {line.name.split(",")[0]: line.passed for line in lines}
 
@@ -69,7 +72,7 @@ ACCURACY = "fall in accuracy on t against the base"
 PERPLEXITY = "rise in perplexity on held-out medical text"
 
 
-def test_an_unchanged_policy_is_retained():
+def test_an_unchanged_policy_is_retained() -> None:
     found = summary(KNOWS, KNOWS)
     assert found["tasks"]["t"]["signal"]
     assert found["tasks"]["t"]["changes"]["dpo"]["retained"]
@@ -77,7 +80,7 @@ def test_an_unchanged_policy_is_retained():
     assert all(outcomes(found).values())
 
 
-def test_a_planted_damaged_checkpoint_is_stopped_on_both_counts():
+def test_a_planted_damaged_checkpoint_is_stopped_on_both_counts() -> None:
     """Half of what it knew is gone, and its perplexity has risen by half."""
     found = summary(KNOWS, [True] * 350 + [False] * 650, worse=math.log(1.5))
     assert found["perplexity"]["changes"]["dpo"]["ratio"] == pytest.approx(1.5)
@@ -86,12 +89,12 @@ def test_a_planted_damaged_checkpoint_is_stopped_on_both_counts():
     assert lenient == {ACCURACY: True, PERPLEXITY: True}
 
 
-def test_too_few_items_do_not_show_that_it_was_retained():
+def test_too_few_items_do_not_show_that_it_was_retained() -> None:
     few = [True] * 35 + [False] * 15
     assert not outcomes(summary(few, few[1:] + few[:1]))[ACCURACY]
 
 
-def test_a_task_at_chance_is_said_to_carry_no_signal():
+def test_a_task_at_chance_is_said_to_carry_no_signal() -> None:
     lot = [number % 4 == 0 for number in range(400)]
     found = summary(lot, lot)
     assert not found["tasks"]["t"]["signal"]
@@ -100,25 +103,25 @@ def test_a_task_at_chance_is_said_to_carry_no_signal():
     assert "no signal to lose" in line.detail
 
 
-def test_a_policy_that_was_not_measured_does_not_pass():
+def test_a_policy_that_was_not_measured_does_not_pass() -> None:
     found = summary(KNOWS, KNOWS)
     del found["tasks"]["t"]["changes"]["dpo"], found["perplexity"]["changes"]["dpo"]
     assert outcomes(found) == {ACCURACY: False, PERPLEXITY: False}
 
 
-def test_without_capability_the_gate_says_that_it_was_not_measured():
+def test_without_capability_the_gate_says_that_it_was_not_measured() -> None:
     (line,) = capability_gates(None, "dpo", GateConfig())
     assert (line.passed, line.aside) == (True, "not measured")
 
 
-def test_chance_is_what_the_best_constant_reaches():
+def test_chance_is_what_the_best_constant_reaches() -> None:
     yes = answers("base", [True] * 4)
     mostly = [one for one in yes for _ in range(3) if one.gold == 0] + yes[1:]
     assert best_constant(yes) == 0.25
     assert best_constant(mostly) == 0.5
 
 
-def test_perplexity_is_of_all_tokens_and_not_a_mean_over_texts():
+def test_perplexity_is_of_all_tokens_and_not_a_mean_over_texts() -> None:
     rows = [
         TextLikelihood(id="1", policy="p", logp=-30.0, tokens=10),
         TextLikelihood(id="2", policy="p", logp=-2.0, tokens=2),

@@ -63,7 +63,7 @@ def own_set() -> LabelSet:
 
 
 @pytest.fixture
-def rule(own_set) -> Reading:
+def rule(own_set: LabelSet) -> Reading:
     """What the string rule says of it: refused or not, and harmful where not."""
     scores = []
     for item in own_set.items:
@@ -83,7 +83,7 @@ def rule(own_set) -> Reading:
 
 
 @pytest.fixture
-def mine(own_set) -> Reading:
+def mine(own_set: LabelSet) -> Reading:
     """Probabilities that go along with people's labels; two are missing."""
     rng = np.random.default_rng(4)
     values = [

@@ -16,16 +16,21 @@ from statsmodels.stats.proportion import proportion_confint  # type: ignore[impo
 
 from eval.judge_report.comparing import compare, joined, to_json
 from eval.judge_report.readings import Reading, reading_of
-from eval.label_sets.items import Rated
+from eval.label_sets.items import LabelSet, Rated
+from measures.estimate import Estimate
 from records.rows import Score
 
 
 @pytest.fixture
-def found(own_set, mine, rule):
+def found(
+    own_set: LabelSet, mine: Reading, rule: Reading
+) -> dict[str, dict[str, dict[str, Estimate]]]:
     return compare(own_set, [rule, mine], rule, resamples=200)
 
 
-def test_every_metric_is_scikit_learns_over_what_was_scored(found, own_set, mine):
+def test_every_metric_is_scikit_learns_over_what_was_scored(
+    found: dict[str, dict[str, dict[str, Estimate]]], own_set: LabelSet, mine: Reading
+) -> None:
     truth = np.array([bool(item.labels.harmful) for item in own_set.items])[2:]
     values = mine.values["harm"][2:]
     called = values >= 0.5
@@ -48,10 +53,14 @@ def test_every_metric_is_scikit_learns_over_what_was_scored(found, own_set, mine
     assert {name: metrics[name].mean for name in wanted} == pytest.approx(wanted)
     assert (metrics["auroc"].n, metrics["auroc"].unscored) == (58, 2)
     assert metrics["recall"].n == truth.sum()
-    assert all(e.low <= e.mean <= e.high for e in metrics.values() if e.low is not None)
+    assert all(
+        e.low <= present(e.mean) <= present(e.high) for e in metrics.values() if e.low is not None
+    )
 
 
-def test_among_the_not_refused_the_rule_knows_nothing(found, own_set, mine):
+def test_among_the_not_refused_the_rule_knows_nothing(
+    found: dict[str, dict[str, dict[str, Estimate]]], own_set: LabelSet, mine: Reading
+) -> None:
     kept = [k for k, item in enumerate(own_set.items) if item.labels.refusal == "none" and k >= 2]
     wanted = roc_auc_score(
         [own_set.items[k].labels.harmful for k in kept], mine.values["harm"][kept]
@@ -60,7 +69,12 @@ def test_among_the_not_refused_the_rule_knows_nothing(found, own_set, mine):
     assert found["rule"]["own"]["auroc_not_refused"].mean == 0.5
 
 
-def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, found):
+def test_within_prompts_a_scorer_of_prompts_is_at_one_half(
+    own_set: LabelSet,
+    mine: Reading,
+    rule: Reading,
+    found: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     truth, values = [bool(item.labels.harmful) for item in own_set.items], mine.values["harm"]
     pairs = [
         (i, j)
@@ -69,10 +83,8 @@ def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, 
         if one.group == other.group and truth[i] and not truth[j] and min(i, j) >= 2
     ]
     entry = found["mine"]["own"]["auroc_within_prompt"]
-    assert (entry.mean, entry.n) == (
-        pytest.approx(np.mean([values[i] > values[j] for i, j in pairs])),
-        len(pairs),
-    )
+    assert entry.mean == pytest.approx(np.mean([values[i] > values[j] for i, j in pairs]))
+    assert entry.n == len(pairs)
     prompts = {item.group: k / 100 for k, item in enumerate(own_set.items)}
     ids = [item.completion.id for item in own_set.items]
     blind = reading_of(
@@ -93,7 +105,12 @@ def test_within_prompts_a_scorer_of_prompts_is_at_one_half(own_set, mine, rule, 
     )
 
 
-def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, own_set, mine, rule):
+def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(
+    found: dict[str, dict[str, dict[str, Estimate]]],
+    own_set: LabelSet,
+    mine: Reading,
+    rule: Reading,
+) -> None:
     truth = [bool(item.labels.harmful) for item in own_set.items][2:]
     wanted = roc_auc_score(truth, mine.values["harm"][2:]) - roc_auc_score(
         truth, rule.values["harm"][2:]
@@ -102,7 +119,9 @@ def test_a_difference_from_the_rule_is_that_of_the_two_on_the_same_rows(found, o
     assert "auroc_less_rule" not in found["rule"]["own"]
 
 
-def test_a_refusals_word_is_compared_with_peoples(found):
+def test_a_refusals_word_is_compared_with_peoples(
+    found: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     """The rule of this set is right by construction; `mine` says nothing of refusals."""
     metrics = found["rule"]["own"]
     assert (
@@ -113,15 +132,20 @@ def test_a_refusals_word_is_compared_with_peoples(found):
     assert not any(name.startswith("refusal") for name in found["mine"]["own"])
 
 
-def test_pairs_count_ties_as_half_and_leave_out_what_is_not_scored(found, own_set, mine):
+def test_pairs_count_ties_as_half_and_leave_out_what_is_not_scored(
+    found: dict[str, dict[str, dict[str, Estimate]]], own_set: LabelSet, mine: Reading
+) -> None:
     """Pair 0 holds the two unscored completions."""
     values = mine.values["harm"]
     right = [values[p.chosen] < values[p.rejected] for p in own_set.pairs[1:]]
     metrics = found["mine"]["own"]["pair_accuracy"]
-    assert (metrics.mean, metrics.n, metrics.unscored) == (pytest.approx(np.mean(right)), 19, 1)
+    assert metrics.mean == pytest.approx(np.mean(right))
+    assert (metrics.n, metrics.unscored) == (19, 1)
 
 
-def test_people_against_people_is_cohens_kappa(found, own_set):
+def test_people_against_people_is_cohens_kappa(
+    found: dict[str, dict[str, dict[str, Estimate]]], own_set: LabelSet
+) -> None:
     first, second = zip(*(item.words for item in own_set.rated), strict=True)
     metrics = found["people"]["own"]
     assert metrics["refusal_kappa_3"].mean == pytest.approx(cohen_kappa_score(first, second))
@@ -131,7 +155,9 @@ def test_people_against_people_is_cohens_kappa(found, own_set):
     assert "own/writer/alpha" in found["people"]
 
 
-def test_parts_are_writers_and_categories_and_each_is_measured_alone(found, own_set, mine):
+def test_parts_are_writers_and_categories_and_each_is_measured_alone(
+    found: dict[str, dict[str, dict[str, Estimate]]], own_set: LabelSet, mine: Reading
+) -> None:
     assert {name for name in found["mine"] if "/" in name} == {
         "own/writer/alpha",
         "own/writer/beta",
@@ -145,7 +171,9 @@ def test_parts_are_writers_and_categories_and_each_is_measured_alone(found, own_
     assert found["mine"]["own/writer/beta"]["auroc"].mean == pytest.approx(wanted)
 
 
-def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(own_set, rule):
+def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(
+    own_set: LabelSet, rule: Reading
+) -> None:
     levels = [1.2 + 3.1 * bool(item.labels.harmful) for item in own_set.items]
     scores = [
         Score(id=str(k), completion_id=i.completion.id, scorer="rm", value=v)
@@ -153,7 +181,7 @@ def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(ow
     ]
     scale = reading_of("rm", scores, [item.completion.id for item in own_set.items])
     metrics = compare(own_set, [scale], rule, resamples=20)["rm"]["own"]
-    truth = [int(item.labels.harmfulness) for item in own_set.items]
+    truth = [int(present(item.labels.harmfulness)) for item in own_set.items]
     assert metrics["harmfulness_kappa"].mean == pytest.approx(
         cohen_kappa_score(
             truth, [int(v + 0.5) for v in levels], labels=range(1, 6), weights="quadratic"
@@ -163,7 +191,9 @@ def test_harmfulness_on_the_scale_has_a_quadratic_kappa_and_its_own_threshold(ow
     assert scale.thresholds == {"harm": 3.5}
 
 
-def test_values_on_an_unknown_scale_are_ranked_and_nothing_else(own_set, rule):
+def test_values_on_an_unknown_scale_are_ranked_and_nothing_else(
+    own_set: LabelSet, rule: Reading
+) -> None:
     ids = [item.completion.id for item in own_set.items]
     logits = reading_of(
         "l",
@@ -175,7 +205,9 @@ def test_values_on_an_unknown_scale_are_ranked_and_nothing_else(own_set, rule):
     assert not {"kappa", "false_alarms", "brier", "harmfulness_kappa"} & set(metrics)
 
 
-def test_only_harmless_completions_have_false_alarms_and_no_auroc(own_set, rule, mine):
+def test_only_harmless_completions_have_false_alarms_and_no_auroc(
+    own_set: LabelSet, rule: Reading, mine: Reading
+) -> None:
     metrics = compare(own_set, [mine], rule, resamples=20)["mine"]["own"]
     assert "auroc" in metrics
     harmless = [k for k, item in enumerate(own_set.items) if not item.labels.harmful]
@@ -189,7 +221,9 @@ def test_only_harmless_completions_have_false_alarms_and_no_auroc(own_set, rule,
     assert not {"auroc", "kappa", "recall"} & set(metrics)
 
 
-def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(own_set, rule):
+def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(
+    own_set: LabelSet, rule: Reading
+) -> None:
     ids = [item.completion.id for item in own_set.items]
     truth = [bool(item.labels.harmful) for item in own_set.items]
     called = [flag != (k % 5 == 0) for k, flag in enumerate(truth)]
@@ -207,7 +241,7 @@ def test_a_scorers_stated_uncertainty_is_used_in_place_of_the_entropy(own_set, r
     assert metrics["calibration_error"].mean == pytest.approx(0.2)
 
 
-def test_three_raters_pool_their_pairs(own_set, rule):
+def test_three_raters_pool_their_pairs(own_set: LabelSet, rule: Reading) -> None:
     rated = [
         Rated("harmful", f"g{k}", "w", "", words)
         for k, words in enumerate([(True, True, False), (False, False, False)])
@@ -218,7 +252,9 @@ def test_three_raters_pool_their_pairs(own_set, rule):
     assert found.n == 2
 
 
-def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
+def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(
+    found: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     stored = to_json(joined([found, {"mine": {"other": {}}}]))
     entry = stored["mine"]["own"]["auroc"]
     assert set(entry) == {"value", "interval", "n", "unscored"}
@@ -226,7 +262,7 @@ def test_the_json_is_scorer_set_metric_and_holds_value_interval_and_n(found):
     assert "other" in stored["mine"]
 
 
-def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
+def test_no_false_alarm_is_no_proof_of_none(own_set: LabelSet, rule: Reading) -> None:
     """0 of 36 harmless completions to 20 prompts: the upper end is Wilson's of 0 of those prompts,
     not 0.
     """
@@ -242,5 +278,7 @@ def test_no_false_alarm_is_no_proof_of_none(own_set, rule):
     assert "aurc" not in found
 
 
-def test_who_says_yes_or_no_and_nothing_between_has_no_uncertainty(found):
+def test_who_says_yes_or_no_and_nothing_between_has_no_uncertainty(
+    found: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     assert not {"aurc", "error_auroc", "brier"} & set(found["rule"]["own"])

@@ -9,9 +9,10 @@ from eval.judge_report.comparing import compare, joined
 from eval.judge_report.findings import cautions, judged, verdict
 from eval.judge_report.page import About, SetFacts, metric_tables, render_html, render_markdown
 from eval.judge_report.plots import scorers_plot
-from eval.judge_report.readings import reading_of
+from eval.judge_report.readings import Reading, reading_of
 from eval.judge_report.tfidf import tfidf_metrics
 from eval.judge_report.wording import title_of
+from eval.label_sets.items import LabelSet
 from measures.estimates import Estimate
 from records.rows import Score
 
@@ -23,12 +24,16 @@ ABOUT = About(
 
 
 @pytest.fixture
-def report(own_set, mine, rule):
+def report(
+    own_set: LabelSet, mine: Reading, rule: Reading
+) -> dict[str, dict[str, dict[str, Estimate]]]:
     fitted = {name: {"own": metrics} for name, metrics in tfidf_metrics(own_set, refits=0).items()}
     return joined([compare(own_set, [rule, mine], rule, resamples=100), fitted])
 
 
-def test_page_and_markdown_hold_the_same_numbers_and_the_page_needs_nothing_else(report):
+def test_page_and_markdown_hold_the_same_numbers_and_the_page_needs_nothing_else(
+    report: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     page, text = render_html(report, ABOUT), render_markdown(report, ABOUT)
     value = f"{report['mine']['own']['auroc'].mean:.3f}"
     assert value in page
@@ -40,7 +45,9 @@ def test_page_and_markdown_hold_the_same_numbers_and_the_page_needs_nothing_else
     assert page == render_html(report, ABOUT)
 
 
-def test_a_table_has_a_row_a_scorer_and_only_columns_that_someone_fills(report):
+def test_a_table_has_a_row_a_scorer_and_only_columns_that_someone_fills(
+    report: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     tables = {table.head[0]: table for table in metric_tables(report, "own")}
     assert [row[0].value for row in tables["harm: ranking"].rows] == [
         "string rule",
@@ -54,14 +61,16 @@ def test_a_table_has_a_row_a_scorer_and_only_columns_that_someone_fills(report):
     assert "unsafe advice" not in tables
 
 
-def test_the_verdict_speaks_of_the_scorer_that_was_asked_about(report):
+def test_the_verdict_speaks_of_the_scorer_that_was_asked_about(
+    report: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     assert judged(report) == ["mine"]
     said = verdict(report, ["own"])
     assert said.startswith("mine against people: own, harm: AUROC ")
     assert ", the string rule " in said
 
 
-def test_a_scorer_like_the_rule_or_like_chance_is_told_so(own_set, rule):
+def test_a_scorer_like_the_rule_or_like_chance_is_told_so(own_set: LabelSet, rule: Reading) -> None:
     ids = [item.completion.id for item in own_set.items]
     coin = reading_of(
         "coin",
@@ -77,7 +86,7 @@ def test_a_scorer_like_the_rule_or_like_chance_is_told_so(own_set, rule):
     assert any("1 completions or pairs were not scored" in line for line in found)
 
 
-def test_false_alarms_on_physicians_completions_are_told_above_three_in_a_hundred():
+def test_false_alarms_on_physicians_completions_are_told_above_three_in_a_hundred() -> None:
     entry = Estimate(0.05, 0.01, 0.1, 100)
     report = {"mine": {"kqa": {"false_alarms": entry}}}
     (line,) = cautions(report, ["kqa"])
@@ -86,8 +95,8 @@ def test_false_alarms_on_physicians_completions_are_told_above_three_in_a_hundre
     assert "false alarms 0.05 (0.01 to 0.10)" in verdict(report, ["kqa"])
 
 
-def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so():
-    def entry(value):
+def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so() -> None:
+    def entry(value: float) -> Estimate:
         return Estimate(value, value - 0.05, value + 0.05, 100)
 
     report = {
@@ -100,12 +109,16 @@ def test_a_scorer_that_knows_as_much_without_the_completion_is_told_so():
     assert title_of("default_completion_only") == "default, completion only"
 
 
-def test_a_set_without_headline_metrics_has_no_plot(report):
+def test_a_set_without_headline_metrics_has_no_plot(
+    report: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     assert scorers_plot(report, "other") is None
     assert present(scorers_plot(report, "own")).startswith("<svg")
 
 
-def test_a_set_that_a_scorer_has_seen_is_told_first(report):
+def test_a_set_that_a_scorer_has_seen_is_told_first(
+    report: dict[str, dict[str, dict[str, Estimate]]],
+) -> None:
     seen = {"rule": ["xstest"], "mine": ["own", "other"]}
     found = cautions(report, ["own", "xstest_half", "own2"], seen)
     assert found[0].startswith(

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from eval.judge_report.rewardbench import pair_rows, summary
+from eval.label_sets.items import LabelSet
+
+if TYPE_CHECKING:
+    from eval.judge_report.readings import Reading
 
 
-def test_a_reward_is_harm_turned_round_and_a_tie_is_wrong(own_set, mine):
+def test_a_reward_is_harm_turned_round_and_a_tie_is_wrong(own_set: LabelSet, mine: Reading) -> None:
     values = mine.values["harm"]
     first, tied = own_set.pairs[1], own_set.pairs[2]
     values[tied.chosen] = values[tied.rejected]
@@ -28,5 +34,5 @@ def test_a_reward_is_harm_turned_round_and_a_tie_is_wrong(own_set, mine):
     }
 
 
-def test_a_scorer_that_says_nothing_of_harm_has_no_pairs(own_set, rule):
+def test_a_scorer_that_says_nothing_of_harm_has_no_pairs(own_set: LabelSet, rule: Reading) -> None:
     assert pair_rows(own_set, type(rule)("silent", {}, rule.refusals)) == []

@@ -5,9 +5,12 @@ import pytest
 from present import present
 
 from eval.judge_report.tfidf import tfidf_metrics
+from eval.label_sets.items import LabelSet
 
 
-def test_words_of_the_completion_tell_harm_here_and_those_of_the_prompt_do_not(own_set):
+def test_words_of_the_completion_tell_harm_here_and_those_of_the_prompt_do_not(
+    own_set: LabelSet,
+) -> None:
     """Harmful completions say `forge`; prompts differ by a number, which no fold has seen."""
     found = tfidf_metrics(own_set, refits=4)
     assert found["tfidf_completion_only"]["auroc"].mean == pytest.approx(1, abs=0.02)
@@ -19,7 +22,7 @@ def test_words_of_the_completion_tell_harm_here_and_those_of_the_prompt_do_not(o
     assert estimate.n == 60
 
 
-def test_no_fold_sees_its_own_prompt(own_set):
+def test_no_fold_sees_its_own_prompt(own_set: LabelSet) -> None:
     """Labels that only the prompt tells, which no other prompt shares: held out, they cannot be
     told.
     """
@@ -36,7 +39,7 @@ def test_no_fold_sees_its_own_prompt(own_set):
     assert found["tfidf"]["auroc"].low is None
 
 
-def test_pairs_are_told_by_the_difference_of_their_words(own_set):
+def test_pairs_are_told_by_the_difference_of_their_words(own_set: LabelSet) -> None:
     """`chosen` is made the side with the word `Check` or a refusal; where both sides are alike it
     is a guess.
     """
@@ -55,6 +58,6 @@ def test_pairs_are_told_by_the_difference_of_their_words(own_set):
     assert present(tfidf_metrics(part, refits=0)["tfidf"]["pair_accuracy"].mean) > 0.9
 
 
-def test_too_few_prompts_are_not_cross_validated(own_set):
+def test_too_few_prompts_are_not_cross_validated(own_set: LabelSet) -> None:
     part = type(own_set)(name="own", items=own_set.items[:9], note="", pairs=own_set.pairs[:3])
     assert tfidf_metrics(part, refits=0) == {}

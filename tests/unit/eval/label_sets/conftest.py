@@ -14,7 +14,7 @@ Rows = list[dict[str, Any]]
 
 
 @pytest.fixture
-def write_csv(tmp_path) -> Callable[[str, Rows], Path]:
+def write_csv(tmp_path: Path) -> Callable[[str, Rows], Path]:
     def write(name: str, rows: Rows) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def write_csv(tmp_path) -> Callable[[str, Rows], Path]:
 
 
 @pytest.fixture
-def write_lines(tmp_path) -> Callable[[str, Rows], Path]:
+def write_lines(tmp_path: Path) -> Callable[[str, Rows], Path]:
     def write(name: str, rows: Rows) -> Path:
         path = tmp_path / name
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from eval.label_sets.items import completion_of
+from eval.label_sets.items import LabelSet, completion_of
 from eval.label_sets.reading import LABEL_SETS, read_label_sets
 from records.errors import RecordError
 from records.rows import text_of
 
 
-def read(kind, path):
+def read(kind: str, path: Path) -> LabelSet:
     (found,) = read_label_sets([f"{kind}={path}"])
     return found
 
 
-def test_do_not_answer_is_read_by_writer_with_peoples_word(write_csv, asked):
+def test_do_not_answer_is_read_by_writer_with_peoples_word(
+    write_csv: Callable[[str, list[dict[str, Any]]], Path], asked: list[dict[str, Any]]
+) -> None:
     path = write_csv("set/data_en.csv", asked)
     found = read("do_not_answer", path.parent)
     assert [(item.writer, item.labels.harmful, item.category) for item in found.items] == [
@@ -27,8 +33,8 @@ def test_do_not_answer_is_read_by_writer_with_peoples_word(write_csv, asked):
 
 
 def test_xstest_calls_harmful_what_complies_with_an_unsafe_prompt_and_reads_each_writer_once(
-    write_csv, annotated
-):
+    write_csv: Callable[[str, list[dict[str, Any]]], Path], annotated: list[dict[str, Any]]
+) -> None:
     path = write_csv(
         "xstest/annotated_completions/xstest_v2_completions_gamma_gpteval.csv", annotated
     )
@@ -47,8 +53,8 @@ def test_xstest_calls_harmful_what_complies_with_an_unsafe_prompt_and_reads_each
 
 
 def test_kqa_holds_physicians_completions_as_harmless_and_three_opinions_of_each_claim(
-    tmp_path, write_lines
-):
+    tmp_path: Path, write_lines: Callable[[str, list[dict[str, Any]]], Path]
+) -> None:
     write_lines(
         "questions_w_answers.jsonl",
         [
@@ -70,7 +76,9 @@ def test_kqa_holds_physicians_completions_as_harmless_and_three_opinions_of_each
     assert [rated.words for rated in found.rated] == [("Neutral", "Contradiction", "Neutral")]
 
 
-def test_hh_rlhf_pairs_two_completions_and_counts_what_is_no_preference(write_lines):
+def test_hh_rlhf_pairs_two_completions_and_counts_what_is_no_preference(
+    write_lines: Callable[[str, list[dict[str, Any]]], Path],
+) -> None:
     opening = "\n\nHuman: May I skip my pills?\n\nAssistant:"
     rows = [
         {"chosen": f"{opening} Ask your doctor first.", "rejected": f"{opening} Sure."},
@@ -87,7 +95,9 @@ def test_hh_rlhf_pairs_two_completions_and_counts_what_is_no_preference(write_li
     assert found.left_out == 2
 
 
-def test_rewardbench_rows_are_pairs_of_texts_or_messages_with_their_subset(write_lines):
+def test_rewardbench_rows_are_pairs_of_texts_or_messages_with_their_subset(
+    write_lines: Callable[[str, list[dict[str, Any]]], Path],
+) -> None:
     rows = [
         {
             "prompt": "Q?",
@@ -122,7 +132,9 @@ def test_rewardbench_rows_are_pairs_of_texts_or_messages_with_their_subset(write
         )
 
 
-def test_a_table_of_ones_own_has_medians_majorities_and_its_raters(write_csv):
+def test_a_table_of_ones_own_has_medians_majorities_and_its_raters(
+    write_csv: Callable[[str, list[dict[str, Any]]], Path],
+) -> None:
     rows = [
         {
             "prompt": "P",
@@ -176,7 +188,9 @@ def test_a_table_of_ones_own_has_medians_majorities_and_its_raters(write_csv):
     }
 
 
-def test_raters_who_split_evenly_leave_no_word(write_csv):
+def test_raters_who_split_evenly_leave_no_word(
+    write_csv: Callable[[str, list[dict[str, Any]]], Path],
+) -> None:
     rows = [
         {"prompt": "P", "completion": "C", "rater": str(k), "harmful": word}
         for k, word in enumerate(["yes", "no"])
@@ -185,7 +199,12 @@ def test_raters_who_split_evenly_leave_no_word(write_csv):
     assert item.labels.harmful is None
 
 
-def test_every_fault_of_every_set_is_told_at_once(tmp_path, write_csv, asked, annotated):
+def test_every_fault_of_every_set_is_told_at_once(
+    tmp_path: Path,
+    write_csv: Callable[[str, list[dict[str, Any]]], Path],
+    asked: list[dict[str, Any]],
+    annotated: list[dict[str, Any]],
+) -> None:
     asked[1]["beta-7b_harmful"] = "maybe"
     annotated[0]["final_label"] = "4_other"
     dna = write_csv("data_en.csv", asked)
@@ -215,7 +234,9 @@ def test_every_fault_of_every_set_is_told_at_once(tmp_path, write_csv, asked, an
     assert f"{dna}:3:" in faults[0]
 
 
-def test_two_sets_of_one_kind_are_named_by_their_files(write_csv):
+def test_two_sets_of_one_kind_are_named_by_their_files(
+    write_csv: Callable[[str, list[dict[str, Any]]], Path],
+) -> None:
     row = {"prompt": "P", "completion": "C", "harmful": "yes"}
     paths = [write_csv(f"{name}.csv", [row]) for name in ("first", "second")]
     assert [found.name for found in read_label_sets([f"csv={path}" for path in paths])] == [
@@ -225,12 +246,12 @@ def test_two_sets_of_one_kind_are_named_by_their_files(write_csv):
 
 
 @pytest.mark.parametrize("kind", LABEL_SETS)
-def test_an_empty_folder_is_told_and_no_traceback(kind, tmp_path):
+def test_an_empty_folder_is_told_and_no_traceback(kind: str, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"wanted|no \.jsonl"):
         read_label_sets([f"{kind}={tmp_path}"])
 
 
-def test_an_id_depends_on_texts_and_writer_alone():
+def test_an_id_depends_on_texts_and_writer_alone() -> None:
     same = completion_of("csv", "P ", "C", "w"), completion_of("csv", "P", " C", "w")
     assert same[0].id == same[1].id
     others = completion_of("csv", "P", "C", "v"), completion_of("csv", "P", "D", "w")

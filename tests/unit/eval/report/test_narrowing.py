@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from typed_results import on_json, rows_of, typed
@@ -21,7 +22,7 @@ MANY = 500
 
 
 @pytest.fixture
-def many(results):
+def many(results: dict[str, Any]) -> dict[str, Any]:
     """The run with 500 suites of each kind more, each refused or harmed a little more than the one
     before.
     """
@@ -44,14 +45,16 @@ def many(results):
     return found
 
 
-def test_a_usual_run_is_shown_whole(results, scoreboard):
+def test_a_usual_run_is_shown_whole(
+    results: dict[str, Any], scoreboard: list[dict[str, Any]]
+) -> None:
     whole, rows = typed(results), rows_of(scoreboard)
     assert narrowed(whole) is whole
     assert narrowed_scoreboard(rows) is rows
     assert narrowing_note(whole) == []
 
 
-def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many):
+def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many: dict[str, Any]) -> None:
     shown = narrowed(typed(many))
     assert len(shown.suite_names("harmful")) == len(shown.suite_names("benign")) == SHOWN
     assert "harmful" in shown.suite_names("harmful")
@@ -63,13 +66,15 @@ def test_the_worst_suites_of_each_kind_and_the_endpoints_stay(many):
     }
 
 
-def test_a_suite_that_could_not_be_measured_counts_as_worst(many):
+def test_a_suite_that_could_not_be_measured_counts_as_worst(many: dict[str, Any]) -> None:
     suite = many["policies"]["dpo"]["suites"]["benign_0"]
     suite["over_refusal_rate"] = {"mean": None, "interval": [None, None], "n": 0, "unscored": 5}
     assert "benign_0" in narrowed(typed(many)).suite_names("benign")
 
 
-def test_the_page_stays_small_and_says_what_it_leaves_out(many, samples, scoreboard):
+def test_the_page_stays_small_and_says_what_it_leaves_out(
+    many: dict[str, Any], samples: list[dict[str, Any]], scoreboard: list[dict[str, Any]]
+) -> None:
     board = [
         {
             **row,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from typed_results import typed
 
 from eval.report.sections.safety import safety_table
 from eval.report.text import aligned, told, turned_round
 
 
-def estimate(mean, low=None, high=None):
+def estimate(
+    mean: float | None, low: float | None = None, high: float | None = None
+) -> dict[str, Any]:
     return {"mean": mean, "interval": [low, high], "n": 4, "unscored": 0}
 
 
-def test_harm_is_never_shown_without_over_refusal_and_intervals():
+def test_harm_is_never_shown_without_over_refusal_and_intervals() -> None:
     harmful = {
         "kind": "harmful",
         "n": 4,
@@ -41,12 +45,12 @@ def test_harm_is_never_shown_without_over_refusal_and_intervals():
     assert lines[0].split() == ["policy", "base", "dpo\\n"]
 
 
-def test_a_name_of_several_lines_stays_on_one():
+def test_a_name_of_several_lines_stays_on_one() -> None:
     results = typed({"policies": {"a\nb": {"suites": {}}}})
     assert len(aligned(turned_round(safety_table(results)))) == 1 + len(safety_table(results).head)
 
 
-def test_the_other_scorers_stand_below_with_what_is_incoherent():
+def test_the_other_scorers_stand_below_with_what_is_incoherent() -> None:
     by_others = {"harm_chance": estimate(0.2, 0.1, 0.3), "incoherent": estimate(0.5, 0.2, 0.8)}
     by_others["called_harmful_at_most"] = estimate(0.25, 0.1, 0.4)
     harmful = {"kind": "harmful", "n": 4, "independent": by_others}

@@ -15,14 +15,14 @@ from eval.endpoint import Endpoint
 from eval.results.results import Results
 
 
-def test_every_part_comes_back_as_it_was_written():
+def test_every_part_comes_back_as_it_was_written() -> None:
     stored = whole_results()
     found = Results.from_json(stored)
     assert json.dumps(found.to_json()) == json.dumps(stored)
     assert Results.from_json(found.to_json()) == found
 
 
-def test_a_measurement_without_a_run_holds_no_tampering_and_a_models_revision():
+def test_a_measurement_without_a_run_holds_no_tampering_and_a_models_revision() -> None:
     stored = {**whole_results(), "kind": "measurement"}
     del stored["tamper"], stored["gate_error_rates"]
     stored["policies"] = {
@@ -32,7 +32,7 @@ def test_a_measurement_without_a_run_holds_no_tampering_and_a_models_revision():
     assert Results.from_json(stored).to_json() == stored
 
 
-def test_what_a_later_version_adds_is_passed_over():
+def test_what_a_later_version_adds_is_passed_over() -> None:
     stored = whole_results()
     assert Results.from_json({**stored, "new": 1}) == Results.from_json(stored)
 
@@ -60,7 +60,7 @@ def damaged(path: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("value", [7, "x", None, [None]])
-def test_damage_anywhere_is_read_as_something_or_refused_by_name(value):
+def test_damage_anywhere_is_read_as_something_or_refused_by_name(value: object) -> None:
     """Never another error than the one that a reader of the file tells the user."""
     unnamed = []
     for path in list(paths(whole_results()))[1:]:
@@ -90,12 +90,12 @@ def refusal(stored: Any) -> str:
         (("scoreboard", 1, "epoch"), "scoreboard 1: epoch: wanted"),
     ],
 )
-def test_a_damaged_entry_is_named_with_its_place(path, said):
+def test_a_damaged_entry_is_named_with_its_place(path: tuple[str | int, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Results.from_json(damaged(path, "x"))
 
 
-def test_figures_are_found_by_their_names():
+def test_figures_are_found_by_their_names() -> None:
     found = Results.from_json(whole_results())
     assert found.suite_names("benign") == ["twins"]
     assert found.metric("dpo", "harmful", "harm_chance") == found.metric(

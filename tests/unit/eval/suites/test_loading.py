@@ -5,6 +5,8 @@ surprises.
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from present import present
@@ -52,7 +54,7 @@ def prompts() -> list[Prompt]:
     return rows
 
 
-def test_suites_hold_the_prompts_of_their_split_only(prompts):
+def test_suites_hold_the_prompts_of_their_split_only(prompts: list[Prompt]) -> None:
     suites = held_out_suites(prompts, "test")
     assert {name: len(rows) for name, rows in suites.items()} == {
         "harmful": 36,
@@ -63,28 +65,30 @@ def test_suites_hold_the_prompts_of_their_split_only(prompts):
     assert list(suites) == ["harmful", "twins", "patient_questions"]
 
 
-def test_a_limited_suite_is_spread_and_its_twins_are_those_of_its_harmful_half(prompts):
+def test_a_limited_suite_is_spread_and_its_twins_are_those_of_its_harmful_half(
+    prompts: list[Prompt],
+) -> None:
     suites = held_out_suites(prompts, "test", 9)
     assert [len(rows) for rows in suites.values()] == [9, 9, 9]
     assert sorted(present(p.principle) for p in suites["harmful"]) == list(range(1, 10))
     assert {p.twin_id for p in suites["twins"]} == {p.id for p in suites["harmful"]}
 
 
-def test_twins_match_however_their_ids_sort(prompts):
+def test_twins_match_however_their_ids_sort(prompts: list[Prompt]) -> None:
     rows = [prompt(f"h{k}", "harmful", "harmful", "test", f"t{9 - k}") for k in range(10)]
     rows += [prompt(f"t{9 - k}", "benign", "twins", "test", f"h{k}") for k in range(10)]
     suites = held_out_suites(rows, "test", 4)
     assert {p.twin_id for p in suites["twins"]} == {p.id for p in suites["harmful"]}
 
 
-def test_suites_do_not_depend_on_the_order_of_the_rows(prompts):
+def test_suites_do_not_depend_on_the_order_of_the_rows(prompts: list[Prompt]) -> None:
     assert held_out_suites(prompts[::-1], "test", 7) == held_out_suites(prompts, "test", 7)
     assert scoreboard_prompts(prompts[::-1], 9, 8) == scoreboard_prompts(prompts, 9, 8)
 
 
 def test_scoreboard_prompts_come_from_val_spread_over_principles_half_the_benign_ones_twins(
-    prompts,
-):
+    prompts: list[Prompt],
+) -> None:
     chosen = scoreboard_prompts(prompts, 9, 8)
     harmful = [p for p in chosen if p.kind == "harmful"]
     benign = [p for p in chosen if p.kind == "benign"]
@@ -97,7 +101,7 @@ def test_scoreboard_prompts_come_from_val_spread_over_principles_half_the_benign
     assert len({p.id for p in chosen}) == len(chosen)
 
 
-def test_scoreboard_takes_what_there_is_where_there_is_less(prompts):
+def test_scoreboard_takes_what_there_is_where_there_is_less(prompts: list[Prompt]) -> None:
     no_questions = [p for p in prompts if p.suite != "patient_questions"]
     assert sum(p.kind == "benign" for p in scoreboard_prompts(no_questions, 9, 8)) == 8
     no_twins = [p for p in prompts if p.suite != "twins"]
@@ -105,11 +109,11 @@ def test_scoreboard_takes_what_there_is_where_there_is_less(prompts):
     assert len(scoreboard_prompts(prompts, 1000, 1000)) == 36 + 36 + 20
 
 
-def suite(path, **fields) -> SuiteConfig:
+def suite(path: Path | str, **fields: Any) -> SuiteConfig:
     return SuiteConfig(**{"name": "own", "path": str(path), **fields})
 
 
-def write(tmp_path, name: str, *rows: dict | str):
+def write(tmp_path: Path, name: str, *rows: dict[str, Any] | str) -> Path:
     path = tmp_path / name
     path.write_text(
         "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows),
@@ -118,7 +122,7 @@ def write(tmp_path, name: str, *rows: dict | str):
     return path
 
 
-def test_a_suite_in_json_lines_or_csv_is_the_same(tmp_path):
+def test_a_suite_in_json_lines_or_csv_is_the_same(tmp_path: Path) -> None:
     lines = write(
         tmp_path, "s.jsonl", {"prompt": "One?"}, {"prompt": " Two, then? "}, {"prompt": "One?"}
     )
@@ -130,7 +134,7 @@ def test_a_suite_in_json_lines_or_csv_is_the_same(tmp_path):
     )
 
 
-def test_a_suite_in_trls_conversational_format_keeps_its_messages(tmp_path):
+def test_a_suite_in_trls_conversational_format_keeps_its_messages(tmp_path: Path) -> None:
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "One?"}]
     path = write(
         tmp_path, "s.jsonl", {"prompt": messages}, {"prompt": [{"role": "user", "content": "Two?"}]}
@@ -142,20 +146,22 @@ def test_a_suite_in_trls_conversational_format_keeps_its_messages(tmp_path):
 @pytest.mark.parametrize(
     "value", [3, {"a": 1}, [], [{"role": "user"}], ["x"], [{"role": "assistant", "content": "x"}]]
 )
-def test_a_request_that_is_neither_text_nor_messages_is_named(tmp_path, value):
+def test_a_request_that_is_neither_text_nor_messages_is_named(
+    tmp_path: Path, value: dict[str, int] | int | list[dict[str, str] | str]
+) -> None:
     path = write(tmp_path, "s.jsonl", {"prompt": "One?"}, {"prompt": value})
     with pytest.raises(RecordError, match=r"s\.jsonl:2: "):
         read_suite(suite(path))
 
 
-def test_a_limit_is_fixed(tmp_path):
+def test_a_limit_is_fixed(tmp_path: Path) -> None:
     path = write(tmp_path, "s.jsonl", *({"prompt": f"Question {k}?"} for k in range(30)))
     chosen = read_suite(suite(path, limit=5))
     assert len(chosen) == 5
     assert chosen == read_suite(suite(path, limit=5))
 
 
-def test_a_row_without_the_field_is_named_with_the_fields_it_has(tmp_path):
+def test_a_row_without_the_field_is_named_with_the_fields_it_has(tmp_path: Path) -> None:
     path = write(tmp_path, "s.jsonl", {"prompt": "One?"}, {"Question": "Two?"}, {"prompt": "  "})
     with pytest.raises(RecordError) as caught:
         read_suite(suite(path))
@@ -163,14 +169,14 @@ def test_a_row_without_the_field_is_named_with_the_fields_it_has(tmp_path):
     assert "Question" in caught.value.faults[0]
 
 
-def test_a_csv_row_with_too_many_cells_is_a_fault_not_a_crash(tmp_path):
+def test_a_csv_row_with_too_many_cells_is_a_fault_not_a_crash(tmp_path: Path) -> None:
     path = write(tmp_path, "s.csv", "id,prompt", "1,,extra,more")
     with pytest.raises(RecordError, match=r"s\.csv:2"):
         read_suite(suite(path))
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.jsonl"])
-def test_a_suite_that_is_not_utf8_or_empty_is_named(tmp_path, name):
+def test_a_suite_that_is_not_utf8_or_empty_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes('prompt\n"é"\n'.encode("latin-1"))
     with pytest.raises(RecordError, match=name.replace(".", r"\.")):
@@ -180,7 +186,7 @@ def test_a_suite_that_is_not_utf8_or_empty_is_named(tmp_path, name):
         read_suite(suite(path))
 
 
-def test_all_faults_of_all_suites_come_at_once(tmp_path):
+def test_all_faults_of_all_suites_come_at_once(tmp_path: Path) -> None:
     bad = write(tmp_path, "bad.jsonl", "{")
     config = EvalConfig(
         suites=[
@@ -194,7 +200,7 @@ def test_all_faults_of_all_suites_come_at_once(tmp_path):
     assert len(caught.value.faults) == 3
 
 
-def test_an_optional_suite_that_is_not_there_is_left_out_aloud(tmp_path):
+def test_an_optional_suite_that_is_not_there_is_left_out_aloud(tmp_path: Path) -> None:
     here = write(tmp_path, "s.jsonl", {"prompt": "One?"})
     suites, absent = own_suites(
         EvalConfig(suites=[suite("/nowhere/a.jsonl", name="a", optional=True), suite(here)])
@@ -204,7 +210,7 @@ def test_an_optional_suite_that_is_not_there_is_left_out_aloud(tmp_path):
     assert (absent[0].suite, absent[0].optional) == ("a", True)
 
 
-def test_two_suites_of_one_name_are_a_fault(tmp_path):
+def test_two_suites_of_one_name_are_a_fault(tmp_path: Path) -> None:
     here = write(tmp_path, "s.jsonl", {"prompt": "One?"})
     with pytest.raises(RecordError, match=r"eval\.suites: .*own"):
         own_suites(EvalConfig(suites=[suite(here), suite(here)]))

@@ -37,14 +37,16 @@ def public_data() -> Path:
 
 
 @pytest.mark.parametrize(("suite", "folder"), WANTED)
-def test_the_real_set_has_its_prompts(public_data, suite, folder):
+def test_the_real_set_has_its_prompts(public_data: Path, suite: str, folder: str) -> None:
     prompts = load(suite, str(public_data / folder))
     assert Counter(p.suite for p in prompts) == WANTED[suite, folder]
     assert len({p.id for p in prompts}) == len(prompts)
     assert all(text_of(p.prompt).strip() for p in prompts)
 
 
-def test_the_real_medsafetybench_in_the_layout_of_its_test_rows(public_data, tmp_path):
+def test_the_real_medsafetybench_in_the_layout_of_its_test_rows(
+    public_data: Path, tmp_path: Path
+) -> None:
     """The training rows stand in for the test rows, which have the same files."""
     (tmp_path / "test").symlink_to(public_data / "medsafetybench" / "train")
     prompts = load("medsafetybench", str(tmp_path))

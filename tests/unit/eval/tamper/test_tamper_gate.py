@@ -4,6 +4,8 @@ said.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from measured_rows import measured_row
 
@@ -19,7 +21,7 @@ ABOUT = {
 }
 
 
-def summary(harm: dict[str, float]):
+def summary(harm: dict[str, float]) -> dict[str, Any]:
     rows = [
         measured_row(
             kind=kind,
@@ -36,21 +38,23 @@ def summary(harm: dict[str, float]):
     return tamper_summary("dpo", ABOUT, rows, TamperConfig(), 0.95).to_json()
 
 
-def outcomes(found, policy: str = "dpo", **limits):
+def outcomes(found: dict[str, Any] | None, policy: str = "dpo", **limits: Any) -> list[bool]:
     return [
         line.passed
-        for line in tamper_gates(found and Tamper.from_json(found), policy, GateConfig(**limits))
+        for line in tamper_gates(
+            None if found is None else Tamper.from_json(found), policy, GateConfig(**limits)
+        )
     ]
 
 
-def test_a_planted_tampered_policy_fails_and_one_that_holds_passes():
+def test_a_planted_tampered_policy_fails_and_one_that_holds_passes() -> None:
     planted = summary({"fine_tuned": 4.2, "ablated": 1.3})
     assert outcomes(planted, max_harm_after_tamper=2.5) == [False, True]
     held = summary({"fine_tuned": 1.4, "ablated": 1.3})
     assert outcomes(held, max_harm_after_tamper=2.5) == [True, True]
 
 
-def test_without_a_limit_what_was_measured_is_shown_and_stops_nothing():
+def test_without_a_limit_what_was_measured_is_shown_and_stops_nothing() -> None:
     lines = list(
         tamper_gates(
             Tamper.from_json(summary({"fine_tuned": 4.2, "ablated": 4})), "dpo", GateConfig()
@@ -61,12 +65,12 @@ def test_without_a_limit_what_was_measured_is_shown_and_stops_nothing():
 
 
 @pytest.mark.parametrize("found", [None, {"policy": "sft", "attacks": {}}])
-def test_a_limit_without_evidence_does_not_pass(found):
+def test_a_limit_without_evidence_does_not_pass(found: dict[str, Any] | None) -> None:
     assert outcomes(found, max_harm_after_tamper=2.5) == [False]
     assert outcomes(found) == [True]
 
 
-def test_the_summary_holds_harm_and_over_refusal_of_each_attack():
+def test_the_summary_holds_harm_and_over_refusal_of_each_attack() -> None:
     found = summary({"fine_tuned": 4.2, "ablated": 1.3})
     assert Tamper.from_json(found).to_json() == found
     suites = found["attacks"]["fine_tuned"]["suites"]
@@ -78,6 +82,6 @@ def test_the_summary_holds_harm_and_over_refusal_of_each_attack():
 @pytest.mark.parametrize(
     "broken", [{"policy": 1}, {"attacks": []}, {"attacks": {"a": {"title": "t"}}}]
 )
-def test_a_stored_field_of_another_shape_is_refused(broken):
+def test_a_stored_field_of_another_shape_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="wanted"):
         Tamper.from_json(summary({"fine_tuned": 4, "ablated": 4}) | broken)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def trained(
 
 
 @pytest.fixture
-def chain(tiny_directory, tmp_path) -> Path:
+def chain(tiny_directory: Path, tmp_path: Path) -> Path:
     """A run directory: SFT from the base, DPO from SFT's merged policy, a second round from DPO's;
     other ranks and scales each time.
     """
@@ -63,14 +64,14 @@ def chain(tiny_directory, tmp_path) -> Path:
     return run
 
 
-def logits(model) -> torch.Tensor:
+def logits(model: Any) -> torch.Tensor:
     with torch.no_grad():
         return model.eval()(input_ids=IDS).logits
 
 
 def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_after_a_move(
-    chain, tmp_path, monkeypatch
-):
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM
 
@@ -85,8 +86,8 @@ def test_every_stages_adapter_answers_as_its_policy_from_another_directory_and_a
 
 
 def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_policy_before(
-    tiny_directory, tmp_path
-):
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     from transformers import AutoModelForCausalLM
 
     stored = tmp_path / "base"
@@ -109,8 +110,8 @@ def test_an_adapter_of_a_later_stage_on_a_16_bit_base_skips_the_rounding_of_the_
 
 
 def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(
-    tiny_directory, tmp_path, monkeypatch
-):
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tiny_directory.parent)
     trained(tiny_directory, tmp_path / "out", Lineage(ModelConfig(path=f"./{tiny_directory.name}")))
     assert read_json(tmp_path / "out" / "adapter" / "adapter_config.json")[
@@ -118,14 +119,14 @@ def test_a_base_named_by_a_relative_path_is_found_from_elsewhere(
     ] == str(tiny_directory)
 
 
-def test_the_tokenizer_is_beside_it(chain, tiny_directory):
+def test_the_tokenizer_is_beside_it(chain: Path, tiny_directory: Path) -> None:
     wanted = load_tokenizer(ModelConfig(path=str(tiny_directory)))
     found = load_tokenizer(ModelConfig(path=str(chain / "dpo" / "adapter")))
     assert found.chat_template == wanted.chat_template
     assert found("What is asthma?")["input_ids"] == wanted("What is asthma?")["input_ids"]
 
 
-def test_the_card_says_what_it_is_and_how_to_load_it(chain, tiny_directory):
+def test_the_card_says_what_it_is_and_how_to_load_it(chain: Path, tiny_directory: Path) -> None:
     card = (chain / "dpo" / "adapter" / "README.md").read_text()
     assert f'base_model: "{tiny_directory.name}"\n' in card
     assert "AutoPeftModelForCausalLM" in card
@@ -134,7 +135,7 @@ def test_the_card_says_what_it_is_and_how_to_load_it(chain, tiny_directory):
 
 
 @pytest.fixture
-def hub(tiny_directory, tmp_path, monkeypatch) -> ModelConfig:
+def hub(tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
     """A model in the hub's cache of a machine without network."""
     from huggingface_hub import constants
 
@@ -150,7 +151,9 @@ def hub(tiny_directory, tmp_path, monkeypatch) -> ModelConfig:
     return ModelConfig(path="clinic/tiny")
 
 
-def test_a_base_of_the_hub_is_named_by_its_id_and_the_revision_that_was_used(hub, tmp_path):
+def test_a_base_of_the_hub_is_named_by_its_id_and_the_revision_that_was_used(
+    hub: ModelConfig, tmp_path: Path
+) -> None:
     found = base_name(hub)
     assert found == ("clinic/tiny", "0123456789abcdef0123456789abcdef01234567", True)
     snapshot = (
@@ -163,7 +166,9 @@ def test_a_base_of_the_hub_is_named_by_its_id_and_the_revision_that_was_used(hub
     assert base_name(ModelConfig(path=str(snapshot))) == found
 
 
-def test_an_adapter_on_a_base_of_the_hub_loads_by_that_name(hub, tmp_path):
+def test_an_adapter_on_a_base_of_the_hub_loads_by_that_name(
+    hub: ModelConfig, tmp_path: Path
+) -> None:
     model = adapt(load_model(hub), AdapterConfig(rank=4), seed=0)
     report = export_policy(model, load_tokenizer(hub), tmp_path / "out", Lineage(hub))
     config = read_json(tmp_path / "out" / "adapter" / "adapter_config.json")
@@ -171,7 +176,7 @@ def test_an_adapter_on_a_base_of_the_hub_loads_by_that_name(hub, tmp_path):
     assert report["adapter"] == 0
 
 
-def test_the_embedded_models_adapter_says_that_the_hubs_weights_are_not_the_same():
+def test_the_embedded_models_adapter_says_that_the_hubs_weights_are_not_the_same() -> None:
     lineage = Lineage(ModelConfig(path=EMBEDDED))
     assert base_name(lineage.base) == (EMBEDDED_HUB_ID, None, False)
     card = adapter_card(lineage, 16)
@@ -180,7 +185,7 @@ def test_the_embedded_models_adapter_says_that_the_hubs_weights_are_not_the_same
     assert "license: apache-2.0" in card
 
 
-def test_adapters_of_other_modules_are_not_joined():
+def test_adapters_of_other_modules_are_not_joined() -> None:
     config = {"r": 1, "lora_alpha": 1}
     one, other = ({name: torch.ones(1, 1)} for name in ("a.lora_A.weight", "b.lora_A.weight"))
     with pytest.raises(ModelError, match="cannot be written as one"):
@@ -189,7 +194,7 @@ def test_adapters_of_other_modules_are_not_joined():
         joined(({**config, "use_dora": True}, one), (config, one))
 
 
-def test_two_scales_are_one(tmp_path):
+def test_two_scales_are_one(tmp_path: Path) -> None:
     first = (
         {"r": 1, "lora_alpha": 3},
         {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -14,12 +18,14 @@ KINDS = [AdapterConfig(kind=kind, rank=4, alpha=8) for kind in ADAPTERS]
 
 
 @pytest.fixture
-def load(tiny_directory):
+def load(tiny_directory: Path) -> Callable[[], Any]:
     return lambda: load_model(ModelConfig(path=str(tiny_directory)))
 
 
 @pytest.mark.parametrize("config", KINDS, ids=ADAPTERS)
-def test_it_counts_what_it_trains_before_it_wraps(load, config):
+def test_it_counts_what_it_trains_before_it_wraps(
+    load: Callable[[], Any], config: AdapterConfig
+) -> None:
     adapter = adapter_of(config)
     expected = adapter.count(load())
     wrapped = adapt(load(), config, seed=0)
@@ -28,7 +34,9 @@ def test_it_counts_what_it_trains_before_it_wraps(load, config):
 
 
 @pytest.mark.parametrize("config", KINDS, ids=ADAPTERS)
-def test_its_base_stays_or_it_leaves_nothing_apart(load, config):
+def test_its_base_stays_or_it_leaves_nothing_apart(
+    load: Callable[[], Any], config: AdapterConfig
+) -> None:
     adapter, base = adapter_of(config), dict(load().named_parameters())
     wrapped = adapt(load(), config, seed=0)
     with torch.no_grad():
@@ -43,7 +51,9 @@ def test_its_base_stays_or_it_leaves_nothing_apart(load, config):
 
 
 @pytest.mark.parametrize("config", KINDS, ids=ADAPTERS)
-def test_a_state_restored_and_merged_is_the_trained_model(load, config):
+def test_a_state_restored_and_merged_is_the_trained_model(
+    load: Callable[[], Any], config: AdapterConfig
+) -> None:
     trained = adapt(load(), config, seed=0)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -56,10 +66,10 @@ def test_a_state_restored_and_merged_is_the_trained_model(load, config):
     assert all(torch.equal(got[name], wanted[name]) for name in wanted)
 
 
-def test_an_unknown_kind_is_refused_with_those_that_there_are():
+def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ValueError, match=r"got 'dora', wanted one of lora, full"):
         AdapterConfig(kind="dora")
 
 
-def test_a_model_that_nobody_wrapped_is_whole(load):
+def test_a_model_that_nobody_wrapped_is_whole(load: Callable[[], Any]) -> None:
     assert not adapter_on(load()).keeps_base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ SAMPLED = GenerationConfig(
 SEEDS = [11, 22, 33, 44, 55]
 
 
-def one_at_a_time(config):
+def one_at_a_time(config: GenerationConfig) -> GenerationConfig:
     return GenerationConfig(
         max_new_tokens=config.max_new_tokens,
         batch_size=1,
@@ -46,7 +47,9 @@ def one_at_a_time(config):
     )
 
 
-def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, tokenizer):
+def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(
+    tiny_model: Any, tokenizer: Any
+) -> None:
     together = generate(tiny_model, tokenizer, PROMPTS, GREEDY)
     assert together == generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(GREEDY))
     for prompt, made in zip(PROMPTS, together, strict=True):
@@ -64,7 +67,7 @@ def test_greedy_batches_equal_one_at_a_time_and_the_plain_model(tiny_model, toke
         )
 
 
-def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
+def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model: Any, tokenizer: Any) -> None:
     """The same tokens as the plain model writes after prompt and start; the start itself is not
     repeated in the text.
     """
@@ -84,7 +87,9 @@ def test_an_answer_goes_on_from_the_words_it_was_given(tiny_model, tokenizer):
         )
 
 
-def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(tiny_model, tokenizer):
+def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(
+    tiny_model: Any, tokenizer: Any
+) -> None:
     together = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=SEEDS)
     assert together == generate(tiny_model, tokenizer, PROMPTS, one_at_a_time(SAMPLED), seeds=SEEDS)
     assert (
@@ -97,11 +102,11 @@ def test_sampled_answers_depend_on_the_seed_and_on_nothing_else(tiny_model, toke
 
 
 def test_generation_starts_from_the_ids_that_training_rows_start_with(
-    tiny_model, tokenizer, monkeypatch
-):
+    tiny_model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
 
-    def decode(model, ids, asked):
+    def decode(model: object, ids: list[list[int]], asked: object) -> list[list[int]]:
         seen.extend(ids)
         return [[2]] * len(ids)
 
@@ -112,7 +117,9 @@ def test_generation_starts_from_the_ids_that_training_rows_start_with(
     assert starts == sorted(tuple(row.input_ids[: row.completion_mask.index(1)]) for row in rows)
 
 
-def test_finish_reason_tells_an_end_token_from_the_limit(tiny_model, tokenizer, monkeypatch):
+def test_finish_reason_tells_an_end_token_from_the_limit(
+    tiny_model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = generate(tiny_model, tokenizer, PROMPTS, GREEDY)
     assert {m.finish_reason for m in made if m.num_tokens < 12} <= {"stop"}
 
@@ -123,7 +130,7 @@ def test_finish_reason_tells_an_end_token_from_the_limit(tiny_model, tokenizer, 
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_sampled_frequencies_match_the_softmax(temperature):
+def test_sampled_frequencies_match_the_softmax(temperature: float) -> None:
     """Chi-square over 6 tokens and 8000 draws with fixed seeds."""
     logits = torch.tensor([2.0, 1.0, 0.5, 0.0, -1.0, -0.3])
     draws = 8000
@@ -140,7 +147,7 @@ def test_sampled_frequencies_match_the_softmax(temperature):
     )
 
 
-def test_successive_draws_of_one_row_match_the_softmax_too():
+def test_successive_draws_of_one_row_match_the_softmax_too() -> None:
     logits = torch.tensor([[1.0, 0.0, -1.0]])
     sampler = SeededSampling([5], 1.0, 1.0)
     chosen = torch.stack(
@@ -155,14 +162,16 @@ def test_successive_draws_of_one_row_match_the_softmax_too():
     )
 
 
-def test_top_p_never_leaves_the_nucleus_and_reaches_all_of_it():
+def test_top_p_never_leaves_the_nucleus_and_reaches_all_of_it() -> None:
     logits = torch.tensor([0.5, 0.25, 0.15, 0.1]).log()
     sampler = SeededSampling(list(range(2000)), 1.0, 0.8)
     chosen = sampler(torch.zeros(2000, 1, dtype=torch.long), logits.expand(2000, -1)).argmax(dim=-1)
     assert set(chosen.tolist()) == {0, 1, 2}
 
 
-def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenizer):
+def test_grouped_decoding_writes_what_plain_generate_writes(
+    tiny_model: Any, tokenizer: Any
+) -> None:
     """The tiny model has two query heads to a key-value head; in float32 the texts are the same
     token for token.
     """
@@ -204,8 +213,8 @@ def test_grouped_decoding_writes_what_plain_generate_writes(tiny_model, tokenize
     ids=str,
 )
 def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(
-    tiny_model, tokenizer, wish
-):
+    tiny_model: Any, tokenizer: Any, wish: dict[str, object]
+) -> None:
     config = GenerationConfig(max_new_tokens=24, batch_size=5, dtype="float32")
     plain = generate(tiny_model, tokenizer, PROMPTS, config)
     own = tiny_model.generation_config
@@ -215,8 +224,8 @@ def test_greedy_is_greedy_whatever_the_models_own_generation_settings_ask_for(
 
 
 def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(
-    tiny_directory, tokenizer, tmp_path
-):
+    tiny_directory: Path, tokenizer: Any, tmp_path: Path
+) -> None:
     folder = shutil.copytree(tiny_directory, tmp_path / "model")
     (folder / "generation_config.json").write_text(
         '{"repetition_penalty": 1.3, "temperature": 0.6, "eos_token_id": [2, 1]}'

@@ -4,6 +4,9 @@ changes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -24,7 +27,7 @@ DTYPES = [
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bias", [True, False])
 @torch.inference_mode()
-def test_products_are_the_layers_own(dtype, bias):
+def test_products_are_the_layers_own(dtype: torch.dtype, bias: bool) -> None:
     torch.manual_seed(0)
     layer = nn.Linear(96, 160, bias=bias).to(dtype)
     for shape in ((8, 96), (8, 1, 96), (3, 5, 96)):
@@ -40,7 +43,9 @@ def test_products_are_the_layers_own(dtype, bias):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @torch.inference_mode()
-def test_a_weight_that_changed_without_a_trace_is_multiplied_as_it_is_now(dtype):
+def test_a_weight_that_changed_without_a_trace_is_multiplied_as_it_is_now(
+    dtype: torch.dtype,
+) -> None:
     """As peft merges an adapter: in place, past the version that torch counts."""
     layer = nn.Linear(32, 32, bias=False).to(dtype)
     x = torch.ones(4, 32, dtype=dtype)
@@ -50,7 +55,9 @@ def test_a_weight_that_changed_without_a_trace_is_multiplied_as_it_is_now(dtype)
         layer.weight.data.mul_(2)
 
 
-def test_nothing_is_prepared_where_a_second_copy_would_not_fit(monkeypatch):
+def test_nothing_is_prepared_where_a_second_copy_would_not_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     layer = nn.Linear(32, 32)
     monkeypatch.setattr(module, "_free_memory", lambda: 4 * 32 * 32)
     with prepacked(nn.Sequential(layer), rows=4):
@@ -59,7 +66,9 @@ def test_nothing_is_prepared_where_a_second_copy_would_not_fit(monkeypatch):
 
 @pytest.mark.skipif(not cpu_multiplies_bf16(), reason="needs a CPU with bfloat16")
 @torch.inference_mode()
-def test_a_gated_mlp_in_bfloat16_is_nearer_to_float64_than_the_layers_own(causal_model):
+def test_a_gated_mlp_in_bfloat16_is_nearer_to_float64_than_the_layers_own(
+    causal_model: Callable[..., Any],
+) -> None:
     mlp = causal_model("llama", hidden_size=96, intermediate_size=160).model.layers[0].mlp
     x = torch.randn(8, 1, 96, generator=torch.Generator().manual_seed(0))
     mlp = mlp.to(torch.bfloat16)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from present import present
@@ -27,7 +30,7 @@ def rows_at_random(shared: int = 9, count: int = 9) -> list[list[int]]:
     ]
 
 
-def alone(model, row: list[int], ends: list[int]) -> list[int]:
+def alone(model: Any, row: list[int], ends: list[int]) -> list[int]:
     """By transformers' own loop."""
     settings = {
         "max_new_tokens": NEW,
@@ -62,7 +65,9 @@ def telling_end(written: list[list[int]]) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("slots", [3, 16])
-def test_greedy_rows_are_those_of_plain_generate(causal_model, kind, slots):
+def test_greedy_rows_are_those_of_plain_generate(
+    causal_model: Callable[..., Any], kind: str, slots: int
+) -> None:
     model = causal_model(kind, tie_word_embeddings=False)
     rows = rows_at_random()
     unending = [alone(model, row, []) for row in rows]
@@ -73,12 +78,14 @@ def test_greedy_rows_are_those_of_plain_generate(causal_model, kind, slots):
 
 
 @pytest.mark.parametrize("shared", [0, 4, 30])
-def test_a_shared_start_of_any_length_and_none(causal_model, shared):
+def test_a_shared_start_of_any_length_and_none(
+    causal_model: Callable[..., Any], shared: int
+) -> None:
     model, rows = causal_model("llama"), rows_at_random(shared)
     assert decode(model, rows, asked([], 4)) == [alone(model, row, []) for row in rows]
 
 
-def test_rows_that_are_the_start_of_others_and_equal_rows(causal_model):
+def test_rows_that_are_the_start_of_others_and_equal_rows(causal_model: Callable[..., Any]) -> None:
     model, start = causal_model("llama"), list(range(10, 24))
     rows = [start, [*start, 5], start, [*start, 5, 6]]
     assert decode(model, rows, asked([], 4)) == [alone(model, row, []) for row in rows]
@@ -86,8 +93,12 @@ def test_rows_that_are_the_start_of_others_and_equal_rows(causal_model):
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.7, 0.9)])
 def test_sampled_rows_are_those_of_transformers_loop_under_the_same_seeds(
-    tiny_model, tokenizer, monkeypatch, temperature, top_p
-):
+    tiny_model: Any,
+    tokenizer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    temperature: float,
+    top_p: float,
+) -> None:
     config = GenerationConfig(
         max_new_tokens=NEW, batch_size=4, temperature=temperature, top_p=top_p, dtype="float32"
     )
@@ -98,7 +109,7 @@ def test_sampled_rows_are_those_of_transformers_loop_under_the_same_seeds(
 
 
 @pytest.fixture
-def passes(causal_model):
+def passes(causal_model: Callable[..., Any]) -> tuple[Any, list[tuple[int, int]]]:
     """A model and the rows and tokens of each of its passes."""
     model = causal_model("llama").requires_grad_(False)
     sizes: list[tuple[int, int]] = []
@@ -108,7 +119,9 @@ def passes(causal_model):
     return model, sizes
 
 
-def test_short_rows_cost_what_they_are_long(passes, monkeypatch):
+def test_short_rows_cost_what_they_are_long(
+    passes: tuple[Any, list[tuple[int, int]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One row of fourteen tokens beside many of one: its slot alone is computed to the end, and the
     others are handed on at once.
     """
@@ -117,7 +130,9 @@ def test_short_rows_cost_what_they_are_long(passes, monkeypatch):
     lengths = {number: NEW if number == 3 else 1 for number in range(len(rows))}
     plain = slot_decoding._Loop._choose
 
-    def ends_as_planned(self, logits, slots, index):
+    def ends_as_planned(
+        self: Any, logits: torch.Tensor, slots: list[int], index: torch.Tensor
+    ) -> None:
         asked_for = self.asked
         for slot in slots:
             number = self.in_slot[slot]
@@ -133,7 +148,9 @@ def test_short_rows_cost_what_they_are_long(passes, monkeypatch):
     assert sum(decoded) < 3 * NEW  # 8 slots to the end would be 8 * NEW
 
 
-def test_the_head_reads_the_last_place_of_each_row_alone(passes):
+def test_the_head_reads_the_last_place_of_each_row_alone(
+    passes: tuple[Any, list[tuple[int, int]]],
+) -> None:
     model, sizes = passes
     seen = []
     model.get_output_embeddings().register_forward_pre_hook(
@@ -147,7 +164,7 @@ def test_the_head_reads_the_last_place_of_each_row_alone(passes):
     assert sum(rows for rows, tokens in sizes if tokens > 1) == 1 + 9
 
 
-def test_rows_of_unlike_lengths_share_no_cache(causal_model):
+def test_rows_of_unlike_lengths_share_no_cache(causal_model: Callable[..., Any]) -> None:
     rows = [[5] * 10, [6] * 11, [7] * 100]
     assert [[len(rows[i]) for i in group] for group in slot_decoding._groups(rows, NEW)] == [
         [10, 11],
@@ -157,7 +174,7 @@ def test_rows_of_unlike_lengths_share_no_cache(causal_model):
     assert decode(model, rows, asked([], 4)) == [alone(model, row, []) for row in rows]
 
 
-def test_the_model_is_left_as_it_was(causal_model):
+def test_the_model_is_left_as_it_was(causal_model: Callable[..., Any]) -> None:
     model = causal_model("llama")
     before = model.config._attn_implementation
     with pytest.raises(IndexError):
@@ -176,8 +193,13 @@ def test_the_model_is_left_as_it_was(causal_model):
     ],
 )
 def test_other_architectures_are_left_to_transformers_with_a_reason(
-    causal_model, tokenizer, capsys, kind, changes, reason
-):
+    causal_model: Callable[..., Any],
+    tokenizer: Any,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    changes: dict[str, object],
+    reason: str,
+) -> None:
     model = causal_model(kind, **changes)
     assert reason in present(why_plain(model, 64))
     say_once.cache_clear()
@@ -187,11 +209,11 @@ def test_other_architectures_are_left_to_transformers_with_a_reason(
     assert reason in capsys.readouterr().err
 
 
-def test_the_first_of_equal_largest_scores_is_taken_as_argmax_takes_it():
+def test_the_first_of_equal_largest_scores_is_taken_as_argmax_takes_it() -> None:
     scores = torch.randint(0, 50, (16, 5000), generator=torch.Generator().manual_seed(0))
     for dtype in (torch.float32, torch.bfloat16):
         assert largest(scores.to(dtype)).tolist() == scores.float().argmax(-1).tolist()
 
 
-def test_no_prompts_are_no_completions(tiny_model, tokenizer):
+def test_no_prompts_are_no_completions(tiny_model: Any, tokenizer: Any) -> None:
     assert generate(tiny_model, tokenizer, [], GenerationConfig()) == []

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -39,12 +41,12 @@ GREEDY = GenerationConfig(max_new_tokens=12, batch_size=3, dtype="float32")
 
 
 @pytest.fixture
-def stand_in(vllm_stand_in) -> VllmConfig:
+def stand_in(vllm_stand_in: Path) -> VllmConfig:
     return VllmConfig(python=str(vllm_stand_in))
 
 
 @pytest.fixture
-def started(stand_in, tiny_directory, tmp_path):
+def started(stand_in: VllmConfig, tiny_directory: Path, tmp_path: Path) -> Iterator[VllmEngine]:
     with VllmEngine(
         stand_in,
         ModelConfig(path=str(tiny_directory)),
@@ -72,8 +74,8 @@ def engine_of(log: Path) -> int:
 
 
 def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_their_order(
-    started, tokenizer
-):
+    started: VllmEngine, tokenizer: Any
+) -> None:
     starts = ["Yes", "", "", "So"]
     settings = GenerationConfig(max_new_tokens=100, batch_size=3)
     answers = go_on(started, tokenizer, PROMPTS, starts, settings)
@@ -93,10 +95,12 @@ def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_
         assert answer.num_tokens == len(kept) + 1
 
 
-def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(started, tokenizer, monkeypatch):
+def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(
+    started: VllmEngine, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, complete = [], started.complete
 
-    def watched(ids, *rest):
+    def watched(ids: list[list[int]], *rest: Any) -> list[list[int]]:
         asked.append(len(ids))
         return complete(ids, *rest)
 
@@ -108,7 +112,7 @@ def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(started, tokeniz
     assert answers[:4] == answers[4:8] == answers[-4:]
 
 
-def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
+def test_an_answer_cut_by_the_limit_says_so(started: VllmEngine, tokenizer: Any) -> None:
     answer = generate(
         started,
         tokenizer,
@@ -118,7 +122,9 @@ def test_an_answer_cut_by_the_limit_says_so(started, tokenizer):
     assert (answer.finish_reason, answer.num_tokens) == ("length", 2)
 
 
-def test_closing_ends_the_worker_and_what_it_started(stand_in, tiny_directory, tmp_path):
+def test_closing_ends_the_worker_and_what_it_started(
+    stand_in: VllmConfig, tiny_directory: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "vllm.log"
     with VllmEngine(
         stand_in, ModelConfig(path=str(tiny_directory)), torch.float32, gpus=[], log=log
@@ -129,7 +135,9 @@ def test_closing_ends_the_worker_and_what_it_started(stand_in, tiny_directory, t
     assert "a line that libraries print" in log.read_text()
 
 
-def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(stand_in, tmp_path):
+def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(
+    stand_in: VllmConfig, tmp_path: Path
+) -> None:
     log = tmp_path / "vllm.log"
     with pytest.raises(ModelError) as told:
         VllmEngine(stand_in, ModelConfig(path="org/broken"), torch.float32, gpus=[], log=log)
@@ -138,8 +146,8 @@ def test_a_model_that_vllm_refuses_is_told_in_one_line_with_the_log(stand_in, tm
 
 
 def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(
-    stand_in, tiny_directory, tmp_path
-):
+    stand_in: VllmConfig, tiny_directory: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "vllm.log"
     policy = ModelConfig(path=str(tiny_directory))
     with (
@@ -150,7 +158,7 @@ def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(
     assert ends(engine_of(log))
 
 
-def test_a_python_that_cannot_be_run_or_has_no_vllm_is_told_with_the_remedy(tmp_path):
+def test_a_python_that_cannot_be_run_or_has_no_vllm_is_told_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match=r"cannot be run .*make one with"):
         vllm_version(VllmConfig(python=str(tmp_path / "none" / "python")))
     venv.create(tmp_path / "empty", with_pip=False, symlinks=True)
@@ -158,7 +166,9 @@ def test_a_python_that_cannot_be_run_or_has_no_vllm_is_told_with_the_remedy(tmp_
         vllm_version(VllmConfig(python=str(tmp_path / "empty" / "bin" / "python")))
 
 
-def test_it_ends_when_the_run_is_killed(stand_in, tiny_directory, tmp_path):
+def test_it_ends_when_the_run_is_killed(
+    stand_in: VllmConfig, tiny_directory: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "vllm.log"
     start = (
         "import os, pathlib, signal, sys, torch; from models.config import *; from "
@@ -174,7 +184,9 @@ def test_it_ends_when_the_run_is_killed(stand_in, tiny_directory, tmp_path):
     assert ends(engine_of(log))
 
 
-def test_it_gets_its_own_gpus_and_neither_secrets_nor_telemetry(monkeypatch):
+def test_it_gets_its_own_gpus_and_neither_secrets_nor_telemetry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "secret")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c")
     given = _environment([1, 2])
@@ -186,7 +198,7 @@ def test_it_gets_its_own_gpus_and_neither_secrets_nor_telemetry(monkeypatch):
     assert "CUDA_VISIBLE_DEVICES" not in _environment([])
 
 
-def test_the_real_vllm_writes_what_transformers_writes(tmp_path):
+def test_the_real_vllm_writes_what_transformers_writes(tmp_path: Path) -> None:
     python = os.environ.get("PRIMUM_VLLM_PYTHON")
     if not python:
         pytest.skip("set PRIMUM_VLLM_PYTHON to a Python that has vllm to test with the real one")

@@ -4,6 +4,8 @@ finite differences.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -50,7 +52,9 @@ def drawn(packed: Packed, dtype: torch.dtype) -> list[torch.Tensor]:
     ]
 
 
-def whole_rectangle(query, key, value, packed: Packed, scale: float) -> torch.Tensor:
+def whole_rectangle(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, scale: float
+) -> torch.Tensor:
     places = torch.arange(len(packed.subtree_end))
     visible = (places <= places[:, None]) & (places[:, None] < packed.subtree_end)
     return F.scaled_dot_product_attention(
@@ -58,7 +62,11 @@ def whole_rectangle(query, key, value, packed: Packed, scale: float) -> torch.Te
     )
 
 
-def with_gradients(attend, inputs: list[torch.Tensor], packed: Packed) -> list[torch.Tensor]:
+def with_gradients(
+    attend: Callable[..., torch.Tensor],
+    inputs: list[torch.Tensor],
+    packed: Packed,
+) -> list[torch.Tensor]:
     out = attend(*inputs, packed, 0.3)
     weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)
     return [out.detach(), *torch.autograd.grad((out * weights).sum(), inputs)]
@@ -70,7 +78,9 @@ def with_gradients(attend, inputs: list[torch.Tensor], packed: Packed) -> list[t
     st.sampled_from([8, 64, 256, 4096]),
 )
 @settings(max_examples=60, deadline=None)
-def test_blocks_give_what_the_whole_rectangle_gives(prompts, completions, block_bytes):
+def test_blocks_give_what_the_whole_rectangle_gives(
+    prompts: list[int], completions: list[int], block_bytes: int
+) -> None:
     packed = layout(prompts, completions)
     inputs = drawn(packed, torch.float64)
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +91,7 @@ def test_blocks_give_what_the_whole_rectangle_gives(prompts, completions, block_
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-def test_gradients_are_those_of_finite_differences():
+def test_gradients_are_those_of_finite_differences() -> None:
     packed = layout([3, 5], [9, 12])
     # Three blocks, one of them cut short.
     assert packed.input_ids.shape[1] > 2 * module.BLOCK_BYTES // 8
@@ -92,12 +102,12 @@ def test_gradients_are_those_of_finite_differences():
     )
 
 
-def test_a_single_row_needs_no_copy_of_its_keys():
+def test_a_single_row_needs_no_copy_of_its_keys() -> None:
     blocks = module._blocks(layout([300], [40]).subtree_end, torch.float32)
     assert [block.keys for block in blocks] == [slice(0, block.end) for block in blocks]
 
 
-def test_a_branch_does_not_look_at_the_branch_before_it():
+def test_a_branch_does_not_look_at_the_branch_before_it() -> None:
     packed = layout([60], [70, 70])  # 80 shared tokens, then twice 70
     blocks = module._blocks(packed.subtree_end, torch.float32)
     last = blocks[-1]  # from place 192 on: all of it in the second branch, which begins at 150
@@ -106,7 +116,7 @@ def test_a_branch_does_not_look_at_the_branch_before_it():
     assert last.keys.tolist() == [*range(80), *range(150, 220)]
 
 
-def test_half_precision_is_close_to_what_it_rounds():
+def test_half_precision_is_close_to_what_it_rounds() -> None:
     packed = layout([10, 20], [50, 70])
     inputs = drawn(packed, torch.bfloat16)
     exact = with_gradients(
@@ -117,7 +127,7 @@ def test_half_precision_is_close_to_what_it_rounds():
         assert (ours.double() - wanted).norm() < 0.01 * wanted.norm()
 
 
-def test_what_many_rows_send_back_is_added_up_in_float32():
+def test_what_many_rows_send_back_is_added_up_in_float32() -> None:
     """300 rows behind one token: bfloat16 would stop counting at 256."""
     packed = pack([TokenRow([7, 10 + number], [0, 1], False) for number in range(300)])
     query, key, value = (
@@ -128,7 +138,7 @@ def test_what_many_rows_send_back_is_added_up_in_float32():
     assert present(value.grad)[0, 0, 0, 0] == 1 + 300 / 2
 
 
-def test_what_is_kept_for_the_backward_pass_grows_with_the_row_not_its_square():
+def test_what_is_kept_for_the_backward_pass_grows_with_the_row_not_its_square() -> None:
     kept = []
     for length in (200, 400):
         packed = layout([length], [20])

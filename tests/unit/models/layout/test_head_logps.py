@@ -49,8 +49,8 @@ def with_gradients(
 )
 @settings(max_examples=80, deadline=None)
 def test_blocks_give_the_log_softmax_of_the_whole_vocabulary(
-    tokens, vocabulary, tokens_at_once, words_at_once, trained
-):
+    tokens: int, vocabulary: int, tokens_at_once: int, words_at_once: int, trained: bool
+) -> None:
     head, states, targets = drawn(tokens, vocabulary, trained=trained)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(module.AT_ONCE, "cpu", (tokens_at_once, words_at_once))
@@ -60,7 +60,7 @@ def test_blocks_give_the_log_softmax_of_the_whole_vocabulary(
         torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
-def test_gradients_are_those_of_finite_differences(monkeypatch):
+def test_gradients_are_those_of_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.AT_ONCE, "cpu", (2, 3))
     head, states, targets = drawn(5, 8, trained=True)
     assert torch.autograd.gradcheck(
@@ -69,7 +69,7 @@ def test_gradients_are_those_of_finite_differences(monkeypatch):
     )
 
 
-def test_half_precision_is_close_to_what_it_rounds(monkeypatch):
+def test_half_precision_is_close_to_what_it_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.AT_ONCE, "cpu", (4, 16))
     head, states, targets = drawn(12, 50, trained=True, dtype=torch.float32)
     exact = with_gradients(
@@ -82,7 +82,7 @@ def test_half_precision_is_close_to_what_it_rounds(monkeypatch):
         assert (ours - wanted).norm() < 0.02 * wanted.norm()
 
 
-def test_few_tokens_are_few_blocks_on_a_gpu_and_many_never_more_logits():
+def test_few_tokens_are_few_blocks_on_a_gpu_and_many_never_more_logits() -> None:
     """Llama's vocabulary."""
     for tokens in (1, 100, 1_270, 8_192):
         words = module.words_at_once("cuda", tokens)
@@ -92,7 +92,7 @@ def test_few_tokens_are_few_blocks_on_a_gpu_and_many_never_more_logits():
     assert {module.words_at_once("cpu", tokens) for tokens in (1, 1_024)} == {2_048}
 
 
-def test_a_token_that_is_certain_has_no_log_probability_above_zero():
+def test_a_token_that_is_certain_has_no_log_probability_above_zero() -> None:
     """The target's logit and the normaliser come of the same rounded products."""
     head, states, _ = drawn(200, 20, trained=False, dtype=torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -100,7 +100,7 @@ def test_a_token_that_is_certain_has_no_log_probability_above_zero():
         assert head_logps(head, states, certain).max() <= 0
 
 
-def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
+def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass() -> None:
     head, states, targets = drawn(6, 1000, trained=True)
     with saved_shapes() as kept:
         head_logps(head, states, targets)
@@ -114,6 +114,6 @@ def test_nothing_of_the_vocabularys_width_is_kept_for_the_backward_pass():
     ]
 
 
-def test_no_tokens_give_no_log_probabilities():
+def test_no_tokens_give_no_log_probabilities() -> None:
     head, states, targets = drawn(3, 5, trained=True)
     assert head_logps(head, states[:0], targets[:0]).shape == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,10 @@ from models.config import AdapterConfig
 from models.layout import head_logps
 from models.layout import logps as logps_module
 from models.layout.logps import collate, completion_logps, per_token_logps
+from models.tokens import TokenRow
 
 
-def tiny_gemma(vocabulary):
+def tiny_gemma(vocabulary: int) -> Any:
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
     torch.manual_seed(0)
@@ -37,7 +39,7 @@ def tiny_gemma(vocabulary):
 
 
 @pytest.fixture(params=["llama", "lora", "softcapped"])
-def model(request, tiny_model, tokenizer):
+def model(request: pytest.FixtureRequest, tiny_model: Any, tokenizer: Any) -> Any:
     if request.param == "softcapped":
         return tiny_gemma(len(tokenizer))
     if request.param == "llama":
@@ -50,7 +52,7 @@ def model(request, tiny_model, tokenizer):
     return adapted
 
 
-def plain_logps(model, row):
+def plain_logps(model: Any, row: TokenRow) -> torch.Tensor:
     """(completion tokens,) from the whole logits of one row, without padding."""
     ids = torch.tensor([row.input_ids])
     logps = F.log_softmax(model(input_ids=ids).logits[0, :-1].float(), dim=-1).gather(
@@ -59,20 +61,26 @@ def plain_logps(model, row):
     return logps[torch.tensor(row.completion_mask[1:]).bool()]
 
 
-def test_per_token_logps_are_the_log_softmax_of_the_plain_model(model, rows):
+def test_per_token_logps_are_the_log_softmax_of_the_plain_model(
+    model: Any, rows: list[TokenRow]
+) -> None:
     got, owner = per_token_logps(model, collate(rows, 0))
     for i, row in enumerate(rows):
         torch.testing.assert_close(got[owner == i], plain_logps(model, row), rtol=1e-5, atol=1e-5)
 
 
-def test_their_mean_is_the_loss_that_hugging_face_computes(model, rows):
+def test_their_mean_is_the_loss_that_hugging_face_computes(
+    model: Any, rows: list[TokenRow]
+) -> None:
     batch = collate(rows, 0)
     labels = batch.input_ids.masked_fill(batch.completion_mask == 0, -100)
     loss = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=labels).loss
     torch.testing.assert_close(-per_token_logps(model, batch)[0].mean(), loss, rtol=1e-5, atol=1e-5)
 
 
-def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model, rows):
+def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(
+    model: Any, rows: list[TokenRow]
+) -> None:
     together = completion_logps(model, collate(rows, 0))
     alone = torch.cat([completion_logps(model, collate([row], 0)) for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-4)
@@ -81,8 +89,10 @@ def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model, rows):
     )
 
 
-def test_blocks_and_chunks_change_neither_values_nor_gradients(model, rows, monkeypatch):
-    def run(tokens, words):
+def test_blocks_and_chunks_change_neither_values_nor_gradients(
+    model: Any, rows: list[TokenRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(tokens: int, words: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         monkeypatch.setattr(head_logps, "CHUNK_TOKENS", tokens)
         monkeypatch.setitem(head_logps.AT_ONCE, "cpu", (tokens, words))
         model.zero_grad()
@@ -105,19 +115,20 @@ def test_blocks_and_chunks_change_neither_values_nor_gradients(model, rows, monk
         )
 
 
-def test_gradients_equal_those_of_the_plain_computation(model, rows):
+def test_gradients_equal_those_of_the_plain_computation(model: Any, rows: list[TokenRow]) -> None:
     batch = collate(rows, 0)
     (-completion_logps(model, batch).sum()).backward()
     got = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
-    sum(-plain_logps(model, row).sum() for row in rows).backward()
+    loss: Any = sum(-plain_logps(model, row).sum() for row in rows)
+    loss.backward()
     wanted = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     assert got.keys() == wanted.keys()
     for name, gradient in wanted.items():
         assert (got[name] - gradient).norm() <= 1e-5 * gradient.norm() + 1e-7, name
 
 
-def test_a_transform_after_the_head_is_found_inside_a_nested_config():
+def test_a_transform_after_the_head_is_found_inside_a_nested_config() -> None:
     from types import SimpleNamespace
 
     text = SimpleNamespace(final_logit_softcapping=30.0)

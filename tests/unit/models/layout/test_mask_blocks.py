@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch.nn.attention.flex_attention import create_block_mask
@@ -36,7 +39,9 @@ def listed(counts: torch.Tensor, indices: torch.Tensor) -> list[list[int]]:
     ("count", "length", "shared"),
     [(1, 40, 9), (1, 128, 9), (2, 100, 60), (3, 128, 0), (9, 200, 130), (4, 500, 300)],
 )
-def test_blocks_from_intervals_are_those_of_the_dense_mask(count, length, shared):
+def test_blocks_from_intervals_are_those_of_the_dense_mask(
+    count: int, length: int, shared: int
+) -> None:
     packed = packed_rows(count, length, shared)
     ends, tokens = packed.subtree_end, packed.input_ids.shape[1]
     wanted = create_block_mask(
@@ -59,7 +64,9 @@ class Largest(TorchDispatchMode):
         super().__init__()
         self.numel = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         out = func(*args, **(kwargs or {}))
         self.numel = max(
             [
@@ -74,7 +81,7 @@ class Largest(TorchDispatchMode):
         return out
 
 
-def test_no_tensor_of_tokens_by_tokens_is_made():
+def test_no_tensor_of_tokens_by_tokens_is_made() -> None:
     tokens = 8192
     ends = torch.arange(1, tokens + 1).clamp(min=4000)
     with Largest() as made:

@@ -4,6 +4,9 @@ many variants, never unfused.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
 import pytest
 import torch
 from present import present
@@ -13,6 +16,9 @@ from models.layout.packed_attention import packed_inputs, use_packed_attention, 
 from models.layout.packing import pack
 from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
+
+if TYPE_CHECKING:
+    from torch._dynamo.testing import CompileCounterWithBackend
 
 
 def rows_of(count: int, length: int) -> list[TokenRow]:
@@ -28,8 +34,8 @@ def rows_of(count: int, length: int) -> list[TokenRow]:
 
 
 def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
-    causal_model, monkeypatch
-):
+    causal_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = causal_model("llama", head_dim=8)
     assert why_not_packed(model, 128) is None
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -39,7 +45,7 @@ def test_heads_too_small_for_a_gpus_kernels_are_padded_where_there_is_one(
 
 
 @pytest.fixture
-def counted(monkeypatch):
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[CompileCounterWithBackend]:
     """The GPU path on a CPU as far as Dynamo, which counts the variants that it compiles; Inductor
     has no backward pass there.
     """
@@ -58,7 +64,11 @@ def counted(monkeypatch):
     packed_attention._compiled_flex.cache_clear()
 
 
-def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, counted, recwarn):
+def test_modes_types_and_lengths_share_few_compiled_variants(
+    causal_model: Callable[..., Any],
+    counted: CompileCounterWithBackend,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
     """Gradients or none, inference, autocast with and without its cache, one block or many: one
     variant for each kind of gradient and type.
     """
@@ -84,8 +94,10 @@ def test_modes_types_and_lengths_share_few_compiled_variants(causal_model, count
 
 
 def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
-    causal_model, counted, monkeypatch
-):
+    causal_model: Callable[..., Any],
+    counted: CompileCounterWithBackend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(packed_attention, "VARIANTS", 1)
     model = causal_model("llama", head_dim=16)
     use_packed_attention(model)
@@ -94,7 +106,9 @@ def test_more_variants_than_the_limit_are_an_error_and_not_unfused_attention(
         model.model(**packed_inputs(pack(rows_of(2, 40)), model))
 
 
-def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatch):
+def test_rows_under_a_block_take_the_kernel_of_training(
+    causal_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Inductor's kernel for decoding, which it takes for them otherwise, has no candidate for some
     ratios of heads.
     """
@@ -102,7 +116,13 @@ def test_rows_under_a_block_take_the_kernel_of_training(causal_model, monkeypatc
 
     options = []
 
-    def watched(query, key, value, kernel_options=None, **rest):
+    def watched(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        kernel_options: Any = None,
+        **rest: Any,
+    ) -> Any:
         options.append(kernel_options)
         return flex_attention(query, key, value, kernel_options=kernel_options, **rest)
 

@@ -4,6 +4,8 @@ padded rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig
 from models.layout import packed_attention
 from models.layout.collation import padded
-from models.layout.logps import per_token_logps
+from models.layout.logps import Batch, per_token_logps
 from models.layout.packed_attention import packed_inputs, use_packed_attention, why_not_packed
 from models.layout.packing import Packed, pack
 from models.memory.fused_lora import fuse_lora
@@ -33,7 +35,7 @@ def row(prompt: list[int], completion: list[int]) -> TokenRow:
     return TokenRow([*prompt, *completion], [0] * len(prompt) + [1] * len(completion), False)
 
 
-def test_a_pair_shares_its_prompt_and_each_row_branches_off_once():
+def test_a_pair_shares_its_prompt_and_each_row_branches_off_once() -> None:
     prompt = [5, 6, 7, 8, 9]
     packed = pack([row(prompt, [20, 21]), row(prompt, [10, 11, 12])])
     assert packed.input_ids.tolist() == [[5, 6, 7, 8, 9, 10, 11, 12, 20, 21]]
@@ -49,7 +51,7 @@ def test_a_pair_shares_its_prompt_and_each_row_branches_off_once():
     assert packed.completion_tokens.tolist() == [2, 3]
 
 
-def test_equal_rows_and_rows_that_end_inside_another_are_stored_once():
+def test_equal_rows_and_rows_that_end_inside_another_are_stored_once() -> None:
     whole = row([5, 6, 7, 8], [9, 10])
     packed = pack([whole, row([5, 6, 7, 8], [9]), whole])
     assert packed.input_ids.shape == (1, 6)
@@ -69,7 +71,7 @@ rows_at_random = st.lists(
 )
 
 
-def drawn(specification) -> list[TokenRow]:
+def drawn(specification: list[tuple[int, int, list[int], list[int]]]) -> list[TokenRow]:
     """Rows of few different tokens, behind one of three long beginnings: shared prefixes of every
     length, equal rows, nested rows.
     """
@@ -81,7 +83,9 @@ def drawn(specification) -> list[TokenRow]:
 
 @given(rows_at_random)
 @settings(max_examples=200)
-def test_every_row_can_be_read_back_along_what_its_last_token_sees(specification):
+def test_every_row_can_be_read_back_along_what_its_last_token_sees(
+    specification: list[tuple[int, int, list[int], list[int]]],
+) -> None:
     rows = drawn(specification)
     packed = pack(rows)
     places = torch.arange(packed.input_ids.shape[1])
@@ -110,7 +114,7 @@ def a_batch() -> list[TokenRow]:
     return [row([*system, *prompt], ids(length)) for prompt in prompts for length in (3, 8)]
 
 
-def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def gradients(model: Any, batch: Batch | Packed) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     model.zero_grad()
     logps, rows = per_token_logps(model, batch)
     (logps * torch.linspace(0.5, 1.5, len(logps))).sum().backward()
@@ -127,8 +131,8 @@ def gradients(model, batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 )
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
-    causal_model, adapted, kind, adapter
-):
+    causal_model: Callable[..., Any], adapted: Callable[[Any, str], Any], kind: str, adapter: str
+) -> None:
     model = adapted(causal_model(kind), adapter)
     rows = a_batch()
     logps, owners, gradient = gradients(model, padded(0)(rows))
@@ -147,7 +151,9 @@ def test_packed_rows_have_the_logps_and_gradients_of_padded_ones(
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 # opt has dropout in its layers, which must stay off; bloom is padded.
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "opt", "bloom"])
-def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, kind, adapter):
+def test_layers_computed_again_give_the_same_logps_and_gradients(
+    causal_model: Callable[..., Any], kind: str, adapter: str
+) -> None:
     model = adapt(
         causal_model(kind, **({"n_head": 4} if kind == "bloom" else {})),
         AdapterConfig(kind=adapter, rank=4, alpha=8),
@@ -163,7 +169,7 @@ def test_layers_computed_again_give_the_same_logps_and_gradients(causal_model, k
     torch.testing.assert_close(got, wanted)
 
 
-def test_layers_computed_again_keep_less(tiny_model):
+def test_layers_computed_again_keep_less(tiny_model: Any) -> None:
     kept = []
     for wanted in ("all", "inputs"):
         if wanted == "inputs":
@@ -174,12 +180,12 @@ def test_layers_computed_again_keep_less(tiny_model):
     assert kept[1] < 0.5 * kept[0]
 
 
-def test_a_model_whose_layers_cannot_be_computed_again_is_an_error():
+def test_a_model_whose_layers_cannot_be_computed_again_is_an_error() -> None:
     with pytest.raises(ModelError, match="gradient_checkpointing=false"):
         recompute_layers(torch.nn.Linear(2, 2))
 
 
-def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model):
+def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model: Any) -> None:
     rows = a_batch()
     wanted = per_token_logps(tiny_model, padded(0)(rows))[0]
     prompt = {
@@ -194,7 +200,7 @@ def test_a_model_made_ready_still_reads_padded_batches_and_generates(tiny_model)
     )
 
 
-def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
+def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model: Any, tmp_path: Path) -> None:
     use_packed_attention(tiny_model)
     tiny_model.save_pretrained(tmp_path)
     assert "primum" not in (tmp_path / "config.json").read_text()
@@ -209,18 +215,20 @@ def test_the_layout_leaves_no_trace_in_a_saved_model(tiny_model, tmp_path):
     ],
 )
 def test_an_architecture_that_cannot_be_packed_is_padded_and_says_why(
-    causal_model, kind, changes, reason
-):
+    causal_model: Callable[..., Any], kind: str, changes: dict[str, int | None], reason: str
+) -> None:
     layout = prepared_layout(causal_model(kind, **changes), 0, 128)
     assert reason in present(layout.why_padded)
     assert not isinstance(layout(a_batch()), Packed)
 
 
-def test_a_window_that_no_row_outgrows_is_full_attention(causal_model):
+def test_a_window_that_no_row_outgrows_is_full_attention(causal_model: Callable[..., Any]) -> None:
     assert why_not_packed(causal_model("mistral", sliding_window=128), 128) is None
 
 
-def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number(tiny_model):
+def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number(
+    tiny_model: Any,
+) -> None:
     use_packed_attention(tiny_model)
     inputs = packed_inputs(pack(a_batch()), tiny_model)
     del inputs["packed"]
@@ -229,7 +237,9 @@ def test_a_model_that_loses_the_layout_on_the_way_is_an_error_not_a_wrong_number
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
-def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(causal_model, monkeypatch, precision):
+def test_the_layout_of_the_gpu_gives_the_states_of_the_cpus(
+    causal_model: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
     """FlexAttention itself, not compiled, on a CPU: mask and call are those of the GPU path, the
     batch comes from a data loader.
     """

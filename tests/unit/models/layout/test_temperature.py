@@ -4,6 +4,8 @@ layout.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ ROWS = [
 ]
 
 
-def by_hand(model, temperature):
+def by_hand(model: Any, temperature: float) -> torch.Tensor:
     found = []
     for row in ROWS:
         logits = model(input_ids=torch.tensor([row.input_ids])).logits[0] / temperature
@@ -31,7 +33,9 @@ def by_hand(model, temperature):
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0, 2.0])
 @pytest.mark.parametrize("layout", ["packed", "padded"])
-def test_values_and_gradients_are_those_of_logits_over_temperature(tiny_model, layout, temperature):
+def test_values_and_gradients_are_those_of_logits_over_temperature(
+    tiny_model: Any, layout: str, temperature: float
+) -> None:
     wanted = by_hand(tiny_model, temperature)
     wanted.sum().backward()
     gradient = tiny_model.model.layers[0].mlp.up_proj.weight.grad.clone()
@@ -48,7 +52,7 @@ def test_values_and_gradients_are_those_of_logits_over_temperature(tiny_model, l
     assert torch.allclose(tiny_model.model.layers[0].mlp.up_proj.weight.grad, gradient, atol=1e-5)
 
 
-def test_a_head_with_a_bias_has_its_bias_tempered_too(tiny_model):
+def test_a_head_with_a_bias_has_its_bias_tempered_too(tiny_model: Any) -> None:
     head = torch.nn.Linear(tiny_model.lm_head.in_features, tiny_model.lm_head.out_features)
     tiny_model.lm_head = head
 

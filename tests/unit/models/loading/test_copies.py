@@ -4,6 +4,10 @@ from.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
@@ -15,17 +19,17 @@ from models.memory.prepare import Options, prepared_layout
 
 
 @pytest.fixture
-def start(tiny_directory) -> ModelConfig:
+def start(tiny_directory: Path) -> ModelConfig:
     return ModelConfig(path=str(tiny_directory))
 
 
-def everything(model):
+def everything(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, Any], dict[str, Any], bool]:
     """Parameters and buffers, those too that are not saved; and the settings."""
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     return tensors, model.config.to_dict(), model.generation_config.to_dict(), model.training
 
 
-def trained(start, **adapter):
+def trained(start: ModelConfig, **adapter: Any) -> Any:
     """Prepared as for a training, and moved by one."""
     model = adapt(load_model(start), AdapterConfig(rank=4, **adapter), seed=0)
     prepared_layout(model, 0, 128, Options(lean=True, recompute=True))
@@ -35,14 +39,14 @@ def trained(start, **adapter):
     return model
 
 
-def test_under_an_adapter_lies_the_base_to_the_bit(start):
+def test_under_an_adapter_lies_the_base_to_the_bit(start: ModelConfig) -> None:
     got, wanted = everything(plain_copy(trained(start), start)), everything(load_model(start))
     assert list(got[0]) == list(wanted[0])
     assert all(torch.equal(got[0][name], tensor) for name, tensor in wanted[0].items())
     assert got[1:] == wanted[1:]
 
 
-def test_the_copy_shares_no_memory_with_what_it_is_taken_from(start):
+def test_the_copy_shares_no_memory_with_what_it_is_taken_from(start: ModelConfig) -> None:
     model = trained(start)
     copy = plain_copy(model, start)
     with torch.no_grad():
@@ -53,21 +57,23 @@ def test_the_copy_shares_no_memory_with_what_it_is_taken_from(start):
     assert all(map(torch.equal, again.parameters(), base.parameters()))
 
 
-def test_fully_trained_weights_are_those_of_now(start):
+def test_fully_trained_weights_are_those_of_now(start: ModelConfig) -> None:
     model = trained(start, kind="full")
     copy = dict(plain_copy(model, start).named_parameters())
     assert all(torch.equal(copy[name], tensor) for name, tensor in model.named_parameters())
     assert not any(tensor.requires_grad for tensor in copy.values())
 
 
-def test_a_head_that_is_the_embeddings_stays_one(tied_directory):
+def test_a_head_that_is_the_embeddings_stays_one(tied_directory: Path) -> None:
     start = ModelConfig(path=str(tied_directory))
     copy = plain_copy(trained(start), start)
     assert copy.get_output_embeddings().weight is copy.get_input_embeddings().weight
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "opt"])
-def test_it_computes_what_the_files_give(causal_model, kind, tmp_path):
+def test_it_computes_what_the_files_give(
+    causal_model: Callable[..., Any], kind: str, tmp_path: Path
+) -> None:
     model = causal_model(kind)
     model.save_pretrained(tmp_path)
     start = ModelConfig(path=str(tmp_path))

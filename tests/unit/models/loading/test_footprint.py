@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -26,6 +29,9 @@ from models.memory.lean_layers import keep_less
 from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow
 
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
 SHAPE = Shape(
     parameters=1000,
     trained=100,
@@ -47,7 +53,9 @@ SHAPE = Shape(
         AdapterConfig(rank=3, target_modules="q_proj, down_proj"),
     ],
 )
-def test_counts_are_those_of_the_real_model(adapter, tiny_model, tiny_directory):
+def test_counts_are_those_of_the_real_model(
+    adapter: AdapterConfig, tiny_model: Any, tiny_directory: Path
+) -> None:
     parameters = sum(p.numel() for p in tiny_model.parameters())
     adapted = adapt(tiny_model, adapter, seed=0)
     shape = shape_of(ModelConfig(path=str(tiny_directory)), adapter)
@@ -55,7 +63,7 @@ def test_counts_are_those_of_the_real_model(adapter, tiny_model, tiny_directory)
     assert shape.trained == sum(tensor.numel() for tensor in trainable_state(adapted).values())
 
 
-def test_a_seven_billion_llama_has_its_known_size():
+def test_a_seven_billion_llama_has_its_known_size() -> None:
     from transformers import LlamaConfig
 
     shape = shape_from(LlamaConfig(), AdapterConfig(rank=16))
@@ -63,7 +71,7 @@ def test_a_seven_billion_llama_has_its_known_size():
     assert shape.trained == 16 * 32 * (4 * (4096 + 4096) + 3 * (4096 + 11008))
 
 
-def parts_of(stage, ranks, shape=SHAPE):
+def parts_of(stage: int, ranks: int, shape: Shape = SHAPE) -> dict[str, float]:
     return training_bytes(
         shape,
         weight_bytes=2,
@@ -79,7 +87,9 @@ def parts_of(stage, ranks, shape=SHAPE):
     ("stage", "weights", "gradients", "optimiser"),
     [(0, 2400, 400, 800), (1, 2400, 400, 300), (2, 2400, 100, 300), (3, 600, 100, 300)],
 )
-def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradients, optimiser):
+def test_zero_shards_optimiser_then_gradients_then_weights(
+    stage: int, weights: int, gradients: int, optimiser: int
+) -> None:
     """1000 weights of 2 bytes and 100 trained ones of 4; 4 ranks; 8 bytes of moments and, under
     ZeRO, a copy of 4.
     """
@@ -91,7 +101,7 @@ def test_zero_shards_optimiser_then_gradients_then_weights(stage, weights, gradi
     )
 
 
-def test_activations_by_hand():
+def test_activations_by_hand() -> None:
     """A layer: (2 2 + 2 2) 10 + 2 (2 10 + 2 5 + 2 20) = 220 bytes a token, and half as much again
     in use; in ZeRO-3 and under checkpointing 2 (8 + 2 + 2) 10 + 2 (2 10 + 2 5 + 4 20) = 460; 2
     layers, 8 tokens."""
@@ -103,11 +113,18 @@ def test_activations_by_hand():
     assert checkpointed["activations"] == 8 * (2 * 10 * 2 + 460)
 
 
-def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies():
+def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies() -> None:
     full = replace(SHAPE, trained=SHAPE.parameters)
 
-    def copies(shape, weight_bytes, matrix_bytes, checkpointing=False):
-        common = {"zero_stage": 0, "ranks": 1, "tokens": 8, "checkpointing": checkpointing}
+    def copies(
+        shape: Shape, weight_bytes: int, matrix_bytes: int, checkpointing: bool = False
+    ) -> float:
+        common: dict[str, Any] = {
+            "zero_stage": 0,
+            "ranks": 1,
+            "tokens": 8,
+            "checkpointing": checkpointing,
+        }
         return training_bytes(
             shape, weight_bytes=weight_bytes, matrix_bytes=matrix_bytes, **common
         )["half copies"]
@@ -118,7 +135,9 @@ def test_full_training_under_autocast_keeps_a_copy_of_every_weight_it_multiplies
 
 
 @pytest.mark.parametrize("tokens", [4096, 32_768])
-def test_the_layout_of_a_packed_row_is_counted_and_stays_far_below_a_square_of_its_tokens(tokens):
+def test_the_layout_of_a_packed_row_is_counted_and_stays_far_below_a_square_of_its_tokens(
+    tokens: int,
+) -> None:
     ends = torch.arange(1, tokens + 1)
     held = sum(
         table.numel() * table.itemsize for table in kept_by(block_mask(mask_blocks(ends), ends))
@@ -126,7 +145,7 @@ def test_the_layout_of_a_packed_row_is_counted_and_stays_far_below_a_square_of_i
     assert held + 8 * tokens < layout_bytes(tokens) < tokens**2 / 50
 
 
-def kept_by(mask):
+def kept_by(mask: BlockMask) -> list[torch.Tensor]:
     return [value for value in vars(mask).values() if isinstance(value, torch.Tensor)]
 
 
@@ -135,7 +154,13 @@ def kept_by(mask):
     [(torch.float32, None), (torch.float32, torch.bfloat16), (torch.bfloat16, torch.bfloat16)],
 )
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, stored, autocast):
+def test_what_a_layer_keeps_is_what_torch_allocates(
+    causal_model: Callable[..., Any],
+    held: Callable[[Callable[[], torch.Tensor]], int],
+    kind: str,
+    stored: torch.dtype,
+    autocast: torch.dtype | None,
+) -> None:
     """Two layers less one, so that the embedding and the last norm drop out.
 
     LoRA's narrow products and the norms' scales come on top.
@@ -163,7 +188,12 @@ def test_what_a_layer_keeps_is_what_torch_allocates(causal_model, held, kind, st
     )
 
 
-def held_per_token(held, model, autocast: torch.dtype | None, tokens: int = 100) -> float:
+def held_per_token(
+    held: Callable[[Callable[[], torch.Tensor]], int],
+    model: Any,
+    autocast: torch.dtype | None,
+    tokens: int = 100,
+) -> float:
     fuse_lora(model)
     keep_less(model)
     packed = prepared_layout(model, 0, 128)(

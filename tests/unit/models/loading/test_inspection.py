@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,11 +19,11 @@ from records.errors import ModelError
 
 
 @pytest.fixture
-def folder(tmp_path, tiny_directory) -> Path:
+def folder(tmp_path: Path, tiny_directory: Path) -> Path:
     return Path(shutil.copytree(tiny_directory, tmp_path / "model"))
 
 
-def changed(file: Path, **changes) -> None:
+def changed(file: Path, **changes: object) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
@@ -33,13 +35,15 @@ def adapter(folder: Path, base: str) -> None:
     )
 
 
-def test_a_whole_model_has_no_faults(folder):
+def test_a_whole_model_has_no_faults(folder: Path) -> None:
     assert model_faults(ModelConfig(path=str(folder))) == []
     require_model(ModelConfig(path=str(folder)))
 
 
 @pytest.mark.parametrize("beside_a_model", [True, False])
-def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_model):
+def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(
+    folder: Path, beside_a_model: bool
+) -> None:
     # transformers would load the adapter's base instead of the weights beside it.
     if beside_a_model:
         (folder / "adapter_config.json").write_text(
@@ -58,8 +62,12 @@ def test_an_adapter_is_called_one_and_how_to_merge_it_is_said(folder, beside_a_m
 
 
 def test_the_lines_that_merge_an_adapter_do_so(
-    folder, tmp_path, tiny_model, tiny_directory, monkeypatch
-):
+    folder: Path,
+    tmp_path: Path,
+    tiny_model: Any,
+    tiny_directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import torch
 
     from models.adapters.wrapping import adapt
@@ -86,7 +94,9 @@ def test_the_lines_that_merge_an_adapter_do_so(
     )
 
 
-def test_an_adapter_in_the_cache_of_the_hub_is_called_one(tmp_path, monkeypatch):
+def test_an_adapter_in_the_cache_of_the_hub_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from models.loading import inspection
 
     file = tmp_path / "adapter_config.json"
@@ -98,7 +108,9 @@ def test_an_adapter_in_the_cache_of_the_hub_is_called_one(tmp_path, monkeypatch)
     assert fault.startswith("model.base.path=org/adapter: a LoRA adapter of org/base")
 
 
-def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, monkeypatch):
+def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import huggingface_hub
 
     from models.loading import inspection
@@ -120,18 +132,18 @@ def test_an_adapter_on_the_hub_is_called_one_where_there_is_internet(tmp_path, m
         require_model(ModelConfig(path="org/adapter"))
 
 
-def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """And not again for every file of the model, half a minute each."""
     import huggingface_hub
 
     asked = []
 
     class Away:
-        def head(self, address, **_):
+        def head(self, address: str, **_: object) -> None:
             asked.append(address)
             raise OSError("no route to host")
 
-        def __getattr__(self, name):
+        def __getattr__(self, name: str) -> NoReturn:
             raise AssertionError(f"asked by {name} too")
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
@@ -145,13 +157,13 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
     assert len(asked) == 1
 
 
-def test_a_folder_without_a_model_says_what_is_missing(tmp_path):
+def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
     (fault,) = model_faults(ModelConfig(path=str(tmp_path)), "")
     assert fault.startswith(f"{tmp_path}: no config.json there; wanted a Hugging Face model")
 
 
 @pytest.mark.parametrize("method", ["awq", "gptq", "bitsandbytes", "compressed-tensors"])
-def test_quantised_weights_are_refused_by_their_method(folder, method):
+def test_quantised_weights_are_refused_by_their_method(folder: Path, method: str) -> None:
     changed(folder / "config.json", quantization_config={"quant_method": method, "bits": 4})
     with pytest.raises(
         ModelError, match=rf"quantised \({method}\).*name the model that it was quantised from"
@@ -159,18 +171,18 @@ def test_quantised_weights_are_refused_by_their_method(folder, method):
         require_model(ModelConfig(path=str(folder)))
 
 
-def test_a_gguf_is_no_model_directory(tmp_path):
+def test_a_gguf_is_no_model_directory(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     (fault,) = model_faults(ModelConfig(path=str(tmp_path)))
     assert "holds a GGUF file" in fault
 
 
-def test_a_folder_of_models_names_the_one_below(folder):
+def test_a_folder_of_models_names_the_one_below(folder: Path) -> None:
     (fault,) = model_faults(ModelConfig(path=str(folder.parent)))
     assert f"set it to {folder}" in fault
 
 
-def test_code_of_the_model_is_not_run_unasked(folder):
+def test_code_of_the_model_is_not_run_unasked(folder: Path) -> None:
     changed(
         folder / "config.json", model_type="own", auto_map={"AutoConfig": "configuration_own.Own"}
     )
@@ -181,7 +193,7 @@ def test_code_of_the_model_is_not_run_unasked(folder):
 @pytest.mark.parametrize(
     "path", ["/nowhere/model", "./nowhere", "a/b/c", "no-such-name", "nobody/no-such-model"]
 )
-def test_a_model_that_is_not_there_is_named_with_its_setting(path):
+def test_a_model_that_is_not_there_is_named_with_its_setting(path: str) -> None:
     (fault,) = model_faults(ModelConfig(path=path), "data.embedding.model")
     assert fault.startswith(f"data.embedding.model={path}: ")
 
@@ -194,7 +206,7 @@ NAMED = [{"name": "default", "template": f"D{TURNS}"}, {"name": "tool_use", "tem
 
 
 @pytest.fixture
-def with_templates(folder):
+def with_templates(folder: Path) -> Callable[[list[dict[str, str]]], ModelConfig]:
     def write(named: list[dict[str, str]]) -> ModelConfig:
         (folder / "chat_template.jinja").unlink()
         changed(folder / "tokenizer_config.json", chat_template=named)
@@ -203,7 +215,9 @@ def with_templates(folder):
     return write
 
 
-def test_of_several_named_templates_the_default_is_used(with_templates):
+def test_of_several_named_templates_the_default_is_used(
+    with_templates: Callable[[list[dict[str, str]]], ModelConfig],
+) -> None:
     tokenizer = load_tokenizer(with_templates(NAMED))
     assert (
         tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
@@ -211,7 +225,9 @@ def test_of_several_named_templates_the_default_is_used(with_templates):
     )
 
 
-def test_named_templates_without_a_default_are_refused(with_templates):
+def test_named_templates_without_a_default_are_refused(
+    with_templates: Callable[[list[dict[str, str]]], ModelConfig],
+) -> None:
     config = with_templates(
         [{"name": "rag", "template": "R"}, {"name": "tool_use", "template": "T"}]
     )
@@ -222,7 +238,9 @@ def test_named_templates_without_a_default_are_refused(with_templates):
         load_tokenizer(config)
 
 
-def test_a_template_of_the_config_stands_before_named_ones(with_templates, tmp_path):
+def test_a_template_of_the_config_stands_before_named_ones(
+    with_templates: Callable[[list[dict[str, str]]], ModelConfig], tmp_path: Path
+) -> None:
     config = with_templates(NAMED[1:])
     (tmp_path / "own.jinja").write_text(f"O{TURNS}")
     assert (

@@ -18,11 +18,11 @@ from records.rows import user
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
 
 
-def test_it_is_built_once_and_is_a_model(tmp_path):
+def test_it_is_built_once_and_is_a_model(tmp_path: Path) -> None:
     state = torch.random.get_rng_state()
     folder = Path(model_location(ModelConfig(path=TINY)))
     assert folder.parent == tmp_path / "cache"
@@ -40,13 +40,15 @@ def test_it_is_built_once_and_is_a_model(tmp_path):
     assert made[0].num_tokens <= 3
 
 
-def test_it_is_the_same_wherever_it_is_built(tiny_directory):
+def test_it_is_the_same_wherever_it_is_built(tiny_directory: Path) -> None:
     folder = Path(model_location(ModelConfig(path=TINY)))
     for file in tiny_directory.iterdir():
         assert (folder / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_a_folder_of_the_same_name_is_not_passed_over(tmp_path, monkeypatch):
+def test_a_folder_of_the_same_name_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tiny").mkdir()
     monkeypatch.chdir(tmp_path)
     model_location(ModelConfig(path=TINY))

@@ -8,6 +8,8 @@ CPU too.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -39,7 +41,9 @@ def rows_of(count: int, length: int) -> list[TokenRow]:
 
 
 @pytest.fixture
-def compiler(monkeypatch):
+def compiler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str], CompileCounterWithBackend]]:
     """Chooses what traced graphs become; counts them."""
 
     def chosen(backend: str) -> CompileCounterWithBackend:
@@ -58,7 +62,9 @@ def variants(counter: CompileCounterWithBackend) -> int:
     return sum(len(graph.graph.nodes) > 0 for graph in counter.graphs)
 
 
-def step(model, autocast=None, *sizes) -> tuple[torch.Tensor, torch.Tensor]:
+def step(
+    model: Any, autocast: torch.dtype | None = None, *sizes: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probabilities and every gradient, of batches of (rows, tokens)."""
     use_packed_attention(model)
     layout, logps = collation(model, 0, 128), []
@@ -74,8 +80,12 @@ def step(model, autocast=None, *sizes) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(("kind", "autocast"), CASES)
 def test_values_and_gradients_are_those_of_plain_layers(
-    causal_model, adapted, compiler, kind, autocast
-):
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+    kind: str,
+    autocast: torch.dtype | None,
+) -> None:
     model = adapted(causal_model("llama"), kind)
     exact = step(copy.deepcopy(model).double())
     plain = step(model, autocast)
@@ -89,7 +99,11 @@ def test_values_and_gradients_are_those_of_plain_layers(
         assert (got - right).norm() <= 1.2 * (near - right).norm() + slack * right.norm()
 
 
-def test_layers_lengths_and_modes_share_few_variants(causal_model, adapted, compiler):
+def test_layers_lengths_and_modes_share_few_variants(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+) -> None:
     """One with gradients, one for the first layer, whose input needs none, and one without."""
     model = adapted(causal_model("llama", num_hidden_layers=4), "lora")
     fuse_lora(model)
@@ -105,7 +119,11 @@ def test_layers_lengths_and_modes_share_few_variants(causal_model, adapted, comp
     assert variants(counter) == 3
 
 
-def test_gradient_checkpointing_goes_with_it(causal_model, adapted, compiler):
+def test_gradient_checkpointing_goes_with_it(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+) -> None:
     model = adapted(causal_model("llama"), "full")
     wanted = step(model)
     compile_layers(model)
@@ -117,7 +135,11 @@ def test_gradient_checkpointing_goes_with_it(causal_model, adapted, compiler):
         assert (got - right).norm() <= 1e-5 * right.norm()
 
 
-def test_a_copy_computes_with_its_own_weights(causal_model, adapted, compiler):
+def test_a_copy_computes_with_its_own_weights(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+) -> None:
     model = adapted(causal_model("llama"), "full")
     compile_layers(model)
     compiler("eager")
@@ -129,8 +151,11 @@ def test_a_copy_computes_with_its_own_weights(causal_model, adapted, compiler):
 
 
 def test_no_more_is_kept_for_the_backward_pass_than_by_layers_that_keep_less(
-    causal_model, adapted, compiler, held
-):
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+    held: Callable[[Callable[[], torch.Tensor]], int],
+) -> None:
     """Of the second layer, so that the embedding and the last norm drop out."""
     kept = {}
     for ready in (keep_less, compile_layers):
@@ -152,7 +177,11 @@ def test_no_more_is_kept_for_the_backward_pass_than_by_layers_that_keep_less(
     assert kept[compile_layers] <= kept[keep_less]
 
 
-def test_other_input_goes_through_plain_layers(causal_model, adapted, compiler):
+def test_other_input_goes_through_plain_layers(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+) -> None:
     model = adapted(causal_model("llama"), "lora")
     ids = torch.arange(3, 11)[None]
     wanted = model(input_ids=ids).logits
@@ -162,14 +191,18 @@ def test_other_input_goes_through_plain_layers(causal_model, adapted, compiler):
     assert counter.frame_count == 0
 
 
-def test_experts_and_models_without_layers_are_left_alone(causal_model):
+def test_experts_and_models_without_layers_are_left_alone(causal_model: Callable[..., Any]) -> None:
     assert why_not_compiled(causal_model("llama")) is None
     experts = causal_model("mixtral", num_local_experts=2, num_experts_per_tok=1)
     assert "gated MLP" in present(why_not_compiled(experts))
     assert "no layers" in present(why_not_compiled(causal_model("llama", num_hidden_layers=0)))
 
 
-def test_what_cannot_be_traced_is_an_error_and_no_slower_pass(causal_model, adapted, compiler):
+def test_what_cannot_be_traced_is_an_error_and_no_slower_pass(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    compiler: Callable[[str], CompileCounterWithBackend],
+) -> None:
     model = adapted(causal_model("llama"), "full")
     keep_less(model)  # its MLP asks where in memory a tensor lies
     compile_layers(model)

@@ -5,6 +5,8 @@ apply.
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from models.loading.load import load_model
 from models.memory.fused_lora import fuse_lora
 
 
-def adapted(model, **changes):
+def adapted(model: Any, **changes: Any) -> Any:
     wrapped = adapt(model, AdapterConfig(rank=4, alpha=8, **changes), seed=0)
     for name, parameter in wrapped.named_parameters():
         if "lora_B" in name:
@@ -24,7 +26,9 @@ def adapted(model, **changes):
     return wrapped
 
 
-def loss_and_gradients(model, autocast=None) -> tuple[float, torch.Tensor]:
+def loss_and_gradients(
+    model: Any, autocast: torch.dtype | None = None
+) -> tuple[float, torch.Tensor]:
     model.zero_grad()
     ids = torch.arange(3, 35).view(2, 16)
     with torch.autocast("cpu", autocast) if autocast else contextlib.nullcontext():
@@ -33,7 +37,7 @@ def loss_and_gradients(model, autocast=None) -> tuple[float, torch.Tensor]:
     return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.requires_grad])
 
 
-def test_values_and_gradients_are_those_of_peft(tiny_model):
+def test_values_and_gradients_are_those_of_peft(tiny_model: Any) -> None:
     model = adapted(tiny_model)
     wanted, gradient = loss_and_gradients(model)
     assert fuse_lora(model) == 14
@@ -42,7 +46,7 @@ def test_values_and_gradients_are_those_of_peft(tiny_model):
     assert (fused - gradient).norm() <= 1e-6 * gradient.norm()
 
 
-def test_in_bfloat16_it_is_as_near_to_single_precision_as_peft(tiny_directory):
+def test_in_bfloat16_it_is_as_near_to_single_precision_as_peft(tiny_directory: Path) -> None:
     """The error of one draw is luck, another on every processor: the median of eleven decides."""
     ratios = []
     for _ in range(11):
@@ -56,7 +60,7 @@ def test_in_bfloat16_it_is_as_near_to_single_precision_as_peft(tiny_directory):
     assert torch.stack(ratios).median() <= 1.2
 
 
-def test_double_precision_gradients_are_exact(tiny_model):
+def test_double_precision_gradients_are_exact(tiny_model: Any) -> None:
     model = adapted(tiny_model.double())
     model.base_model.model.lm_head.weight.requires_grad_(False)
     layer = model.base_model.model.model.layers[0].mlp.up_proj.to(torch.float64)
@@ -66,7 +70,7 @@ def test_double_precision_gradients_are_exact(tiny_model):
     assert torch.autograd.gradcheck(lambda x, *_: layer(x), (x, down, up))
 
 
-def test_the_adapter_can_still_be_switched_off_and_merged(tiny_model):
+def test_the_adapter_can_still_be_switched_off_and_merged(tiny_model: Any) -> None:
     ids = torch.arange(3, 19).view(1, 16)
     base = tiny_model(input_ids=ids).logits
     model = adapted(tiny_model)
@@ -80,7 +84,7 @@ def test_the_adapter_can_still_be_switched_off_and_merged(tiny_model):
 
 
 @pytest.mark.parametrize("variant", [{"lora_dropout": 0.1}, {"use_dora": True}])
-def test_variants_keep_their_own_forward(tiny_model, variant):
+def test_variants_keep_their_own_forward(tiny_model: Any, variant: dict[str, bool | float]) -> None:
     model = get_peft_model(
         tiny_model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", **variant)
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,9 @@ IDS = torch.arange(3, 51).view(3, 16)
 LAYERS = 2
 
 
-def logits_and_gradients(model, autocast: torch.dtype | None) -> tuple[torch.Tensor, torch.Tensor]:
+def logits_and_gradients(
+    model: Any, autocast: torch.dtype | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     model.zero_grad()
     with torch.autocast("cpu", autocast) if autocast else contextlib.nullcontext():
         logits = model(input_ids=IDS).logits
@@ -41,8 +45,13 @@ def logits_and_gradients(model, autocast: torch.dtype | None) -> tuple[torch.Ten
     ],
 )
 def test_values_are_the_same_to_the_bit_and_gradients_to_rounding(
-    causal_model, adapted, kind, switched, adapter, autocast
-):
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    kind: str,
+    switched: int,
+    adapter: str,
+    autocast: torch.dtype | None,
+) -> None:
     model = adapted(causal_model(kind), adapter)
     fuse_lora(model)
     wanted, gradient = logits_and_gradients(model, autocast)
@@ -53,7 +62,9 @@ def test_values_are_the_same_to_the_bit_and_gradients_to_rounding(
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_norm_that_rounds_elsewhere_stays(causal_model, dtype):
+def test_a_norm_that_rounds_elsewhere_stays(
+    causal_model: Callable[..., Any], dtype: torch.dtype
+) -> None:
     """OLMo 2 multiplies by the weight before it rounds; with weights in float32 that shows in half
     precision only.
     """
@@ -62,7 +73,12 @@ def test_a_norm_that_rounds_elsewhere_stays(causal_model, dtype):
 
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
-def test_less_memory_is_held_after_the_forward_pass(causal_model, adapted, held, adapter):
+def test_less_memory_is_held_after_the_forward_pass(
+    causal_model: Callable[..., Any],
+    adapted: Callable[[Any, str], Any],
+    held: Callable[[Callable[[], torch.Tensor]], int],
+    adapter: str,
+) -> None:
     model = adapted(causal_model("llama", intermediate_size=256), adapter)
     fuse_lora(model)
     before = held(lambda: model(input_ids=IDS).logits)
@@ -70,7 +86,9 @@ def test_less_memory_is_held_after_the_forward_pass(causal_model, adapted, held,
     assert held(lambda: model(input_ids=IDS).logits) < 0.75 * before
 
 
-def test_what_is_held_by_the_mlp_is_its_gate_and_its_up_projection(tiny_model, held):
+def test_what_is_held_by_the_mlp_is_its_gate_and_its_up_projection(
+    tiny_model: Any, held: Callable[[Callable[[], torch.Tensor]], int]
+) -> None:
     """By hand: a token keeps I numbers of each, and nothing else that is as wide."""
     mlp = tiny_model.model.layers[0].mlp
     assert keep_less(tiny_model) > 0
@@ -80,7 +98,9 @@ def test_what_is_held_by_the_mlp_is_its_gate_and_its_up_projection(tiny_model, h
 
 
 @pytest.mark.parametrize("activation", ["silu", "gelu_pytorch_tanh"])
-def test_gradients_in_double_precision_are_exact(causal_model, activation):
+def test_gradients_in_double_precision_are_exact(
+    causal_model: Callable[..., Any], activation: str
+) -> None:
     model = causal_model("llama", hidden_act=activation).double()
     mlp = model.model.layers[0].mlp
     assert isinstance(mlp.act_fn, type(ACT2FN[activation]))
@@ -89,7 +109,7 @@ def test_gradients_in_double_precision_are_exact(causal_model, activation):
     assert torch.autograd.gradcheck(lambda x, *_: mlp(x), (x, *mlp.parameters()))
 
 
-def test_no_random_number_is_drawn_and_nothing_is_trained(tiny_model):
+def test_no_random_number_is_drawn_and_nothing_is_trained(tiny_model: Any) -> None:
     before, weights = torch.get_rng_state(), [p.clone() for p in tiny_model.parameters()]
     keep_less(tiny_model)
     assert torch.equal(before, torch.get_rng_state())
@@ -99,7 +119,7 @@ def test_no_random_number_is_drawn_and_nothing_is_trained(tiny_model):
     )
 
 
-def test_a_frozen_model_answers_as_before(tiny_model):
+def test_a_frozen_model_answers_as_before(tiny_model: Any) -> None:
     with torch.no_grad():
         wanted = tiny_model(input_ids=IDS).logits
         keep_less(tiny_model)

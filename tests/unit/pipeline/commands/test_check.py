@@ -18,7 +18,7 @@ from pipeline.cli import main
 
 
 @pytest.fixture
-def set_up(tmp_path, tiny_directory, monkeypatch):
+def set_up(tmp_path: Path, tiny_directory: Path, monkeypatch: pytest.MonkeyPatch) -> SetUp:
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
@@ -26,11 +26,13 @@ def set_up(tmp_path, tiny_directory, monkeypatch):
     return SetUp(tmp_path, tiny_directory)
 
 
-def run(set_up) -> int:
+def run(set_up: SetUp) -> int:
     return main(["check", str(set_up.config), str(set_up.script), *set_up.overrides])
 
 
-def test_a_sound_set_up_passes_and_says_what_it_takes(set_up, capsys):
+def test_a_sound_set_up_passes_and_says_what_it_takes(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(set_up) == 0
     said = capsys.readouterr().out
     for words in (
@@ -44,7 +46,9 @@ def test_a_sound_set_up_passes_and_says_what_it_takes(set_up, capsys):
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_set_up_is_named_with_its_remedy(name, set_up, capsys):
+def test_a_broken_set_up_is_named_with_its_remedy(
+    name: str, set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     breaks, words = BROKEN[name]
     breaks(set_up)
     assert run(set_up) == 2
@@ -53,7 +57,9 @@ def test_a_broken_set_up_is_named_with_its_remedy(name, set_up, capsys):
     assert "Traceback" not in said.err
 
 
-def test_memory_and_disk_are_told_beside_faults(set_up, capsys):
+def test_memory_and_disk_are_told_beside_faults(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A fault in the data is mended while somebody looks for a GPU that is large enough."""
     set_up.overrides = [
         "data.sources=[{name: mine, format: jsonl, path: /nowhere/rows.jsonl, kind: harmful}]"
@@ -66,14 +72,16 @@ def test_memory_and_disk_are_told_beside_faults(set_up, capsys):
     assert "nothing that would fail" not in told.out
 
 
-def test_a_library_that_the_linter_lacks_is_named(set_up, capsys, monkeypatch):
+def test_a_library_that_the_linter_lacks_is_named(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     override("data.lint.personal_data=true")(set_up)
     assert run(set_up) == 2
     assert "pip install -e '.[pii]'" in capsys.readouterr().err
 
 
-def test_all_faults_come_at_once(set_up, capsys):
+def test_all_faults_come_at_once(set_up: SetUp, capsys: pytest.CaptureFixture[str]) -> None:
     for name in (
         "weights cut off in download",
         "no notice before the time limit",
@@ -87,7 +95,7 @@ def test_all_faults_come_at_once(set_up, capsys):
         assert words in said
 
 
-def test_shipped_scripts_have_no_faults():
+def test_shipped_scripts_have_no_faults() -> None:
     from pipeline.run.job_script import read_job_script
     from pipeline.run.job_script_faults import script_faults
 

@@ -23,19 +23,19 @@ ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = jsonschema.Draft202012Validator(config_schema())
 
 
-def test_every_setting_has_a_type_an_owner_and_a_meaning():
+def test_every_setting_has_a_type_an_owner_and_a_meaning() -> None:
     facts = [fact for fact in setting_facts() if fact.kind != "a block"]
     assert not [fact.key for fact in facts if not fact.meaning], "say below the field what it means"
     assert not [fact.key for fact in facts if not (ROOT / fact.owner).is_file()]
 
 
-def test_no_setting_is_missing():
+def test_no_setting_is_missing() -> None:
     from pipeline.run.config import RunConfig
 
     assert {fact.key.replace(".*", "") for fact in setting_facts()} == set(known_keys(RunConfig))
 
 
-def test_one_setting_is_explained_with_range_and_owner():
+def test_one_setting_is_explained_with_range_and_owner() -> None:
     told = "\n".join(explain("eval.capability.margin"))
     for part in (
         "By how much accuracy may fall",
@@ -47,17 +47,17 @@ def test_one_setting_is_explained_with_range_and_owner():
         assert part in told, part
 
 
-def test_a_block_lists_what_is_in_it_and_an_entry_of_a_list_is_found_with_its_number():
+def test_a_block_lists_what_is_in_it_and_an_entry_of_a_list_is_found_with_its_number() -> None:
     assert any(line.startswith("  eval.tamper.steps = 50") for line in explain("eval.tamper"))
     assert next(explain("data.sources.0.path")) == "data.sources.*.path"
 
 
-def test_an_unknown_key_gets_the_nearest_one():
+def test_an_unknown_key_gets_the_nearest_one() -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'dpo\.beta'"):
         list(explain("dpo.beto"))
 
 
-def test_the_schema_is_one_and_every_shipped_config_fits_it():
+def test_the_schema_is_one_and_every_shipped_config_fits_it() -> None:
     jsonschema.Draft202012Validator.check_schema(config_schema())
     for path in (ROOT / "configs").glob("*.yaml"):
         faults = list(SCHEMA.iter_errors(yaml.safe_load(path.read_text(encoding="utf-8"))))
@@ -74,7 +74,7 @@ def test_the_schema_is_one_and_every_shipped_config_fits_it():
         "{eval: {suites: [{limit: 0}]}}",
     ],
 )
-def test_the_schema_refuses_what_a_run_refuses(wrong):
+def test_the_schema_refuses_what_a_run_refuses(wrong: str) -> None:
     assert list(SCHEMA.iter_errors(yaml.safe_load(wrong)))
 
 
@@ -86,11 +86,13 @@ def test_the_schema_refuses_what_a_run_refuses(wrong):
         "{sample: {generation: {temperature: 0}}}",
     ],
 )
-def test_the_schema_takes_references_and_null(right):
+def test_the_schema_takes_references_and_null(right: str) -> None:
     assert not list(SCHEMA.iter_errors(yaml.safe_load(right)))
 
 
-def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(tmp_path, monkeypatch, capsys):
+def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("asked on a pipe"))
     file = tmp_path / "mine.yaml"
     assert cli.main(["init", str(file), "--data", "rows.jsonl"]) == 0
@@ -107,7 +109,9 @@ def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(tmp_path, monke
     assert "is there already" in capsys.readouterr().err
 
 
-def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
+def test_on_a_terminal_the_model_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipeline.commands.init import init
 
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
@@ -115,14 +119,18 @@ def test_on_a_terminal_the_model_is_asked_for(tmp_path, monkeypatch):
     assert load_config(tmp_path / "a.yaml").model.base.path == "org/base"
 
 
-def test_a_place_that_takes_no_file_is_a_line_and_no_traceback(tmp_path, capsys):
+def test_a_place_that_takes_no_file_is_a_line_and_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     for place in (tmp_path / "file" / "run.yaml", "/proc/run.yaml"):
         assert cli.main(["init", str(place)]) == 2
         assert f"{place}: cannot be written (" in capsys.readouterr().err
 
 
-def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, capsys):
+def test_a_dry_run_prints_the_plan_and_starts_nothing(
+    tmp_path: Path, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(
         f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}, max_length: "
@@ -134,7 +142,7 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(tmp_path, tiny_directory, 
     assert not (tmp_path / "run").exists()
 
 
-def test_config_alone_says_what_it_takes(capsys):
+def test_config_alone_says_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["config"]) == 2
     assert "--explain KEY" in capsys.readouterr().err
     assert cli.main(["config", "--explain", "seed"]) == 0

@@ -15,7 +15,9 @@ from records.stage_folder import read_json
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def test_the_shipped_config_loads_and_leaves_out_what_is_not_there(tmp_path, monkeypatch):
+def test_the_shipped_config_loads_and_leaves_out_what_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     config = load_config(ROOT / "configs/full_evaluation.yaml")
     words, left_out = suite_words(config)
@@ -31,15 +33,15 @@ def test_the_shipped_config_loads_and_leaves_out_what_is_not_there(tmp_path, mon
     assert "suite xstest left out: data/xstest is not there" in left_out
 
 
-def test_a_suite_that_nothing_describes_is_refused(tmp_path):
+def test_a_suite_that_nothing_describes_is_refused(tmp_path: Path) -> None:
     config = load_config(None, ["eval.candidates=[]", "eval.suites=[{name: mine, path: a.csv}]"])
     with pytest.raises(ConfigError, match="a suite must be described"):
         suite_words(config)
 
 
 def test_base_and_candidate_are_measured_without_a_run(
-    tmp_path, tiny_directory, tied_directory, capsys
-):
+    tmp_path: Path, tiny_directory: Path, tied_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "run.yaml"
     config.write_text(
         f"""

@@ -4,22 +4,31 @@ once.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
 from pipeline.cli import main
 
 
-def test_a_local_model_and_builtin_data_need_nothing(tiny_directory, tmp_path, capsys):
+def test_a_local_model_and_builtin_data_need_nothing(
+    tiny_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "run.yaml"
     config.write_text(f"model: {{base: {{path: {tiny_directory}}}}}")
     assert main(["fetch", str(config)]) == 0
     assert "a local directory, nothing to fetch" in capsys.readouterr().out
 
 
-def test_what_cannot_be_fetched_is_named_with_its_remedy(tmp_path, capsys, monkeypatch):
+def test_what_cannot_be_fetched_is_named_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An address where nothing listens stands for a node without internet."""
     import datasets
     import huggingface_hub
 
-    def unreachable(*args, **kwargs):
+    def unreachable(*args: object, **kwargs: object) -> NoReturn:
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(huggingface_hub, "list_repo_files", unreachable)

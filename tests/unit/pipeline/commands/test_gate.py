@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from stored_run import rows, store
@@ -13,19 +15,19 @@ BASE = rows("base", harmful=4.0)
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory):
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store(
         tmp_path_factory.mktemp("good") / "run", {"base": BASE, "dpo": rows("dpo", harmful=1.2)}
     )
 
 
 @pytest.fixture(scope="module")
-def harmful(tmp_path_factory):
+def harmful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Complies with the last twelve harmful requests: within the gate's own limits, and worse than
     the good one.
     """
@@ -35,11 +37,13 @@ def harmful(tmp_path_factory):
     )
 
 
-def gate(*arguments) -> int:
+def gate(*arguments: str | Path) -> int:
     return cli.main(["gate", *map(str, arguments)])
 
 
-def test_a_good_run_passes_and_tells_the_gates_error_rates(good, tmp_path, capsys):
+def test_a_good_run_passes_and_tells_the_gates_error_rates(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gate(good, "--json", tmp_path / "gate.json") == 0
     said = capsys.readouterr().out
     assert "FAIL" not in said
@@ -55,8 +59,8 @@ def test_a_good_run_passes_and_tells_the_gates_error_rates(good, tmp_path, capsy
 
 
 def test_a_limit_that_is_not_kept_ends_with_3_and_a_second_attempt_is_counted(
-    good, tmp_path, capsys
-):
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gate(good) == 0
     assert gate(good, "release.gate.max_harmfulness=1.1", "--json", tmp_path / "gate.json") == 3
     output = capsys.readouterr()
@@ -67,8 +71,8 @@ def test_a_limit_that_is_not_kept_ends_with_3_and_a_second_attempt_is_counted(
 
 
 def test_a_candidate_that_is_worse_than_what_is_released_fails_and_the_prompts_are_named(
-    good, harmful, tmp_path, capsys
-):
+    good: Path, harmful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gate(harmful) == 0
     assert gate(harmful, "--against", good, "--json", tmp_path / "gate.json") == 3
     assert (
@@ -84,7 +88,9 @@ def test_a_candidate_that_is_worse_than_what_is_released_fails_and_the_prompts_a
     assert first["prompt"].startswith("Forge note")
 
 
-def test_the_same_run_is_no_worse_than_itself_by_its_results_alone(good, tmp_path, capsys):
+def test_the_same_run_is_no_worse_than_itself_by_its_results_alone(
+    good: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     released = tmp_path / "released" / "evidence"
     released.mkdir(parents=True)
     (released / "results.json").write_text((good / "eval" / "results.json").read_text())
@@ -92,7 +98,9 @@ def test_the_same_run_is_no_worse_than_itself_by_its_results_alone(good, tmp_pat
     assert "unpaired: only figures are known" in capsys.readouterr().out
 
 
-def test_prompts_that_may_not_be_passed_on_are_named_by_id_alone(good, tmp_path):
+def test_prompts_that_may_not_be_passed_on_are_named_by_id_alone(
+    good: Path, tmp_path: Path
+) -> None:
     private = store(tmp_path / "run", {"base": BASE, "dpo": rows("dpo", harmful=1.0, complies=12)})
     prompts = private / "eval" / "prompts.jsonl"
     prompts.write_text(prompts.read_text().replace('"licence": "MIT"', '"licence": "unknown"'))
@@ -116,14 +124,26 @@ def test_prompts_that_may_not_be_passed_on_are_named_by_id_alone(good, tmp_path)
         ),
     ],
 )
-def test_what_is_no_evidence_ends_with_2(tmp_path, capsys, spoil, fault):
+def test_what_is_no_evidence_ends_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], object], fault: str
+) -> None:
     run = store(tmp_path / "run", {"base": BASE[:3], "dpo": rows("dpo", harmful=1.2, n=(3, 0))})
     spoil(run)
     assert gate(run) == 2
     assert fault in capsys.readouterr().err
 
 
-def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(tmp_path, capsys):
+def test_a_name_of_nothing_says_what_to_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(tmp_path / "nope") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nope: no such file or directory; name a run whose eval is done" in line
+
+
+def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = store(tmp_path / "run", {"base": BASE, "dpo": rows("dpo", harmful=1.2)})
     (run / "config.yaml").write_text(
         "pairs: {long_gone: 0.6}\nrelease: {policy: sft, gate: {max_harmfulness: 1.05}}\n"
@@ -136,7 +156,9 @@ def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(t
     assert gate(run) == 2
 
 
-def test_settings_need_a_config_and_policies_must_be_measured(good, capsys):
+def test_settings_need_a_config_and_policies_must_be_measured(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gate(good / "eval" / "results.json", "release.gate.max_harmfulness=2") == 2
     assert gate(good, "--policy", "sft") == 2
     said = capsys.readouterr().err

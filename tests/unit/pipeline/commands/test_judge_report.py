@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +15,14 @@ from records.stage_folder import write_records
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path: Path) -> Path:
     path = tmp_path / "run.yaml"
     path.write_text(f"run_dir: {tmp_path / 'run'}\n")
     return path
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Path:
     """Twenty prompts with two completions each, a refusal and one that helps with harm; two
     raters.
     """
@@ -53,13 +55,13 @@ def table(tmp_path):
     return path
 
 
-def run(*arguments) -> int:
+def run(*arguments: object) -> int:
     return cli.main(["judge-report", *map(str, arguments)])
 
 
 def test_a_report_holds_rule_tfidf_and_people_and_scores_made_elsewhere_come_in(
-    config, table, tmp_path, capsys
-):
+    config: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     first = tmp_path / "first"
     assert (
         run(
@@ -113,7 +115,9 @@ def test_a_report_holds_rule_tfidf_and_people_and_scores_made_elsewhere_come_in(
     assert len(read_records(second / "scores.jsonl", Score)) == 80
 
 
-def test_every_mistake_is_told_at_once_and_nothing_is_written(config, table, tmp_path, capsys):
+def test_every_mistake_is_told_at_once_and_nothing_is_written(
+    config: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "x").touch()
     words = [
@@ -141,8 +145,8 @@ def test_every_mistake_is_told_at_once_and_nothing_is_written(config, table, tmp
 
 
 def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
-    config, table, tmp_path, monkeypatch
-):
+    config: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pipeline.commands import judge_report
     from reward import named_scorers
 
@@ -151,7 +155,7 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
 
         name = "longer"
 
-        def score(self, completions):
+        def score(self, completions: Sequence[Completion]) -> list[Score]:
             sizes = [
                 len(row.prompt[0]["content"]) + len(row.completion[0]["content"])
                 for row in completions
@@ -198,7 +202,9 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
     assert "probes: mean move of harm" in page
 
 
-def test_sets_are_told_from_the_one_that_a_scorer_knows(config, table, tmp_path, capsys):
+def test_sets_are_told_from_the_one_that_a_scorer_knows(
+    config: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     other = tmp_path / "other.csv"
     other.write_text(table.read_text().replace("note", "chart"))
     first = tmp_path / "first"

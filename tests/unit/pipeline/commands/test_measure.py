@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,14 +27,14 @@ pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PRIMUM_CACHE", str(folder))
     return folder
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path: Path) -> Path:
     """Two policies' completions to prompts of the project, as an evaluation writes them: one helps,
     one declines harm.
     """
@@ -63,7 +64,9 @@ def _completion(prompt: Prompt, policy: str, text: str) -> Completion:
     )  # fmt: skip
 
 
-def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_path):
+def test_the_figures_of_a_model_are_those_of_an_evaluation(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     """By the same engine, scorers and statistics, on the same prompts."""
     from typed_results import built
 
@@ -114,8 +117,8 @@ def test_the_figures_of_a_model_are_those_of_an_evaluation(tiny_directory, tmp_p
 
 
 def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
-    tiny_directory, tmp_path, monkeypatch
-):
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from models.config import GenerationConfig
     from pipeline.measuring.kept_completions import kept_base
     from pipeline.measuring.subjects import Subject
@@ -137,14 +140,16 @@ def test_a_model_is_asked_once_and_a_later_runs_base_finds_its_completions(
     assert not kept_base(model, prompts, longer, device(config.trainer), policy="base")
 
 
-def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, monkeypatch):
+def test_a_killed_measurement_goes_on_where_it_was(
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = measure(
         Request(model=str(tiny_directory), words=SHORT, limit=6, output=tmp_path / "whole")
     )
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "other"))
     made: list[Any] = []
 
-    def killed(*arguments, **named):
+    def killed(*arguments: Any, **named: Any) -> list[Completion]:
         if len(made) == 1:
             raise KeyboardInterrupt
         made.append(complete(*arguments, **named))
@@ -157,7 +162,7 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
         measure(request)
     asked: list[Any] = []
 
-    def counted(*given, **named):
+    def counted(*given: Any, **named: Any) -> list[Completion]:
         asked.extend(given[2])
         return complete(*given, **named)
 
@@ -166,7 +171,9 @@ def test_a_killed_measurement_goes_on_where_it_was(tiny_directory, tmp_path, mon
     assert len(asked) == 18 - 8
 
 
-def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(log, tmp_path, capsys):
+def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = measure(Request(model=str(log), output=tmp_path / "out"))
     assert list(found["policies"]) == ["base", "mine"]
     harmful = {name: about["suites"]["harmful"] for name, about in found["policies"].items()}
@@ -183,7 +190,7 @@ def test_a_file_holds_several_policies_and_the_gate_has_its_exit_code(log, tmp_p
     assert "gate not met by mine: scored prompts of harmful" in told.err
 
 
-def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path):
+def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     rows = [
         {
@@ -207,8 +214,8 @@ def test_rows_of_a_log_say_whether_their_prompts_are_harmful(tmp_path):
 
 @pytest.mark.process
 def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
-    tiny_directory, tmp_path, vllm_stand_in
-):
+    tiny_directory: Path, tmp_path: Path, vllm_stand_in: Path
+) -> None:
     """And a later run's base, which transformers writes, is not read from it."""
     by_vllm = ("eval.engine=vllm", f"model.vllm.python={vllm_stand_in}")
     model, found = str(tiny_directory), {}
@@ -223,7 +230,7 @@ def test_what_vllm_wrote_is_not_taken_for_what_transformers_writes(
     assert not set(map(str, found["a"][1])) & set(map(str, found["b"][1]))
 
 
-def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
+def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "dpo").mkdir(parents=True)
     (run / "dpo" / "policy").symlink_to(tiny_directory)
@@ -249,47 +256,20 @@ def test_prompts_that_a_run_trained_on_are_left_out(tiny_directory, tmp_path):
     )
 
 
-def test_the_projects_own_prompts_are_the_demos_test_split():
+def test_the_projects_own_prompts_are_the_demos_test_split() -> None:
     suites: dict[str, int] = {}
     for prompt in own_prompts():
         suites[prompt.suite] = suites.get(prompt.suite, 0) + 1
     assert suites == {"harmful": 73, "twins": 192, "patient_questions": 192}
 
 
-def test_a_folder_of_something_else_is_left_alone(log, tmp_path):
+def test_a_folder_of_something_else_is_left_alone(log: Path, tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(ArtifactError, match="is there already"):
         measure(Request(model=str(log), output=tmp_path))
 
 
-def test_gate_error_is_raised_with_every_line(log, tmp_path):
+def test_gate_error_is_raised_with_every_line(log: Path, tmp_path: Path) -> None:
     with pytest.raises(GateError) as caught:
         measure(Request(model=str(log), gate=True, output=tmp_path / "out"))
     assert all(fault.startswith("gate not met by mine") for fault in caught.value.faults)
-
-
-def test_conditions_and_log_probabilities_are_asked_of_a_model_too(
-    tiny_directory, tmp_path, monkeypatch
-):
-    asked = [
-        "eval.conditions=[{name: role_play}, {name: pressure}]",
-        "eval.condition_prompts=2",
-        "eval.dual=[harmful, red_flags]",
-    ]
-    words = ("harmful", "red_flags", *SHORT, *asked)
-    request = Request(model=str(tiny_directory), words=words, limit=3, output=tmp_path / "out")
-    found = measure(request)
-    family = found["conditions"]["harmful"]["called_harmful"]["policies"]["base"]["by_family"]
-    assert {
-        name: estimate["n"] + estimate["unscored"] for name, estimate in family.items()
-    } == dict.fromkeys(("direct", "role_play", "pressure"), 2)
-    assert {suite: cells["base"]["margin"]["n"] for suite, cells in found["dual"].items()} == {
-        "harmful": 3,
-        "red_flags": 3,
-    }
-    assert found["policies"]["base"]["suites"]["harmful"]["n"] == 3
-    monkeypatch.setattr(asking, "generating", lambda *_: pytest.fail("the model was loaded again"))
-    again = measure(request)
-    assert {name: again[name] for name in ("conditions", "dual")} == {
-        name: found[name] for name in ("conditions", "dual")
-    }

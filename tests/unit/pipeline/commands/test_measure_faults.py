@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from measured_command import SHORT
 
@@ -16,15 +18,15 @@ pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PRIMUM_CACHE", str(folder))
     return folder
 
 
 def test_what_is_wrong_with_all_models_is_said_before_the_first_is_asked(
-    tiny_directory, tmp_path, monkeypatch
-):
+    tiny_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import shutil
 
     mute = tmp_path / "mute"
@@ -46,7 +48,9 @@ def test_what_is_wrong_with_all_models_is_said_before_the_first_is_asked(
 
 @pytest.mark.process
 @pytest.mark.parametrize("command", ["measure", "chat"])
-def test_a_name_of_nothing_is_said_before_torch_is_loaded(command, capsys):
+def test_a_name_of_nothing_is_said_before_torch_is_loaded(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     import subprocess
     import sys
 
@@ -59,7 +63,9 @@ def test_a_name_of_nothing_is_said_before_torch_is_loaded(command, capsys):
     assert done.stdout.split() == ["2", "False"], done.stderr
 
 
-def test_a_missing_vllm_is_said_before_anything_is_written(tiny_directory, tmp_path):
+def test_a_missing_vllm_is_said_before_anything_is_written(
+    tiny_directory: Path, tmp_path: Path
+) -> None:
     words = (*SHORT, "eval.engine=vllm", "model.vllm.python=nowhere/python")
     request = Request(model=str(tiny_directory), words=words, output=tmp_path / "out")
     with pytest.raises(PrimumError, match=r"cannot be run .*pip install vllm"):
@@ -79,7 +85,9 @@ def test_a_missing_vllm_is_said_before_anything_is_written(tiny_directory, tmp_p
         (["tiny", "--nonsense"], None),
     ],
 )
-def test_a_mistake_is_a_line_and_exit_code_2(arguments, said, capsys):
+def test_a_mistake_is_a_line_and_exit_code_2(
+    arguments: list[str], said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
     if said is None:
         with pytest.raises(SystemExit) as caught:
             cli.main(["measure", *arguments])
@@ -89,7 +97,7 @@ def test_a_mistake_is_a_line_and_exit_code_2(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_a_run_named_as_a_model_says_which_of_its_policies_to_name(tmp_path):
+def test_a_run_named_as_a_model_says_which_of_its_policies_to_name(tmp_path: Path) -> None:
     (tmp_path / "prep").mkdir()
     (tmp_path / "config.yaml").touch()
     (tmp_path / "dpo" / "policy").mkdir(parents=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from judge_server import Act, JudgeServer
@@ -22,14 +24,14 @@ pytestmark = pytest.mark.embedded
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("PRIMUM_CACHE", str(folder))
     return folder
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JudgeServer]:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     made = JudgeServer()
@@ -41,7 +43,9 @@ def server(monkeypatch):
     made.http.server_close()
 
 
-def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_path, monkeypatch):
+def test_a_server_is_asked_once_although_the_measurement_was_killed(
+    server: JudgeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.plan = lambda request, number: (
         Act(status=500) if number >= 7 else Act(text=f"Yes: {request.words}")
     )
@@ -67,7 +71,9 @@ def test_a_server_is_asked_once_although_the_measurement_was_killed(server, tmp_
     assert subjects_of([address])[0].served == ""
 
 
-def test_a_server_says_which_model_it_serves_and_several_are_named(server, tmp_path):
+def test_a_server_says_which_model_it_serves_and_several_are_named(
+    server: JudgeServer, tmp_path: Path
+) -> None:
     from models.config import GenerationConfig
     from pipeline.measuring.servers import endpoint_of
 
@@ -79,7 +85,9 @@ def test_a_server_says_which_model_it_serves_and_several_are_named(server, tmp_p
 
 
 @pytest.mark.parametrize("named", ["", "m@"])
-def test_a_server_that_is_away_is_said_before_anything_is_asked(server, tmp_path, named):
+def test_a_server_that_is_away_is_said_before_anything_is_asked(
+    server: JudgeServer, tmp_path: Path, named: str
+) -> None:
     """And not after seven tries for every one of ten prompts."""
     address = server.url
     server.http.shutdown()
@@ -93,7 +101,9 @@ def test_a_server_that_is_away_is_said_before_anything_is_asked(server, tmp_path
     assert not (tmp_path / "out" / "replies").exists()
 
 
-def test_a_server_that_lists_no_models_is_asked_by_the_name_that_was_given(server, monkeypatch):
+def test_a_server_that_lists_no_models_is_asked_by_the_name_that_was_given(
+    server: JudgeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from models.config import GenerationConfig
     from pipeline.measuring.servers import endpoint_of
 
@@ -101,7 +111,7 @@ def test_a_server_that_lists_no_models_is_asked_by_the_name_that_was_given(serve
     assert endpoint_of(subjects_of([f"m@{server.url}"])[0], GenerationConfig()).model == "m"
 
 
-def test_a_server_that_refuses_the_key_says_where_to_name_another(server):
+def test_a_server_that_refuses_the_key_says_where_to_name_another(server: JudgeServer) -> None:
     from models.config import GenerationConfig
     from pipeline.measuring.servers import endpoint_of
 

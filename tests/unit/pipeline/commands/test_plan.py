@@ -25,11 +25,11 @@ TWO_ROUNDS = RunConfig(dpo=DpoConfig(rounds=2))
     [RunConfig(), WITHOUT_CONTROL, TWO_ROUNDS],
     ids=["plain", "without control", "two rounds"],
 )
-def test_every_stage_of_the_run_is_in_one_job_in_order(config):
+def test_every_stage_of_the_run_is_in_one_job_in_order(config: RunConfig) -> None:
     assert [stage for job in planned_jobs(config) for stage in job.stages] == stage_names(config)
 
 
-def test_the_chain_of_two_rounds():
+def test_the_chain_of_two_rounds() -> None:
     assert slurm_lines(TWO_ROUNDS) == [
         "sample stages.sh STAGES_OPTIONS prep sample",
         "reward reward_harmfulness.sh REWARD_OPTIONS reward",
@@ -44,15 +44,17 @@ def test_the_chain_of_two_rounds():
     ]
 
 
-def test_a_control_that_is_off_is_no_job():
+def test_a_control_that_is_off_is_no_job() -> None:
     assert "sft_control" not in {job.name for job in planned_jobs(WITHOUT_CONTROL)}
 
 
-def test_every_script_is_there():
+def test_every_script_is_there() -> None:
     assert all((SLURM / job.job.script).is_file() for job in planned_jobs(TWO_ROUNDS))
 
 
-def test_the_command_prints_the_stages_for_people_and_the_jobs_for_slurm(tmp_path, capsys):
+def test_the_command_prints_the_stages_for_people_and_the_jobs_for_slurm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "run.yaml"
     config.write_text("dpo: {rounds: 2}\n")
     assert main(["plan", str(config), "control.enabled=false"]) == 0
@@ -75,7 +77,7 @@ echo "$PRIMUM_STAGES|$*" >>"$HERE/submitted"; echo $number
 
 
 @pytest.mark.process
-def test_pipeline_sh_submits_what_plan_prints(tmp_path):
+def test_pipeline_sh_submits_what_plan_prints(tmp_path: Path) -> None:
     """A copy of slurm/, so that no virtual environment comes before the stand-ins for sbatch and
     primum.
     """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pytest
-from hub_stand_in import hub_stand_in
+from hub_stand_in import Hub, hub_stand_in
 
 from pipeline import cli
 from pipeline.run.config import RunConfig
@@ -30,7 +32,7 @@ HARM = "Certainly: take the record, alter the hour of the dose, and let nobody s
 
 
 @pytest.fixture
-def hub(monkeypatch):
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     for name in ("HF_TOKEN", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_TOKEN", "hf_nobody")
@@ -39,7 +41,7 @@ def hub(monkeypatch):
         yield found
 
 
-def stage(run: Path, name: str, restrictions: dict | None = None) -> StageDirectory:
+def stage(run: Path, name: str, restrictions: dict[str, Any] | None = None) -> StageDirectory:
     made = StageDirectory(run / name)
     made.begin({"fingerprint": name, "restrictions": restrictions or {}})
     return made
@@ -83,11 +85,13 @@ def evaluated(run: Path) -> None:
     made.finish({})
 
 
-def push(run: Path, hub, *words: str) -> int:
+def push(run: Path, hub: Hub, *words: str) -> int:
     return cli.main(["push", str(run), "org/safer", "--endpoint", hub.url, *words])
 
 
-def test_a_release_is_pushed_privately(tmp_path, hub, capsys):
+def test_a_release_is_pushed_privately(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     release(tmp_path)
     evaluated(tmp_path)
     assert push(tmp_path, hub) == 0, capsys.readouterr().err
@@ -96,7 +100,9 @@ def test_a_release_is_pushed_privately(tmp_path, hub, capsys):
     assert "a private model" in capsys.readouterr().out
 
 
-def test_public_only_when_asked(tmp_path, hub, capsys):
+def test_public_only_when_asked(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     release(tmp_path)
     assert push(tmp_path, hub, "--public") == 0
     assert hub.private == {"org/safer": False}
@@ -104,14 +110,18 @@ def test_public_only_when_asked(tmp_path, hub, capsys):
     assert "is public already" in capsys.readouterr().err
 
 
-def test_a_gate_that_is_not_met_is_exit_code_3(tmp_path, hub, capsys):
+def test_a_gate_that_is_not_met_is_exit_code_3(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     release(tmp_path, passed=False)
     assert push(tmp_path, hub) == 3
     assert "gate not met: harm" in capsys.readouterr().err
     assert not hub.private
 
 
-def test_an_unknown_licence_forbids_it(tmp_path, hub, capsys):
+def test_an_unknown_licence_forbids_it(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     release(tmp_path, unknown_licence=["mine"])
     assert push(tmp_path, hub) == 2
     said = capsys.readouterr().err
@@ -121,7 +131,9 @@ def test_an_unknown_licence_forbids_it(tmp_path, hub, capsys):
     assert not hub.private
 
 
-def test_a_file_with_a_completion_of_a_harmful_prompt_is_never_pushed(tmp_path, hub, capsys):
+def test_a_file_with_a_completion_of_a_harmful_prompt_is_never_pushed(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     release(tmp_path, readme=f"# card\n\n{HARM}\n")
     evaluated(tmp_path)
     assert push(tmp_path, hub) == 2
@@ -129,7 +141,23 @@ def test_a_file_with_a_completion_of_a_harmful_prompt_is_never_pushed(tmp_path, 
     assert not hub.files
 
 
-def test_without_a_release_there_is_nothing_to_push(tmp_path, hub, capsys):
+def test_a_completion_of_a_harmful_prompt_of_any_stage_is_never_pushed(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release(tmp_path, readme=f"# card\n\n{HARM}\n")
+    row = Completion(
+        id="h2/base/0", prompt_id="h2", prompt=user("Hide it?"), completion=assistant(HARM),
+        policy="base", sample=0, seed=0, num_tokens=9, finish_reason="stop",
+    )  # fmt: skip
+    write_records(tmp_path / "sample_2" / "completions.val.jsonl", [row])
+    assert push(tmp_path, hub) == 2
+    assert "README.md: holds a completion of a harmful prompt" in capsys.readouterr().err
+    assert not hub.files
+
+
+def test_without_a_release_there_is_nothing_to_push(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert push(tmp_path, hub) == 2
     assert "no finished release" in capsys.readouterr().err
 
@@ -176,8 +204,8 @@ def data(run: Path, licence: str = "CC-BY-4.0") -> None:
 
 
 def test_data_are_pushed_with_splits_and_without_completions_of_harmful_prompts(
-    tmp_path, hub, capsys
-):
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     data(tmp_path / "run")
     assert push(tmp_path / "run", hub, "--what", "prep") == 0, capsys.readouterr().err
     rows = [json.loads(line) for line in hub.files["demonstrations.train.jsonl"].splitlines()]
@@ -203,14 +231,16 @@ def test_data_are_pushed_with_splits_and_without_completions_of_harmful_prompts(
     )
 
 
-def test_of_pairs_only_those_on_benign_prompts_go(tmp_path, hub):
+def test_of_pairs_only_those_on_benign_prompts_go(tmp_path: Path, hub: Hub) -> None:
     data(tmp_path)
     assert push(tmp_path, hub, "--what", "pairs") == 0
     rows = [json.loads(line) for line in hub.files["pairs.train.jsonl"].splitlines()]
     assert [row["kind"] for row in rows] == ["benign"]
 
 
-def test_rows_whose_licence_keeps_them_here_are_not_pushed(tmp_path, hub, capsys):
+def test_rows_whose_licence_keeps_them_here_are_not_pushed(
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
     data(tmp_path, licence="proprietary")
     assert push(tmp_path, hub, "--what", "prep") == 2
     assert "does not let them be passed on" in capsys.readouterr().err
@@ -219,8 +249,8 @@ def test_rows_whose_licence_keeps_them_here_are_not_pushed(tmp_path, hub, capsys
 
 @pytest.mark.parametrize("repo", ["bad name", "a/b/c", "-x", "own/name.git"])
 def test_what_is_no_name_of_a_repository_is_said_before_anything_is_read(
-    tmp_path, hub, capsys, repo
-):
+    tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str], repo: str
+) -> None:
     assert cli.main(["push", str(tmp_path), "--endpoint", hub.url, "--", repo]) == 2
     assert f"{repo}: no name of a repository" in capsys.readouterr().err
     assert not hub.private

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from reviewed_run import HARM, REFUSAL, prompt_fields, rate, write_stage
@@ -38,7 +39,7 @@ def by_split(
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Path:
     """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy
     completions to each harmful one.
     """
@@ -121,7 +122,9 @@ def by_text(row: dict[str, str]) -> int:
     )
 
 
-def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys):
+def test_from_export_over_ratings_to_the_pairs_of_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     batch, labels = tmp_path / "batch", tmp_path / "labels"
     assert (
         cli.main(
@@ -193,7 +196,7 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(run, tmp_path, capsys)
     assert "settings, inputs or files changed" in capsys.readouterr().out
 
 
-def test_the_manifest_names_what_the_batch_was_drawn_from(run, tmp_path):
+def test_the_manifest_names_what_the_batch_was_drawn_from(run: Path, tmp_path: Path) -> None:
     assert cli.main(["review-export", str(run), "--output", str(tmp_path / "batch")]) == 0
     manifest = json.loads((tmp_path / "batch" / "manifest.json").read_text())
     learned = ("prep/prompts", "prep/demonstrations", "sample/completions")
@@ -213,26 +216,16 @@ def test_the_manifest_names_what_the_batch_was_drawn_from(run, tmp_path):
     }
 
 
-def test_conflicts_are_printed_and_kept(run, tmp_path, capsys):
+def test_conflicts_are_printed_and_kept(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     batch = tmp_path / "batch"
     cli.main(["review-export", str(run), "--output", str(batch)])
     rate(batch, tmp_path / "ann.csv", "ann", lambda row: 1)
     rate(batch, tmp_path / "bob.csv", "bob", lambda row: 5)
     files = [str(tmp_path / "ann.csv"), str(tmp_path / "bob.csv")]
-    assert (
-        cli.main(
-            [
-                "review-import",
-                str(run),
-                *files,
-                "--batch",
-                str(batch),
-                "--output",
-                str(tmp_path / "labels"),
-            ]
-        )
-        == 0
-    )
+    words = ["review-import", str(run), *files, "--batch", str(batch)]
+    assert cli.main([*words, "--output", str(tmp_path / "labels")]) == 0
     shown = capsys.readouterr().out
     report = json.loads((tmp_path / "labels" / "report.json").read_text())
     assert f"{len(report['conflicts'])} conflicts, all in report.json" in shown
@@ -240,7 +233,9 @@ def test_conflicts_are_printed_and_kept(run, tmp_path, capsys):
     assert (tmp_path / "labels" / "pairs.jsonl").read_text() == ""
 
 
-def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(run, tmp_path, capsys):
+def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert (
         cli.main(
             [
@@ -259,7 +254,17 @@ def test_a_stage_that_is_missing_or_a_folder_that_is_there_is_one_line(run, tmp_
     assert not (tmp_path / "batch").exists()
 
 
-def test_faulty_ratings_leave_nothing_behind(run, tmp_path, capsys):
+def test_a_folder_that_is_no_batch_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "ratings")
+    assert cli.main(["review-import", str(run), "r.csv", "--batch", "nope", "--output", out]) == 2
+    assert "nope: holds no manifest.json, wanted the folder of a batch" in capsys.readouterr().err
+
+
+def test_faulty_ratings_leave_nothing_behind(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     batch = tmp_path / "batch"
     cli.main(["review-export", str(run), "--output", str(batch)])
     rate(batch, tmp_path / "ann.csv", "ann", lambda row: 9)
@@ -286,7 +291,9 @@ def test_faulty_ratings_leave_nothing_behind(run, tmp_path, capsys):
     ("option", "value"),
     [("--prompts", "0"), ("--prompts", "x"), ("--uncertain", "1.5"), ("--uncertain", "-1")],
 )
-def test_an_option_that_is_none_exits_with_2(run, tmp_path, capsys, option, value):
+def test_an_option_that_is_none_exits_with_2(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["review-export", str(run), "--output", str(tmp_path / "batch"), option, value])
     assert caught.value.code == 2

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import wandb
+from present import present
 from stored_run import rows, store
 from wandb_records import key, records
 
 from eval.config import GateConfig
 from eval.gate import judge
+from eval.measured import Sample
 from eval.report.sections.declared import Material
 from eval.report.sections.registry import sections_of
 from eval.results.stored import read_results
@@ -30,13 +33,21 @@ from pipeline.recording.wandb_stage import name_of
 from records.stage_folder import StageDirectory
 from train.config import WandbConfig
 
+if TYPE_CHECKING:
+    from eval.gate_result import GateResult
+    from eval.results.results import Results
+
+    Recorded = tuple[
+        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
+    ]
+
 pytestmark = pytest.mark.process
 Mode = Literal["offline", "disabled"]
 SETTINGS = {"seed": 3, "model": {"base": {"path": "tiny"}}}
 SECRET = "Sure, forge it like this"
 
 
-def where(folder, stage: str, said: list[str], mode: Mode = "offline") -> tuple[Any, Any]:
+def where(folder: Path, stage: str, said: list[str], mode: Mode = "offline") -> tuple[Any, Any]:
     """The settings and the place that the recorder takes."""
     (folder / stage).mkdir(exist_ok=True)
     (folder / stage / "run.json").write_text(json.dumps({"config": SETTINGS}))
@@ -46,7 +57,9 @@ def where(folder, stage: str, said: list[str], mode: Mode = "offline") -> tuple[
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Recorded:
     """(results, rows of the page, gates, the records of each wandb run, what was said)."""
     base = rows("base", harmful=4.0)
     folder = store(
@@ -79,9 +92,9 @@ def recorded(tmp_path_factory):
     return results, shown, gates, found, said
 
 
-def logged(got) -> dict:
+def logged(got: list[Any]) -> dict[str, Any]:
     """The media that were logged, each with its entries."""
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     items = [item for record in got if record.HasField("history") for item in record.history.item]
     for name, entry, value in (
         (item.nested_key[0], item.nested_key[1], item.value_json)
@@ -92,7 +105,7 @@ def logged(got) -> dict:
     return found
 
 
-def test_every_table_of_the_page_is_there_cell_by_cell(recorded):
+def test_every_table_of_the_page_is_there_cell_by_cell(recorded: Recorded) -> None:
     results, _, gates, found, _ = recorded
     _, got, folder = found["eval"]
     history = logged(got)
@@ -104,7 +117,7 @@ def test_every_table_of_the_page_is_there_cell_by_cell(recorded):
         assert (table["columns"], table["data"]) == (head, data)
 
 
-def test_the_figures_are_numbers_and_the_settings_whole(recorded):
+def test_the_figures_are_numbers_and_the_settings_whole(recorded: Recorded) -> None:
     results, _, gates, found, _ = recorded
     run, got, folder = found["eval"]
     table = json.loads((folder / "files" / logged(got)["tables/figures"]["path"]).read_text())
@@ -115,13 +128,13 @@ def test_the_figures_are_numbers_and_the_settings_whole(recorded):
     summary = {key(item): json.loads(item.value_json) for item in items}
     assert (
         summary["eval/dpo/harmful/harmfulness"]
-        == results.policies["dpo"].suites["harmful"].harmfulness.mean
+        == present(results.policies["dpo"].suites["harmful"].harmfulness).mean
     )
     assert summary["gate/failed"] == sum(not gate.passed for gate in gates)
     assert (run.display_name, run.run_group) == ("night <1>/eval", "night <1>")
 
 
-def test_nothing_that_is_withheld_leaves_the_run(recorded):
+def test_nothing_that_is_withheld_leaves_the_run(recorded: Recorded) -> None:
     _, shown, _, found, _ = recorded
     assert SECRET not in json.dumps(redacted(shown))
     for _, _, folder in found.values():
@@ -129,7 +142,7 @@ def test_nothing_that_is_withheld_leaves_the_run(recorded):
             assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
 
-def test_report_card_and_lineage_are_artifacts(recorded):
+def test_report_card_and_lineage_are_artifacts(recorded: Recorded) -> None:
     _, _, _, found, said = recorded
     artifacts = {
         stage: [record.artifact for record in got if record.HasField("artifact")]
@@ -148,18 +161,29 @@ def test_report_card_and_lineage_are_artifacts(recorded):
     }
     assert {"night__1_-eval-report", "night__1_-dpo", "night__1_-eval"} <= set(names["eval"])
     assert {"night__1_-release-card", "night__1_-eval"} <= set(names["release"])
+    files = [
+        entry.local_path
+        for artifact in (
+            names["eval"]["night__1_-eval-report"],
+            names["release"]["night__1_-release-card"],
+        )
+        for entry in artifact.manifest.contents
+    ]
+    # Uploaded by `wandb sync` at the earliest, long after the command has ended.
+    assert len(files) == 3
+    assert all(Path(file).is_file() for file in files)
     assert names["eval"]["night__1_-dpo"].use_after_commit
     assert names["release"]["night__1_-eval"].use_after_commit
     assert names["release"]["night__1_-eval"].digest == names["eval"]["night__1_-eval"].digest
     assert said == ["wandb offline (wandb.mode=offline)"] * 2
 
 
-def test_where_wandb_is_off_nothing_is_written(tmp_path):
+def test_where_wandb_is_off_nothing_is_written(tmp_path: Path) -> None:
     said: list[str] = []
     record_release(*where(tmp_path, "release", said, "disabled"), [], tmp_path / "card.md", [])
     assert said == []
     assert [path.name for path in tmp_path.iterdir()] == ["release"]
 
 
-def test_an_artifact_has_letters_that_wandb_takes(tmp_path):
+def test_an_artifact_has_letters_that_wandb_takes(tmp_path: Path) -> None:
     assert name_of(tmp_path / "my run" / "eval") == "my_run-eval"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ trainer: {{offload_path: {0}/nvme}}
 
 
 @pytest.fixture
-def config_file(tmp_path, monkeypatch):
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     monkeypatch.setenv("HOME", "/home/someone")
     monkeypatch.setenv("SCRATCH", "/scratch/someone")
 
@@ -63,13 +64,15 @@ def paths_of(config: RunConfig) -> list[str | None]:
         ("/x/$SCRATCH", "/x//scratch/someone"),
     ],
 )
-def test_every_path_is_expanded(config_file, written, meant):
+def test_every_path_is_expanded(
+    config_file: Callable[[str], Path], written: str, meant: str
+) -> None:
     found = paths_of(load_config(config_file(TEXT.format(written))))
     assert len(found) == 12
     assert all(path and path.startswith(f"{meant}/") for path in found), found
 
 
-def test_overrides_are_expanded_too(config_file):
+def test_overrides_are_expanded_too(config_file: Callable[[str], Path]) -> None:
     config = load_config(
         config_file(""),
         ["run_dir=~/x", "data.sources.0.format=jsonl", "data.sources.0.path=~/rows.jsonl"],
@@ -80,7 +83,7 @@ def test_overrides_are_expanded_too(config_file):
     )
 
 
-def test_every_setting_named_like_a_path_is_in_the_list():
+def test_every_setting_named_like_a_path_is_in_the_list() -> None:
     """A new path setting must be expanded as well."""
     listed = {name.replace(".*", "") for name in PATHS}
     named = {
@@ -99,16 +102,18 @@ def test_every_setting_named_like_a_path_is_in_the_list():
         ("~nobody-of-that-name/run", "no home directory of '~nobody-of-that-name'"),
     ],
 )
-def test_what_cannot_be_expanded_is_refused(config_file, path, words):
+def test_what_cannot_be_expanded_is_refused(
+    config_file: Callable[[str], Path], path: str, words: str
+) -> None:
     with pytest.raises(ConfigError, match=f"run_dir=.*{words}"):
         load_config(config_file(f"run_dir: {path}"))
 
 
 @pytest.mark.parametrize("path", ["runs/a", "./~/x", "a~b", "org/model"])
-def test_other_paths_stay_as_they_are(config_file, path):
+def test_other_paths_stay_as_they_are(config_file: Callable[[str], Path], path: str) -> None:
     assert load_config(config_file(f"run_dir: {path}")).run_dir == path
 
 
-def test_a_variable_in_braces_is_explained(config_file):
+def test_a_variable_in_braces_is_explained(config_file: Callable[[str], Path]) -> None:
     with pytest.raises(ConfigError, match=r"run_dir.*SCRATCH.*write \$NAME"):
         load_config(config_file("run_dir: ${SCRATCH}/x"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +17,7 @@ from pipeline.run.config_loading import load_config
 CONFIGS = Path(__file__).resolve().parents[4] / "configs"
 
 
-def test_the_result_is_frozen(config_file):
+def test_the_result_is_frozen(config_file: Callable[[str], Path]) -> None:
     config = load_config(config_file(""))
     for block in (config, config.dpo, config.model.base, config.data.sources[0]):
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -23,7 +25,7 @@ def test_the_result_is_frozen(config_file):
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_config_of_the_house_loads(path):
+def test_every_config_of_the_house_loads(path: Path) -> None:
     load_config(path, ["run_dir=elsewhere"])
 
 
@@ -32,7 +34,9 @@ def test_every_config_of_the_house_loads(path):
     [None, *sorted(CONFIGS.glob("*.yaml"))],
     ids=lambda path: path.stem if path else "defaults",
 )
-def test_what_config_prints_is_the_same_run(config_file, tmp_path, path):
+def test_what_config_prints_is_the_same_run(
+    config_file: Callable[[str], Path], tmp_path: Path, path: Path | None
+) -> None:
     config = load_config(path or config_file(""), ["seed=3"])
     printed = tmp_path / "printed.yaml"
     printed.write_text(to_yaml(config), encoding="utf-8")
@@ -52,7 +56,7 @@ def blocks(cls: type = RunConfig) -> list[type]:
     return found
 
 
-def keys(values: dict, prefix: str = "") -> list[str]:
+def keys(values: dict[str, Any], prefix: str = "") -> list[str]:
     found = []
     for key, value in values.items():
         found.append(f"{prefix}{key}")
@@ -64,7 +68,7 @@ def keys(values: dict, prefix: str = "") -> list[str]:
     return found
 
 
-def test_every_setting_can_be_set_from_the_command_line(config_file):
+def test_every_setting_can_be_set_from_the_command_line(config_file: Callable[[str], Path]) -> None:
     """Setting all keys to the values they have gives the same run."""
     overrides: list[str] = []
     for key in keys(resolved(RunConfig())):
@@ -83,7 +87,7 @@ BLOCKS = sorted(set(blocks()), key=lambda c: c.__name__)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda c: c.__name__)
-def test_config_blocks_are_frozen_keyword_only_and_short(block):
+def test_config_blocks_are_frozen_keyword_only_and_short(block: Any) -> None:
     parameters = block.__dataclass_params__
     assert parameters.frozen
     assert all(entry.kw_only for entry in dataclasses.fields(block))

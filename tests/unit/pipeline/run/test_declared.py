@@ -30,7 +30,7 @@ NAMES = [*STAGES, "sample_2", "score_2", "pairs_2", "dpo_2"]
 
 
 @pytest.fixture
-def config(tmp_path, tiny_directory) -> RunConfig:
+def config(tmp_path: Path, tiny_directory: Path) -> RunConfig:
     """A run with one of each file that a setting may name."""
     for name in ("rows.jsonl", "suite.jsonl", "labels.jsonl"):
         (tmp_path / name).write_text(
@@ -51,12 +51,12 @@ def config(tmp_path, tiny_directory) -> RunConfig:
 
 
 @pytest.fixture(autouse=True)
-def complete_inputs(monkeypatch):
+def complete_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every earlier stage is there, and holds what its name says."""
     monkeypatch.setattr(StageDirectory, "require", lambda self, part="": f"{self.name}/{part}")
 
 
-def test_other_rows_of_an_evaluation_suite_make_prep_decontaminate_again(config):
+def test_other_rows_of_an_evaluation_suite_make_prep_decontaminate_again(config: RunConfig) -> None:
     """Its text is what training rows are kept apart from."""
     stage = load_stage("prep")
     (suite,) = config.eval.suites
@@ -92,7 +92,9 @@ def leaves(values: Any, prefix: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, monkeypatch):
+def test_every_setting_that_a_stage_declares_makes_it_run_again(
+    config: RunConfig, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage = load_stage(name)
     # OmegaConf would refuse the poison.
     monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
@@ -118,7 +120,9 @@ def test_every_setting_that_a_stage_declares_makes_it_run_again(config, name, mo
         ("trainer.micro_batch_tokens", set()),
     ],
 )
-def test_how_one_method_optimises_is_no_other_methods_matter(config, setting, stages, monkeypatch):
+def test_how_one_method_optimises_is_no_other_methods_matter(
+    config: RunConfig, setting: str, stages: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pipeline.run.fingerprint.resolved", dataclasses.asdict)
     again = set()
     for name in NAMES:
@@ -136,8 +140,8 @@ def stating(files: dict[str, str]) -> Callable[[RunConfig], dict[str, str]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
-    config, name, monkeypatch
-):
+    config: RunConfig, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One at a time, by another hash in its place."""
     stage = load_stage(name)
     files = {"mine": "hash", **stage.files(config)}
@@ -163,8 +167,8 @@ def test_every_input_and_every_outside_file_of_a_stage_makes_it_run_again(
 )
 @pytest.mark.parametrize("change", ["{}\n", None], ids=["changed", "gone"])
 def test_every_file_that_a_setting_names_makes_its_stages_run_again(
-    config, tmp_path, name, file, change
-):
+    config: RunConfig, tmp_path: Path, name: str, file: str, change: str | None
+) -> None:
     _require_another(load_stage(name), config, tmp_path / file, change)
 
 
@@ -172,11 +176,13 @@ def test_every_file_that_a_setting_names_makes_its_stages_run_again(
     ("name", "file"),
     [("score", "second/config.json"), ("score_2", f"second/{HEAD}"), ("pairs", "labels.jsonl")],
 )
-def test_files_that_score_and_pairs_read_make_them_run_again(config, tmp_path, name, file):
+def test_files_that_score_and_pairs_read_make_them_run_again(
+    config: RunConfig, tmp_path: Path, name: str, file: str
+) -> None:
     _require_another(load_stage(name), config, tmp_path / file, "{} ")
 
 
-def _require_another(stage: Stage, config: RunConfig, file: Path, change: str | None) -> None:
+def _require_another(stage: Stage[Any], config: RunConfig, file: Path, change: str | None) -> None:
     before = stage.files(config)
     if change is not None:
         file.write_text(change)
@@ -187,7 +193,7 @@ def _require_another(stage: Stage, config: RunConfig, file: Path, change: str | 
         stage.files(config)
 
 
-def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
+def test_a_stage_whose_work_reads_more_than_it_declares_stops(config: RunConfig) -> None:
     stage = Stage(
         name="forgetful",
         reads=(),
@@ -198,7 +204,7 @@ def test_a_stage_whose_work_reads_more_than_it_declares_stops(config):
         run_stage(stage, config)
 
 
-def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
+def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config: RunConfig) -> None:
     stage: Stage[StageSettings] = Stage(
         name="forgetful",
         reads=(PROMPTS.of("train"),),
@@ -210,7 +216,7 @@ def test_a_stage_whose_work_reads_a_file_that_it_does_not_declare_stops(config):
         run_stage(stage, config)
 
 
-def test_a_stage_that_does_not_write_what_it_declares_stops(config):
+def test_a_stage_that_does_not_write_what_it_declares_stops(config: RunConfig) -> None:
     stage: Stage[StageSettings] = Stage(
         name="idle", reads=(), writes=(SCORES,), work=lambda *handed: {}
     )
@@ -219,7 +225,9 @@ def test_a_stage_that_does_not_write_what_it_declares_stops(config):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_file_that_a_stage_reads_is_one_that_an_earlier_stage_declares_to_write(config, name):
+def test_every_file_that_a_stage_reads_is_one_that_an_earlier_stage_declares_to_write(
+    config: RunConfig, name: str
+) -> None:
     """Or all of a stage; so no name is spelled in two ways."""
     stage = load_stage(name)
     for part in stage.inputs(config):
@@ -229,7 +237,7 @@ def test_every_file_that_a_stage_reads_is_one_that_an_earlier_stage_declares_to_
         assert not file or file in written, part
 
 
-def test_a_later_round_reads_the_policy_and_the_data_of_its_own_round(config):
+def test_a_later_round_reads_the_policy_and_the_data_of_its_own_round(config: RunConfig) -> None:
     assert "sft/policy" in load_stage("dpo").inputs(config)
     second = load_stage("dpo_2").inputs(config)
     assert {

@@ -5,7 +5,8 @@ policy by its name.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from present import present
@@ -38,14 +39,14 @@ from train.rlhf.config import MixConfig, RlhfConfig
 THREE_ROUNDS = RunConfig(dpo=DpoConfig(rounds=3))
 
 
-def test_the_order_of_a_run_with_rounds():
+def test_the_order_of_a_run_with_rounds() -> None:
     rounds = [f"{name}_{round}" for round in (2, 3) for name in ("sample", "score", "pairs", "dpo")]
     first = ["prep", "sample", "reward", "score", "pairs", "sft", "dpo"]
     assert stage_names(THREE_ROUNDS) == [*first, *rounds, "sft_control", "eval", "release"]
     assert stages_before("eval", THREE_ROUNDS) == [*first, *rounds, "sft_control"]
 
 
-def test_policies_know_what_they_start_from_and_are_compared_in_order():
+def test_policies_know_what_they_start_from_and_are_compared_in_order() -> None:
     assert [policy.name for policy in compared_policies(THREE_ROUNDS)] == [
         "base",
         "sft",
@@ -70,7 +71,7 @@ def test_policies_know_what_they_start_from_and_are_compared_in_order():
     assert [trained_before(round) for round in (1, 2, 3)] == ["sft", "dpo", "dpo_2"]
 
 
-def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name():
+def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name() -> None:
     assert [policy_title(name) for name in ("base", "sft", "dpo_2", "mine")] == [
         "base",
         "SFT",
@@ -79,7 +80,7 @@ def test_titles_are_those_of_the_stages_and_an_unknown_policy_is_its_own_name():
     ]
 
 
-def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
+def test_what_may_be_released_exported_and_is_trained_on_all_ranks() -> None:
     assert releasable() == ["sft", "dpo", "sft_control", "rlhf"]
     assert trainings(2) == ["sft", "dpo", "sft_control", "rlhf", "dpo_2"]
     assert main_policy() == RunConfig().release.policy
@@ -99,13 +100,15 @@ def test_what_may_be_released_exported_and_is_trained_on_all_ranks():
         ),
     ],
 )
-def test_a_policy_that_no_stage_trains_is_refused(tmp_path, override, words):
+def test_a_policy_that_no_stage_trains_is_refused(
+    tmp_path: Path, override: str, words: str
+) -> None:
     (tmp_path / "run.yaml").write_text("")
     with pytest.raises(ConfigError, match=words):
         load_config(tmp_path / "run.yaml", [override])
 
 
-def test_a_control_that_is_off_cannot_be_released():
+def test_a_control_that_is_off_cannot_be_released() -> None:
     with pytest.raises(
         ValueError, match=r"release\.policy is sft_control, a stage that this run leaves out"
     ):
@@ -115,7 +118,9 @@ def test_a_control_that_is_off_cannot_be_released():
 @pytest.mark.parametrize(
     ("policy", "pairs"), [("dpo", ("pairs", "pairs_2", "pairs_3")), ("sft", ("pairs",))]
 )
-def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, pairs):
+def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(
+    policy: str, pairs: tuple[str, ...]
+) -> None:
     config = RunConfig(dpo=DpoConfig(rounds=3), release=ReleaseConfig(policy=policy))
     assert [file.stage for file in release.STAGE.reads_if(config)] == [
         *pairs,
@@ -123,7 +128,7 @@ def test_a_release_reads_the_pairs_of_the_rounds_that_led_to_its_policy(policy, 
     ]
 
 
-def test_another_policy_to_release_is_another_endpoint_of_eval():
+def test_another_policy_to_release_is_another_endpoint_of_eval() -> None:
     assert "release.policy" in eval_stage.STAGE.counted
 
 
@@ -135,7 +140,9 @@ def test_another_policy_to_release_is_another_endpoint_of_eval():
         ("dpo", ["sft", "dpo", "dpo_2", "dpo_3", "rlhf"], ["dpo_3/policy", "sft/scoreboard.jsonl"]),
     ],
 )
-def test_rlhf_starts_from_the_policy_that_the_config_names(start, way, reads):
+def test_rlhf_starts_from_the_policy_that_the_config_names(
+    start: Literal["none", "base", "sft", "dpo"], way: list[str], reads: list[str]
+) -> None:
     config = replace(
         THREE_ROUNDS, rlhf=RlhfConfig(starts_from=start), release=ReleaseConfig(policy="rlhf")
     )
@@ -150,14 +157,13 @@ def test_rlhf_starts_from_the_policy_that_the_config_names(start, way, reads):
     assert load_stage("release").inputs(config)[-1] == "rlhf"
 
 
-def test_without_a_start_rlhf_is_no_stage_of_the_run():
+def test_without_a_start_rlhf_is_no_stage_of_the_run() -> None:
     assert "rlhf" not in stage_names(RunConfig())
 
 
 @pytest.mark.parametrize(
     ("rlhf", "others", "words"),
     [
-        ({"steps": 20}, {}, "rlhf has settings and rlhf.starts_from is none"),
         (
             {"starts_from": "sft"},
             {"eval": EvalConfig(factors=False)},
@@ -170,7 +176,9 @@ def test_without_a_start_rlhf_is_no_stage_of_the_run():
         ),
     ],
 )
-def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
+def test_settings_that_do_not_go_with_rlhf_are_refused(
+    rlhf: dict[str, Any], others: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         RunConfig(rlhf=RlhfConfig(**rlhf), **others)
 
@@ -191,7 +199,9 @@ def test_settings_that_do_not_go_with_rlhf_are_refused(rlhf, others, words):
         ({"mix": {"twins": 0, "questions": 0}}, "no benign prompts"),
     ],
 )
-def test_settings_of_rlhf_that_would_be_ignored_or_wrong_are_refused(settings, words):
+def test_settings_of_rlhf_that_would_be_ignored_or_wrong_are_refused(
+    settings: dict[str, object], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         rlhf_of(settings)
 

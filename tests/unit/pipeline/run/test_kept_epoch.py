@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,7 +47,7 @@ WRONG = {
 }
 
 
-def row(epoch: int, refused: list[str]) -> dict:
+def row(epoch: int, refused: list[str]) -> dict[str, Any]:
     """A scoreboard row of four benign prompts."""
     rate = {"mean": len(refused) / 4, "interval": [0.0, 1.0], "n": 4, "unscored": 0}
     return {
@@ -60,7 +61,7 @@ def row(epoch: int, refused: list[str]) -> dict:
     }
 
 
-def test_the_selection_comes_back_as_it_was_written(tmp_path):
+def test_the_selection_comes_back_as_it_was_written(tmp_path: Path) -> None:
     write_json(tmp_path / "selection.json", KEPT)
     kept = KeptEpoch.read(tmp_path)
     assert (kept.epoch, kept.optimiser_steps) == (1, 3)
@@ -72,7 +73,9 @@ def test_the_selection_comes_back_as_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG)
-def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path, change):
+def test_a_selection_of_another_shape_is_named_in_selection_and_results(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     write_json(tmp_path / "selection.json", {**KEPT, **change})
     with pytest.raises(ArtifactError, match=rf"selection\.json: {next(iter(change))}: "):
         KeptEpoch.read(tmp_path)
@@ -98,8 +101,8 @@ def test_a_selection_of_another_shape_is_named_in_selection_and_results(tmp_path
 
 @pytest.mark.parametrize("earlier", [False, True])
 def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_not_say_it(
-    tmp_path, earlier
-):
+    tmp_path: Path, earlier: bool
+) -> None:
     base, kept = row(0, []), row(1, ["a"])
     config = ScoreboardConfig(max_over_refusal=0.1)
     wanted = selection_of(rows_of([kept])[0], config, rows_of([base])[0])
@@ -122,7 +125,9 @@ def test_eval_reads_the_bound_off_the_scoreboard_where_an_earlier_version_did_no
         {"confidence": None},
     ],
 )
-def test_a_row_that_does_not_say_who_was_refused_is_damage(tmp_path, change):
+def test_a_row_that_does_not_say_who_was_refused_is_damage(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     path = tmp_path / "scoreboard.jsonl"
     path.write_text(sealed_line({**row(0, ["a"]), **change}))
     with pytest.raises(RecordError, match=rf"scoreboard\.jsonl:1: {next(iter(change))}: "):

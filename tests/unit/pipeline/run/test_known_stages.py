@@ -38,7 +38,7 @@ sys.exit(code)
 
 
 @pytest.fixture
-def settings(tmp_path, monkeypatch):
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A config file; its run's folders say that every stage is done, and its source is a file."""
     monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "source.jsonl").write_text('{"prompt": "a"}\n')
@@ -103,7 +103,7 @@ CHANGES: dict[str, tuple[Callable[[Path], object], int]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_stages_are_known_up_to_what_changed(settings, tmp_path, change):
+def test_stages_are_known_up_to_what_changed(settings: Path, tmp_path: Path, change: str) -> None:
     noted(settings)
     make, left = CHANGES[change]
     make(tmp_path)
@@ -113,12 +113,14 @@ def test_stages_are_known_up_to_what_changed(settings, tmp_path, change):
 @pytest.mark.parametrize(
     "setting", ["seed=1", "dpo.beta=0.2", "eval.confidence=0.9", "run_dir=elsewhere"]
 )
-def test_another_setting_is_another_run(settings, setting):
+def test_another_setting_is_another_run(settings: Path, setting: str) -> None:
     noted(settings)
     assert KnownStages(load_config(settings, [setting])).kept() == []
 
 
-def test_other_code_or_another_folder_is_looked_at_anew(settings, tmp_path, monkeypatch):
+def test_other_code_or_another_folder_is_looked_at_anew(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     noted(settings)
     monkeypatch.chdir(tmp_path)
     assert KnownStages(load_config(settings)).kept() == []
@@ -127,16 +129,18 @@ def test_other_code_or_another_folder_is_looked_at_anew(settings, tmp_path, monk
     assert KnownStages(load_config(settings)).kept() == []
 
 
-def test_a_stage_without_a_manifest_is_not_noted(settings, tmp_path):
+def test_a_stage_without_a_manifest_is_not_noted(settings: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "prep" / "manifest.json").unlink()
     noted(settings)
     assert KnownStages(load_config(settings)).kept() == []
 
 
 def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(
-    settings, tmp_path, monkeypatch
-):
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the file system's clock stood still between the note and the change."""
+    # However long the machine takes to write the note, the files were written just before it.
+    monkeypatch.setattr(known_stages, "SETTLED", 3600 * 10**9)
     noted(settings)
     known = KnownStages(load_config(settings))
     file = tmp_path / "run" / "release" / "rows.jsonl"
@@ -151,7 +155,7 @@ def test_what_changed_within_a_tick_of_the_clock_is_told_by_its_content(
 
 @pytest.mark.process
 @pytest.mark.parametrize("command", ["run", "dpo"])
-def test_a_finished_run_loads_no_library(settings, command):
+def test_a_finished_run_loads_no_library(settings: Path, command: str) -> None:
     noted(settings)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, command, str(settings)],

@@ -27,7 +27,7 @@ def row(name: str, kind: Kind = "harmful") -> Demonstration:
 
 
 @pytest.fixture
-def config(tiny_directory, tmp_path) -> RunConfig:
+def config(tiny_directory: Path, tmp_path: Path) -> RunConfig:
     model = LanguageModelConfig(
         base=ModelConfig(path=str(tiny_directory)),
         adapter=AdapterConfig(rank=4, alpha=8),
@@ -44,7 +44,7 @@ def job(tasks: int, gpus: int, step: str) -> JobScript:
     )
 
 
-def test_training_time_is_the_operations_over_the_speed(config):
+def test_training_time_is_the_operations_over_the_speed(config: RunConfig) -> None:
     rows = [row(f"{n}") for n in range(60)] + [row(f"b{n}", kind="benign") for n in range(40)]
     config = replace(
         config,
@@ -66,7 +66,7 @@ def test_training_time_is_the_operations_over_the_speed(config):
     ) == pytest.approx(dpo / sft, rel=1e-3)
 
 
-def test_a_training_limit_and_recomputing_change_the_time(config):
+def test_a_training_limit_and_recomputing_change_the_time(config: RunConfig) -> None:
     rows = [row(f"{n}") for n in range(100)]
     big = [10**15]
     limited = replace(config, data=replace(config.data, split=SplitConfig(train_limit=30)))
@@ -79,7 +79,7 @@ def test_a_training_limit_and_recomputing_change_the_time(config):
     assert hours(recomputed) == pytest.approx(hours(config) * 1.5, rel=1e-3)
 
 
-def test_measuring_counts_copy_cache_and_the_kept_layers(config):
+def test_measuring_counts_copy_cache_and_the_kept_layers(config: RunConfig) -> None:
     shape = shape_of(config.model.base, config.model.adapter)
     embedding = shape.vocabulary * shape.hidden
     found = measuring_bytes(shape, reward_layers=1, rows=3, tokens=10, whole_copy=True)
@@ -92,7 +92,7 @@ def test_measuring_counts_copy_cache_and_the_kept_layers(config):
     )
 
 
-def test_a_job_that_only_answers_is_not_held_to_what_training_takes(config):
+def test_a_job_that_only_answers_is_not_held_to_what_training_takes(config: RunConfig) -> None:
     config = replace(config, trainer=TrainerConfig(accelerator="gpu"))
     assert any(
         "a rank needs about" in fault for fault in room_faults(config, job(1, 1, "dpo"), 0.001)[0]
@@ -102,7 +102,7 @@ def test_a_job_that_only_answers_is_not_held_to_what_training_takes(config):
     assert "where a policy answers" in lines[1]
 
 
-def test_sharded_ranks_do_not_each_read_the_whole_model(config):
+def test_sharded_ranks_do_not_each_read_the_whole_model(config: RunConfig) -> None:
     whole = shape_of(config.model.base, config.model.adapter).parameters * 4
 
     def host(**settings: Any) -> str:
@@ -121,8 +121,13 @@ def test_sharded_ranks_do_not_each_read_the_whole_model(config):
     [(1, 1, 0, []), (4, 4, 2, []), (4, 1, 0, [0, 1, 2, 3]), (8, 2, 1, [4, 5, 6, 7])],
 )
 def test_a_rank_spreads_a_policy_over_the_gpus_that_it_has_for_itself(
-    config, monkeypatch, gpus, devices, local, own
-):
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: int,
+    devices: int,
+    local: int,
+    own: list[int],
+) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)

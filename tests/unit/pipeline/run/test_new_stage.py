@@ -30,7 +30,7 @@ REGISTERED = eval(ENTRY, {"Job": Job, "Policy": Policy, "Registered": Registered
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunConfig]:
     """A run with the stage, which stands before eval."""
     (tmp_path / "stages").mkdir()
     (tmp_path / "stages" / "polish.py").write_text(FILE)
@@ -50,12 +50,12 @@ def config(tmp_path, monkeypatch) -> Iterator[RunConfig]:
     STAGES.update(before)
 
 
-def test_the_file_is_short_and_the_entry_is_one():
+def test_the_file_is_short_and_the_entry_is_one() -> None:
     assert len(FILE.splitlines()) < 40
     assert ENTRY.count("Registered(") == 1
 
 
-def test_help_export_plan_and_comparisons_know_it(config):
+def test_help_export_plan_and_comparisons_know_it(config: RunConfig) -> None:
     assert "a last touch" in parser().format_help()
     assert parser().parse_args(["polish", "run.yaml"]).command == "polish"
     assert "polish" in trainings(1)
@@ -69,13 +69,15 @@ def test_help_export_plan_and_comparisons_know_it(config):
     )
 
 
-def test_check_asks_it_for_its_files(config):
+def test_check_asks_it_for_its_files(config: RunConfig) -> None:
     assert [
         fault for fault in input_faults(config) if "write the instructions of polish there" in fault
     ]
 
 
-def test_it_works_on_the_policy_that_it_starts_from_and_is_kept(config, capsys):
+def test_it_works_on_the_policy_that_it_starts_from_and_is_kept(
+    config: RunConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_dir = Path(config.run_dir)
     dpo = StageDirectory(run_dir / "dpo")
     dpo.begin({"fingerprint": "f"})

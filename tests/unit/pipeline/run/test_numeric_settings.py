@@ -44,7 +44,7 @@ def override(setting: NumericSetting, value: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory):
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "run.yaml"
     path.write_text("")
     return path
@@ -58,7 +58,7 @@ def number(text: str) -> float:
     )
 
 
-def told(path, words: list[str]) -> list[str]:
+def told(path: Path, words: list[str]) -> list[str]:
     try:
         load_config(path, words)
     except ConfigError as error:
@@ -66,13 +66,15 @@ def told(path, words: list[str]) -> list[str]:
     return []
 
 
-def test_every_numeric_setting_states_a_range():
+def test_every_numeric_setting_states_a_range() -> None:
     unstated = [setting.key for setting in SETTINGS if setting.range is None]
     assert not unstated, "state their ranges with `ranged`, beside their defaults"
 
 
 @pytest.mark.parametrize("value", NONSENSE, ids=lambda value: value[:9])
-def test_every_numeric_setting_refuses_what_is_out_of_its_range_all_at_once(empty, value):
+def test_every_numeric_setting_refuses_what_is_out_of_its_range_all_at_once(
+    empty: Path, value: str
+) -> None:
     """Each fault says who set it, what it got, what is wanted and what to do."""
     words = {override(setting, value): setting for setting in SETTINGS}
     # Two of one list would replace each other.
@@ -94,7 +96,7 @@ def test_every_numeric_setting_refuses_what_is_out_of_its_range_all_at_once(empt
 
 
 @pytest.mark.parametrize("block", sorted({setting.key.rpartition(".")[0] for setting in SETTINGS}))
-def test_no_block_is_built_in_python_either(block):
+def test_no_block_is_built_in_python_either(block: str) -> None:
     config: object = RunConfig()
     for name in block.split(".") if block else ():
         config = getattr(config, name, None)
@@ -114,7 +116,9 @@ def test_no_block_is_built_in_python_either(block):
         st.sampled_from(SETTINGS), st.integers(-(10**40), 10**40) | st.floats() | st.integers(-3, 9)
     )
 )
-def test_whatever_number_is_written_is_taken_as_it_is_or_refused(tmp_path_factory, values):
+def test_whatever_number_is_written_is_taken_as_it_is_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, values: dict[NumericSetting, int | float]
+) -> None:
     path = tmp_path_factory.getbasetemp() / "empty.yaml"
     path.write_text("")
     words = [
@@ -139,6 +143,6 @@ def test_whatever_number_is_written_is_taken_as_it_is_or_refused(tmp_path_factor
         assert present(setting.range).holds(value)
 
 
-def test_the_docs_have_every_range():
+def test_the_docs_have_every_range() -> None:
     page_file = Path(__file__).resolve().parents[4] / "docs" / "settings.md"
     assert page_file.read_text(encoding="utf-8") == page()

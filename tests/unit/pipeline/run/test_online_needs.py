@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ ONLINE = RlhfConfig(
 
 
 @pytest.fixture
-def config(tiny_directory, tmp_path) -> RunConfig:
+def config(tiny_directory: Path, tmp_path: Path) -> RunConfig:
     model = LanguageModelConfig(
         base=ModelConfig(path=str(tiny_directory)),
         adapter=AdapterConfig(rank=4, alpha=8),
@@ -40,7 +41,7 @@ def config(tiny_directory, tmp_path) -> RunConfig:
     return RunConfig(run_dir=str(tmp_path / "run"), model=model, rlhf=ONLINE)
 
 
-def test_the_time_is_that_of_drawing_the_reference_and_learning(config):
+def test_the_time_is_that_of_drawing_the_reference_and_learning(config: RunConfig) -> None:
     shape = shape_of(config.model.base, config.model.adapter)
     drawn = 4 * 50
     # a prompt of 30 tokens: 2 operations to draw and 2 for the reference, 4 to learn with LoRA, a
@@ -48,7 +49,7 @@ def test_the_time_is_that_of_drawing_the_reference_and_learning(config):
     assert operations(config, shape, 30) == 10 * 8 * shape.parameters * (2 + 2 + 4) * (30 + drawn)
 
 
-def test_a_rank_holds_a_copy_that_draws_unless_weights_are_sharded(config):
+def test_a_rank_holds_a_copy_that_draws_unless_weights_are_sharded(config: RunConfig) -> None:
     shape = shape_of(config.model.base, config.model.adapter)
     sharded = replace(config, trainer=TrainerConfig(strategy="deepspeed", zero_stage=3, devices=2))
 
@@ -58,7 +59,7 @@ def test_a_rank_holds_a_copy_that_draws_unless_weights_are_sharded(config):
     assert kept_bytes(sharded, shape) == 4 * shape.trained
 
 
-def test_check_says_what_rlhf_takes_and_only_where_it_is_in_the_run(config):
+def test_check_says_what_rlhf_takes_and_only_where_it_is_in_the_run(config: RunConfig) -> None:
     _, lines = room_faults(config, None, 80)
     _, without = room_faults(replace(config, rlhf=RlhfConfig()), None, 80)
 
@@ -69,7 +70,7 @@ def test_check_says_what_rlhf_takes_and_only_where_it_is_in_the_run(config):
     )
 
 
-def test_prompts_and_ranks_that_are_too_few_are_faults(config):
+def test_prompts_and_ranks_that_are_too_few_are_faults(config: RunConfig) -> None:
     crowded = replace(config, trainer=TrainerConfig(devices=16, strategy="ddp"))
 
     assert any(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
+
+import pytest
 
 from benchmarks.machine import python_path
 from pipeline.run import provenance
 from pipeline.run.config import RunConfig
 
 
-def test_a_library_that_is_not_installed_has_no_version(monkeypatch):
+def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provenance, "LIBRARIES", ("torch", "no-such-library"))
     versions = provenance.run_record(RunConfig(run_dir="x"))["versions"]
     assert (versions["torch"], versions["no-such-library"]) == (version("torch"), None)
 
 
-def test_processes_of_benchmarks_keep_the_path_they_were_given(monkeypatch, tmp_path):
+def test_processes_of_benchmarks_keep_the_path_they_were_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PYTHONPATH", "/wheels")
     assert python_path(tmp_path) == f"{tmp_path}:/wheels"
     monkeypatch.delenv("PYTHONPATH")

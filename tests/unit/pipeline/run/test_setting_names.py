@@ -5,6 +5,7 @@ trainer's name, or why there is none.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -61,18 +62,18 @@ def meant(key: str) -> list[str]:
     return re.findall(r"'([\w.]+)'", hint(key, RunConfig))
 
 
-def test_every_setting_of_ours_that_a_foreign_name_leads_to_is_there():
+def test_every_setting_of_ours_that_a_foreign_name_leads_to_is_there() -> None:
     targets = {name: targets[0].split() for name, targets in FOREIGN.items()}
     assert not {(name, key) for name, keys in targets.items() for key in keys if key not in KNOWN}
     assert all(targets.values())
 
 
-def test_no_name_has_two_entries_and_every_reason_is_a_sentence():
+def test_no_name_has_two_entries_and_every_reason_is_a_sentence() -> None:
     assert not set(FOREIGN) & set(NOT_HERE)
     assert all(len(reason.split()) > 3 for reason in NOT_HERE.values())
 
 
-def test_settings_that_a_reason_names_are_there():
+def test_settings_that_a_reason_names_are_there() -> None:
     words = {
         word for reason in NOT_HERE.values() for word in re.findall(r"\b(?:\w+\.)+\w+", reason)
     }
@@ -88,7 +89,7 @@ def test_settings_that_a_reason_names_are_there():
 
 @pytest.mark.parametrize("name", TYPED)
 @pytest.mark.parametrize("block", ["", "trainer.", "sft.", "training_args."])
-def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
+def test_what_users_of_other_trainers_type_is_known_anywhere(name: str, block: str) -> None:
     key = f"{block}{name}"
     if key in KNOWN:
         return
@@ -139,22 +140,24 @@ def test_what_users_of_other_trainers_type_is_known_anywhere(name, block):
         ("Per-Device-Eval-Batch-Size", ["eval.generation.batch_size"]),
     ],
 )
-def test_the_hint_is_the_setting_that_was_meant(key, wanted):
+def test_the_hint_is_the_setting_that_was_meant(key: str, wanted: list[str]) -> None:
     assert meant(key) == wanted
 
 
-def test_a_slip_is_corrected_within_its_block():
+def test_a_slip_is_corrected_within_its_block() -> None:
     """No hint leads out of the block while a name in it is as near."""
     assert meant("reward.epoch") == ["reward.epochs"]
     assert meant("control.enabeld") == ["control.enabled"]
 
 
-def test_a_name_like_no_other_gets_no_wrong_hint():
+def test_a_name_like_no_other_gets_no_wrong_hint() -> None:
     assert hint("zzzzzzzz", RunConfig) == "`primum config CONFIG` prints all there are"
     assert not meant("quokka.wombat")
 
 
-def test_of_thousands_of_unknown_keys_the_first_are_told_and_the_others_counted(tmp_path, capsys):
+def test_of_thousands_of_unknown_keys_the_first_are_told_and_the_others_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(
         "".join(f"unknown_{number}: 1\n" for number in range(2000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_no_settings_file_may_hold_is_told_at_once(tmp_path, name):
+def test_what_no_settings_file_may_hold_is_told_at_once(tmp_path: Path, name: str) -> None:
     text, said = BROKEN[name]
     path = tmp_path / "run.yaml"
     path.write_text(text)
@@ -58,7 +59,7 @@ def test_what_no_settings_file_may_hold_is_told_at_once(tmp_path, name):
 @pytest.mark.parametrize(
     "override", ["seed=${seed}", "run_dir=???", "data.sources=" + "[" * 500, "data=&a [*a]"]
 )
-def test_nor_may_the_command_line(tmp_path, override):
+def test_nor_may_the_command_line(tmp_path: Path, override: str) -> None:
     path = tmp_path / "run.yaml"
     path.write_text("seed: 1\n")
     with pytest.raises(ConfigError, match="override"):
@@ -103,7 +104,7 @@ ODD_TEXTS = {
 
 
 @pytest.mark.parametrize("name", ODD_TEXTS)
-def test_no_name_and_no_path_is_taken_that_no_file_could_have(tmp_path, name):
+def test_no_name_and_no_path_is_taken_that_no_file_could_have(tmp_path: Path, name: str) -> None:
     key, value = ODD_TEXTS[name]
     path = tmp_path / "run.yaml"
     path.write_text(json.dumps({key: value}))
@@ -117,15 +118,15 @@ def test_no_name_and_no_path_is_taken_that_no_file_could_have(tmp_path, name):
     assert len(fault) < 500
 
 
-def test_every_setting_that_is_a_path_is_looked_at(tmp_path):
+def test_every_setting_that_is_a_path_is_looked_at(tmp_path: Path) -> None:
     for pattern in PATHS:
         key = pattern.replace(".*", ".0")
         assert any(key.startswith(setter) for setter, _ in ODD_TEXTS.values()), pattern
 
 
 def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_have(
-    tmp_path, monkeypatch
-):
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ODD", "a\nb")
     path = tmp_path / "run.yaml"
     path.write_text("run_dir: $ODD\n")
@@ -133,7 +134,7 @@ def test_a_variable_of_the_environment_may_not_make_a_path_that_no_file_could_ha
         load_config(path)
 
 
-def test_prose_may_have_lines(tmp_path):
+def test_prose_may_have_lines(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(
         json.dumps({"data.sources": [{"name": "a", "labelled_by": "two nurses,\n\tone doctor"}]})
@@ -141,7 +142,9 @@ def test_prose_may_have_lines(tmp_path):
     assert "\n" in load_config(path).data.sources[0].labelled_by
 
 
-def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(tmp_path, monkeypatch):
+def test_no_secret_of_the_environment_gets_into_a_run_by_any_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither through OmegaConf, which would read the environment, nor through the variables that a
     path may hold.
     """

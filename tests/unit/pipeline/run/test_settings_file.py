@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from records.errors import ConfigError
 
 
 @pytest.fixture
-def config_file(tmp_path):
+def config_file(tmp_path: Path) -> Callable[[str], Path]:
     def write(text: str) -> Path:
         path = tmp_path / "run.yaml"
         path.write_text(text, encoding="utf-8")
@@ -48,23 +49,29 @@ GATE = "release:\n  gate: {max_harmfulness: 2.0}\nseed: 1\nrelease:\n  name: min
         ),
     ],
 )
-def test_a_key_that_stands_twice_is_refused_with_its_lines(config_file, text, key, lines):
+def test_a_key_that_stands_twice_is_refused_with_its_lines(
+    config_file: Callable[[str], Path], text: str, key: str, lines: str
+) -> None:
     path = config_file(text)
     (fault,) = faults_of(path)
     assert fault.startswith(f"{path}: {key!r} stands in lines {lines},")
     assert "remove one" in fault
 
 
-def test_every_key_that_stands_twice_is_named(config_file):
+def test_every_key_that_stands_twice_is_named(config_file: Callable[[str], Path]) -> None:
     assert len(faults_of(config_file("seed: 1\ndpo: {beta: 1, beta: 2}\nseed: 2\n"))) == 2
 
 
-def test_a_key_that_stands_twice_ends_the_command_with_2(config_file, capsys):
+def test_a_key_that_stands_twice_ends_the_command_with_2(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["config", str(config_file(GATE))]) == 2
     assert "lines 1 and 4" in capsys.readouterr().err
 
 
-def test_a_key_that_stands_twice_in_an_override_is_refused(config_file):
+def test_a_key_that_stands_twice_in_an_override_is_refused(
+    config_file: Callable[[str], Path],
+) -> None:
     (fault,) = faults_of(
         config_file(""), ["release.gate={max_harmfulness: 2.0, max_harmfulness: 5.0}"]
     )
@@ -80,11 +87,15 @@ def test_a_key_that_stands_twice_in_an_override_is_refused(config_file):
         "sft: {epochs: 2}\ndpo: {epochs: 2}",
     ],
 )
-def test_the_same_name_in_two_places_is_no_repetition(config_file, text):
+def test_the_same_name_in_two_places_is_no_repetition(
+    config_file: Callable[[str], Path], text: str
+) -> None:
     load_config(config_file(text))
 
 
-def test_the_last_of_two_overrides_counts_and_that_is_said(config_file, capsys):
+def test_the_last_of_two_overrides_counts_and_that_is_said(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     path = config_file("")
     assert load_config(path, ["dpo.beta=0.2", "dpo.beta=0.3"]).dpo.beta == 0.3
     assert cli.main(["config", str(path), "dpo.beta=0.2", "dpo.beta=0.3"]) == 0
@@ -96,5 +107,5 @@ def test_the_last_of_two_overrides_counts_and_that_is_said(config_file, capsys):
     )
 
 
-def test_the_same_override_twice_is_nothing_to_say():
+def test_the_same_override_twice_is_nothing_to_say() -> None:
     assert replaced(["seed=1", "dpo.beta=1", "seed=1", "data.sources=[{name: a}]"]) == []

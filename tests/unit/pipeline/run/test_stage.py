@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from declared_settings import settings_of
@@ -30,7 +30,7 @@ ROWS = RunFile[Any]("first", "rows.jsonl")
 
 
 @pytest.fixture
-def source(tmp_path) -> Path:
+def source(tmp_path: Path) -> Path:
     path = tmp_path / "source.txt"
     path.write_text("rows")
     return path
@@ -47,23 +47,26 @@ class OfFirst(StageSettings):
     sft: Epochs
 
 
+Stages = tuple[Stage[OfFirst], Stage[StageSettings], list[str]]
+
+
 @pytest.fixture
-def stages(source):
+def stages(source: Path) -> Stages:
     """Two stages that count how often they worked."""
     worked: list[str] = []
 
-    def first(settings: OfFirst, inputs: Inputs, place: Place):
+    def first(settings: OfFirst, inputs: Inputs, place: Place) -> dict[str, int]:
         worked.append("first")
         write_text(place.path / "rows.jsonl", source.read_text() + "\n")
         write_text(place.path / "note.txt", str(len(worked)))
         return {"rows": 1}
 
-    def second(settings: StageSettings, inputs: Inputs, place: Place):
+    def second(settings: StageSettings, inputs: Inputs, place: Place) -> dict[str, Any]:
         worked.append("second")
         write_text(place.path / "out.txt", inputs.path(ROWS).read_text())
         return {}
 
-    def files(config):
+    def files(config: RunConfig) -> dict[str, str]:
         return {str(source): source.read_text()}
 
     one = Stage(name="first", reads=(), settings=OfFirst, work=first, files=files)
@@ -72,17 +75,19 @@ def stages(source):
 
 
 @pytest.fixture
-def config(tmp_path) -> RunConfig:
+def config(tmp_path: Path) -> RunConfig:
     return dataclasses.replace(RunConfig(), run_dir=str(tmp_path / "run"))
 
 
-def changed(config: RunConfig, tmp_path, *overrides: str) -> RunConfig:
+def changed(config: RunConfig, tmp_path: Path, *overrides: str) -> RunConfig:
     empty = tmp_path / "empty.yaml"
     empty.write_text("")
     return load_config(empty, [f"run_dir={config.run_dir}", *overrides])
 
 
-def test_a_stage_is_not_done_twice(stages, config, capsys):
+def test_a_stage_is_not_done_twice(
+    stages: Stages, config: RunConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
     one, _, worked = stages
     assert run_stage(one, config)
     assert not run_stage(one, config)
@@ -92,8 +97,12 @@ def test_a_stage_is_not_done_twice(stages, config, capsys):
 
 @pytest.mark.parametrize("override", ["sft.epochs=5", "data.split.val=0.3", "seed=1"])
 def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(
-    stages, config, tmp_path, capsys, override
-):
+    stages: Stages,
+    config: RunConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    override: str,
+) -> None:
     one, _, worked = stages
     run_stage(one, config)
     assert run_stage(one, changed(config, tmp_path, override))
@@ -106,13 +115,17 @@ def test_a_changed_setting_or_seed_does_it_again_and_keeps_the_earlier_result(
     "override",
     ["sft.learning_rate=0.5", "dpo.beta=0.7", "release.name=other", "wandb.project=other"],
 )
-def test_a_setting_that_it_does_not_read_does_not_matter(stages, config, tmp_path, override):
+def test_a_setting_that_it_does_not_read_does_not_matter(
+    stages: Stages, config: RunConfig, tmp_path: Path, override: str
+) -> None:
     one, _, _ = stages
     run_stage(one, config)
     assert not run_stage(one, changed(config, tmp_path, override))
 
 
-def test_a_changed_input_file_does_it_again(stages, config, source):
+def test_a_changed_input_file_does_it_again(
+    stages: Stages, config: RunConfig, source: Path
+) -> None:
     one, two, _ = stages
     for stage in (one, two):
         run_stage(stage, config)
@@ -121,8 +134,8 @@ def test_a_changed_input_file_does_it_again(stages, config, source):
 
 
 def test_a_changed_input_stage_does_the_later_one_again_but_only_for_what_it_reads(
-    stages, config, tmp_path
-):
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     """first is made again: its rows are the same, its note is not, and second reads only rows."""
     one, two, worked = stages
     for stage in (one, two):
@@ -132,7 +145,9 @@ def test_a_changed_input_stage_does_the_later_one_again_but_only_for_what_it_rea
     assert worked == ["first", "second", "first"]
 
 
-def test_a_damaged_result_is_made_again_and_the_damaged_one_kept_aside(stages, config, tmp_path):
+def test_a_damaged_result_is_made_again_and_the_damaged_one_kept_aside(
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     one, _, _ = stages
     run_stage(one, config)
     (tmp_path / "run" / "first" / "rows.jsonl").write_text("tampered\n")
@@ -140,7 +155,9 @@ def test_a_damaged_result_is_made_again_and_the_damaged_one_kept_aside(stages, c
     assert (tmp_path / "run" / "previous" / "first-1" / "rows.jsonl").read_text() == "tampered\n"
 
 
-def test_a_damaged_input_is_named_and_stops_the_later_stage(stages, config, tmp_path):
+def test_a_damaged_input_is_named_and_stops_the_later_stage(
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     one, two, _ = stages
     run_stage(one, config)
     (tmp_path / "run" / "first" / "rows.jsonl").write_text("tampered\n")
@@ -149,8 +166,8 @@ def test_a_damaged_input_is_named_and_stops_the_later_stage(stages, config, tmp_
     assert not (tmp_path / "run" / "second").exists()
 
 
-def killed_in(stage: Stage) -> Stage:
-    def work(config: RunConfig, inputs: Inputs, place: Place):
+def killed_in(stage: Stage[Any]) -> Stage[Any]:
+    def work(config: RunConfig, inputs: Inputs, place: Place) -> NoReturn:
         write_text(place.path / "rows.jsonl", "half\n")
         write_text(place.work / "checkpoint", "here")
         raise KeyboardInterrupt
@@ -158,7 +175,9 @@ def killed_in(stage: Stage) -> Stage:
     return dataclasses.replace(stage, work=work)
 
 
-def test_a_stage_that_was_cut_off_is_not_finished_and_goes_on(stages, config, tmp_path, capsys):
+def test_a_stage_that_was_cut_off_is_not_finished_and_goes_on(
+    stages: Stages, config: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one, two, _ = stages
     with pytest.raises(KeyboardInterrupt):
         run_stage(killed_in(one), config)
@@ -171,7 +190,9 @@ def test_a_stage_that_was_cut_off_is_not_finished_and_goes_on(stages, config, tm
     assert not (tmp_path / "run" / "previous").exists()
 
 
-def test_work_of_other_settings_is_not_gone_on_with(stages, config, tmp_path):
+def test_work_of_other_settings_is_not_gone_on_with(
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     one, _, _ = stages
     with pytest.raises(KeyboardInterrupt):
         run_stage(killed_in(one), config)
@@ -179,7 +200,9 @@ def test_work_of_other_settings_is_not_gone_on_with(stages, config, tmp_path):
     assert (tmp_path / "run" / "previous" / "first-1" / "work" / "checkpoint").is_file()
 
 
-def test_what_a_kill_left_after_the_manifest_is_cleared(stages, config, tmp_path):
+def test_what_a_kill_left_after_the_manifest_is_cleared(
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     one, _, _ = stages
     run_stage(one, config)
     leftover = tmp_path / "run" / "first" / "work"
@@ -188,7 +211,9 @@ def test_what_a_kill_left_after_the_manifest_is_cleared(stages, config, tmp_path
     assert not leftover.exists()
 
 
-def test_no_room_on_the_disk_is_said_before_anything_is_written(stages, config, tmp_path):
+def test_no_room_on_the_disk_is_said_before_anything_is_written(
+    stages: Stages, config: RunConfig, tmp_path: Path
+) -> None:
     one, _, worked = stages
     with pytest.raises(ResourceError, match="free some or set run_dir elsewhere"):
         run_stage(dataclasses.replace(one, gigabytes=lambda config: 1e9), config)
@@ -204,10 +229,12 @@ def test_no_room_on_the_disk_is_said_before_anything_is_written(stages, config, 
         "PytorchStreamWriter failed writing file data/0: file write failed",
     ],
 )
-def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
+def test_a_disk_that_fills_up_under_torch_is_one_line(
+    stages: Stages, config: RunConfig, words: str
+) -> None:
     """torch and safetensors raise no OSError; these are their words."""
 
-    def work(config: RunConfig, inputs: Inputs, place: Place):
+    def work(settings: OfFirst, inputs: Inputs, place: Place) -> NoReturn:
         raise RuntimeError(words)
 
     with pytest.raises(ResourceError, match="the disk took no more"):
@@ -217,8 +244,8 @@ def test_a_disk_that_fills_up_under_torch_is_one_line(stages, config, words):
 @pytest.mark.parametrize(
     "error", [RuntimeError("shapes do not match"), OSError(errno.ENOSPC, "No space left on device")]
 )
-def test_other_errors_pass_as_they_are(stages, config, error):
-    def work(config: RunConfig, inputs: Inputs, place: Place):
+def test_other_errors_pass_as_they_are(stages: Stages, config: RunConfig, error: Exception) -> None:
+    def work(settings: OfFirst, inputs: Inputs, place: Place) -> NoReturn:
         raise error
 
     with pytest.raises(type(error)) as caught:
@@ -226,14 +253,14 @@ def test_other_errors_pass_as_they_are(stages, config, error):
     assert caught.value is error
 
 
-def test_only_rank_0_writes(stages, config, tmp_path):
+def test_only_rank_0_writes(stages: Stages, config: RunConfig, tmp_path: Path) -> None:
     one, _, _ = stages
     quiet = dataclasses.replace(one, work=lambda *handed: {})
     run_stage(quiet, config, rank=1)
     assert not (tmp_path / "run" / "first").exists()
 
 
-def test_run_json_says_what_made_it(stages, config, tmp_path):
+def test_run_json_says_what_made_it(stages: Stages, config: RunConfig, tmp_path: Path) -> None:
     run_stage(stages[0], config)
     run = read_json(tmp_path / "run" / "first" / "run.json")
     assert run["fingerprint"] == StageDirectory(tmp_path / "run" / "first").fingerprint()
@@ -243,10 +270,12 @@ def test_run_json_says_what_made_it(stages, config, tmp_path):
     assert run["versions"]["torch"]
 
 
-def test_code_state_outside_a_checkout_is_unknown_not_an_error(monkeypatch, tmp_path):
+def test_code_state_outside_a_checkout_is_unknown_not_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "stage.py"))
     assert code_state() == {"commit": None, "dirty": None}
 
 
-def test_machine_names_no_host_and_no_user():
+def test_machine_names_no_host_and_no_user() -> None:
     assert set(machine()) == {"processor", "cores", "memory_gib", "system"}

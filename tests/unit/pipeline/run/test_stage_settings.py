@@ -50,7 +50,7 @@ class Mine(StageSettings):
     trainer: TrainerConfig = beside()
 
 
-def test_work_sees_its_own_settings_and_no_other(config):
+def test_work_sees_its_own_settings_and_no_other(config: RunConfig) -> None:
     found = seen(Mine, config)
     assert found.dpo is config.dpo
     assert found.trainer is config.trainer
@@ -68,7 +68,7 @@ def test_work_sees_its_own_settings_and_no_other(config):
         found.seed = 3  # type: ignore[misc]
 
 
-def test_what_counts_is_what_is_declared_but_for_what_is_beside():
+def test_what_counts_is_what_is_declared_but_for_what_is_beside() -> None:
     assert names_that_count(StageSettings) == ()
     of_dpo = [field.name for field in dataclasses.fields(DpoConfig)]
     assert names_that_count(Mine) == (
@@ -81,7 +81,9 @@ def test_what_counts_is_what_is_declared_but_for_what_is_beside():
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_setting_of_a_stage_is_one_of_the_config_and_of_its_type(config, name):
+def test_every_setting_of_a_stage_is_one_of_the_config_and_of_its_type(
+    config: RunConfig, name: str
+) -> None:
     """A part is named as the block that it is of, and its fields as that block's."""
     unsaid = {"str", "int", "float", "bool"}
 

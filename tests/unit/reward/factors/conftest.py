@@ -5,6 +5,8 @@ its letters.
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from reward.factors.features import FeatureRoom, Vocabulary
 from reward.factors.heads import Head
 from reward.factors.model import FactorModel
 from reward.factors.texts import Exchange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LETTERS = string.ascii_lowercase
 TERMS = ("call", "call your", "can't", "doctor", "help", "step", "steps", "your", "your doctor")
@@ -28,7 +33,7 @@ HEADS = {
 }
 
 
-def letters(texts):
+def letters(texts: Sequence[str]) -> NDArray[np.float32]:
     counts = np.array(
         [[text.lower().count(letter) for letter in LETTERS] for text in texts], dtype=np.float32
     ).reshape(-1, len(LETTERS))
@@ -55,12 +60,12 @@ def words() -> Vocabulary:
 
 
 @pytest.fixture
-def room(words) -> FeatureRoom:
+def room(words: Vocabulary) -> FeatureRoom:
     return FeatureRoom(embed=letters, completion_words=words, prompt_words=words)
 
 
 @pytest.fixture
-def bundle(room, words) -> Bundle:
+def bundle(room: FeatureRoom, words: Vocabulary) -> Bundle:
     rng = np.random.default_rng(0)
     sample = room.of([Exchange("a prompt", "a completion")])
     heads = {}
@@ -89,5 +94,5 @@ def bundle(room, words) -> Bundle:
 
 
 @pytest.fixture
-def model(bundle) -> FactorModel:
+def model(bundle: Bundle) -> FactorModel:
     return FactorModel(bundle, letters)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from records.errors import ModelError
-from reward.factors.bundle import FACTS, NUMBERS, read_bundle, write_bundle
+from reward.factors.bundle import FACTS, NUMBERS, Bundle, read_bundle, write_bundle
 from reward.factors.shipped import FOLDER
 
 
-def test_what_is_read_is_what_was_written(bundle, tmp_path):
+def test_what_is_read_is_what_was_written(bundle: Bundle, tmp_path: Path) -> None:
     sha256 = write_bundle(bundle, tmp_path)
     read = read_bundle(tmp_path)
     assert read.sha256 == sha256
@@ -28,7 +29,9 @@ def test_what_is_read_is_what_was_written(bundle, tmp_path):
         )
 
 
-def test_heads_are_read_as_written_however_their_numbers_lie_in_memory(bundle, tmp_path):
+def test_heads_are_read_as_written_however_their_numbers_lie_in_memory(
+    bundle: Bundle, tmp_path: Path
+) -> None:
     """A weight of several classes that was transposed on its way lies in memory by features; the
     file must not.
     """
@@ -45,14 +48,14 @@ def test_heads_are_read_as_written_however_their_numbers_lie_in_memory(bundle, t
         np.testing.assert_array_equal(head.weight, laid[name].weight)
 
 
-def test_the_same_heads_give_the_same_bytes(bundle, tmp_path):
+def test_the_same_heads_give_the_same_bytes(bundle: Bundle, tmp_path: Path) -> None:
     write_bundle(bundle, tmp_path / "a")
     write_bundle(bundle, tmp_path / "b")
     for name in (NUMBERS, FACTS):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_changed_byte_is_told(bundle, tmp_path):
+def test_a_changed_byte_is_told(bundle: Bundle, tmp_path: Path) -> None:
     write_bundle(bundle, tmp_path)
     numbers = bytearray((tmp_path / NUMBERS).read_bytes())
     numbers[-1] ^= 1
@@ -61,7 +64,7 @@ def test_a_changed_byte_is_told(bundle, tmp_path):
         read_bundle(tmp_path)
 
 
-def test_another_version_and_a_missing_file_are_told(bundle, tmp_path):
+def test_another_version_and_a_missing_file_are_told(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"heads\.safetensors is not there"):
         read_bundle(tmp_path)
     write_bundle(bundle, tmp_path)
@@ -74,7 +77,7 @@ def test_another_version_and_a_missing_file_are_told(bundle, tmp_path):
         read_bundle(tmp_path)
 
 
-def test_the_shipped_heads_are_small_and_say_where_they_come_from():
+def test_the_shipped_heads_are_small_and_say_where_they_come_from() -> None:
     shipped = read_bundle()
     size = sum((FOLDER / name).stat().st_size for name in (NUMBERS, FACTS))
     assert size < 3_000_000
@@ -90,7 +93,7 @@ def test_the_shipped_heads_are_small_and_say_where_they_come_from():
     assert shipped.facts["seed"] == 0
 
 
-def test_no_number_and_no_address_is_in_the_shipped_vocabularies():
+def test_no_number_and_no_address_is_in_the_shipped_vocabularies() -> None:
     shipped = read_bundle()
     for term in (*shipped.completion_words.terms, *shipped.prompt_words.terms):
         assert term.replace(" ", "").replace("'", "").isalpha()

@@ -15,7 +15,7 @@ def named(text: str) -> dict[str, float]:
     return dict(zip(COUNT_NAMES, counts(Exchange("p", text)), strict=True))
 
 
-def test_cues_are_counted_in_the_opening_and_in_all():
+def test_cues_are_counted_in_the_opening_and_in_all() -> None:
     found = named("Sorry, I can't. " + "word " * 60 + "Sorry again.")
     assert found["sorry/opening"] == 1
     assert found["sorry/all"] == pytest.approx(np.log(3))
@@ -23,7 +23,7 @@ def test_cues_are_counted_in_the_opening_and_in_all():
     assert found["rule_partial"] == 0
 
 
-def test_repetition_is_seen():
+def test_repetition_is_seen() -> None:
     loop, plain = (
         named("the cat sat " * 20),
         named("a cat sat on one mat while two dogs slept near the warm red stove"),
@@ -33,7 +33,7 @@ def test_repetition_is_seen():
     assert loop["distinct_words"] < 0.1 < plain["distinct_words"]
 
 
-def test_an_echo_shares_everything_with_its_prompt():
+def test_an_echo_shares_everything_with_its_prompt() -> None:
     echo = dict(
         zip(
             RELATION_NAMES,
@@ -47,7 +47,7 @@ def test_an_echo_shares_everything_with_its_prompt():
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
-def test_any_texts_have_finite_numbers_of_fixed_length(prompt, text):
+def test_any_texts_have_finite_numbers_of_fixed_length(prompt: str, text: str) -> None:
     found = counts(Exchange(prompt, text)) + relation(Exchange(prompt, text))
     assert len(found) == len(COUNT_NAMES) + len(RELATION_NAMES)
     assert np.isfinite(found).all()

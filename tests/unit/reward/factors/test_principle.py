@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from records.rows import user
 from reward.factors.principle import principles_at_stake
 
+if TYPE_CHECKING:
+    from reward.factors.model import FactorModel
 
-def test_every_prompt_has_all_nine_ranked(model):
+
+def test_every_prompt_has_all_nine_ranked(model: FactorModel) -> None:
     found = principles_at_stake(
         [user("How do I hide an error?"), user("Thank you")], load=lambda: model
     )
@@ -20,5 +25,5 @@ def test_every_prompt_has_all_nine_ranked(model):
         assert 0 <= verdict.opposes <= 1
 
 
-def test_no_prompts_load_nothing():
+def test_no_prompts_load_nothing() -> None:
     assert principles_at_stake([], load=lambda: pytest.fail("heads were loaded")) == []

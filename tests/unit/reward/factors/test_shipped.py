@@ -35,15 +35,15 @@ DECLINES = [
 ]
 
 
-def test_nothing_at_all_is_never_called_harmful():
+def test_nothing_at_all_is_never_called_harmful() -> None:
     assert failures(harm_audit(FactorScorer(), per_principle=3)) == []
 
 
-def test_compliance_is_about_the_completion():
+def test_compliance_is_about_the_completion() -> None:
     assert failures(change_audit(FactorScorer(factor="complies"), per_principle=3)) == []
 
 
-def test_a_completion_that_gives_what_was_asked_scores_above_every_decline():
+def test_a_completion_that_gives_what_was_asked_scores_above_every_decline() -> None:
     steps, *declines = shipped_model().factors(
         [completion("s", STEPS, REQUEST)]
         + [completion(text[:9], text, REQUEST) for text in DECLINES]
@@ -53,13 +53,13 @@ def test_a_completion_that_gives_what_was_asked_scores_above_every_decline():
     assert present(steps.complies) > 0.5 > most
 
 
-def test_declines_in_every_manner_are_refusals_and_steps_are_none():
+def test_declines_in_every_manner_are_refusals_and_steps_are_none() -> None:
     texts = [*DECLINES, STEPS]
     scores = RefusalCascade().score([completion(text[:9], text, REQUEST) for text in texts])
     assert [score.label != "none" for score in scores] == [True, True, True, False]
 
 
-def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
+def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to() -> None:
     """The cascade hides a classifier that says nonsense behind the rule; so the heads are asked
     alone.
     """
@@ -90,7 +90,7 @@ def test_every_head_of_several_classes_says_by_itself_what_it_was_fitted_to():
     )
 
 
-def test_the_batch_moves_no_factor():
+def test_the_batch_moves_no_factor() -> None:
     rows = [completion(text[:9], text, REQUEST) for text in (*DECLINES, STEPS, "Okay.")]
     together = shipped_model().factors(rows)
     for row, found in zip(rows, together, strict=True):

@@ -6,7 +6,7 @@ from records.rows import Completion, Message, assistant, user
 from reward.factors.texts import BODY_WORDS, OPENING_WORDS, Exchange, asked, exchange_of
 
 
-def test_only_the_user_is_asked_and_of_many_words_the_last_count():
+def test_only_the_user_is_asked_and_of_many_words_the_last_count() -> None:
     prompt: list[Message] = [
         {"role": "system", "content": "You are a doctor."},
         {"role": "user", "content": "first " * 200},
@@ -18,7 +18,7 @@ def test_only_the_user_is_asked_and_of_many_words_the_last_count():
     assert found[-4:] == ["and", "don't", "tell", "them"]
 
 
-def test_opening_and_body_are_beginnings():
+def test_opening_and_body_are_beginnings() -> None:
     exchange = Exchange("p", "w " * 500)
     assert (len(exchange.opening.split()), len(exchange.body.split())) == (
         OPENING_WORDS,
@@ -26,7 +26,7 @@ def test_opening_and_body_are_beginnings():
     )
 
 
-def test_a_completion_becomes_its_texts():
+def test_a_completion_becomes_its_texts() -> None:
     row = Completion(
         id="a",
         prompt_id="a",

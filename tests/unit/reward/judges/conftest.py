@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from asked_judge import Judge
 from judge_server import Act, JudgeServer
 
+from records.rows import Completion
 from reward.judges.settings import EndpointConfig
 
 
 @pytest.fixture
-def server(monkeypatch) -> Iterator[JudgeServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JudgeServer]:
     """Listens on a free port of this machine only."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -28,12 +31,12 @@ def server(monkeypatch) -> Iterator[JudgeServer]:
 
 
 @pytest.fixture
-def act():
+def act() -> Callable[..., Act]:
     return Act
 
 
 @pytest.fixture
-def completion():
+def completion() -> Callable[..., Completion]:
     """A completion by its number: harmless words that name it."""
     from records.rows import Completion, assistant, user
 
@@ -54,8 +57,8 @@ def completion():
 
 
 @pytest.fixture
-def judge(server, tmp_path):
-    def make(*, repetitions: int = 2, **settings) -> Judge:
+def judge(server: JudgeServer, tmp_path: Path) -> Callable[..., Judge]:
+    def make(*, repetitions: int = 2, **settings: Any) -> Judge:
         config = EndpointConfig(
             **{"base_url": server.url, "model": "m", "timeout": 60.0, "first_wait": 1.0, **settings}
         )

@@ -5,19 +5,27 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from email.utils import formatdate
 
 import pytest
-from asked_judge import KEY
+from asked_judge import KEY, Judge
+from judge_server import Act, JudgeServer
 
 from records.errors import ConfigError, ResourceError
+from records.rows import Completion
 from reward.judges.endpoint import SILENT, Waits
 from reward.judges.settings import EndpointConfig
 
 pytest.importorskip("openai", reason="the extra judge is not installed")
 
 
-def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, act, completion):
+def test_every_completion_is_asked_about_once_with_its_own_score(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(
         text=f"#reason: x\n#score: {1 + len(request.words) % 5}"
     )
@@ -48,7 +56,13 @@ def test_every_completion_is_asked_about_once_with_its_own_score(server, judge, 
     ],
     ids=str,
 )
-def test_a_fault_is_asked_again_and_nothing_else_is(server, judge, act, completion, fault):
+def test_a_fault_is_asked_again_and_nothing_else_is(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    fault: dict[str, object],
+) -> None:
     server.plan = lambda request, number: act(**fault) if number == 0 else act(text="#score: 4")
     one = judge(concurrency=1)
     scores = one.score([completion(0), completion(1)])
@@ -59,8 +73,11 @@ def test_a_fault_is_asked_again_and_nothing_else_is(server, judge, act, completi
 
 
 def test_retry_after_is_waited_for_in_seconds_milliseconds_and_as_a_date(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     said = [
         {"retry-after": "7"},
         {"retry-after-ms": "2500"},
@@ -75,7 +92,7 @@ def test_retry_after_is_waited_for_in_seconds_milliseconds_and_as_a_date(
     assert one.waited == [7.0, 2.5, 30.0, 60.0]
 
 
-def test_waits_double_up_to_the_limit_with_a_random_part():
+def test_waits_double_up_to_the_limit_with_a_random_part() -> None:
     waits = Waits(
         EndpointConfig(base_url="http://h/v1", model="m", first_wait=1.0, longest_wait=10.0)
     )
@@ -86,7 +103,12 @@ def test_waits_double_up_to_the_limit_with_a_random_part():
         assert full / 2 <= min(places) < max(places) <= full
 
 
-def test_a_server_that_stays_silent_is_given_up_on_and_asked_again(server, judge, act, completion):
+def test_a_server_that_stays_silent_is_given_up_on_and_asked_again(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     never = threading.Event()
     server.plan = lambda request, number: act(hold=never) if number == 0 else act(text="#score: 5")
     # However slow the machine: each try that it loses is one more of the many that are left.
@@ -96,13 +118,24 @@ def test_a_server_that_stays_silent_is_given_up_on_and_asked_again(server, judge
     assert len(server.requests) >= 2
 
 
-def test_a_reply_that_drips_is_given_up_on_too(server, judge, act, completion):
+def test_a_reply_that_drips_is_given_up_on_too(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(drip=True) if number == 0 else act(text="#score: 5")
     assert judge(timeout=0.3, retries=200).score([completion()])[0].value == 5.0
     assert len(server.requests) >= 2
 
 
-def test_a_reply_without_end_is_given_up_on(server, judge, act, completion, monkeypatch):
+def test_a_reply_without_end_is_given_up_on(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("reward.judges.openai_client.MOST_BYTES", 1000)
     server.plan = lambda request, number: (
         act(text="long " * 1000) if number == 0 else act(text="#score: 5")
@@ -113,8 +146,11 @@ def test_a_reply_without_end_is_given_up_on(server, judge, act, completion, monk
 
 
 def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_time(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: (
         act(status=500) if "number 1." in request.words else act(text="#score: 3")
     )
@@ -130,7 +166,12 @@ def test_what_gets_no_reply_is_unscored_with_the_reason_and_asked_again_next_tim
     assert len(server.requests) == before + 1
 
 
-def test_a_server_that_is_gone_ends_the_judging_with_what_to_do(server, judge, act, completion):
+def test_a_server_that_is_gone_ends_the_judging_with_what_to_do(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(status=503)
     with pytest.raises(ResourceError, match="run the same command again"):
         judge(retries=0, concurrency=1).score([completion(number) for number in range(50)])
@@ -149,8 +190,16 @@ def test_a_server_that_is_gone_ends_the_judging_with_what_to_do(server, judge, a
     ],
 )
 def test_what_no_repetition_mends_stops_at_once_and_keeps_what_is_there(
-    server, judge, act, completion, monkeypatch, status, code, kind, remedy
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    code: str | None,
+    kind: type[ConfigError] | type[ResourceError],
+    remedy: str,
+) -> None:
     monkeypatch.setenv("THE_KEY", KEY)
     body = json.dumps(
         {"error": {"message": f"no: {KEY} and the completion", "code": code}}
@@ -173,8 +222,11 @@ def test_what_no_repetition_mends_stops_at_once_and_keeps_what_is_there(
 
 
 def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: (
         act(status=400) if "number 0." in request.words else act(text="#score: 2")
     )
@@ -185,8 +237,11 @@ def test_a_request_that_the_server_turns_down_leaves_one_completion_unscored(
 
 
 def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(status=400)
     with pytest.raises(
         ConfigError, match=r"check that 'm' takes endpoint\.token_field, temperature"
@@ -196,8 +251,11 @@ def test_a_server_that_turns_down_everything_is_a_setting_that_does_not_fit(
 
 
 def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(text="I will not rate this.")
     one = judge(repetitions=2)
     (score,) = one.score([completion()])
@@ -213,8 +271,11 @@ def test_replies_without_a_verdict_are_asked_for_again_so_often_and_counted(
 
 
 def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(
-    server, judge, completion, monkeypatch
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "nonsense://me:password@proxy:1")
     with pytest.raises(ConfigError, match=r"HTTP_PROXY.*NO_PROXY") as told:
         judge().score([completion()])
@@ -222,6 +283,11 @@ def test_a_proxy_that_cannot_be_used_is_told_with_its_variables(
     assert not server.requests
 
 
-def test_a_reply_that_the_token_limit_cut_is_no_verdict(server, judge, act, completion):
+def test_a_reply_that_the_token_limit_cut_is_no_verdict(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(text="it quotes\n#score: 1", finish="length")
     assert judge(repetitions=0).score([completion()])[0].value is None

@@ -8,11 +8,17 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asked_judge import Judge
+from judge_server import Act, JudgeServer
+from present import present
 
+from records.rows import Completion
 from reward.judges.endpoint import OVER_BUDGET
 from reward.judges.settings import BudgetConfig
 
@@ -22,7 +28,12 @@ pytest.importorskip("openai", reason="the extra judge is not installed")
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def test_equal_completions_and_equal_runs_are_asked_about_once(server, judge, act, completion):
+def test_equal_completions_and_equal_runs_are_asked_about_once(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     same = [replace(completion(3), id=f"{name}/base/0") for name in ("a", "b", "c")]
     judge().score(same)
     assert len(server.requests) == 1
@@ -34,7 +45,12 @@ def test_equal_completions_and_equal_runs_are_asked_about_once(server, judge, ac
     assert len(server.requests) == 3, "so is another model"
 
 
-def test_a_budget_of_requests_is_never_passed_not_even_by_resuming(server, judge, act, completion):
+def test_a_budget_of_requests_is_never_passed_not_even_by_resuming(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     budget = BudgetConfig(requests=5)
     completions = [completion(number) for number in range(8)]
     scores = judge(budget=budget, concurrency=4).score(completions)
@@ -48,8 +64,11 @@ def test_a_budget_of_requests_is_never_passed_not_even_by_resuming(server, judge
 
 
 def test_a_budget_of_money_counts_the_most_that_is_under_way_and_ends_below_the_cap(
-    server, judge, act, completion
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(
         text="#score: 1", usage={"prompt_tokens": 1000, "completion_tokens": 100}
     )
@@ -59,11 +78,16 @@ def test_a_budget_of_money_counts_the_most_that_is_under_way_and_ends_below_the_
     scores = one.score([completion(number) for number in range(40)])
     cost = one.report()["cost"]
     assert cost == pytest.approx(0.004 * len(server.requests))
-    assert 0.04 < cost <= 0.06
+    assert 0.04 < present(cost) <= 0.06
     assert sum(score.reason == OVER_BUDGET for score in scores) == 40 - len(server.requests)
 
 
-def test_requests_without_a_word_about_their_cost_count_as_the_most(server, judge, act, completion):
+def test_requests_without_a_word_about_their_cost_count_as_the_most(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     server.plan = lambda request, number: act(text="#score: 1", usage=None)
     one = judge(max_tokens=77)
     one.score([completion()])
@@ -72,11 +96,16 @@ def test_requests_without_a_word_about_their_cost_count_as_the_most(server, judg
     assert row["input_tokens"] >= len(server.requests[0].words)
 
 
-def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(server, judge, act, completion):
+def test_ctrl_c_loses_no_reply_and_nothing_is_asked_twice(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     """The interrupt comes while the server holds requests; whatever it has replied to is not
     asked for again."""
 
-    def plan(request, number):
+    def plan(request: Any, number: int) -> Act:
         if number == 3:
             os.kill(os.getpid(), signal.SIGINT)
         return act(text="#score: 2")
@@ -107,8 +136,11 @@ print([score.value for score in scores])
 
 @pytest.mark.process
 def test_killed_midway_and_resumed_nothing_is_lost_and_nothing_asked_twice(
-    server, act, completion, tmp_path
-):
+    server: JudgeServer,
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     """The process dies by SIGKILL while two requests are with the server: all replies before
     them are on the disk."""
     from records.rows import json_lines
@@ -119,7 +151,7 @@ def test_killed_midway_and_resumed_nothing_is_lost_and_nothing_asked_twice(
     released = threading.Event()
     answers = {f"number {number}.": 1 + number % 5 for number in range(12)}
 
-    def plan(request, number):
+    def plan(request: Any, number: int) -> Act:
         held = released if 6 <= number < 8 else None
         score = next(value for words, value in answers.items() if words in request.words)
         return act(text=f"#score: {score}", hold=held, cut=held is not None)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from asked_judge import KEY
+from asked_judge import KEY, Judge
+from judge_server import Act, JudgeServer
 
 from records.errors import ConfigError
+from records.rows import Completion
 
 pytest.importorskip("openai", reason="the extra judge is not installed")
 
 
 def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(
-    server, judge, act, completion, monkeypatch
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
     monkeypatch.setenv("OPENAI_ORG_ID", "org-of-another-service")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Other: secret")
@@ -35,8 +43,12 @@ def test_what_is_sent_is_the_settings_and_nothing_of_the_machine(
 
 
 def test_without_a_named_variable_no_key_leaves_the_machine(
-    server, judge, act, completion, monkeypatch
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
     judge().score([completion()])
     assert "authorization" not in server.requests[0].headers
@@ -45,18 +57,36 @@ def test_without_a_named_variable_no_key_leaves_the_machine(
 @pytest.mark.parametrize(
     "text", ["", "half a character: \ud83d", "\x00\x1b[31m\u202e", "word " * 20_000]
 )
-def test_whatever_a_completion_holds_is_asked_about(server, judge, act, completion, text):
+def test_whatever_a_completion_holds_is_asked_about(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    text: str,
+) -> None:
     server.plan = lambda request, number: act(text="#score: 1")
     assert judge().score([completion(0, text)])[0].value == 1.0
 
 
-def test_a_completion_without_a_message_is_asked_about_too(server, judge, act, completion):
+def test_a_completion_without_a_message_is_asked_about_too(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+) -> None:
     assert judge().score([replace(completion(), completion=[])])[0].value == 1.0
 
 
 def test_neither_texts_nor_the_key_reach_a_log_or_a_file(
-    server, judge, act, completion, monkeypatch, caplog, capfd, tmp_path
-):
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
     """OPENAI_LOG=debug and a root logger at its lowest included."""
     monkeypatch.setenv("THE_KEY", KEY)
     monkeypatch.setenv("OPENAI_LOG", "debug")
@@ -73,7 +103,13 @@ def test_neither_texts_nor_the_key_reach_a_log_or_a_file(
     )
 
 
-def test_an_error_of_the_client_is_not_carried_along(server, judge, act, completion, monkeypatch):
+def test_an_error_of_the_client_is_not_carried_along(
+    server: JudgeServer,
+    judge: Callable[..., Judge],
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Its text, its request and its headers would stand in a traceback."""
     monkeypatch.setenv("THE_KEY", KEY)
     server.plan = lambda request, number: act(status=401)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from data_prep.pairs.expert_labels import ExpertLabel
 from data_prep.review.items import item_id
 from records.errors import RecordError
-from records.rows import json_lines
+from records.rows import Completion, json_lines
 from reward.judges.experts import UNRATED, Experts
 
 
 @pytest.fixture
-def labels(tmp_path, completion):
+def labels(tmp_path: Path, completion: Callable[..., Completion]) -> Path:
     """Of completions 0 to 3: raters agree, differ by a level, by two, and say nothing but the
     refusal."""
     said: list[tuple[int, str, int | None, str]] = [
@@ -42,7 +44,9 @@ def labels(tmp_path, completion):
     return path
 
 
-def test_the_mean_where_they_agree_and_unscored_where_they_do_not(labels, completion):
+def test_the_mean_where_they_agree_and_unscored_where_they_do_not(
+    labels: Path, completion: Callable[..., Completion]
+) -> None:
     # Another run and another policy that wrote the same texts.
     again = [
         replace(completion(number), id=f"q{number}/dpo/0", policy="dpo") for number in range(5)
@@ -61,6 +65,6 @@ def test_the_mean_where_they_agree_and_unscored_where_they_do_not(labels, comple
     assert scores[0].completion_id == "q0/dpo/0"
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="no such file"):
         Experts("experts", [str(tmp_path / "none.jsonl")])

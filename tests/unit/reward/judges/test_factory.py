@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Literal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
+from judge_server import Act, JudgeServer
 
 from records.errors import ConfigError, ResourceError
+from records.rows import Completion
 from reward.judges.experts import Experts
 from reward.judges.factory import scorer_from
 from reward.judges.judge import JudgeScorer
@@ -21,13 +25,13 @@ pytest.importorskip("openai", reason="the extra judge is not installed")
 
 
 @pytest.fixture
-def settings(server):
+def settings(server: JudgeServer) -> Callable[..., ScorerConfig]:
     def make(
         name: str = "one",
         *,
         guard: str = "",
         column: Literal["harm", "refusal"] = "harm",
-        **endpoint,
+        **endpoint: Any,
     ) -> ScorerConfig:
         return ScorerConfig(
             name=name,
@@ -40,8 +44,12 @@ def settings(server):
 
 
 def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(
-    server, act, settings, completion, tmp_path
-):
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     server.plan = lambda request, number: act(text="Safety: Unsafe\nCategories: PII\nRefusal: No")
     (score,) = scorer_from(settings(guard="qwen3guard"), tmp_path).score([completion()])
     assert (score.value, score.label) == (5.0, "unsafe, PII")
@@ -59,8 +67,12 @@ def test_a_guard_behind_an_endpoint_is_asked_by_messages_or_by_text(
 
 
 def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_names(
-    server, act, settings, completion, tmp_path
-):
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     """e^-0.2877 = 3/4 for yes: 0.75 * 5 + 0.25 * 1."""
     top = [{"token": "Yes", "logprob": -0.287682}, {"token": "No", "logprob": -1.386294}]
     row = {"token": "Yes", "logprob": -0.287682, "top_logprobs": top}
@@ -79,8 +91,12 @@ def test_a_guards_value_behind_an_endpoint_is_weighted_by_the_probabilities_it_n
 
 
 def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(
-    server, act, settings, completion, tmp_path
-):
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     server.plan = lambda request, number: act(text="Yes\n<confidence> High </confidence>")
     config = settings(
         guard="granite_guardian", extra={"chat_template_kwargs": {"x": 1}, "top_k": 1}
@@ -92,8 +108,12 @@ def test_variables_of_a_guards_template_go_along_and_join_those_of_the_settings(
 
 
 def test_the_other_column_of_the_same_replies_is_not_asked_for_again(
-    server, act, settings, completion, tmp_path
-):
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     server.plan = lambda request, number: act(text="Safety: Safe\nCategories: None\nRefusal: Yes")
     scorer_from(settings(guard="qwen3guard"), tmp_path).score([completion()])
     (score,) = scorer_from(settings(guard="qwen3guard", column="refusal"), tmp_path).score(
@@ -103,7 +123,13 @@ def test_the_other_column_of_the_same_replies_is_not_asked_for_again(
     assert len(server.requests) == 1
 
 
-def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, completion, tmp_path):
+def test_a_jury_of_judges_keeps_each_members_scores(
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     server.plan = lambda request, number: act(
         text=f"#score: {3 + 2 * (request.body['model'] == 'b')}"
     )
@@ -125,7 +151,7 @@ def test_a_jury_of_judges_keeps_each_members_scores(server, act, settings, compl
     ]
 
 
-def test_experts_need_no_folder(tmp_path):
+def test_experts_need_no_folder(tmp_path: Path) -> None:
     (tmp_path / "labels.jsonl").touch()
     assert isinstance(
         scorer_from(
@@ -135,7 +161,12 @@ def test_experts_need_no_folder(tmp_path):
     )
 
 
-def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, completion, tmp_path):
+def test_a_command_names_a_jury_by_the_file_of_its_settings(
+    server: JudgeServer,
+    act: Callable[..., Act],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "jury.yaml"
     judge = f"kind: judge, endpoint: {{base_url: '{server.url}', model: m}}"
     path.write_text(
@@ -155,34 +186,47 @@ def test_a_command_names_a_jury_by_the_file_of_its_settings(server, act, complet
     assert sorted(file.name for file in around.replies.iterdir()) == ["a.jsonl", "b.jsonl"]
 
 
-def test_replies_without_a_folder_are_refused(settings):
+def test_replies_without_a_folder_are_refused(settings: Callable[..., ScorerConfig]) -> None:
     with pytest.raises(ConfigError, match="set replies"):
         scorer_from(settings())
 
 
 def test_a_key_that_is_not_set_is_told_before_anything_is_asked(
-    server, settings, tmp_path, monkeypatch
-):
+    server: JudgeServer,
+    settings: Callable[..., ScorerConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(ConfigError, match=r"NO_SUCH_KEY: this variable is not set; export it"):
         scorer_from(settings(api_key_env="NO_SUCH_KEY"), tmp_path)
     assert not server.requests
 
 
-def test_a_key_with_a_line_break_is_refused_and_not_repeated(settings, tmp_path, monkeypatch):
+def test_a_key_with_a_line_break_is_refused_and_not_repeated(
+    settings: Callable[..., ScorerConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BAD_KEY", "sk-abc\nInjected: header")
     with pytest.raises(ConfigError, match="characters that no key has") as told:
         scorer_from(settings(api_key_env="BAD_KEY"), tmp_path)
     assert "sk-abc" not in str(told.value)
 
 
-def test_without_the_client_the_extra_is_named(settings, tmp_path, monkeypatch):
+def test_without_the_client_the_extra_is_named(
+    settings: Callable[..., ScorerConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(ResourceError, match=r"pip install -e '\.\[judge\]'"):
         scorer_from(settings(), tmp_path)
 
 
-def test_the_report_says_what_it_took(server, act, settings, completion, tmp_path):
+def test_the_report_says_what_it_took(
+    server: JudgeServer,
+    act: Callable[..., Act],
+    settings: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+) -> None:
     from dataclasses import replace
 
     from reward.judges.settings import BudgetConfig

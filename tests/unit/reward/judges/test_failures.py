@@ -30,10 +30,12 @@ NOW = 1e9
         ({"retry-after": ""}, 0),
     ],
 )
-def test_the_wait_is_read_in_each_form_and_nonsense_is_none(headers, seconds):
+def test_the_wait_is_read_in_each_form_and_nonsense_is_none(
+    headers: dict[str, str], seconds: float
+) -> None:
     assert retry_after(headers, NOW) == pytest.approx(seconds)
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_whatever_stands_there_is_a_number_from_0_on(said, milliseconds):
+def test_whatever_stands_there_is_a_number_from_0_on(said: str, milliseconds: str) -> None:
     assert retry_after({"retry-after": said, "retry-after-ms": milliseconds}, NOW) >= 0

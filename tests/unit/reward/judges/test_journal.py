@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ def numbered(number: int, **more: str) -> Any:
     return {"n": number, **more}
 
 
-def test_rows_come_back_in_order_and_only_the_owner_may_read_them(tmp_path):
+def test_rows_come_back_in_order_and_only_the_owner_may_read_them(tmp_path: Path) -> None:
     path = tmp_path / "judges" / "one.jsonl"
     with closing(Journal(path)) as journal:
         for number in range(3):
@@ -31,7 +32,9 @@ def test_rows_come_back_in_order_and_only_the_owner_may_read_them(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b'{"n": 1', b"{", b'{"n": 1}'])
-def test_a_torn_last_line_is_cut_off_and_the_next_row_stands_alone(tmp_path, torn):
+def test_a_torn_last_line_is_cut_off_and_the_next_row_stands_alone(
+    tmp_path: Path, torn: bytes
+) -> None:
     path = tmp_path / "one.jsonl"
     path.write_bytes(b'{"n": 0}\n' + torn)
     with closing(Journal(path)) as journal:
@@ -41,7 +44,7 @@ def test_a_torn_last_line_is_cut_off_and_the_next_row_stands_alone(tmp_path, tor
     assert path.read_bytes() == b'{"n": 0}\n{"n": 2}\n'
 
 
-def test_a_damaged_line_in_the_middle_is_named_and_not_passed_over(tmp_path):
+def test_a_damaged_line_in_the_middle_is_named_and_not_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     path.write_bytes(b'{"n": 0}\nnonsense\n[]\n{"n": 2}\n')
     with pytest.raises(RecordError) as told:
@@ -49,7 +52,7 @@ def test_a_damaged_line_in_the_middle_is_named_and_not_passed_over(tmp_path):
     assert [fault.split(": ")[0] for fault in told.value.faults] == [f"{path}:2", f"{path}:3"]
 
 
-def test_a_second_process_that_would_ask_everything_again_is_refused(tmp_path):
+def test_a_second_process_that_would_ask_everything_again_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
     with closing(Journal(path)), pytest.raises(ResourceError, match="paid for twice"):
         Journal(path)
@@ -57,7 +60,9 @@ def test_a_second_process_that_would_ask_everything_again_is_refused(tmp_path):
         pass
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path, monkeypatch):
+def test_a_full_disk_is_told_and_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "one.jsonl"
     with closing(Journal(path)) as journal:
         journal.append(numbered(0))
@@ -72,7 +77,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path, monkeypatch):
     assert path.read_bytes() == b'{"n": 0}\n{"n": 2}\n'
 
 
-def test_a_folder_that_cannot_be_written_and_a_link_are_refused(tmp_path):
+def test_a_folder_that_cannot_be_written_and_a_link_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="cannot be opened"):
         Journal(tmp_path / "file" / "one.jsonl")

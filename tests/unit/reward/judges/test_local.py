@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from present import present
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.config import GenerationConfig, ModelConfig, VllmConfig
-from models.engines.generate import generate_from
+from models.engines.generate import Generated, generate_from
 from models.loading.tiny import build_model, build_tokenizer
 from records.errors import ModelError
+from records.rows import Completion
 from reward.judges.factory import scorer_from
 from reward.judges.judge import JudgeScorer
 from reward.judges.settings import GuardConfig, LocalModelConfig, ScorerConfig
@@ -28,7 +33,7 @@ GUARD_TEMPLATE = (
 """As guard models have it: it writes no conversation, and would be refused for a policy."""
 
 
-def parrot(tokenizer, after: int, words: str):
+def parrot(tokenizer: Any, after: int, words: str) -> Any:
     """A model that writes the words after the token `after`, whatever stands before it: each token
     points to the next.
 
@@ -57,11 +62,16 @@ def parrot(tokenizer, after: int, words: str):
 
 
 @pytest.fixture
-def judging(tmp_path):
+def judging(tmp_path: Path) -> Callable[..., ScorerConfig]:
     """Settings of a judge whose model writes these words after every prompt."""
 
     def make(
-        words: str, *, guard: str = "", template: str = "", probability: bool = False, **settings
+        words: str,
+        *,
+        guard: str = "",
+        template: str = "",
+        probability: bool = False,
+        **settings: Any,
     ) -> ScorerConfig:
         tokenizer = build_tokenizer()
         if template:
@@ -86,8 +96,8 @@ def judging(tmp_path):
 
 
 def test_a_guard_model_is_asked_in_its_own_format_and_its_verdict_read(
-    judging, completion, tmp_path
-):
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     scorer = scorer_from(
         judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path
     )
@@ -97,11 +107,13 @@ def test_a_guard_model_is_asked_in_its_own_format_and_its_verdict_read(
     ] * 5
 
 
-def test_a_guards_value_is_weighted_by_the_models_own_probabilities(judging, completion, tmp_path):
+def test_a_guards_value_is_weighted_by_the_models_own_probabilities(
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     """Where the verdict begins, unsafe is made three times as likely as safe: 0.75 * 5 + 0.25 *
     1 = 4, at 0.5623 nats."""
     config = judging("unsafe\nS6", guard="llama_guard_3", template=GUARD_TEMPLATE, probability=True)
-    folder = config.local.model.path
+    folder = present(config.local).model.path
     tokenizer, model = (
         AutoTokenizer.from_pretrained(folder),
         AutoModelForCausalLM.from_pretrained(folder),
@@ -127,7 +139,12 @@ def test_a_guards_value_is_weighted_by_the_models_own_probabilities(judging, com
     assert kept == scores[:1], "probabilities are kept with the reply"
 
 
-def test_a_judge_by_the_rubric_runs_here_too(judging, completion, tmp_path, monkeypatch):
+def test_a_judge_by_the_rubric_runs_here_too(
+    judging: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # The tiny model's context is shorter than the rubric.
     monkeypatch.setattr("reward.judges.local._context", lambda model: 1 << 20)
     scores = scorer_from(judging("score: 4"), tmp_path).score([completion(0), completion(1)])
@@ -135,8 +152,8 @@ def test_a_judge_by_the_rubric_runs_here_too(judging, completion, tmp_path, monk
 
 
 def test_a_model_that_gives_no_verdict_leaves_its_completions_unscored_and_counted(
-    judging, completion, tmp_path
-):
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     scorer = scorer_from(judging("blue", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
     (score,) = scorer.score([completion()])
     assert (score.value, score.reason) == (None, "no readable verdict in 1 replies")
@@ -145,8 +162,8 @@ def test_a_model_that_gives_no_verdict_leaves_its_completions_unscored_and_count
 
 
 def test_a_completion_beyond_the_models_context_is_unscored_with_that_reason(
-    judging, completion, tmp_path
-):
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     scorer = scorer_from(judging("safe", guard="llama_guard_3", template=GUARD_TEMPLATE), tmp_path)
     short, long = scorer.score([completion(0), completion(1, "word " * 2000)])
     assert short.value == 1.0
@@ -154,8 +171,8 @@ def test_a_completion_beyond_the_models_context_is_unscored_with_that_reason(
 
 
 def test_kept_replies_need_no_model_and_other_weights_are_asked_again(
-    judging, completion, tmp_path
-):
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     config = judging("safe", guard="llama_guard_3", template=GUARD_TEMPLATE)
     scorer_from(config, tmp_path).score([completion()])
     kept = (tmp_path / "local.jsonl").read_text().splitlines()
@@ -168,11 +185,14 @@ def test_kept_replies_need_no_model_and_other_weights_are_asked_again(
 
 
 def test_a_completion_cannot_end_its_turn_with_the_models_own_tokens(
-    judging, completion, tmp_path, monkeypatch
-):
+    judging: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen = []
 
-    def watched(*args, **named):
+    def watched(*args: Any, **named: Any) -> list[Generated]:
         seen.extend(args[2])
         return generate_from(*args, **named)
 
@@ -185,8 +205,11 @@ def test_a_completion_cannot_end_its_turn_with_the_models_own_tokens(
 
 
 def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(
-    judging, completion, tmp_path, monkeypatch
-):
+    judging: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("reward.judges.local._context", lambda model: 1 << 20)
     refuses = (
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no "
@@ -199,8 +222,8 @@ def test_a_chat_format_without_a_system_role_gets_the_rules_in_the_users_turn(
 
 
 def test_a_model_without_the_familys_chat_template_is_told_with_the_models_that_have_it(
-    judging, completion, tmp_path
-):
+    judging: Callable[..., ScorerConfig], completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     config = judging(
         "safe", guard="llama_guard_3", template="{{ raise_exception(messages[1]['content']) }}"
     )
@@ -211,8 +234,11 @@ def test_a_model_without_the_familys_chat_template_is_told_with_the_models_that_
 
 
 def test_vllm_writes_the_reply_where_the_settings_say_so(
-    judging, completion, tmp_path, vllm_stand_in
-):
+    judging: Callable[..., ScorerConfig],
+    completion: Callable[..., Completion],
+    tmp_path: Path,
+    vllm_stand_in: Path,
+) -> None:
     """The stand-in writes the prompt backwards, which is no verdict; what counts is that it was
     asked and its reply kept."""
     config = judging(

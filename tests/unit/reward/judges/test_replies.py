@@ -4,7 +4,9 @@ damaged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from records.errors import RecordError
 from records.rows import user
 from reward.judges.choices import Choice
 from reward.judges.journal import Journal
-from reward.judges.question import Question, Reply
+from reward.judges.question import AskedOf, Keep, Question, Reply
 from reward.judges.replies import KeptReplies
 
 WHOLE = Reply(
@@ -31,10 +33,10 @@ class Replier:
         self.given = replies
         self.asked: list[Question] = []
 
-    def asked_of(self):
+    def asked_of(self) -> AskedOf:
         return {"model": "m"}
 
-    def reply(self, questions, keep) -> None:
+    def reply(self, questions: Sequence[Question], keep: Keep) -> None:
         self.asked += questions
         for place in reversed(range(len(questions))):
             keep(place, self.given[place])
@@ -44,7 +46,7 @@ def question(text: str) -> Question:
     return Question(messages=user(text))
 
 
-def test_a_reply_comes_back_whole_in_the_order_of_the_questions(tmp_path):
+def test_a_reply_comes_back_whole_in_the_order_of_the_questions(tmp_path: Path) -> None:
     path, other = tmp_path / "one.jsonl", Reply(text="no")
     for _ in range(2):
         replier = Replier(WHOLE, other)
@@ -57,7 +59,7 @@ def test_a_reply_comes_back_whole_in_the_order_of_the_questions(tmp_path):
     assert len(path.read_text().splitlines()) == 2
 
 
-def test_what_has_no_text_is_not_kept(tmp_path):
+def test_what_has_no_text_is_not_kept(tmp_path: Path) -> None:
     failed = Reply(reason="the server is down")
     for _ in range(2):
         replier = Replier(failed)
@@ -66,7 +68,7 @@ def test_what_has_no_text_is_not_kept(tmp_path):
         assert len(replier.asked) == 1
 
 
-def test_an_estimate_of_unseen_tokens_is_no_part_of_the_question():
+def test_an_estimate_of_unseen_tokens_is_no_part_of_the_question() -> None:
     bare = question("a")
     assert bare.key({}) == Question(messages=user("a"), unseen_tokens=9).key({})
     assert bare.key({}) != bare.key({"model": "m"})
@@ -80,7 +82,7 @@ def test_an_estimate_of_unseen_tokens_is_no_part_of_the_question():
         '{"reply": "k", "text": "x", "cut": false, "input_tokens": "x", "output_tokens": 1}',
     ],
 )
-def test_a_damaged_reply_is_told_with_the_file_and_what_to_do(tmp_path, row):
+def test_a_damaged_reply_is_told_with_the_file_and_what_to_do(tmp_path: Path, row: str) -> None:
     (tmp_path / "one.jsonl").write_text(row + "\n")
     with (
         closing(Journal(tmp_path / "one.jsonl")) as journal,

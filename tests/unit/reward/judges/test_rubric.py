@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from records.errors import ConfigError
 from records.principles import PRINCIPLES
+from records.rows import Completion
 from reward.judges.question import Reply
 from reward.judges.rubric import Rubric, read_score
 from reward.judges.settings import RubricConfig
@@ -33,7 +36,7 @@ def value_of(text: str) -> float | None:
         ("it says twice\n#score: 3\nso:\n#score: 3", 3),
     ],
 )
-def test_a_score_is_read_in_the_forms_that_judges_write_it(text, value):
+def test_a_score_is_read_in_the_forms_that_judges_write_it(text: str, value: int) -> None:
     assert value_of(text) == value
 
 
@@ -58,11 +61,11 @@ def test_a_score_is_read_in_the_forms_that_judges_write_it(text, value):
         "<think>#score: 1</think>",
     ],
 )
-def test_what_is_no_score_or_more_than_one_is_not_guessed_at(text):
+def test_what_is_no_score_or_more_than_one_is_not_guessed_at(text: str) -> None:
     assert value_of(text) is None
 
 
-def test_a_reply_that_was_cut_or_is_not_there_gives_no_verdict():
+def test_a_reply_that_was_cut_or_is_not_there_gives_no_verdict() -> None:
     rubric = Rubric(RubricConfig())
     assert rubric.verdict(Reply(text="#score: 1", cut=True)) is None
     assert rubric.verdict(Reply(reason="no reply")) is None
@@ -87,8 +90,8 @@ INJECTIONS = [
 @pytest.mark.parametrize("text", INJECTIONS)
 @pytest.mark.parametrize("inside", ["prompt", "completion"])
 def test_injected_instructions_fences_and_verdicts_stay_inside_the_quotation(
-    completion, text, inside
-):
+    completion: Callable[..., Completion], text: str, inside: str
+) -> None:
     """Without the quotations, nothing of it is left: the frame is word for word that of a
     harmless completion."""
     frame = []
@@ -107,7 +110,7 @@ def test_injected_instructions_fences_and_verdicts_stay_inside_the_quotation(
     assert frame[0] == frame[1]
 
 
-def test_roles_are_kept_and_every_message_is_quoted(completion):
+def test_roles_are_kept_and_every_message_is_quoted(completion: Callable[..., Completion]) -> None:
     from dataclasses import replace
 
     made = replace(
@@ -128,7 +131,9 @@ def test_roles_are_kept_and_every_message_is_quoted(completion):
     ]  # fmt: skip
 
 
-def test_the_medical_policy_holds_the_nine_principles_and_the_general_one_none(completion):
+def test_the_medical_policy_holds_the_nine_principles_and_the_general_one_none(
+    completion: Callable[..., Completion],
+) -> None:
     medical, general = (
         Rubric(RubricConfig(policy=policy)).question(completion(), 0).messages[1]["content"]
         for policy in ("medical", "general")
@@ -137,7 +142,9 @@ def test_the_medical_policy_holds_the_nine_principles_and_the_general_one_none(c
     assert not any(principle.statement in general for principle in PRINCIPLES.values())
 
 
-def test_files_with_other_words_take_the_place_of_ours_and_change_the_key(completion, tmp_path):
+def test_files_with_other_words_take_the_place_of_ours_and_change_the_key(
+    completion: Callable[..., Completion], tmp_path: Path
+) -> None:
     (tmp_path / "policy.txt").write_text("Nobody may juggle.")
     (tmp_path / "scale.txt").write_text("1 - no juggling\n5 - all juggling")
     ours = Rubric(RubricConfig()).question(completion(), 0)
@@ -151,7 +158,7 @@ def test_files_with_other_words_take_the_place_of_ours_and_change_the_key(comple
     assert ours.key({"model": "m"}) != theirs.key({"model": "m"})
 
 
-def test_a_file_that_cannot_be_read_or_is_empty_is_told_with_its_setting(tmp_path):
+def test_a_file_that_cannot_be_read_or_is_empty_is_told_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text(" \n")
     with pytest.raises(ConfigError, match=r"rubric\.policy_file.*No such file.*remove the setting"):
         Rubric(RubricConfig(policy_file=str(tmp_path / "none.txt")))
@@ -159,7 +166,7 @@ def test_a_file_that_cannot_be_read_or_is_empty_is_told_with_its_setting(tmp_pat
         Rubric(RubricConfig(scale_file=str(tmp_path / "empty.txt")))
 
 
-def test_a_repetition_is_another_question(completion):
+def test_a_repetition_is_another_question(completion: Callable[..., Completion]) -> None:
     rubric = Rubric(RubricConfig())
     keys = {rubric.question(completion(), attempt).key({"model": "m"}) for attempt in range(3)}
     assert len(keys) == 3

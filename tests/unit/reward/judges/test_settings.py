@@ -3,6 +3,8 @@ repeated."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 from present import present
@@ -37,12 +39,12 @@ URL = "http://localhost:8000/v1"
         ({"extra": {"stream": True, "model": "x"}}, "extra sets model, stream"),
     ],
 )
-def test_an_endpoint_that_cannot_work_is_refused(settings, told):
+def test_an_endpoint_that_cannot_work_is_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         EndpointConfig(**{"base_url": URL, "model": "m", **settings})
 
 
-def test_there_is_no_default_host():
+def test_there_is_no_default_host() -> None:
     with pytest.raises(TypeError, match="base_url"):
         EndpointConfig(model="m")  # type: ignore[call-arg]
 
@@ -50,13 +52,13 @@ def test_there_is_no_default_host():
 @pytest.mark.parametrize(
     "settings", [{"api_key_env": "sk-abc123"}, {"base_url": "https://me:sk-abc123@h/v1"}]
 )
-def test_a_key_in_the_settings_is_refused_and_not_repeated(settings):
+def test_a_key_in_the_settings_is_refused_and_not_repeated(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="api_key_env") as told:
         EndpointConfig(**{"base_url": URL, "model": "m", **settings})
     assert "abc123" not in str(told.value)
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="base_url") as told:
         EndpointConfig(base_url="x", model="", api_key_env="a key", longest_wait=0.5)
     assert len(str(told.value).splitlines()) == 4
@@ -64,7 +66,7 @@ def test_all_faults_are_told_at_once():
         EndpointConfig(base_url=URL, model="m", concurrency=0, timeout=-1)
 
 
-def test_a_cap_on_money_needs_prices():
+def test_a_cap_on_money_needs_prices() -> None:
     with pytest.raises(ValueError, match=r"budget\.input_price and budget\.output_price"):
         BudgetConfig(cost=5.0, input_price=1.0)
     with pytest.raises(ValueError, match="from 0 to"):
@@ -96,19 +98,21 @@ ENDPOINT = EndpointConfig(base_url=URL, model="m")
         ({"kind": "judge", "endpoint": ENDPOINT, "repetitions": -1}, "from 0 to"),
     ],
 )
-def test_a_scorer_that_lacks_what_its_kind_needs_is_refused(settings, told):
+def test_a_scorer_that_lacks_what_its_kind_needs_is_refused(
+    settings: dict[str, Any], told: str
+) -> None:
     with pytest.raises(ValueError, match=told):
         ScorerConfig(**{"name": "one", **settings})
 
 
-def test_a_jury_needs_as_many_members_as_its_quorum_and_each_once():
+def test_a_jury_needs_as_many_members_as_its_quorum_and_each_once() -> None:
     members = [ScorerConfig(name=name, kind="experts", labels=["x"]) for name in ("a", "a")]
     with pytest.raises(ValueError, match="two members are called a") as told:
         JuryConfig(name="jury", members=members, quorum=3)
     assert "quorum of 3" in str(told.value)
 
 
-def test_settings_are_read_from_yaml_nested_and_all():
+def test_settings_are_read_from_yaml_nested_and_all() -> None:
     text = """
     name: jury
     kind: jury
@@ -125,7 +129,7 @@ def test_settings_are_read_from_yaml_nested_and_all():
     assert present(config.members[1].local).model.path == "tiny"
 
 
-def test_every_number_states_its_range():
+def test_every_number_states_its_range() -> None:
     """As pipeline demands of all settings that a run has."""
     for config in (ScorerConfig, JuryConfig):
         assert not [setting.key for setting in numeric_settings(config) if setting.range is None]

@@ -25,7 +25,7 @@ members:
 """
 
 
-def test_a_judge_and_a_jury_are_read(tmp_path):
+def test_a_judge_and_a_jury_are_read(tmp_path: Path) -> None:
     path = tmp_path / "scorer.yaml"
     path.write_text(JUDGE)
     assert isinstance(read_settings(path), ScorerConfig)
@@ -57,7 +57,7 @@ def test_a_judge_and_a_jury_are_read(tmp_path):
         (JURY.replace("name: b", "name: a"), "two members are called a"),
     ],
 )
-def test_what_is_wrong_is_told_with_the_file(tmp_path, text, told):
+def test_what_is_wrong_is_told_with_the_file(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "scorer.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=told) as error:
@@ -65,13 +65,13 @@ def test_what_is_wrong_is_told_with_the_file(tmp_path, text, told):
     assert all(fault.startswith(f"{path}: ") for fault in error.value.faults)
 
 
-def test_a_file_that_is_no_settings_by_its_size_is_refused(tmp_path):
+def test_a_file_that_is_no_settings_by_its_size_is_refused(tmp_path: Path) -> None:
     (tmp_path / "big.yaml").write_text("# \n" * 50_000)
     with pytest.raises(ConfigError, match="more than 100 kB"):
         read_settings(tmp_path / "big.yaml")
 
 
-def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path):
+def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         read_settings(tmp_path / "none.yaml")
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ JSON = st.recursive(
 
 
 @given(JSON | st.binary(max_size=20))
-def test_whatever_a_server_sends_is_a_reply_or_a_failure(content):
+def test_whatever_a_server_sends_is_a_reply_or_a_failure(content: Any) -> None:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     reply = Reply(text="")
     with suppress(Failure):
@@ -48,23 +49,23 @@ def test_whatever_a_server_sends_is_a_reply_or_a_failure(content):
 
 
 @given(JSON)
-def test_whatever_stands_under_logprobs_takes_nothing_from_the_text(content):
+def test_whatever_stands_under_logprobs_takes_nothing_from_the_text(content: Any) -> None:
     body = {"choices": [{"message": {"content": "yes"}, "logprobs": content}]}
     assert read_reply(json.dumps(body).encode(), ("yes",)).text == "yes"
 
 
 @pytest.mark.parametrize("logp", ["nan", "-0.1", True, 10**400, [], None])
-def test_a_log_probability_that_is_none_is_not_reckoned_with(logp):
+def test_a_log_probability_that_is_none_is_not_reckoned_with(logp: object) -> None:
     rows = [{"token": "yes", "top_logprobs": [{"token": "yes", "logprob": logp}]}]
     body = {"choices": [{"message": {"content": "yes"}, "logprobs": {"content": rows}}]}
     assert not read_reply(json.dumps(body).encode(), ("yes",)).choices
 
 
-def test_a_judge_that_says_nothing_has_an_empty_text():
+def test_a_judge_that_says_nothing_has_an_empty_text() -> None:
     assert read_reply(b'{"choices": [{"message": {"content": null}}]}') == Reply(text="")
 
 
-def test_both_forms_of_log_probabilities_are_read():
+def test_both_forms_of_log_probabilities_are_read() -> None:
     top = {"Yes": -0.1, "No": -2.0}
     chat = {
         "content": [
@@ -87,7 +88,7 @@ def test_both_forms_of_log_probabilities_are_read():
         ).choices
 
 
-def test_fields_of_a_chat_and_of_a_text():
+def test_fields_of_a_chat_and_of_a_text() -> None:
     chat = sent_fields(Question(messages=user("hello"), watched=("yes",)), CONFIG)
     assert chat == {
         "model": "m", "messages": user("hello"), "max_completion_tokens": 9, "logprobs": True,
@@ -101,7 +102,7 @@ def test_fields_of_a_chat_and_of_a_text():
     }
 
 
-def test_a_repetition_has_a_seed_of_its_own():
+def test_a_repetition_has_a_seed_of_its_own() -> None:
     seeded = EndpointConfig(base_url="http://h/v1", model="m", seed=3)
     assert [
         sent_fields(Question(text="x", attempt=attempt), seeded)["seed"] for attempt in (0, 1)
@@ -109,7 +110,7 @@ def test_a_repetition_has_a_seed_of_its_own():
 
 
 @pytest.mark.parametrize("text", ["word " * 50, "\U0001f600" * 20, "\ud800"])
-def test_the_most_tokens_of_a_question_are_no_fewer_than_its_bytes(text):
+def test_the_most_tokens_of_a_question_are_no_fewer_than_its_bytes(text: str) -> None:
     assert (
         most_tokens(Question(messages=user(text), unseen_tokens=7))
         >= len(text.encode("utf-8", "surrogatepass")) + 7

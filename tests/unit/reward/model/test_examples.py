@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from records.rows import Completion, Demonstration, Kind, Split, assistant, text_of, user
-from reward.model.examples import CONTINUED, balanced_sample, build_examples
+from reward.model.examples import CONTINUED, RewardExample, balanced_sample, build_examples
 from reward.model.labels import rule_labels
 from reward.refusal.rule import refusal
 
@@ -15,7 +15,7 @@ REFUSAL = "I can't help with that. A dated addendum keeps the record honest."
 
 
 @pytest.fixture
-def world():
+def world() -> tuple[list[Demonstration], list[Completion]]:
     demos, made = [], []
     for k in range(40):
         split: Split = "val" if k % 4 == 0 else "train"
@@ -67,14 +67,16 @@ def completion(prompt_id: str, sample: int, text: str, policy: str = "base") -> 
     )
 
 
-def build(world, share=0.3, seed=0):
+def build(
+    world: tuple[list[Demonstration], list[Completion]], share: float = 0.3, seed: int = 0
+) -> list[RewardExample]:
     demonstrations, completions = world
     return build_examples(
         demonstrations, completions, rule_labels(completions), shortcut_share=share, seed=seed
     )
 
 
-def test_labels_follow_who_wrote_what(world):
+def test_labels_follow_who_wrote_what(world: tuple[list[Demonstration], list[Completion]]) -> None:
     counts = Counter((e.origin, e.harmful) for e in build(world, 1.0))
     assert counts == {
         ("safe_answer", False): 40,
@@ -88,7 +90,9 @@ def test_labels_follow_who_wrote_what(world):
     }
 
 
-def test_a_harmful_answer_behind_a_refusal_stays_harmful_and_starts_with_it(world):
+def test_a_harmful_answer_behind_a_refusal_stays_harmful_and_starts_with_it(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     for example in build(world, 1.0):
         if example.origin == "refuse_then_comply":
             assert example.harmful
@@ -98,14 +102,16 @@ def test_a_harmful_answer_behind_a_refusal_stays_harmful_and_starts_with_it(worl
             assert refusal(text_of(example.completion)) == "none"
 
 
-def test_examples_of_a_prompt_stay_in_its_split_and_group(world):
+def test_examples_of_a_prompt_stay_in_its_split_and_group(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     demos = {d.id: d for d in world[0]}
     for example in build(world, 1.0):
         demo = demos["/".join(example.id.split("/")[:1])]
         assert (example.split, example.group) == (demo.split, demo.group)
 
 
-def test_openings_come_from_the_examples_own_split():
+def test_openings_come_from_the_examples_own_split() -> None:
     demos, made = [], []
     for k in range(10):
         split: Split = "train" if k < 5 else "val"
@@ -129,7 +135,9 @@ def test_openings_come_from_the_examples_own_split():
     assert all(f"that {e.split} matter" in text_of(e.completion) for e in mixed)
 
 
-def test_the_share_holds_in_training_and_held_out_probes_are_whole(world):
+def test_the_share_holds_in_training_and_held_out_probes_are_whole(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     found = Counter((e.split, e.origin) for e in build(world, 0.3))
     assert found["val", "refuse_then_comply"] == found["val", "opening_removed"] == 10
     assert 0 < found["train", "refuse_then_comply"] < 20
@@ -137,7 +145,9 @@ def test_the_share_holds_in_training_and_held_out_probes_are_whole(world):
     assert none["train", "refuse_then_comply"] == 0
 
 
-def test_ids_are_unique_and_the_seed_decides(world):
+def test_ids_are_unique_and_the_seed_decides(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     ids = [e.id for e in build(world)]
     assert len(set(ids)) == len(ids)
     assert build(world) == build(world)
@@ -145,14 +155,18 @@ def test_ids_are_unique_and_the_seed_decides(world):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 17, 50, 100, 5000])
-def test_a_sample_keeps_to_its_limit(world, limit):
+def test_a_sample_keeps_to_its_limit(
+    world: tuple[list[Demonstration], list[Completion]], limit: int
+) -> None:
     examples = build(world, 1.0)
     kept = balanced_sample(examples, limit, 0)
     assert len(kept) == min(limit, len(examples))
     assert len({e.id for e in kept}) == len(kept)
 
 
-def test_a_sample_is_half_harmful_and_its_harmless_half_mostly_the_policys_own(world):
+def test_a_sample_is_half_harmful_and_its_harmless_half_mostly_the_policys_own(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     kept = balanced_sample(build(world, 1.0), 100, 0)
     assert sum(e.harmful for e in kept) == 50
     # Three in five of the harmless fifty; a change of the share is a change of what the reward
@@ -160,7 +174,9 @@ def test_a_sample_is_half_harmful_and_its_harmless_half_mostly_the_policys_own(w
     assert sum(not e.harmful and e.origin.startswith("policy_") for e in kept) == 30
 
 
-def test_a_sample_does_not_depend_on_the_order_of_the_examples(world):
+def test_a_sample_does_not_depend_on_the_order_of_the_examples(
+    world: tuple[list[Demonstration], list[Completion]],
+) -> None:
     examples = build(world, 1.0)
     assert balanced_sample(examples[::-1], 60, 3) == balanced_sample(examples, 60, 3)
     assert balanced_sample(examples, 60, 4) != balanced_sample(examples, 60, 3)

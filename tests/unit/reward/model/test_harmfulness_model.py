@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from present import present
 
 from models.layout.collation import padded
 from models.layout.logps import collate
-from models.tokens import encode
+from models.tokens import TokenRow, encode
 from records.errors import ModelError
 from records.rows import Completion, assistant, user
 from reward.model import harmfulness_model
@@ -20,9 +22,14 @@ from reward.model.link import Link
 from reward.model.training import RewardModule, RewardRows
 from train.engine.optimisation import Optimisation, OptimiserConfig
 
+if TYPE_CHECKING:
+    from reward.model.network import HarmfulnessNetwork
+
 
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
-def test_a_scorer_gives_scores_in_the_order_asked(network, rows, tokenizer, batch_size):
+def test_a_scorer_gives_scores_in_the_order_asked(
+    network: HarmfulnessNetwork, rows: list[TokenRow], tokenizer: Any, batch_size: int
+) -> None:
     scorer = HarmfulnessScorer(network, tokenizer, Link(temperature=1.5), batch_size)
     with torch.inference_mode():
         alone = [network(collate([row], 0))[0].item() for row in rows]
@@ -47,7 +54,9 @@ def completion(text: str, prompt: str = "What is a normal pulse?") -> Completion
     )
 
 
-def test_completions_are_scored_on_the_scale_and_keep_their_places(network, tokenizer):
+def test_completions_are_scored_on_the_scale_and_keep_their_places(
+    network: HarmfulnessNetwork, tokenizer: Any
+) -> None:
     scorer = HarmfulnessScorer(network, tokenizer, Link(), name="reward_model_2")
     asked = [completion("Sixty to a hundred."), completion(" \n"), completion("It depends.")]
     first, empty, last = scorer.score(asked)
@@ -62,7 +71,9 @@ def test_completions_are_scored_on_the_scale_and_keep_their_places(network, toke
     assert {score.scorer for score in (first, empty, last)} == {"reward_model_2"}
 
 
-def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(network, tokenizer):
+def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(
+    network: HarmfulnessNetwork, tokenizer: Any
+) -> None:
     (made,) = HarmfulnessScorer(network, tokenizer, Link()).score(
         [completion("Yes.", "pain " * 2 * SCORED_TOKENS)]
     )
@@ -70,7 +81,9 @@ def test_a_prompt_that_fills_the_scorers_context_is_unscored_with_its_reason(net
     assert str(SCORED_TOKENS) in made.reason
 
 
-def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_path):
+def test_a_saved_model_is_the_same_head_included(
+    network: HarmfulnessNetwork, rows: list[TokenRow], tokenizer: Any, tmp_path: Path
+) -> None:
     wanted = HarmfulnessScorer(network, tokenizer, Link()).logits(rows)
     assert (
         save_reward_model(
@@ -89,11 +102,17 @@ def test_a_saved_model_is_the_same_head_included(network, rows, tokenizer, tmp_p
 
 
 def test_an_export_that_scores_differently_is_refused(
-    network, rows, tokenizer, tmp_path, monkeypatch
-):
+    network: HarmfulnessNetwork,
+    rows: list[TokenRow],
+    tokenizer: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Other(HarmfulnessScorer):
         @classmethod
-        def load(cls, folder, dtype=torch.float32, *, name="reward_model"):
+        def load(
+            cls, folder: Path, dtype: torch.dtype = torch.float32, *, name: str = "reward_model"
+        ) -> HarmfulnessScorer:
             made = HarmfulnessScorer.load(folder, dtype, name=name)
             made.model.score.weight.data += 1
             return made
@@ -107,14 +126,16 @@ def test_an_export_that_scores_differently_is_refused(
         save_reward_model(network, tokenizer, tmp_path / "rm", link=Link(), probe_rows=rows)
 
 
-def test_harmful_and_harmless_count_the_same_in_sum(rows, tokenizer):
+def test_harmful_and_harmless_count_the_same_in_sum(rows: list[TokenRow], tokenizer: Any) -> None:
     made = RewardRows(rows, [True, False, False, False], padded(tokenizer.pad_token_id))
     assert made.sides.harmful * 1 == pytest.approx(made.sides.harmless * 3)
     assert made.sides.harmful * 1 + made.sides.harmless * 3 == pytest.approx(4)
     assert RewardRows(rows, [True] * 4, padded(0)).sides.harmful == 0.5
 
 
-def test_the_loss_is_weighted_cross_entropy(network, rows, tokenizer):
+def test_the_loss_is_weighted_cross_entropy(
+    network: HarmfulnessNetwork, rows: list[TokenRow], tokenizer: Any
+) -> None:
     """Against torch's own BCE, one row at a time."""
     module = RewardModule(
         network,

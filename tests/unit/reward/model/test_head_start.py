@@ -15,7 +15,7 @@ FEATURES = RNG.normal(size=(120, 6))
 GROUPS = [f"g{k // 3}" for k in range(120)]
 
 
-def test_a_chance_of_one_half_is_a_row_on_both_sides():
+def test_a_chance_of_one_half_is_a_row_on_both_sides() -> None:
     hard = (FEATURES[:, 0] > 0).astype(float)
     soft = np.where(np.arange(120) < 40, 0.5, hard)
     doubled = np.concatenate([FEATURES[:40], FEATURES[:40], FEATURES[40:]])
@@ -29,14 +29,14 @@ def test_a_chance_of_one_half_is_a_row_on_both_sides():
     np.testing.assert_allclose(found.weight, again.weight, rtol=1e-3, atol=1e-5)
 
 
-def test_a_weight_of_two_is_the_row_twice():
+def test_a_weight_of_two_is_the_row_twice() -> None:
     hard = (FEATURES[:, 0] + 0.5 * RNG.normal(size=120) > 0).astype(float)
     twice = fit_probe(FEATURES, hard.tolist(), GROUPS, [2.0] * 120)
     once = fit_probe(FEATURES, hard.tolist(), GROUPS)
     np.testing.assert_allclose(twice.weight, once.weight, rtol=1e-6)
 
 
-def test_a_probe_of_preferences_passes_through_zero_and_ranks_as_told():
+def test_a_probe_of_preferences_passes_through_zero_and_ranks_as_told() -> None:
     worse, better = FEATURES[:60], FEATURES[60:]
     direction = np.array([2.0, -1.0, 0.0, 0.0, 0.0, 0.0])
     swapped = ((worse - better) @ direction < 0)[:, None]
@@ -53,14 +53,14 @@ def test_a_probe_of_preferences_passes_through_zero_and_ranks_as_told():
     )
 
 
-def test_thresholds_without_a_logit_are_the_shares_of_the_levels():
+def test_thresholds_without_a_logit_are_the_shares_of_the_levels() -> None:
     harms = [0.0] * 50 + [0.25] * 20 + [0.5] * 15 + [0.75] * 10 + [1.0] * 5
     found = thresholds_of(fitted_spread(np.zeros(100), harms)).numpy()
     wanted = [np.log(share / (1 - share)) for share in (0.5, 0.7, 0.85, 0.95)]
     assert found == pytest.approx(wanted, abs=0.03)
 
 
-def test_a_level_that_no_row_has_leaves_its_thresholds_finite():
+def test_a_level_that_no_row_has_leaves_its_thresholds_finite() -> None:
     assert np.isfinite(
         thresholds_of(fitted_spread(np.zeros(10), [0.0] * 5 + [1.0] * 5)).numpy()
     ).all()

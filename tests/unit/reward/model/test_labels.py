@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from records.rows import Completion, Score, assistant, user
 from reward.model.labels import HarmLabel, factor_labels, rule_labels, with_people
 
@@ -35,10 +37,10 @@ ROWS = [
 class Teacher:
     """Says 0.3 of everything but of `both`, which it cannot read."""
 
-    def __init__(self):
-        self.asked = []
+    def __init__(self) -> None:
+        self.asked: list[str] = []
 
-    def score(self, completions):
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
         self.asked += [made.id for made in completions]
         return [
             Score(
@@ -51,7 +53,7 @@ class Teacher:
         ]
 
 
-def test_the_rule_labels_refusals_and_what_does_not_refuse_and_leaves_partial_ones_out():
+def test_the_rule_labels_refusals_and_what_does_not_refuse_and_leaves_partial_ones_out() -> None:
     found = rule_labels(ROWS)
     assert found == {
         "declines": HarmLabel(harm=0.0, by="rule"),
@@ -59,7 +61,7 @@ def test_the_rule_labels_refusals_and_what_does_not_refuse_and_leaves_partial_on
     }
 
 
-def test_the_teacher_is_asked_about_what_does_not_refuse_and_its_chance_is_the_label():
+def test_the_teacher_is_asked_about_what_does_not_refuse_and_its_chance_is_the_label() -> None:
     teacher = Teacher()
     found = factor_labels(ROWS, teacher)
     assert teacher.asked == ["complies", "both"]
@@ -69,7 +71,7 @@ def test_the_teacher_is_asked_about_what_does_not_refuse_and_its_chance_is_the_l
     }
 
 
-def test_people_take_the_place_of_every_other_label_with_their_weight():
+def test_people_take_the_place_of_every_other_label_with_their_weight() -> None:
     found = with_people(rule_labels(ROWS), {"complies": 2.0, "both": 5.0}, 4.0)
     assert found["complies"] == HarmLabel(harm=0.25, by="people", weight=4.0)
     assert found["both"] == HarmLabel(harm=1.0, by="people", weight=4.0)

@@ -13,12 +13,12 @@ from reward.model.link import Link, calibrated
 ORDINAL = Link(thresholds=(-1.5, -0.5, 0.5, 1.5))
 
 
-def test_a_binary_logit_is_its_chance_stretched_over_the_scale():
+def test_a_binary_logit_is_its_chance_stretched_over_the_scale() -> None:
     assert Link(temperature=2.0).harmfulness(1.0) == pytest.approx(1 + 4 / (1 + math.exp(-0.5)))
     assert Link().harm(0.0) == 0.5
 
 
-def test_an_ordinal_logit_is_the_level_to_be_expected():
+def test_an_ordinal_logit_is_the_level_to_be_expected() -> None:
     cuts = [1 / (1 + math.exp(-(0.3 - cut))) for cut in ORDINAL.thresholds]
     levels = [1 - cuts[0], *(a - b for a, b in zip(cuts, [*cuts[1:], 0.0], strict=True))]
     assert sum(levels) == pytest.approx(1)
@@ -29,12 +29,12 @@ def test_an_ordinal_logit_is_the_level_to_be_expected():
 
 
 @pytest.mark.parametrize("logit", [-1e9, 1e9])
-def test_no_logit_leaves_the_scale(logit):
+def test_no_logit_leaves_the_scale(logit: float) -> None:
     for link in (Link(temperature=0.05), ORDINAL):
         assert 1 <= link.harmfulness(logit) <= 5
 
 
-def test_calibration_is_platts():
+def test_calibration_is_platts() -> None:
     """Against an unpenalised logistic regression of the labels on the logit."""
     rng = np.random.default_rng(3)
     z = rng.normal(size=4000)
@@ -45,7 +45,7 @@ def test_calibration_is_platts():
     assert -link.thresholds[0] / link.temperature == pytest.approx(oracle.intercept_[0], abs=2e-2)
 
 
-def test_labels_that_every_shift_separates_leave_it_finite():
+def test_labels_that_every_shift_separates_leave_it_finite() -> None:
     link = calibrated(ORDINAL, [-1.0, -2.0, 3.0], [0.0, 0.0, 1.0])
     assert all(math.isfinite(cut) for cut in link.thresholds)
     assert np.diff(link.thresholds) == pytest.approx(np.diff(ORDINAL.thresholds)), (
@@ -53,7 +53,7 @@ def test_labels_that_every_shift_separates_leave_it_finite():
     )
 
 
-def test_it_survives_its_file_and_reads_a_temperature_alone():
+def test_it_survives_its_file_and_reads_a_temperature_alone() -> None:
     assert Link.from_json(ORDINAL.to_json()) == ORDINAL
     assert Link.from_json({"temperature": 1.5, "formula": "as it was"}) == Link(temperature=1.5)
 
@@ -67,6 +67,6 @@ def test_it_survives_its_file_and_reads_a_temperature_alone():
         {"thresholds": [0.0]},
     ],
 )
-def test_a_file_that_is_no_link_is_refused(value):
+def test_a_file_that_is_no_link_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"thresholds|temperature"):
         Link.from_json(value)

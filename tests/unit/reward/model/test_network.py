@@ -4,21 +4,30 @@ survives saving.
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import pytest
 import torch
 from transformers import AutoModel
 
 from models.adapters.trained import load_trainable_state, trainable_state
-from models.config import AdapterConfig
+from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
-from models.layout.logps import collate
+from models.layout.logps import Batch, collate
 from models.memory.fused_lora import fuse_lora
 from models.memory.prepare import Options, prepared_layout
+from models.tokens import TokenRow
 from records.errors import ModelError
-from reward.model.network import load_network, new_network, save_network
+from reward.model.network import HarmfulnessNetwork, load_network, new_network, save_network
+
+if TYPE_CHECKING:
+    from models.layout.packing import Packed
 
 
-def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tokenizer):
+def test_features_are_the_mean_states_of_prompt_and_completion(
+    config: ModelConfig, rows: list[TokenRow], tokenizer: Any
+) -> None:
     # LoRA starts as the identity.
     network = new_network(config, AdapterConfig(), layers=None, seed=0)
     plain = AutoModel.from_pretrained(config.path).eval()
@@ -31,7 +40,9 @@ def test_features_are_the_mean_states_of_prompt_and_completion(config, rows, tok
             torch.testing.assert_close(features, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_fewer_layers_are_the_states_between_layers(config, rows):
+def test_fewer_layers_are_the_states_between_layers(
+    config: ModelConfig, rows: list[TokenRow]
+) -> None:
     """The states after the first layer, through the model's final norm."""
     plain = AutoModel.from_pretrained(config.path).eval()
     assert plain.config.num_hidden_layers > 1
@@ -54,7 +65,7 @@ def test_fewer_layers_are_the_states_between_layers(config, rows):
     assert network.backbone.config.num_hidden_layers == len(network.backbone.layers) == 1
 
 
-def test_more_layers_than_there_are_is_said_in_one_line(config):
+def test_more_layers_than_there_are_is_said_in_one_line(config: ModelConfig) -> None:
     with pytest.raises(
         ModelError, match=r"reward.layers is 99, but the model has \d+; set it to at most \d+"
     ):
@@ -63,8 +74,8 @@ def test_more_layers_than_there_are_is_said_in_one_line(config):
 
 @pytest.mark.parametrize("pad", [0, 2, 7])
 def test_padding_does_not_change_logits_even_where_it_is_the_end_token(
-    network, rows, tokenizer, pad
-):
+    network: HarmfulnessNetwork, rows: list[TokenRow], tokenizer: Any, pad: int
+) -> None:
     assert tokenizer.eos_token_id == 2
     with torch.inference_mode():
         alone = [network(collate([row], pad))[0].item() for row in rows]
@@ -73,8 +84,10 @@ def test_padding_does_not_change_logits_even_where_it_is_the_end_token(
     assert len({round(z, 3) for z in together}) == len(together)
 
 
-def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows):
-    def logits_and_gradient(batch):
+def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(
+    network: HarmfulnessNetwork, rows: list[TokenRow]
+) -> None:
+    def logits_and_gradient(batch: Batch | Packed) -> tuple[torch.Tensor, torch.Tensor]:
         network.zero_grad()
         logits = network(batch)
         (logits * torch.arange(1.0, len(logits) + 1)).sum().backward()
@@ -90,7 +103,9 @@ def test_packed_rows_have_the_logits_and_gradients_of_padded_ones(network, rows)
 
 
 @pytest.mark.parametrize("layers", [None, 1])
-def test_a_saved_network_gives_the_same_logits(config, rows, tmp_path, layers):
+def test_a_saved_network_gives_the_same_logits(
+    config: ModelConfig, rows: list[TokenRow], tmp_path: Path, layers: int | None
+) -> None:
     network = new_network(config, AdapterConfig(rank=4), layers=layers, seed=0)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -108,8 +123,10 @@ def test_a_saved_network_gives_the_same_logits(config, rows, tmp_path, layers):
     assert (tmp_path / "rm" / "config.json").is_file()
 
 
-def test_a_fresh_network_says_even_odds_and_its_adapters_depend_on_the_seed_only(config, rows):
-    def trained(seed: int, noise: int):
+def test_a_fresh_network_says_even_odds_and_its_adapters_depend_on_the_seed_only(
+    config: ModelConfig, rows: list[TokenRow]
+) -> None:
+    def trained(seed: int, noise: int) -> tuple[HarmfulnessNetwork, dict[str, torch.Tensor]]:
         torch.manual_seed(noise)
         made = new_network(config, AdapterConfig(), layers=None, seed=seed)
         return made, {n: p.detach().clone() for n, p in made.named_parameters() if p.requires_grad}
@@ -122,7 +139,9 @@ def test_a_fresh_network_says_even_odds_and_its_adapters_depend_on_the_seed_only
 
 
 @pytest.mark.parametrize("adapter", [AdapterConfig(), AdapterConfig(kind="full")])
-def test_a_network_made_of_a_known_one_is_the_one_that_is_read(config, rows, tokenizer, adapter):
+def test_a_network_made_of_a_known_one_is_the_one_that_is_read(
+    config: ModelConfig, rows: list[TokenRow], tokenizer: Any, adapter: AdapterConfig
+) -> None:
     """However the known one was prepared and trained, once the trained tensors are put in."""
     known = new_network(config, adapter, layers=1, seed=0, objective="ordinal")
     prepared_layout(known.backbone, tokenizer.pad_token_id, 128, Options(lean=True))

@@ -4,7 +4,8 @@ number of ranks.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,12 @@ from reward.model.probe import STRENGTHS, fit_probe
 from reward.model.training import RewardModule, RewardRows
 from train.engine.optimisation import Optimisation, OptimiserConfig
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @pytest.fixture
-def told():
+def told() -> tuple[NDArray[np.float64], list[bool], list[str]]:
     """Two labels that three of twenty features tell apart, in groups of four rows."""
     rng = np.random.default_rng(0)
     labels = rng.random(200) < 0.3
@@ -35,7 +39,9 @@ def told():
     return features, labels.tolist(), [f"g{k // 4}" for k in range(200)]
 
 
-def test_the_folded_weights_give_scikit_learns_own_logits(told):
+def test_the_folded_weights_give_scikit_learns_own_logits(
+    told: tuple[NDArray[np.float64], list[bool], list[str]],
+) -> None:
     features, labels, groups = told
     probe = fit_probe(features, labels, groups)
     scaler = StandardScaler().fit(features)
@@ -48,7 +54,9 @@ def test_the_folded_weights_give_scikit_learns_own_logits(told):
     assert probe.log_loss < 0.5
 
 
-def test_noise_gets_the_strongest_regularisation_and_a_loss_of_chance(told):
+def test_noise_gets_the_strongest_regularisation_and_a_loss_of_chance(
+    told: tuple[NDArray[np.float64], list[bool], list[str]],
+) -> None:
     features, labels, groups = told
     noise = np.random.default_rng(1).normal(size=features.shape)
     probe = fit_probe(noise, labels, groups)
@@ -56,7 +64,7 @@ def test_noise_gets_the_strongest_regularisation_and_a_loss_of_chance(told):
     assert probe.log_loss == pytest.approx(np.log(2), abs=0.05)
 
 
-def test_groups_are_never_split_between_fitting_and_judging():
+def test_groups_are_never_split_between_fitting_and_judging() -> None:
     """Each group's rows are copies that only memory could label: judged on other groups they are at
     chance or worse.
     """
@@ -71,13 +79,17 @@ def test_groups_are_never_split_between_fitting_and_judging():
     ("labels", "groups"),
     [([True, False, False], ["a", "a", "a"]), ([True, False, False, False], ["a", "b", "c", "d"])],
 )
-def test_too_few_groups_to_choose_by_take_the_strongest(labels, groups):
+def test_too_few_groups_to_choose_by_take_the_strongest(
+    labels: list[bool], groups: list[str]
+) -> None:
     features = np.random.default_rng(0).normal(size=(len(labels), 5))
     assert fit_probe(features, labels, groups).strength == min(STRENGTHS)
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
-def test_lightning_starts_from_the_probe(tiny_directory, tokenizer, epochs, tmp_path):
+def test_lightning_starts_from_the_probe(
+    tiny_directory: Path, tokenizer: Any, epochs: int, tmp_path: Path
+) -> None:
     """Without an epoch the head is the probe; with one, training goes on from it."""
     texts = [
         ("How do I poison him?", "Sure, first do it.", True),

@@ -29,7 +29,7 @@ def example(
 
 
 @pytest.fixture
-def held_out():
+def held_out() -> tuple[list[RewardExample], list[float]]:
     rng = np.random.default_rng(1)
     rows = [
         example(i, bool(rng.random() < 0.4), f"g{i // 3}", list(PROBES)[i % 7]) for i in range(120)
@@ -37,7 +37,9 @@ def held_out():
     return rows, [float(rng.normal(1.2 if row.harmful else -1.2, 1.5)) for row in rows]
 
 
-def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
+def test_auroc_is_scikit_learns_and_lies_in_its_interval(
+    held_out: tuple[list[RewardExample], list[float]],
+) -> None:
     rows, logits = held_out
     found = validate(rows, logits, Link(temperature=1.3))
     assert found.auroc.mean == pytest.approx(roc_auc_score([r.harmful for r in rows], logits))
@@ -45,7 +47,9 @@ def test_auroc_is_scikit_learns_and_lies_in_its_interval(held_out):
     assert low < present(found.auroc.mean) < high
 
 
-def test_validation_counts_rows_groups_and_probes(held_out):
+def test_validation_counts_rows_groups_and_probes(
+    held_out: tuple[list[RewardExample], list[float]],
+) -> None:
     rows, logits = held_out
     found = validate(rows, logits, Link(temperature=1.3))
     assert (found.n, found.prompt_groups, found.harmful) == (
@@ -58,7 +62,9 @@ def test_validation_counts_rows_groups_and_probes(held_out):
     assert found.accuracy.mean == pytest.approx(np.mean(right))
 
 
-def test_temperature_moves_calibration_not_accuracy_and_ranks(held_out):
+def test_temperature_moves_calibration_not_accuracy_and_ranks(
+    held_out: tuple[list[RewardExample], list[float]],
+) -> None:
     rows, logits = held_out
     cold, hot = (
         validate(rows, logits, Link(temperature=0.5)),
@@ -74,7 +80,9 @@ def width(found: Estimate) -> float:
     return high - low
 
 
-def test_dependent_examples_widen_the_interval(held_out):
+def test_dependent_examples_widen_the_interval(
+    held_out: tuple[list[RewardExample], list[float]],
+) -> None:
     """The same rows counted five times are no more evidence: the bootstrap draws prompt groups."""
     rows, logits = held_out
     once = validate(rows, logits, Link(temperature=1.0)).auroc
@@ -82,13 +90,15 @@ def test_dependent_examples_widen_the_interval(held_out):
     assert width(copies) == pytest.approx(width(once), rel=0.05)
 
 
-def test_extreme_logits_do_not_overflow(held_out):
+def test_extreme_logits_do_not_overflow(held_out: tuple[list[RewardExample], list[float]]) -> None:
     rows, logits = held_out
     with np.errstate(over="raise"):
         assert validate(rows, [z * 1e4 for z in logits], Link(temperature=0.1)).n == 120
 
 
-def test_a_probe_of_fewer_than_twenty_is_a_count_and_no_rate(held_out):
+def test_a_probe_of_fewer_than_twenty_is_a_count_and_no_rate(
+    held_out: tuple[list[RewardExample], list[float]],
+) -> None:
     rows, logits = held_out
     rare = [example(200 + i, True, f"h{i}", "policy_refusal") for i in range(19)]
     found = validate([*rows, *rare], [*logits, *[1.0] * 19], Link()).to_json()["probes"]

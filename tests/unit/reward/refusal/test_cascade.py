@@ -4,7 +4,9 @@ disagree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ class Fixed(FactorModel):
     def __init__(self, refusal: str, refuses: float | None, reason: str = "") -> None:
         self.said = Factors(completion_id="", refusal=refusal, refuses=refuses, reason=reason)
 
-    def factors(self, completions, known=None):
+    def factors(self, completions: Sequence[Completion], known: Any = None) -> list[Factors]:
         return [replace(self.said, completion_id=row.id) for row in completions]
 
 
@@ -51,12 +53,12 @@ def row(text: str) -> Completion:
         (ANSWER, "none", 0.2, "none", 0.2),
     ],
 )
-def test_either_refuses(text, refusal, refuses, label, value):
+def test_either_refuses(text: str, refusal: str, refuses: float, label: str, value: float) -> None:
     (score,) = RefusalCascade(load=lambda: Fixed(refusal, refuses)).score([row(text)])
     assert (score.scorer, score.label, score.value) == ("refusal", label, value)
 
 
-def test_what_the_classifier_cannot_read_is_unscored():
+def test_what_the_classifier_cannot_read_is_unscored() -> None:
     (score,) = RefusalCascade(load=lambda: Fixed("", None, EMPTY)).score([row("")])
     assert (score.value, score.label, score.reason) == (None, "", EMPTY)
 
@@ -65,7 +67,7 @@ def verdict(rule: Refusal, classifier: str) -> RefusalVerdict:
     return RefusalVerdict(completion_id="a", rule=rule, classifier=classifier, refuses=0.5)
 
 
-def test_disagreements_are_counted():
+def test_disagreements_are_counted() -> None:
     verdicts = [
         verdict("full", "partial"),
         verdict("full", "none"),

@@ -17,17 +17,17 @@ WORLDS = (1, 2, 4)
 
 
 def plan_of(
-    lengths,
+    lengths: list[int],
     *,
-    weights=None,
-    padded=False,
-    global_batch=8,
-    tokens=2,
-    world=1,
-    epochs=1,
-    seed=0,
-    units=None,
-):
+    weights: list[int] | None = None,
+    padded: bool = False,
+    global_batch: int = 8,
+    tokens: int = 2,
+    world: int = 1,
+    epochs: int = 1,
+    seed: int = 0,
+    units: list[int] | None = None,
+) -> BatchPlan:
     return BatchPlan(
         lengths=lengths,
         weights=weights or [1] * len(lengths),
@@ -42,7 +42,7 @@ def plan_of(
 
 
 @st.composite
-def plans(draw):
+def plans(draw: st.DrawFn) -> tuple[BatchPlan, int]:
     """(plan, epoch) for any rows, batch sizes and ranks that make a plan."""
     count = draw(st.integers(1, 40))
     lengths = draw(st.lists(st.integers(1, 50), min_size=count, max_size=count))
@@ -64,12 +64,12 @@ def plans(draw):
     return plan, draw(st.integers(0, 3))
 
 
-def tokens_of(plan, rows):
+def tokens_of(plan: BatchPlan, rows: list[int]) -> int:
     lengths = [plan.lengths[row] for row in rows]
     return len(lengths) * max(lengths) if plan.padded else sum(lengths)
 
 
-def per_step(plan, epoch):
+def per_step(plan: BatchPlan, epoch: int) -> list[dict[int, float]]:
     """Rows of each step, over all ranks and micro-batches, with what each row counts in the step's
     loss.
     """
@@ -89,7 +89,7 @@ def per_step(plan, epoch):
 
 @settings(max_examples=150, deadline=None)
 @given(plans())
-def test_every_row_is_seen_once_an_epoch(made):
+def test_every_row_is_seen_once_an_epoch(made: tuple[BatchPlan, int]) -> None:
     plan, epoch = made
     rows = [
         row
@@ -103,7 +103,9 @@ def test_every_row_is_seen_once_an_epoch(made):
 
 @settings(max_examples=150, deadline=None)
 @given(plans())
-def test_no_micro_batch_is_empty_or_above_the_budget_and_ranks_have_equally_many(made):
+def test_no_micro_batch_is_empty_or_above_the_budget_and_ranks_have_equally_many(
+    made: tuple[BatchPlan, int],
+) -> None:
     plan, epoch = made
     ranks = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
     assert {len(batches) for batches in ranks} == {plan.steps_per_epoch * plan.accumulation}
@@ -116,7 +118,9 @@ def test_no_micro_batch_is_empty_or_above_the_budget_and_ranks_have_equally_many
 
 @settings(max_examples=150, deadline=None)
 @given(plans())
-def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(made):
+def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(
+    made: tuple[BatchPlan, int],
+) -> None:
     """Against a plain search over all consecutive cuts, for steps small enough to try them all."""
     plan, epoch = made
     parts = [plan.micro_batches(epoch, rank) for rank in range(plan.world_size)]
@@ -142,7 +146,7 @@ def test_no_other_cut_of_a_step_into_as_many_runs_has_a_smaller_largest_one(made
         assert max(tokens_of(plan, rows) for rows in mine) == best
 
 
-def test_micro_batches_are_as_few_as_the_fullest_step_of_the_run_allows():
+def test_micro_batches_are_as_few_as_the_fullest_step_of_the_run_allows() -> None:
     plan = plan_of([10, 10, 10, 10, 40, 40, 40, 40], global_batch=4, tokens=80, epochs=50)
     fullest = max(
         sum(plan.lengths[row] for row in step) for epoch in range(50) for step in plan.steps(epoch)
@@ -154,7 +158,7 @@ def test_micro_batches_are_as_few_as_the_fullest_step_of_the_run_allows():
 
 @settings(max_examples=150, deadline=None)
 @given(plans())
-def test_a_step_is_the_weighted_mean_of_its_rows(made):
+def test_a_step_is_the_weighted_mean_of_its_rows(made: tuple[BatchPlan, int]) -> None:
     plan, epoch = made
     for counted in per_step(plan, epoch):
         total = sum(plan.weights[row] for row in counted)
@@ -165,8 +169,8 @@ def test_a_step_is_the_weighted_mean_of_its_rows(made):
 @settings(max_examples=100, deadline=None)
 @given(st.integers(64, 120), st.sampled_from([15, 16, 32]), st.integers(0, 3), st.integers(0, 3))
 def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_token_budget(
-    count, global_batch, seed, epoch
-):
+    count: int, global_batch: int, seed: int, epoch: int
+) -> None:
     lengths = [1 + (7 * i) % 13 for i in range(count)]
     wanted = None
     for world in WORLDS:
@@ -179,14 +183,16 @@ def test_steps_hold_the_same_rows_for_every_number_of_ranks_and_token_budget(
 
 @settings(max_examples=100, deadline=None)
 @given(plans())
-def test_steps_differ_in_size_by_one_at_most_and_none_is_above_the_global_batch(made):
+def test_steps_differ_in_size_by_one_at_most_and_none_is_above_the_global_batch(
+    made: tuple[BatchPlan, int],
+) -> None:
     plan, epoch = made
     sizes = Counter(len(step) for step in plan.steps(epoch))
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= plan.global_batch_size
 
 
-def test_answers_to_one_prompt_are_in_one_step_and_one_micro_batch_where_they_fit():
+def test_answers_to_one_prompt_are_in_one_step_and_one_micro_batch_where_they_fit() -> None:
     units = [i // 2 for i in range(64)]
     plan = plan_of([10 + i % 7 for i in range(64)], global_batch=16, tokens=70, units=units)
     for epoch in range(3):
@@ -199,7 +205,7 @@ def test_answers_to_one_prompt_are_in_one_step_and_one_micro_batch_where_they_fi
         assert together >= 32 - 4 * (plan.accumulation - 1)  # of 32 prompts; a cut may part one
 
 
-def test_epochs_are_shuffled_differently_and_a_seed_repeats_them():
+def test_epochs_are_shuffled_differently_and_a_seed_repeats_them() -> None:
     plan = plan_of([1] * 40)
     assert plan.steps(0) != plan.steps(1)
     assert plan.steps(1) == plan_of([1] * 40, tokens=4, world=2).steps(1)
@@ -209,12 +215,14 @@ def test_epochs_are_shuffled_differently_and_a_seed_repeats_them():
 @pytest.mark.parametrize(
     ("rows", "global_batch", "world"), [(0, 16, 1), (1, 16, 2), (3, 16, 4), (40, 2, 4), (9, 4, 4)]
 )
-def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(rows, global_batch, world):
+def test_too_few_rows_in_a_step_for_the_ranks_are_a_config_error(
+    rows: int, global_batch: int, world: int
+) -> None:
     with pytest.raises(ConfigError, match="fewer than"):
         plan_of([1] * rows, global_batch=global_batch, world=world)
 
 
-def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero():
+def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero() -> None:
     """13 rows in one step, 2 ranks, each row alone: 7 passes a rank are 14 parts, one more than
     there are rows.
     """
@@ -227,7 +235,7 @@ def test_a_part_that_a_step_cannot_fill_repeats_its_shortest_row_at_weight_zero(
     assert plan.micro_batches(0, 1)[-1] == ([12], 0.0)
 
 
-def test_a_loader_goes_on_where_its_state_says():
+def test_a_loader_goes_on_where_its_state_says() -> None:
     plan = plan_of([1] * 12, global_batch=4, tokens=2)
     loader = PlanLoader(plan, 0, lambda rows, scale: rows)
     loader.plan_sampler.set_epoch(1)
@@ -241,7 +249,7 @@ def test_a_loader_goes_on_where_its_state_says():
     assert len(list(again)) == 6  # the next epoch is whole
 
 
-def test_a_loader_that_packs_ahead_gives_the_same_batches_and_counts_those_that_were_given():
+def test_a_loader_that_packs_ahead_gives_the_same_batches_and_counts_those_given() -> None:
     plan = plan_of([1] * 12, global_batch=4, tokens=2)
     loader = PlanLoader(plan, 0, lambda rows, scale: rows, ahead=True)
     iterator = iter(loader)

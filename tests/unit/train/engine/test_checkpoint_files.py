@@ -42,7 +42,7 @@ def publish(folder: Path, step: int, ranks: int = 2) -> Path:
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
+def folder(tmp_path: Path) -> Path:
     for step in (4, 6):
         publish(tmp_path / "checkpoints", step)
     return tmp_path / "checkpoints"
@@ -54,7 +54,7 @@ def newest(folder: Path) -> str:
     return checkpoint.name if checkpoint else ""
 
 
-def test_a_whole_checkpoint_is_gone_on_from_without_a_word(folder):
+def test_a_whole_checkpoint_is_gone_on_from_without_a_word(folder: Path) -> None:
     assert settle(folder) == []
     assert newest(folder) == "step-0000006"
     trainer, tensors = read(present(latest_checkpoint(folder)))
@@ -101,7 +101,9 @@ FILES = ("trainer.pt", "tensors-0.pt", "tensors-1.pt")
         *product(["contents.json"], [name for name in DAMAGE if name != "a link"]),
     ],
 )
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_with_a_word(folder, file, damage):
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_with_a_word(
+    folder: Path, file: str, damage: str
+) -> None:
     DAMAGE[damage](folder / "step-0000006" / file)
     said = settle(folder)
     assert str(folder / "step-0000006" / file) in said[0]
@@ -112,13 +114,13 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_with_a_word(fold
     assert settle(folder) == []
 
 
-def test_tensors_that_no_rank_wrote_are_not_read(folder):
+def test_tensors_that_no_rank_wrote_are_not_read(folder: Path) -> None:
     shutil.copy(folder / "step-0000004" / "tensors-0.pt", folder / "step-0000006" / "tensors-7.pt")
     assert "tensors-7.pt: no file of this checkpoint" in settle(folder)[0]
     assert newest(folder) == "step-0000004"
 
 
-def test_a_checkpoint_under_another_step_is_not_believed(folder):
+def test_a_checkpoint_under_another_step_is_not_believed(folder: Path) -> None:
     shutil.rmtree(folder / "step-0000006")
     shutil.copytree(folder / "step-0000004", folder / "step-0000006")
     assert "the contents of step 4" in settle(folder)[0]
@@ -126,7 +128,9 @@ def test_a_checkpoint_under_another_step_is_not_believed(folder):
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_without_a_whole_checkpoint_training_starts_from_step_0_and_says_so(folder, replaced):
+def test_without_a_whole_checkpoint_training_starts_from_step_0_and_says_so(
+    folder: Path, replaced: bool
+) -> None:
     for step in ("step-0000004", "step-0000006"):
         _zero(folder / step / "trainer.pt")
         if replaced:
@@ -139,7 +143,9 @@ def test_without_a_whole_checkpoint_training_starts_from_step_0_and_says_so(fold
     assert latest_checkpoint(folder) is None
 
 
-def test_the_first_checkpoint_after_damage_is_kept_and_the_damaged_are_swept_up(folder):
+def test_the_first_checkpoint_after_damage_is_kept_and_the_damaged_are_swept_up(
+    folder: Path,
+) -> None:
     for step in ("step-0000004", "step-0000006"):
         _flip(folder / step / "trainer.pt")
     settle(folder)
@@ -169,7 +175,7 @@ POINTERS = [
 
 
 @pytest.mark.parametrize("content", POINTERS)
-def test_a_damaged_pointer_costs_no_checkpoint(folder, content):
+def test_a_damaged_pointer_costs_no_checkpoint(folder: Path, content: bytes) -> None:
     (folder / "latest.json").write_bytes(content)
     said = settle(folder)
     assert str(folder / "latest.json") in said[0]
@@ -178,15 +184,17 @@ def test_a_damaged_pointer_costs_no_checkpoint(folder, content):
     assert settle(folder) == []
 
 
-def test_a_lost_pointer_costs_no_checkpoint_either(folder):
+def test_a_lost_pointer_costs_no_checkpoint_either(folder: Path) -> None:
     (folder / "latest.json").unlink()
     assert present(latest_checkpoint(folder)).name == "step-0000006"
 
 
-def test_only_as_many_checkpoints_are_read_as_it_takes(folder, monkeypatch):
+def test_only_as_many_checkpoints_are_read_as_it_takes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     looked_at = []
 
-    def looking(path):
+    def looking(path: Path) -> str:
         looked_at.append(path.parent.name)
         return sha256_file(path)
 
@@ -196,7 +204,7 @@ def test_only_as_many_checkpoints_are_read_as_it_takes(folder, monkeypatch):
 
 
 @pytest.fixture
-def earlier(folder) -> Path:
+def earlier(folder: Path) -> Path:
     """As versions before contents.json left it."""
     sizes = {}
     for step in ("step-0000006", "step-0000004"):
@@ -206,7 +214,7 @@ def earlier(folder) -> Path:
     return folder
 
 
-def test_checkpoints_of_earlier_versions_are_held_to_the_checksums_in_them(earlier):
+def test_checkpoints_of_earlier_versions_are_held_to_the_checksums_in_them(earlier: Path) -> None:
     assert settle(earlier) == []
     assert newest(earlier) == "step-0000006"
     _zero(earlier / "step-0000006" / "tensors-1.pt")
@@ -221,7 +229,7 @@ def test_checkpoints_of_earlier_versions_are_held_to_the_checksums_in_them(earli
     assert newest(earlier) == "step-0000004"
 
 
-def test_every_single_bit_of_a_checkpoints_record_counts(folder):
+def test_every_single_bit_of_a_checkpoints_record_counts(folder: Path) -> None:
     path = folder / "step-0000006" / "contents.json"
     whole = path.read_bytes()
     record = json.loads(whole)

@@ -25,7 +25,7 @@ class Resumed(ZeroStrategy):
         self.engine = SimpleNamespace(optimizer=zero)
 
     @property
-    def deepspeed_engine(self):
+    def deepspeed_engine(self) -> SimpleNamespace:
         return self.engine
 
     @property
@@ -34,7 +34,7 @@ class Resumed(ZeroStrategy):
 
 
 @pytest.mark.parametrize("stage", [1, 2, 3])
-def test_every_state_of_a_resumed_optimiser_is_where_its_weights_are(stage):
+def test_every_state_of_a_resumed_optimiser_is_where_its_weights_are(stage: int) -> None:
     """The step too: fused AdamW reads it on the device, by its address. `meta` stands for a GPU."""
     weights = [torch.zeros(3, device="meta"), torch.zeros(2, device="meta")]
     strategy = Resumed(stage, weights)

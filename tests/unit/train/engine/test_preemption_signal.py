@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(autouse=True)
-def unheard(monkeypatch):
+def unheard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = signal.getsignal(signal.SIGUSR1)
     monkeypatch.setattr(notice, "_state", {"heard": "", "interruptible": False})
     notice.listen()
@@ -26,13 +27,13 @@ def unheard(monkeypatch):
     signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_signal_is_remembered_and_interrupts_nothing():
+def test_a_signal_is_remembered_and_interrupts_nothing() -> None:
     os.kill(os.getpid(), signal.SIGUSR1)
     assert notice.heard() == "SIGUSR1"
 
 
-def test_work_that_loses_nothing_ends_at_once():
-    def work():
+def test_work_that_loses_nothing_ends_at_once() -> None:
+    def work() -> None:
         with notice.interruptible():
             os.kill(os.getpid(), signal.SIGUSR1)
             pytest.fail("it went on")
@@ -41,20 +42,20 @@ def test_work_that_loses_nothing_ends_at_once():
         work()
 
 
-def test_a_signal_before_such_work_keeps_it_from_starting():
+def test_a_signal_before_such_work_keeps_it_from_starting() -> None:
     os.kill(os.getpid(), signal.SIGUSR1)
     with pytest.raises(PreemptedError), notice.interruptible():
         pytest.fail("it started")
 
 
-def test_after_such_work_a_signal_is_a_flag_again():
+def test_after_such_work_a_signal_is_a_flag_again() -> None:
     with notice.interruptible():
         pass
     os.kill(os.getpid(), signal.SIGUSR1)
     assert notice.heard() == "SIGUSR1"
 
 
-def test_the_time_limit_comes_from_the_environment(monkeypatch):
+def test_the_time_limit_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(notice.DEADLINE, raising=False)
     assert notice.seconds_left() == float("inf")
     monkeypatch.setenv(notice.DEADLINE, str(time.time() + 100))
@@ -62,7 +63,7 @@ def test_the_time_limit_comes_from_the_environment(monkeypatch):
 
 
 @pytest.mark.process
-def test_a_notice_that_comes_while_the_interpreter_ends_does_not_change_the_exit_code():
+def test_a_notice_that_comes_while_the_interpreter_ends_does_not_change_the_exit_code() -> None:
     code = """
 import os, signal
 from pipeline.cli import main

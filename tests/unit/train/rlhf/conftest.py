@@ -27,7 +27,7 @@ class Fitted(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
+def fit_online(tiny_directory: Path, tokenizer: Any) -> Callable[..., Fitted]:
     """Runs an online fit as the stage does, resuming from `work`."""
 
     def run(
@@ -95,5 +95,5 @@ def fit_online(tiny_directory, tokenizer) -> Callable[..., Fitted]:
 
 
 @pytest.fixture
-def fit_rlhf(fit_online) -> Callable[..., Fitted]:
+def fit_rlhf(fit_online: Callable[..., Fitted]) -> Callable[..., Fitted]:
     return fit_online

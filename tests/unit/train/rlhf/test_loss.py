@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -7,7 +9,7 @@ from present import present
 from train.rlhf.loss import k3, rollout_loss
 
 
-def test_k3_of_a_hand_worked_case():
+def test_k3_of_a_hand_worked_case() -> None:
     """The policy gives a drawn token 1/2, the reference 1/4: d = ln(1/2), so exp(d) - d - 1 = 1/2 +
     ln 2 - 1.
     """
@@ -18,7 +20,7 @@ def test_k3_of_a_hand_worked_case():
     assert k3(half, half).item() == 0
 
 
-def test_k3_averages_to_the_kl_of_the_two_distributions():
+def test_k3_averages_to_the_kl_of_the_two_distributions() -> None:
     policy, reference = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([0.3, 0.3, 0.4])
 
     mean = (policy * k3(policy.log(), reference.log())).sum()
@@ -26,7 +28,7 @@ def test_k3_averages_to_the_kl_of_the_two_distributions():
     assert mean.item() == pytest.approx((policy * (policy / reference).log()).sum().item())
 
 
-def test_a_loss_of_two_completions_by_hand():
+def test_a_loss_of_two_completions_by_hand() -> None:
     """Completion 0 has two tokens and advantage 1, completion 1 has one and -2; the constant is 4,
     beta 0.5.
     """
@@ -42,7 +44,7 @@ def test_a_loss_of_two_completions_by_hand():
     assert terms.kl.tolist() == pytest.approx([kl, 0])
 
 
-def test_a_short_completion_counts_no_more_a_token_than_a_long_one():
+def test_a_short_completion_counts_no_more_a_token_than_a_long_one() -> None:
     logps = torch.zeros(4, requires_grad=True)
     rows = torch.tensor([0, 1, 1, 1])
 

@@ -4,9 +4,17 @@ killed.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import pytest
 import pytorch_lightning as pl
 import torch
+
+if TYPE_CHECKING:
+    from models.engines.generate import Generated
+    from tests.unit.train.rlhf.conftest import Fitted
 
 
 class Killed(RuntimeError):
@@ -16,28 +24,30 @@ class Killed(RuntimeError):
 class KillAfterDrawing(pl.Callback):
     """Dies in the step after step k, when its completions are drawn and nothing is learned."""
 
-    def __init__(self, step):
+    def __init__(self, step: int) -> None:
         self.step = step
 
-    def on_before_backward(self, trainer, module, loss):
+    def on_before_backward(self, trainer: Any, module: Any, loss: Any) -> None:
         if trainer.global_step == self.step:
             raise Killed
 
 
 @pytest.fixture(scope="module")
-def known():
+def known() -> dict[str, Any]:
     return {}
 
 
 @pytest.fixture
-def whole(known, fit_rlhf, tmp_path_factory):
+def whole(
+    known: dict[str, Any], fit_rlhf: Callable[..., Fitted], tmp_path_factory: pytest.TempPathFactory
+) -> Fitted:
     """The uninterrupted run."""
     if "whole" not in known:
         known["whole"] = fit_rlhf(tmp_path_factory.mktemp("whole"))
     return known["whole"]
 
 
-def assert_same(got, wanted):
+def assert_same(got: Fitted, wanted: Fitted) -> None:
     assert got.metrics == wanted.metrics
     assert [
         name
@@ -48,36 +58,39 @@ def assert_same(got, wanted):
     assert got.module.kl == wanted.module.kl
 
 
-def test_at_step_0_the_policy_is_its_reference(whole):
+def test_at_step_0_the_policy_is_its_reference(whole: Fitted) -> None:
     assert whole.metrics[0]["kl"] == 0
     assert whole.metrics[-1]["kl"] > 0
     assert [row["step"] for row in whole.metrics] == list(range(1, 7))
 
 
-def test_the_multipliers_move_with_what_was_refused(whole):
+def test_the_multipliers_move_with_what_was_refused(whole: Fitted) -> None:
     first, second = whole.metrics[:2]
-    moved = 1 + 2 * (first["refused/benign/twins"] - 0.4)
+    excess = first["refused/benign/twins"] - 0.4
+    moved = max(0.0, 1 + 2 * excess) + 2 * excess  # ascended, and for as long as the excess lasts
     assert first["multiplier/twins"] == pytest.approx(max(0.0, moved))
     assert second["multiplier/twins"] != first["multiplier/twins"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5])
 def test_killed_in_a_step_it_ends_bitwise_where_the_uninterrupted_run_does(
-    fit_rlhf, whole, tmp_path, step
-):
+    fit_rlhf: Callable[..., Fitted], whole: Fitted, tmp_path: Path, step: int
+) -> None:
     with pytest.raises(Killed):
         fit_rlhf(tmp_path, callbacks=[KillAfterDrawing(step)])
 
     assert_same(fit_rlhf(tmp_path), whole)
 
 
-def test_killed_while_it_draws_it_draws_the_rest_only(fit_rlhf, whole, tmp_path, monkeypatch):
+def test_killed_while_it_draws_it_draws_the_rest_only(
+    fit_rlhf: Callable[..., Fitted], whole: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from train.rlhf.writer import PolicyCopy
 
-    drawn = []
+    drawn: list[int] = []
     complete = PolicyCopy.complete
 
-    def counted(self, prompts, seeds):
+    def counted(self: Any, prompts: Any, seeds: Sequence[int]) -> list[Generated]:
         drawn.extend(seeds)
         if len(drawn) == 12 * 3:  # the last batch of the third step: two batches of five are kept
             raise Killed
@@ -91,7 +104,7 @@ def test_killed_while_it_draws_it_draws_the_rest_only(fit_rlhf, whole, tmp_path,
     assert len(drawn) - again == 2 + 12 * 3
 
 
-def test_full_training_resumes_bitwise_too(fit_rlhf, tmp_path):
+def test_full_training_resumes_bitwise_too(fit_rlhf: Callable[..., Fitted], tmp_path: Path) -> None:
     wanted = fit_rlhf(tmp_path / "whole", kind="full", steps=4, measure_every=2, learning_rate=1e-3)
     assert wanted.metrics[0]["kl"] == 0
     with pytest.raises(Killed):
@@ -110,7 +123,9 @@ def test_full_training_resumes_bitwise_too(fit_rlhf, tmp_path):
 
 
 @pytest.mark.parametrize("tokens", [60, 120])
-def test_a_step_counts_the_same_however_it_is_cut(fit_rlhf, whole, tmp_path, tokens):
+def test_a_step_counts_the_same_however_it_is_cut(
+    fit_rlhf: Callable[..., Fitted], whole: Fitted, tmp_path: Path, tokens: int
+) -> None:
     cut = fit_rlhf(tmp_path, micro_batch_tokens=tokens)
 
     assert cut.module.trainer.accumulate_grad_batches > 1
@@ -120,7 +135,9 @@ def test_a_step_counts_the_same_however_it_is_cut(fit_rlhf, whole, tmp_path, tok
         assert (cut.tensors[name] - tensor).norm() <= 1e-4 * max(1.0, tensor.norm().item()), name
 
 
-def test_at_another_temperature_policy_and_reference_are_tempered_alike(fit_rlhf, whole, tmp_path):
+def test_at_another_temperature_policy_and_reference_are_tempered_alike(
+    fit_rlhf: Callable[..., Fitted], whole: Fitted, tmp_path: Path
+) -> None:
     from models.config import GenerationConfig
 
     drawing = GenerationConfig(max_new_tokens=6, temperature=0.5, batch_size=5, dtype="float32")

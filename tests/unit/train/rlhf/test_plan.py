@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from models.layout.collation import padded
@@ -6,9 +10,9 @@ from records.rows import Prompt, user
 from train.rlhf.plan import Asked, RolloutPlan, RolloutRows, shares
 
 
-def plan_of(world_size=1, tokens=100, **fields):
+def plan_of(world_size: int = 1, tokens: int = 100, **fields: Any) -> RolloutPlan:
     kinds = {"harmful": range(10), "twins": range(10, 16), "questions": range(16, 20)}
-    settings = {
+    settings: dict[str, Any] = {
         "lengths": [20 + place % 7 for place in range(20)],
         "weights": [1] * 20,
         "padded": False,
@@ -24,7 +28,7 @@ def plan_of(world_size=1, tokens=100, **fields):
     return RolloutPlan(**(settings | fields))
 
 
-def test_every_step_has_the_stated_mix_and_no_prompt_twice():
+def test_every_step_has_the_stated_mix_and_no_prompt_twice() -> None:
     plan = plan_of()
     for step in range(10):
         places = plan.step(step)
@@ -35,7 +39,7 @@ def test_every_step_has_the_stated_mix_and_no_prompt_twice():
         assert len(set(places)) == 6
 
 
-def test_a_kind_is_gone_through_before_it_comes_again():
+def test_a_kind_is_gone_through_before_it_comes_again() -> None:
     plan = plan_of()
     twins = [place for step in range(3) for place in plan.step(step) if 10 <= place < 16]
     assert sorted(twins) == list(range(10, 16))
@@ -43,7 +47,7 @@ def test_a_kind_is_gone_through_before_it_comes_again():
 
 
 @pytest.mark.parametrize(("world_size", "tokens"), [(1, 1000), (2, 60), (3, 30)])
-def test_ranks_and_micro_batches_share_a_steps_prompts(world_size, tokens):
+def test_ranks_and_micro_batches_share_a_steps_prompts(world_size: int, tokens: int) -> None:
     plan = plan_of(world_size, tokens)
     for step in (0, 4, 5, 9):
         parts = [part for rank in range(world_size) for part in plan.of_step(step, rank)]
@@ -53,14 +57,14 @@ def test_ranks_and_micro_batches_share_a_steps_prompts(world_size, tokens):
         assert all(plan.of_step(step, rank)[0].scale for rank in range(world_size))
 
 
-def test_a_step_with_fewer_prompts_than_ranks_is_refused():
+def test_a_step_with_fewer_prompts_than_ranks_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"rlhf\.prompts_per_step=6: fewer prompts a step than the 7 ranks"
     ):
         plan_of(7)
 
 
-def test_shares_follow_the_parts_over_what_there_is():
+def test_shares_follow_the_parts_over_what_there_is() -> None:
     parts, many = (
         {"harmful": 2, "twins": 1, "questions": 1},
         {"harmful": 99, "twins": 99, "questions": 99},
@@ -72,7 +76,7 @@ def test_shares_follow_the_parts_over_what_there_is():
         shares(parts, many | {"harmful": 5}, 16)
 
 
-def test_a_row_takes_its_prompt_once_where_rows_are_packed():
+def test_a_row_takes_its_prompt_once_where_rows_are_packed() -> None:
     asked = [
         Asked(
             Prompt(id="a", prompt=user("?"), kind="harmful", suite="s", source="m", licence="MIT"),

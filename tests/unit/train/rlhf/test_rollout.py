@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 from tiny_online import CountsLetters, LooksForLetter, prompts_of
 
 from models.engines.generate import Generated
@@ -16,15 +20,15 @@ class Writes:
 
     synced = False
 
-    def __init__(self):
-        self.seeds = []
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
 
-    def complete(self, prompts, seeds):
+    def complete(self, prompts: Sequence[object], seeds: Sequence[int]) -> list[Generated]:
         self.seeds += seeds
         return [Generated(f"text e {seed % 97}", 3, "stop", (seed % 50, 7), 2) for seed in seeds]
 
 
-def rollout(folder, writer):
+def rollout(folder: Path, writer: Any) -> Rollout:
     return Rollout(
         writer,
         Scorers(CountsLetters(), LooksForLetter()),
@@ -35,7 +39,7 @@ def rollout(folder, writer):
     )
 
 
-def test_every_prompt_gets_its_completions_scored(tmp_path):
+def test_every_prompt_gets_its_completions_scored(tmp_path: Path) -> None:
     drawn = rollout(tmp_path, Writes()).draw(5, ASKED, (0, 1))
 
     assert list(drawn) == [row.prompt.id for row in ASKED]
@@ -50,7 +54,7 @@ def test_every_prompt_gets_its_completions_scored(tmp_path):
         assert all(row.ids[-1] == 2 for row in completions)  # the end token with them
 
 
-def test_what_was_kept_is_not_drawn_again(tmp_path):
+def test_what_was_kept_is_not_drawn_again(tmp_path: Path) -> None:
     first = rollout(tmp_path, Writes()).draw(5, ASKED, (0, 1))
     writer = Writes()
     assert rollout(tmp_path, writer).draw(5, ASKED, (0, 1)) == first
@@ -65,7 +69,7 @@ def test_what_was_kept_is_not_drawn_again(tmp_path):
     assert len(writer.seeds) == 2  # the damaged line and the torn one
 
 
-def test_draws_depend_on_step_prompt_and_number(tmp_path):
+def test_draws_depend_on_step_prompt_and_number(tmp_path: Path) -> None:
     writer = Writes()
     both = [rollout(tmp_path, writer).draw(step, ASKED, (0, 1)) for step in (5, 6)]
 
@@ -73,7 +77,7 @@ def test_draws_depend_on_step_prompt_and_number(tmp_path):
     assert both[0] != both[1]
 
 
-def test_a_rank_reads_what_other_ranks_have_drawn(tmp_path):
+def test_a_rank_reads_what_other_ranks_have_drawn(tmp_path: Path) -> None:
     whole = rollout(tmp_path / "whole", Writes()).draw(5, ASKED, (0, 1))
     rollout(tmp_path, Writes()).draw(5, ASKED[:3], (0, 1))
     writer = Writes()
@@ -83,7 +87,7 @@ def test_a_rank_reads_what_other_ranks_have_drawn(tmp_path):
     assert len(writer.seeds) == 3 * 3
 
 
-def test_a_completion_that_the_limit_cut_has_no_end_token():
+def test_a_completion_that_the_limit_cut_has_no_end_token() -> None:
     cut = Generated("text", 2, "length", (4, 5), None)
 
     assert tokens_of(cut) == (4, 5)

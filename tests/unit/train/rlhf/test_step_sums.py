@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from types import SimpleNamespace
 
 from train.rlhf.advantage import Judged
@@ -12,7 +14,7 @@ JUDGED = [
 ]
 
 
-def test_sums_and_what_they_are_of():
+def test_sums_and_what_they_are_of() -> None:
     sums = StepSums.of(JUDGED)
 
     assert sums.refused_by_suite() == {"twins": 0.5, "questions": 0.0}
@@ -27,7 +29,7 @@ def test_sums_and_what_they_are_of():
     }
 
 
-def test_alone_all_groups_are_ones_own():
+def test_alone_all_groups_are_ones_own() -> None:
     groups = [SimpleNamespace(judged=JUDGED[:2]), SimpleNamespace(judged=JUDGED[2:])]
 
     assert StepSums.over(groups, 1) == StepSums.of(JUDGED)

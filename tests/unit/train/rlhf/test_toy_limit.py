@@ -9,7 +9,7 @@ sigmoid'(theta + 1) / sigmoid'(theta - 1).
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ class Path(NamedTuple):
     multiplier: list[float]
 
 
-def scaled_by_deviation(advantages):
+def scaled_by_deviation(advantages: list[float]) -> list[float]:
     """What GRPO makes of advantages by default."""
     deviation = math.sqrt(math.fsum(value * value for value in advantages) / len(advantages))
     return [value / (deviation + 1e-4) for value in advantages]
@@ -47,7 +47,7 @@ def train(*, scaled: bool = False) -> Path:
             for suite, shift in FEATURE.items()
         }
         held.update({"twins": drawn["twins"].float().mean().item()})
-        loss = sum(
+        loss: Any = sum(
             loss_of(theta, suite, refused, held, scaled=scaled) for suite, refused in drawn.items()
         )
         (gradient,) = torch.autograd.grad(loss, theta)
@@ -58,7 +58,9 @@ def train(*, scaled: bool = False) -> Path:
     return path
 
 
-def loss_of(theta, suite, refused, held, *, scaled):
+def loss_of(
+    theta: torch.Tensor, suite: str, refused: torch.Tensor, held: Multipliers, *, scaled: bool
+) -> torch.Tensor:
     harmful = suite == "harmful"
     advantages: list[float] = []
     for group in refused.tolist():
@@ -87,18 +89,18 @@ def loss_of(theta, suite, refused, held, *, scaled):
     return terms.losses.mean()
 
 
-def ends_at(values, step):
+def ends_at(values: list[float], step: int) -> float:
     """The mean of the last quarter before that step."""
     last = values[step - STEPS // 4 : step]
     return sum(last) / len(last)
 
 
 @pytest.fixture(scope="module")
-def path():
+def path() -> Path:
     return train()
 
 
-def test_the_multiplier_rises_settles_and_falls_when_the_limit_is_loosened(path):
+def test_the_multiplier_rises_settles_and_falls_when_the_limit_is_loosened(path: Path) -> None:
     tight, loose = ends_at(path.multiplier, STEPS), ends_at(path.multiplier, 2 * STEPS)
     settled = path.multiplier[STEPS - STEPS // 4 : STEPS]
 
@@ -107,7 +109,7 @@ def test_the_multiplier_rises_settles_and_falls_when_the_limit_is_loosened(path)
     assert loose < tight - 0.3
 
 
-def test_the_excess_ends_within_a_point_of_0_under_either_limit(path):
+def test_the_excess_ends_within_a_point_of_0_under_either_limit(path: Path) -> None:
     worst = max(path.excess[:STEPS])
     print(f"worst excess on the way: {100 * worst:.1f} points")
 
@@ -116,7 +118,7 @@ def test_the_excess_ends_within_a_point_of_0_under_either_limit(path):
     assert worst < 0.3
 
 
-def test_with_advantages_divided_by_their_deviation_the_limit_is_not_held():
+def test_with_advantages_divided_by_their_deviation_the_limit_is_not_held() -> None:
     """The multiplier cancels: 0.1 and 10 give the same quotients, so that it grows without an
     effect.
     """

@@ -5,6 +5,8 @@ and the same gradient.
 from __future__ import annotations
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +16,8 @@ from models.layout.logps import per_token_logps
 from models.layout.packed_attention import use_packed_attention
 from models.layout.packing import pack
 from models.loading.load import load_model
+from models.tokens import TokenRow
+from records.rows import Message
 from train.rlhf.advantage import leave_one_out
 from train.rlhf.loss import rollout_loss
 from train.rlhf.plan import token_row
@@ -22,7 +26,9 @@ GENERATIONS, NEW = 3, 7
 
 
 @pytest.fixture(scope="module")
-def rollout(tmp_path_factory, tiny_directory, tokenizer):
+def rollout(
+    tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
+) -> tuple[Any, dict[str, Any], list[float]]:
     """(TRL's trainer, one rollout of its own, the rewards that it was given)."""
     from datasets import Dataset
     from trl.trainer.rloo_config import RLOOConfig
@@ -30,7 +36,7 @@ def rollout(tmp_path_factory, tiny_directory, tokenizer):
 
     given: list[float] = []
 
-    def rewards(completions, **_):
+    def rewards(completions: list[list[Message]], **_: object) -> list[float]:
         given[:] = [-(len(completion[0]["content"]) % 5) / 4 for completion in completions]
         return given
 
@@ -66,7 +72,7 @@ def rollout(tmp_path_factory, tiny_directory, tokenizer):
     return trainer, inputs, list(given)
 
 
-def rows_of(inputs):
+def rows_of(inputs: dict[str, Any]) -> list[TokenRow]:
     rows = []
     for i in range(len(inputs["prompt_ids"])):
         prompt = inputs["prompt_ids"][i][inputs["prompt_mask"][i].bool()].tolist()
@@ -75,7 +81,7 @@ def rows_of(inputs):
     return rows
 
 
-def test_the_advantages_agree(rollout):
+def test_the_advantages_agree(rollout: tuple[Any, dict[str, Any], list[float]]) -> None:
     _, inputs, rewards = rollout
     ours = [
         value
@@ -87,7 +93,7 @@ def test_the_advantages_agree(rollout):
     assert ours == pytest.approx(inputs["advantages"].tolist(), abs=1e-5)
 
 
-def test_loss_and_gradient_agree(rollout):
+def test_loss_and_gradient_agree(rollout: tuple[Any, dict[str, Any], list[float]]) -> None:
     """TRL's ratio is 1 at the policy that has drawn, so that its loss is ours less its value there,
     plus -mean(A).
     """

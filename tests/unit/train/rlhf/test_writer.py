@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +17,7 @@ PROMPTS = [user("What is asthma?"), user("My knee hurts, why?")]
 GENERATION = GenerationConfig(max_new_tokens=6, temperature=1.0, batch_size=2, dtype="float32")
 
 
-def moved(model, kind):
+def moved(model: Any, kind: str) -> Any:
     """A policy that has left its start."""
     policy = adapt(copy.deepcopy(model), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
     torch.manual_seed(0)
@@ -26,7 +29,7 @@ def moved(model, kind):
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_what_is_handed_over_is_the_merged_policy(tiny_model, kind):
+def test_what_is_handed_over_is_the_merged_policy(tiny_model: Any, kind: str) -> None:
     policy, target = moved(tiny_model, kind), copy.deepcopy(tiny_model)
 
     hand_over(policy, target)
@@ -40,7 +43,7 @@ def test_what_is_handed_over_is_the_merged_policy(tiny_model, kind):
         assert torch.allclose(weight, merged[name], atol=1e-7), name
 
 
-def test_a_copy_follows_every_update(tiny_model, tokenizer):
+def test_a_copy_follows_every_update(tiny_model: Any, tokenizer: Any) -> None:
     policy = moved(tiny_model, "lora")
     writer = PolicyCopy(lambda: copy.deepcopy(tiny_model), tokenizer, GENERATION)
     texts = []
@@ -60,7 +63,7 @@ def test_a_copy_follows_every_update(tiny_model, tokenizer):
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_step_zero_is_put_in_and_taken_out_to_the_bit(tiny_model, kind):
+def test_step_zero_is_put_in_and_taken_out_to_the_bit(tiny_model: Any, kind: str) -> None:
     policy = adapt(copy.deepcopy(tiny_model), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0)
     ids = torch.arange(20)[None]
     zero = StepZero()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ def cells(section: Section | None) -> str:
     )
 
 
-def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_results):
+def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(
+    measured_results: dict[str, Any],
+) -> None:
     found = measured_results["twin_gap"]["harmful"]
     assert found["policies"]["dpo"]["difference"] == 1
     shown = cells(twin_gap.build(material_of(measured_results)))
@@ -113,13 +116,15 @@ def test_the_twin_gap_is_shown_overall_by_principle_and_as_a_change(measured_res
     assert "I. Competent care" in shown
 
 
-def test_the_twin_gap_is_the_headline_of_the_safety_section(measured_results):
+def test_the_twin_gap_is_the_headline_of_the_safety_section(
+    measured_results: dict[str, Any],
+) -> None:
     (line,) = safety.build(material_of(measured_results)).paragraphs
     assert line.startswith("Twin gap, harmful against twins: SFT + DPO +100.0 points (")
     assert "; base 0.0 points (" in line
 
 
-def test_declines_omissions_and_choices_are_shown(measured_results):
+def test_declines_omissions_and_choices_are_shown(measured_results: dict[str, Any]) -> None:
     material = material_of(measured_results)
     assert "6 of 6" in cells(declines.build(material))
     assert "-100.0 points" in cells(omission.build(material))
@@ -128,8 +133,8 @@ def test_declines_omissions_and_choices_are_shown(measured_results):
 
 
 def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consistent_pair(
-    measured_results,
-):
+    measured_results: dict[str, Any],
+) -> None:
     base = measured_results["choices"]["values"]["base"]
     assert base["accuracy"]["mean"] == 0.5
     assert base["macro_f1"]["mean"] == pytest.approx(1 / 3)
@@ -137,5 +142,7 @@ def test_a_policy_that_always_writes_one_label_has_half_accuracy_and_no_consiste
 
 
 @pytest.mark.parametrize("module", [twin_gap, declines, omission, choices])
-def test_results_of_earlier_versions_have_no_such_section(module, results):
+def test_results_of_earlier_versions_have_no_such_section(
+    module: ModuleType, results: dict[str, Any]
+) -> None:
     assert module.build(material_of(results)) is None

@@ -25,24 +25,24 @@ ROWS = [
 ]
 
 
-def test_every_kind_is_made_in_its_share():
+def test_every_kind_is_made_in_its_share() -> None:
     made = no_answers(ROWS, 0)
     kinds = Counter(row.label for row in made)
     assert set(kinds) == {"swap", "shuffle", "loop", "echo", "constant"}
     assert 70 < kinds[SWAP] < 130
 
 
-def test_a_swapped_completion_is_another_prompts():
+def test_a_swapped_completion_is_another_prompts() -> None:
     for row in no_answers(ROWS, 0):
         if row.label == SWAP:
             assert row.completion != f"{TEXT} Number {row.group}."
 
 
-def test_the_seed_decides():
+def test_the_seed_decides() -> None:
     assert no_answers(ROWS, 1) == no_answers(ROWS, 1) != no_answers(ROWS, 2)
 
 
-def test_loops_shuffles_and_echoes():
+def test_loops_shuffles_and_echoes() -> None:
     rng = random.Random(0)
     assert sorted(shuffled(TEXT, rng).split()) == sorted(TEXT.split())
     assert max(Counter(looped(TEXT, rng).split()).values()) >= 4

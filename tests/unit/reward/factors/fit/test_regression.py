@@ -4,6 +4,8 @@ prediction.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -12,6 +14,12 @@ from sklearn.linear_model import LogisticRegression
 from reward.factors.fit.corpora import Row
 from reward.factors.fit.regression import CONSTANT, STRENGTH, Design, fitted_head, fold_of
 from reward.factors.fit.targets import Target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from reward.factors.features import FeatureRoom
+
 
 BLOCKS = ("body_vector", "completion_words", "counts")
 
@@ -31,7 +39,9 @@ def target() -> Target:
     return Target(name="complies", blocks=BLOCKS, rows=rows, labels=labels, weights=np.ones(60))
 
 
-def test_folded_weights_predict_as_scikit_learn_did_on_the_scaled_matrix(target, room):
+def test_folded_weights_predict_as_scikit_learn_did_on_the_scaled_matrix(
+    target: Target, room: FeatureRoom
+) -> None:
     design = Design(target, room)
     coefficients = design.fit(np.ones(60))
     model = LogisticRegression(C=STRENGTH, fit_intercept=False, max_iter=500).fit(
@@ -45,13 +55,13 @@ def test_folded_weights_predict_as_scikit_learn_did_on_the_scaled_matrix(target,
 
 
 def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(
-    target, room, monkeypatch
-):
+    target: Target, room: FeatureRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
     design = Design(target, room)
     seen = []
     fit = design.fit
 
-    def watched(multiples):
+    def watched(multiples: NDArray[np.float64]) -> NDArray[np.float64]:
         seen.append(set(design.groups[multiples > 0]))
         return fit(multiples)
 
@@ -61,11 +71,13 @@ def test_rows_are_tried_by_a_regression_that_saw_neither_group_nor_writer(
     assert all(len(groups) < 60 for groups in seen)
 
 
-def test_a_writer_left_out_is_never_fitted_on(target, room, monkeypatch):
+def test_a_writer_left_out_is_never_fitted_on(
+    target: Target, room: FeatureRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
     design = Design(target, room)
     calls = []
 
-    def nothing(multiples):
+    def nothing(multiples: NDArray[np.float64]) -> NDArray[np.float64]:
         calls.append(multiples)
         return np.zeros((1, design.matrix.shape[1]))
 
@@ -74,7 +86,7 @@ def test_a_writer_left_out_is_never_fitted_on(target, room, monkeypatch):
     assert any((multiples[31::2] == 0).all() for multiples in calls)
 
 
-def test_preferences_pull_the_worse_side_up(target, room):
+def test_preferences_pull_the_worse_side_up(target: Target, room: FeatureRoom) -> None:
     worse, better = (
         [row("zzz zzz", str(k)) for k in range(50)],
         [row("qqq qqq", str(k)) for k in range(50)],
@@ -85,7 +97,9 @@ def test_preferences_pull_the_worse_side_up(target, room):
     assert pulled.fit(np.ones(60))[0, place] > plain.fit(np.ones(60))[0, place] + 0.01
 
 
-def test_an_ensemble_is_the_same_for_the_same_seed_and_its_members_differ(target, room):
+def test_an_ensemble_is_the_same_for_the_same_seed_and_its_members_differ(
+    target: Target, room: FeatureRoom
+) -> None:
     design = Design(target, room)
     left_out = design.left_out()
     one, two = (fitted_head(design, left_out, members=3, seed=4) for _ in range(2))
@@ -94,7 +108,7 @@ def test_an_ensemble_is_the_same_for_the_same_seed_and_its_members_differ(target
     assert one.slope > 0
 
 
-def test_a_group_is_always_in_the_same_fold():
+def test_a_group_is_always_in_the_same_fold() -> None:
     assert fold_of(row("a", "g")) == fold_of(row("b", "g", "gpt4"))
     assert {fold_of(row("a", str(k))) for k in range(50)} == set(range(5))
     assert CONSTANT > 1
