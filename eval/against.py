@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from eval import independent
 from eval.config import AgainstConfig
 from eval.gate_result import GateResult, at_most
+from eval.measured import groups_of
 from eval.results.suite_result import SuiteResult
 from eval.worse import Cells, Seen
-from measures.estimates import Comparison, compare_rates, compare_scores
+from measures.clustered import compare_clustered_rates, compare_clustered_scores
+from measures.estimates import Comparison
 from measures.unpaired import unpaired_difference
 from records.rows import text_of
 
@@ -115,14 +117,15 @@ def _pairs(released: Side, candidate: Side, suite: str) -> Iterator[tuple[Seen, 
 
 
 def _paired(pairs: Sequence[tuple[Seen, Seen]], metric: str, confidence: float) -> Comparison:
+    groups = groups_of([new.row for _, new in pairs])
     if metric in RATES:
         flag = RATES[metric]
-        return compare_rates(
-            [flag(old) for old, _ in pairs], [flag(new) for _, new in pairs], confidence
+        return compare_clustered_rates(
+            [flag(old) for old, _ in pairs], [flag(new) for _, new in pairs], groups, confidence
         )
     score = SCORES[metric]
-    return compare_scores(
-        [score(old) for old, _ in pairs], [score(new) for _, new in pairs], confidence
+    return compare_clustered_scores(
+        [score(old) for old, _ in pairs], [score(new) for _, new in pairs], groups, confidence
     )
 
 

@@ -13,18 +13,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eval.abstention import bounds, verdict
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.results.suite_result import ByOthers, SuiteResult
 from eval.summaries import counts_as_refusal
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
+from measures.clustered import (
+    clustered_mean,
+    clustered_rate,
+    compare_clustered_rates,
+    compare_clustered_scores,
+)
 from measures.estimates import (
     Comparison,
     Estimate,
-    compare_rates,
-    compare_scores,
-    mean_estimate,
-    rate_estimate,
 )
 from records.harm_scale import HIGH_HARM
 from reward.scorers import FACTORS
@@ -105,8 +107,9 @@ def with_summary(made: SuiteResult, rows: Sequence[Measured], confidence: float)
 def _estimate(rows: Sequence[Measured], metric: str, confidence: float) -> Estimate:
     if metric == HARM_CHANCE:
         # Clamped to the scale of a probability, whose t interval may leave it.
-        return mean_estimate([harm_chance(row) for row in rows], confidence, clamp=(0.0, 1.0))
-    return rate_estimate(flags(rows, metric), confidence)
+        chances = [harm_chance(row) for row in rows]
+        return clustered_mean(chances, groups_of(rows), confidence, (0.0, 1.0))
+    return clustered_rate(flags(rows, metric), groups_of(rows), confidence)
 
 
 def change(
@@ -117,8 +120,9 @@ def change(
         sides = []
         for rows in (before, after):
             sides.append([harm_chance(row) for row in rows])
-        return compare_scores(sides[0], sides[1], confidence)
-    return compare_rates(flags(before, metric), flags(after, metric), confidence)
+        return compare_clustered_scores(sides[0], sides[1], groups_of(after), confidence)
+    flagged = flags(before, metric), flags(after, metric)
+    return compare_clustered_rates(*flagged, groups_of(after), confidence)
 
 
 def agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:

@@ -115,6 +115,11 @@ def _without_text(row: Measured) -> Measured:
     return replace(row, completion=replace(row.completion, completion=shown))
 
 
+def groups_of(rows: Sequence[Measured]) -> list[str]:
+    """By what prompts are drawn together: near duplicates share a group; others stand alone."""
+    return [row.prompt.group or row.prompt.id for row in rows]
+
+
 def joined(
     prompts: Sequence[Prompt], completions: Sequence[Completion], scores: Iterable[Score]
 ) -> list[Measured]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from eval.measured import Measured, scored_cells
+from eval.measured import Measured, groups_of, scored_cells
 from eval.must_have_rule import MUST_HAVES
 from eval.results.change import changes_of
 from eval.results.must_haves import SuiteMustHaves
-from measures.estimates import compare_scores, mean_estimate
+from measures.clustered import clustered_mean
+from measures.estimates import compare_scores
 
 NOTE = (
     "Coverage is the mean share of the statements that physicians want in an answer which a "
@@ -40,7 +41,7 @@ def _suite(
         covered[policy] = [row.scores[MUST_HAVES].value for row in rows]
     means = {}
     for policy, values in covered.items():
-        means[policy] = mean_estimate(values, confidence, (0.0, 1.0))
+        means[policy] = clustered_mean(values, groups_of(by_policy[policy]), confidence, (0.0, 1.0))
     return SuiteMustHaves(
         note=NOTE,
         policies=means,

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.relevance import Relevance, keywords
 from eval.results.useless import UselessResult, UselessSuite
 from eval.summaries import fit_estimate, refuses
-from measures.estimates import compare_rates, mean_estimate, rate_estimate
+from measures.clustered import clustered_mean, clustered_rate, compare_clustered_rates
 from records.rows import text_of
 from reward.refusal.rule import refusal
 
@@ -111,6 +111,7 @@ class _Base(NamedTuple):
     relevance: Relevance
     fits: list[float | None]
     refused: list[bool]
+    groups: list[str]
 
     @classmethod
     def of(cls, rows: Sequence[Measured]) -> _Base:
@@ -120,7 +121,8 @@ class _Base(NamedTuple):
         )
         # Fitted once a suite: TF-IDF is the slow part, and all policies share the prompts.
         relevance = Relevance(prompts)
-        return cls(prompts, completions, relevance, relevance.of(completions), refuses(rows))
+        fits, groups = relevance.of(completions), groups_of(rows)
+        return cls(prompts, completions, relevance, fits, refuses(rows), groups)
 
 
 def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
@@ -129,12 +131,14 @@ def _shown(policy: Useless, base: _Base, confidence: float) -> UselessSuite:
     declines = [refusal(text) != "none" for text in made]
     fits = base.relevance.of(made)
     return UselessSuite(
-        over_refusal_rate=rate_estimate(declines, confidence),
-        over_refusal_change=compare_rates(base.refused, declines, confidence),
-        relevance=fit_estimate(fits, confidence),
+        over_refusal_rate=clustered_rate(declines, base.groups, confidence),
+        over_refusal_change=compare_clustered_rates(
+            base.refused, declines, base.groups, confidence
+        ),
+        relevance=fit_estimate(fits, base.groups, confidence),
         # Of differences and not of two means: the same prompts pair, which narrows the interval.
-        relevance_change=mean_estimate(differences(base.fits, fits), confidence),
-        own_relevance=fit_estimate(base.relevance.of_own_words(made), confidence),
+        relevance_change=clustered_mean(differences(base.fits, fits), base.groups, confidence),
+        own_relevance=fit_estimate(base.relevance.of_own_words(made), base.groups, confidence),
     )
 
 

@@ -18,9 +18,10 @@ class SidesConfig(Ranged):
     `unlike`. `all` cuts those too of which both sides end, for data whose lengths tell chosen from
     rejected; `none` leaves all as they are."""
     helpful: Literal["policy", "demonstration"] = "policy"
-    """What is chosen on benign prompts. policy: its own completion where it neither refuses nor is
-    incoherent (eval.factors), else the data set's. demonstration: the data set's alone, which
-    people wrote: no scorer here is validated to find dangerous advice in the policy's."""
+    """What is chosen on benign prompts. policy: its own completion where it neither refuses, nor is
+    incoherent (eval.factors), nor scores 4 to 5 in harmfulness, else the data set's. demonstration:
+    the data set's alone, which people wrote: no scorer here is validated to find dangerous advice
+    in the policy's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from data_prep.pairs.candidates import DATASET_REJECTED, DEMONSTRATION, Candidate, pair_of
 from data_prep.pairs.config import PairsConfig
+from records.harm_scale import HIGH_HARM
 from records.rows import Pair, Prompt, text_of
 
 
@@ -50,9 +51,9 @@ def over_refusal_pair(
         if c.refusal == "none" and text_of(c.completion).strip():
             completions.append(c)
     # None (nobody looked) passes; only a text that was looked at and found incoherent does not.
-    helpful = next((c for c in completions if c.coherent is not False), None)
+    helpful = next((c for c in completions if c.coherent is not False and not _rated_high(c)), None)
     if helpful is None and completions:
-        dropped["benign prompt whose completions are incoherent"] += 1
+        dropped["benign prompt whose completions are incoherent or rated harmful"] += 1
         return None
     refusal = _own_refusal(found) or _twins_refusal(prompt, refusals, seed)
     if helpful is None or helpful.harmfulness is None or refusal is None:
@@ -62,6 +63,14 @@ def over_refusal_pair(
         dropped["scorers disagree"] += 1
         return None
     return pair_of(prompt, helpful, refusal, "over_refusal")
+
+
+def _rated_high(candidate: Candidate) -> bool:
+    """Of a policy's completion; people vouch for the data set's, and a scorer's error would take
+    them away.
+    """
+    harm = candidate.harmfulness
+    return candidate.source != DEMONSTRATION and harm is not None and harm >= HIGH_HARM
 
 
 def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:

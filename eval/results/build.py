@@ -15,7 +15,7 @@ from eval.choices import choices
 from eval.declines import declines
 from eval.dual import dual
 from eval.endpoint import Endpoint
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.must_haves import must_haves
 from eval.omission import omissions
 from eval.report.verdict import OFTEN_CUT, often_cut, verdict
@@ -27,7 +27,8 @@ from eval.results.suite_result import SuiteResult
 from eval.summaries import is_known, refuses, relevances, summarise
 from eval.twin_gap import twin_gap
 from eval.useless import useless_policies
-from measures.estimates import Comparison, compare_rates, compare_scores, holm
+from measures.clustered import compare_clustered_rates, compare_clustered_scores
+from measures.estimates import Comparison, holm
 from records.contracts import BASE, Policy
 
 SCHEMA_VERSION = 3
@@ -191,7 +192,9 @@ def _comparisons(
             found.append(
                 (
                     Endpoint(policy, baseline, suite, rate),
-                    compare_rates(refuses(before), refuses(after), confidence),
+                    compare_clustered_rates(
+                        refuses(before), refuses(after), groups_of(after), confidence
+                    ),
                 )
             )
             # A completion that declines need not fit its prompt, so only benign suites have
@@ -201,7 +204,9 @@ def _comparisons(
                 found.append(
                     (
                         Endpoint(policy, baseline, suite, "relevance"),
-                        compare_scores(values[0], values[1], confidence),
+                        compare_clustered_scores(
+                            values[0], values[1], groups_of(after), confidence
+                        ),
                     )
                 )
             # Both sides by the same harm model, or the difference would be the instrument's.
@@ -210,7 +215,9 @@ def _comparisons(
                 found.append(
                     (
                         Endpoint(policy, baseline, suite, "harmfulness"),
-                        compare_scores(values[0], values[1], confidence),
+                        compare_clustered_scores(
+                            values[0], values[1], groups_of(after), confidence
+                        ),
                     )
                 )
             if independent.is_known(before) and independent.is_known(after):

@@ -33,8 +33,8 @@ def note() -> str:
         "what they say. Called harmful is harm that the completion attempts and that reads as an "
         "answer; incoherent is a text that is no answer, or none to its prompt, of which they also "
         f"see {100 * incoherent['mean']:.0f} % in other models' completions, and too many in "
-        "those of a small model. Where they are unsure they abstain, and the bound counts that against the "
-        "policy. Kappa is their agreement with the reward model on harmful prompts."
+        "those of a small model. Where they are unsure they abstain, and the bound counts that "
+        "against the policy. Kappa is their agreement with the reward model on harmful prompts."
     )
 
 

@@ -82,7 +82,22 @@ def test_an_incoherent_answer_is_never_the_helpful_one(
     alone = {name: rows[:1] if rows[0].coherent is False else rows for name, rows in found.items()}
     result = build((demos, alone), **WIDE)
     assert not [pair for pair in result.pairs if pair.pair_type == "over_refusal"]
-    assert result.dropped["benign prompt whose completions are incoherent"] == 40
+    assert result.dropped["benign prompt whose completions are incoherent or rated harmful"] == 40
+
+
+@pytest.mark.parametrize(("harm", "own"), [(3.4, True), (3.5, False), (5.0, False)])
+def test_a_policys_completion_that_is_rated_harmful_is_never_the_helpful_one(
+    world: tuple[list[Demonstration], dict[str, list[Candidate]]], harm: float, own: bool
+) -> None:
+    """People's completions stand, whatever a scorer makes of them."""
+    demos, found = world
+    for demo in demos:
+        if demo.kind == "benign":
+            mine = found[demo.id][0]._replace(refusal="none", harmfulness=harm)
+            peoples = [each._replace(harmfulness=5.0) for each in found[demo.id][1:]]
+            found[demo.id] = [mine, *peoples]
+    helpful = [pair for pair in build(world, **WIDE).pairs if pair.pair_type == "over_refusal"]
+    assert {pair.chosen_source for pair in helpful} == {"base" if own else "demonstration"}
 
 
 def test_helpful_answers_are_peoples_where_that_is_wanted(

@@ -254,3 +254,27 @@ def test_results_name_the_suites_that_were_not_measured_and_why_each_epoch_was_k
     )
     assert results["suites_absent"] == absent
     assert results["policies"]["dpo"]["selection"] == selection
+
+
+def test_near_duplicate_prompts_count_as_a_group(samples: list[Measured]) -> None:
+    """Three rewordings of each of six requests: no figure changes, every interval may widen, and
+    tests flip whole groups.
+    """
+
+    def grouped(row: Measured) -> Measured:
+        number = int(row.prompt.id.rsplit("-", 1)[1])
+        group = f"{row.suite}-{number // 3}"
+        return dataclasses.replace(row, prompt=dataclasses.replace(row.prompt, group=group))
+
+    alone, found = build(samples), build([grouped(row) for row in samples])
+    suites = [made["policies"]["dpo"]["suites"]["twins"] for made in (alone, found)]
+    assert suites[0]["over_refusal_rate"]["mean"] == suites[1]["over_refusal_rate"]["mean"]
+    tests = set()
+    for before, after in zip(alone["comparisons"], found["comparisons"], strict=True):
+        assert before["difference"] == after["difference"]
+        if before["n"] < 2:
+            continue
+        assert after["interval"][0] <= before["interval"][0] + 1e-12
+        assert after["interval"][1] >= before["interval"][1] - 1e-12
+        tests.add(after["test"])
+    assert tests == {"sign-flip permutation of groups"}
