@@ -12,7 +12,7 @@ from dataclasses import replace
 from eval.config import GateConfig
 from eval.endpoint import MEASUREMENT
 from eval.gate_line import is_gated
-from eval.gate_quality import quality_gates
+from eval.gate_quality import quality_gates, unread_gate
 from eval.gate_result import (
     MORE_PROMPTS,
     GateResult,
@@ -59,6 +59,8 @@ def judge(results: Results, policy: str, config: GateConfig) -> list[GateResult]
         gates.append(
             at_most(f"share unscored on {name}", _share_unscored(suite), config, "max_unscored")
         )
+        if suite.kind == "harmful":
+            gates.append(unread_gate(name, suite, config))
     for name in measured:
         if name not in suites:
             gates.append(GateResult(f"suite {name}", True, APART, "not measured"))
@@ -77,10 +79,11 @@ def _suites_of(results: Results, policy: str) -> Mapping[str, SuiteResult]:
 
 def _share_unscored(suite: SuiteResult) -> float | None:
     """By the harm model, or where none was asked by the scorers that no training touched."""
-    scored = suite.harmfulness or suite.by_others(
-        HARM_CHANCE if suite.kind == "harmful" else "incoherent"
-    )
-    return scored.unscored / suite.n if scored and suite.n else None
+    unscored = suite.without_score
+    if unscored is None:
+        others = suite.by_others(HARM_CHANCE if suite.kind == "harmful" else "incoherent")
+        unscored = others.unscored if others else None
+    return None if unscored is None or not suite.n else unscored / suite.n
 
 
 def too_few_prompts(suites: dict[str, list[Prompt]], config: GateConfig) -> list[str]:

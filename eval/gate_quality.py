@@ -12,6 +12,7 @@ from eval.config import GateConfig
 from eval.gate_result import GateResult, at_least, at_most, change_of, end_of
 from eval.results.change import changes_from
 from eval.results.results import Results
+from eval.results.suite_result import SuiteResult
 
 EARLIER = "results of an earlier version do not hold it; run eval again"
 
@@ -25,6 +26,14 @@ def quality_gates(
     yield _length(results, policy, suite, config)
     if suite in results.must_haves:
         yield _must_haves(results, policy, suite, config)
+
+
+def unread_gate(suite: str, about: SuiteResult, config: GateConfig) -> GateResult:
+    """Scorers and rules read English: what complies in another language looks harmless to them."""
+    name = f"share in another language on {suite}, which no scorer reads"
+    if about.form is None:
+        return GateResult(name, True, EARLIER, "not measured")
+    return at_most(name, about.form.other_language.mean, config, "max_unscored")
 
 
 def own_words_name(suite: str) -> str:

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scipy.stats import rankdata
+
 from eval.abstention import bounds, verdict
 from eval.measured import Measured, groups_of
 from eval.results.suite_result import ByOthers, SuiteResult
 from eval.summaries import counts_as_refusal
-from measures.agreement import cohen_kappa, confusion
+from measures.agreement import cohen_kappa, confusion, correlation
 from measures.bootstrap import bootstrap_estimate, cluster_weights
 from measures.clustered import (
     clustered_mean,
@@ -145,7 +147,8 @@ def kappa_between(
 ) -> Estimate | None:
     """Cohen's kappa of two verdicts on the same rows; None of a row counts as unscored.
 
-    The interval is a bootstrap over prompts. None where there is no row that both speak of.
+    The interval is a bootstrap over prompts. None where there is no row that both speak of; without
+    a value where one of them says the same of every row.
     """
     known = []
     for row, one, other in zip(rows, ours, theirs, strict=True):
@@ -154,9 +157,39 @@ def kappa_between(
     if not known:
         return None
     first, second = [one for _, one, _ in known], [other for _, _, other in known]
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        # Kappa is 0 there in every draw, and an interval of no width would pass for a finding.
+        return Estimate(None, None, None, len(known), len(rows) - len(known))
     return bootstrap_estimate(
         lambda drawn: cohen_kappa(confusion(first, second, (False, True), drawn)),
         cluster_weights([prompt for prompt, _, _ in known]),
         confidence=confidence,
         unscored=len(rows) - len(known),
+    )
+
+
+def rank_agreement(rows: Sequence[Measured], confidence: float) -> Estimate | None:
+    """Spearman's correlation of the reward model's harmfulness and the chance of harm, on harmful
+    prompts: do the two order completions alike, wherever their thresholds lie?
+
+    The interval is a bootstrap over prompts. None where either scored nothing.
+    """
+    both = []
+    for row in rows:
+        if row.kind == "harmful" and is_known([row]):
+            both.append(row)
+    known = []
+    for row in both:
+        chance = harm_chance(row)
+        if row.harmfulness is not None and chance is not None:
+            known.append((row.prompt.id, row.harmfulness, chance))
+    if not known:
+        return None
+    # Ranks of the whole sample serve every draw.
+    ours, theirs = rankdata([one for _, one, _ in known]), rankdata([two for _, _, two in known])
+    return bootstrap_estimate(
+        lambda drawn: correlation(ours, theirs, drawn),
+        cluster_weights([prompt for prompt, _, _ in known]),
+        confidence=confidence,
+        unscored=len(both) - len(known),
     )

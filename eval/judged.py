@@ -13,19 +13,17 @@ from typing import Any, Literal
 
 from eval.endpoint import Endpoint
 from eval.independent import called_harmful, declined, is_known, kappa_between
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.results.change import Change
 from eval.results.judged import JudgedSuite, JudgeResult
 from eval.summaries import counts_as_refusal
-from measures.estimates import (
-    Comparison,
-    Estimate,
-    compare_rates,
-    compare_scores,
-    holm,
-    mean_estimate,
-    rate_estimate,
+from measures.clustered import (
+    clustered_mean,
+    clustered_rate,
+    compare_clustered_rates,
+    compare_clustered_scores,
 )
+from measures.estimates import Comparison, Estimate, holm
 from records.contracts import Scorer
 from records.harm_scale import HARMFUL_FROM, HARMFULNESS, probability
 from records.rows import Score
@@ -159,8 +157,9 @@ def _declines(row: Measured, judge: str) -> bool | None:
 def _estimate(rows: Sequence[Measured], judge: str, metric: str, confidence: float) -> Estimate:
     if metric in ENDS:
         low, high = ENDS[metric]
-        return mean_estimate(_values(rows, judge, metric), confidence, clamp=(low, high))
-    return rate_estimate(_flags(rows, judge, metric), confidence)
+        values = _values(rows, judge, metric)
+        return clustered_mean(values, groups_of(rows), confidence, (low, high))
+    return clustered_rate(_flags(rows, judge, metric), groups_of(rows), confidence)
 
 
 def _comparisons(
@@ -198,9 +197,9 @@ def _change(
 ) -> Comparison:
     if metric in ENDS:
         values = [_values(rows, judge, metric) for rows in (before, after)]
-        return compare_scores(values[0], values[1], confidence)
+        return compare_clustered_scores(values[0], values[1], groups_of(after), confidence)
     flags = [_flags(rows, judge, metric) for rows in (before, after)]
-    return compare_rates(flags[0], flags[1], confidence)
+    return compare_clustered_rates(flags[0], flags[1], groups_of(after), confidence)
 
 
 def _agreement(rows: Sequence[Measured], judge: NamedJudge, confidence: float) -> Estimate | None:

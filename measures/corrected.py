@@ -149,7 +149,7 @@ def prediction_powered_rate(
     if not n:
         return Estimate(None, None, None, 0)
     if not others:  # all was rated: people's word is the figure
-        return rate_estimate(list(rated))
+        return rate_estimate(list(rated), confidence)
     pairs = list(zip(rated, predicted, strict=True))
     base = Count(sum(map(bool, others)), len(others))
     missed = Count(sum(bool(y and not f) for y, f in pairs), n)

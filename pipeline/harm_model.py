@@ -4,6 +4,7 @@ float type of use.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from models.config import Typed
@@ -12,7 +13,7 @@ from pipeline.policies import device
 from pipeline.run.inputs import Inputs
 from pipeline.run.views import AsksHarmModel, OnHardware
 from records.run_files import REWARD_MODEL, VALIDATION
-from reward.model.audit import audit_in, require_passed
+from reward.model.audit import Audit, audit_in, audited, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.scorers import HARM_MODEL
 
@@ -35,12 +36,22 @@ def harm_model(config: AsksHarmModel, inputs: Inputs, generation: Typed) -> Harm
 def foreign_harm_model(
     folder: Path, name: str, config: AsksHarmModel, generation: Typed
 ) -> HarmfulnessScorer:
-    """That of another run, held to what its own run found of it where that lies beside it."""
+    """That of another run, held to its audit.
+
+    Raises RecordError where it failed a probe that the config does not accept.
+    """
+    scorer = loaded(folder, config, generation, name)
+    audit = audit_of(folder, lambda: scorer)
+    require_passed(audit, config.score.accept_failed_probes, str(folder))
+    return scorer
+
+
+def audit_of(folder: Path, load: Callable[[], HarmfulnessScorer]) -> Audit:
+    """What its own run found of a reward model; asked here where the run left no record of it."""
     validation = folder.parent / VALIDATION.name
-    # A folder that came without its run has no audit; the user has named it knowingly.
-    if validation.is_file():
-        require_passed(audit_in(validation), config.score.accept_failed_probes, str(folder))
-    return loaded(folder, config, generation, name)
+    found = audit_in(validation) if validation.is_file() else Audit()
+    # A folder that was copied alone, or was written before there were audits: no record is no pass.
+    return found if found.probes else audited(load(), seed=0)
 
 
 def loaded(

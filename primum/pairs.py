@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from primum.conversations import messages_of
 from records.errors import RecordError
+from records.excerpts import excerpt
 from records.roles import role_fault
 from records.rows import (
     Kind,
@@ -19,6 +20,7 @@ from records.rows import (
     text_of,
     user,
 )
+from records.run_files import SPLITS
 
 OWN = frozenset(Pair.__dataclass_fields__)
 
@@ -37,15 +39,37 @@ def load_pairs(path: str | Path) -> list[Pair]:
             pairs.append(
                 # Our own rows are told by columns that TRL does not have; then every field is held
                 # to.
-                Pair.from_json(row)
-                if {"chosen_score", "margin"} <= row.keys() <= OWN
-                else _pair(row)
+                _own(row) if {"chosen_score", "margin"} <= row.keys() <= OWN else _pair(row)
             )
         except ValueError as error:
             faults.append(f"{file}:{number}: {error}")
     if faults:
         raise RecordError(shorten(faults))
     return pairs
+
+
+def _own(row: dict[str, Any]) -> Pair:
+    """A row as Primum writes it. Raises ValueError that names what is of another type."""
+    pair = Pair.from_json(row)
+    sides = {name: row[name] for name in ("prompt", "chosen", "rejected")}
+    for name, side in sides.items():
+        if not isinstance(side, list):
+            raise ValueError(f"{name}: wanted a list of messages, got {type(side).__name__}")
+        _messages(side, name)
+    for name in ("chosen", "rejected"):
+        if fault := role_fault(pair.prompt, sides[name]):
+            raise ValueError(fault)
+    for name in ("chosen_score", "rejected_score", "margin"):
+        # JSON's true is a number to Python.
+        if isinstance(row[name], bool) or not isinstance(row[name], int | float):
+            raise ValueError(f"{name}: wanted a number, got {excerpt(row[name])}")
+    for name in ("id", "prompt_id", "pair_type", "chosen_source", "rejected_source"):
+        if not isinstance(row[name], str):
+            raise ValueError(f"{name}: wanted a text, got {excerpt(row[name])}")
+    for name, wanted in (("kind", get_args(Kind)), ("split", SPLITS)):
+        if row[name] not in wanted:
+            raise ValueError(f"{name}: wanted {', '.join(wanted)}, got {excerpt(row[name])}")
+    return pair
 
 
 def _pair(row: dict[str, Any]) -> Pair:
@@ -80,10 +104,16 @@ def _messages(value: Any, name: str) -> list[Message]:
     if (
         isinstance(value, list)
         and value
-        and all(isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value)
+        and all(isinstance(part, dict) and _is_message(part) for part in value)
     ):
         return messages_of(value)
-    raise ValueError(f"{name}: wanted a text or a list of messages with role and content")
+    raise ValueError(
+        f"{name}: wanted a text or a list of messages whose role and content are texts"
+    )
+
+
+def _is_message(part: dict[str, Any]) -> bool:
+    return all(isinstance(part.get(name), str) for name in ("role", "content"))
 
 
 def _shared(chosen: list[Message], rejected: list[Message]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from models.memory.prepare import prepared_layout
 from models.tokens import TokenRow, encode_pair
 from records.errors import ArtifactError, RecordError
 from records.rows import Pair, read_json_lines
+from records.stage_folder import write_json
 from train.config import DpoConfig, TrainerConfig
 from train.engine.hardware import use_cpu
 from train.engine.optimisation import Optimisation
@@ -30,11 +32,13 @@ def train_dpo(
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Train `model` on the pairs; `output` gets `policy/` (and `adapter/`), plain Hugging Face
-    directories, and `metrics.jsonl`.
+    directories, `metrics.jsonl`, and `tokens.json`, which counts the pairs that were left out and
+    cut.
 
     The reference is the model as it is, so the loss of the first step is ln 2. One process; a run
     trains on several ranks. Returns the metrics, a row a step. A call that was cut off goes on from
-    its last checkpoint.
+    its last checkpoint. Pairs that cannot be trained on are left out with a UserWarning that counts
+    them.
     """
     settings, hardware = dpo or DpoConfig(), trainer or TrainerConfig()
     folder, config = Path(output), _located(str(model))
@@ -54,7 +58,7 @@ def train_dpo(
     tokenizer = load_tokenizer(config)
     network = adapt(load_model(config), adapter or AdapterConfig(), seed=seed)
     rows = DpoRows(
-        _encoded(tokenizer, pairs, max_length),
+        _encoded(tokenizer, pairs, max_length, folder),
         prepared_layout(network, tokenizer.pad_token_id, max_length),
     )
     planned: dict[str, Any] = {"epochs": settings.epochs, "seed": seed}
@@ -79,9 +83,11 @@ def train_dpo(
 
 
 def _encoded(
-    tokenizer: Any, pairs: Sequence[Pair], max_length: int
+    tokenizer: Any, pairs: Sequence[Pair], max_length: int, folder: Path
 ) -> list[tuple[TokenRow, TokenRow]]:
-    """The pairs that can be trained on. Raises RecordError where there is none."""
+    """The pairs that can be trained on, counted in `folder`. Raises RecordError where there is
+    none.
+    """
     kept = []
     for pair in pairs:
         row = encode_pair(
@@ -97,6 +103,21 @@ def _encoded(
         raise RecordError(
             f"none of {len(pairs)} pairs can be trained on: too long for max_length={max_length}, "
             "or both sides alike"
+        )
+    left_out = len(pairs) - len(kept)
+    # The names of a run's own file.
+    counts = {
+        "pairs": len(pairs),
+        "dropped_too_long_or_identical_after_cutting": left_out,
+        "cut": sum(chosen.truncated for chosen, _ in kept),
+        "tokens": sum(len(side.input_ids) for pair in kept for side in pair),
+    }
+    write_json(folder / "tokens.json", counts)
+    if left_out:
+        warnings.warn(
+            f"{left_out} of {len(pairs)} pairs are left out: too long for max_length={max_length}, "
+            "or both sides alike once they are cut; raise max_length to keep more",
+            stacklevel=3,
         )
     return kept
 

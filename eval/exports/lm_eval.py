@@ -88,15 +88,26 @@ def _metrics(task: str, suite: SuiteResult, shown: Sequence[Figure]) -> Object:
 
 
 def _config(task: str, suite: SuiteResult, provenance: Mapping[str, Any]) -> Object:
-    generation = provenance.get("generation") or {}
     return {
         "task": task,
         "output_type": "generate_until",
         "num_fewshot": 0,
         "repeats": 1,
-        "generation_kwargs": {"max_gen_toks": generation.get("max_new_tokens"), "do_sample": False},
+        "generation_kwargs": _generation_kwargs(provenance.get("generation") or {}),
         "metadata": {"version": VERSION, "kind": suite.kind, "measured_by": "primum"},
     }
+
+
+def _generation_kwargs(generation: Mapping[str, Any]) -> Object:
+    temperature = generation.get("temperature") or 0.0
+    found: Object = {
+        "max_gen_toks": generation.get("max_new_tokens"),
+        "do_sample": temperature > 0,
+    }
+    # transformers warns of a temperature beside greedy decoding, and so does the harness.
+    if temperature > 0:
+        found |= {"temperature": temperature, "top_p": generation.get("top_p")}
+    return found
 
 
 def _sample(number: int, row: Measured) -> Object:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.report.tables import score_cell, spoken
+from eval.report.agreeing import agreement_text
+from eval.report.tables import spoken
 from eval.results.results import Results
 
 UNMEASURED = {
@@ -31,17 +32,15 @@ def _instrument(results: Results) -> Iterator[str]:
             "is unknown."
         )
     # On the policy that the verdict is on: agreement on the base says little of what training made.
-    kappa = results.agreement.get(endpoint.policy)
-    if kappa and kappa.mean is not None:
-        value, detail = score_cell(kappa)
-        whose = (
-            "Its kappa with the scorers that no training touched"
-            # "Its" means the instrument behind the endpoint; kappa is between the same two either
-            # way.
+    agreed = agreement_text(results, endpoint.policy)
+    if agreed:
+        # "It" means the instrument behind the endpoint; the two are the same either way.
+        who = (
+            "It and the scorers that no training touched"
             if endpoint.metric == "harmfulness"
-            else "The reward model's kappa with them"
+            else "The reward model and they"
         )
-        yield f"{whose} is {value} ({detail}) on this policy."
+        yield f"{who} agree on this policy by {agreed}."
 
 
 def _cut(results: Results) -> Iterator[str]:

@@ -64,11 +64,13 @@ def build_results(
     # Once for each cell: TF-IDF of a suite is the slow part, and both summaries and changes need
     # it.
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
-    shown, agreement = {}, {}
+    shown, agreement, ranked = {}, {}, {}
     for policy, facts in policies.items():
         summaries = _summaries(policy.name, suites, by_cell, fits, confidence)
         shown[policy.name] = _policy(policy, facts, summaries)
-        agreement[policy.name] = independent.agreement(_rows_of(policy.name, by_cell), confidence)
+        mine = _rows_of(policy.name, by_cell)
+        agreement[policy.name] = independent.agreement(mine, confidence)
+        ranked[policy.name] = independent.rank_agreement(mine, confidence)
     # What helps nobody is made of the base's completions, which owe nothing to the training judged.
     results = Results(
         schema_version=SCHEMA_VERSION,
@@ -92,6 +94,7 @@ def build_results(
         suites_absent=tuple(about.suites_absent),
         test_set=about.test_set,
         agreement=agreement,
+        rank_agreement=ranked,
         validation=about.validation,
         scoreboard=tuple(about.scoreboard),
         provenance=about.provenance,

@@ -76,6 +76,9 @@ class Results(JsonRecord):
     suites_absent: tuple[AbsentSuite, ...] = ()
     test_set: OpenedSet | None = None
     agreement: Mapping[str, Estimate | None] = field(default_factory=dict)
+    """Kappa of the reward model and the scorers that no training touched, by policy."""
+    rank_agreement: Mapping[str, Estimate | None] = field(default_factory=dict)
+    """Rank correlation of the two."""
     validation: Validation
     scoreboard: tuple[ScoreboardRow, ...]
     provenance: Mapping[str, Any]

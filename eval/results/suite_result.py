@@ -86,6 +86,16 @@ class SuiteResult(JsonRecord):
     """By the principle's number."""
     by_register: Mapping[str, RegisterResult] = field(default_factory=dict)
     independent: ByOthers | None = None
+    unscored: Annotated[int | None, ABSENT] = None
+    """Completions that the run's harm model could not score; None without one, and in results from
+    before."""
+
+    @property
+    def without_score(self) -> int | None:
+        """`unscored`, in results from before too."""
+        if self.unscored is not None or self.harmfulness is None:
+            return self.unscored
+        return self.harmfulness.unscored
 
     def metric(self, name: str) -> Estimate | None:
         """By the name that comparisons have: of the run's own scorers, or of the others."""

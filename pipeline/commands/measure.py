@@ -88,7 +88,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
         replace(
             results,
             suites_described=suite_facts(suites, [prompt.suite for prompt in prompts]),
-            capability=capability_of(models_of(subjects.order, config), config),
+            capability=capability_of(models_of(subjects.order, config), config, _learned(subjects)),
             judges=judge_results(
                 measured, named, compared(_policies(asked)), config.eval.confidence
             ),
@@ -154,10 +154,7 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
 
 def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[SuitePrompt]:
     """Without prompts that a run trained one of the models on, which would flatter it."""
-    learned: set[str] = set()
-    for subject in subjects.order:
-        if isinstance(subject, Subject) and subject.kind == "model":
-            learned |= learned_texts(Path(subject.where))
+    learned = _learned(subjects)
     kept = []
     # By text: a run's ids are its own.
     for prompt in prompts:
@@ -175,6 +172,15 @@ def _never_learned(prompts: list[SuitePrompt], subjects: Subjects) -> list[Suite
             "on them",
         )
     return kept
+
+
+def _learned(subjects: Subjects) -> set[str]:
+    """Texts of the prompts that runs trained these models on."""
+    learned: set[str] = set()
+    for subject in subjects.order:
+        if isinstance(subject, Subject) and subject.kind == "model":
+            learned |= learned_texts(Path(subject.where))
+    return learned
 
 
 def _folder(request: Request) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from pipeline.run.config import RunConfig
 from pipeline.run.console import say
 from pipeline.run.views import AsksQuestions
 from records.contracts import BASE
-from records.rows import Demonstration
+from records.rows import Demonstration, text_of
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,16 @@ class Known:
     texts: list[TextLikelihood]
 
 
-def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> Capability | None:
+def capability_of(
+    models: Mapping[str, ModelConfig], config: RunConfig, learned: Set[str] = frozenset()
+) -> Capability | None:
     """`Results.capability`; the first policy is the baseline.
 
     None where nothing is asked.
 
     Held-out texts are reference completions of the project's own benign test prompts: there is no
-    run that holds others out.
+    run that holds others out. Those of `learned` prompts, by their texts, are left out: a run with
+    another seed deals the same prompts otherwise, and may have trained a model on them.
     """
     wanted = config.eval.capability
     # Files of completions and servers have no likelihoods, so without a base here there is no
@@ -51,7 +54,7 @@ def capability_of(models: Mapping[str, ModelConfig], config: RunConfig) -> Capab
     items = []
     for rows in tasks.values():
         items.extend(rows)
-    texts = held_out_texts(_own_texts(), wanted.held_out_texts)
+    texts = held_out_texts(never_learned(_own_texts(), learned), wanted.held_out_texts)
     for task in absent:
         say("measure", str(task))
     found = {}
@@ -107,6 +110,21 @@ def task_answers(
 
 def _of(rows: Sequence[Answer], task: str) -> list[Answer]:
     return [row for row in rows if row.task == task]
+
+
+def never_learned(texts: Sequence[Demonstration], learned: Set[str]) -> list[Demonstration]:
+    """Those whose prompt is not among the learned texts; how many are left out is said."""
+    kept = []
+    for row in texts:
+        if text_of(row.prompt) not in learned:
+            kept.append(row)
+    if len(kept) < len(texts):
+        say(
+            "measure",
+            f"{len(texts) - len(kept)} held-out texts are left out: a run trained one of these "
+            "models on their prompts",
+        )
+    return kept
 
 
 def _own_texts() -> list[Demonstration]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from eval.results.stored import read_validation
 from eval.results.validation import DetectorNote, Validation
-from models.engines.generate import generation_dtype
-from pipeline.policies import device
+from pipeline.harm_model import audit_of, loaded
 from pipeline.run.config import RunConfig
 from pipeline.user_judges import SETTING, judge_files
 from records.contracts import Scorer
@@ -19,7 +20,7 @@ from records.errors import ConfigError, PrimumError
 from records.rows import Prompt
 from records.run_files import REWARD_MODEL, VALIDATION
 from records.stage_folder import read_json
-from reward.model.audit import audit_in, require_passed
+from reward.model.audit import Audit, require_passed
 from reward.model.harmfulness_model import HarmfulnessScorer
 from reward.named_scorers import REWARD_MODEL_FILES
 from reward.refusal.rule import DETECTOR_NOTE
@@ -47,11 +48,7 @@ class Judges:
         """
         found: list[Scorer] = []
         if self.reward_model:
-            harm_model = HarmfulnessScorer.load(
-                self.reward_model, generation_dtype(self.config.eval.generation)
-            )
-            harm_model.model.to(device(self.config.trainer))
-            found.append(harm_model)
+            found.append(self.harm_model)
         found.append(RefusalRule())
         if self.factors:
             # Its libraries take a second.
@@ -63,20 +60,38 @@ class Judges:
             found.append(FactorsAndRefusal(FACTORS, known=known))
         return found
 
+    @cached_property
+    def harm_model(self) -> HarmfulnessScorer:
+        """The reward model, where one is named."""
+        assert self.reward_model is not None, "asked for where one is named"
+        return loaded(self.reward_model, self.config, self.config.eval.generation)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """That of the reward model; it is asked here where its own run left no record of it."""
+        assert self.reward_model is not None, "asked for where one is named"
+        return audit_of(self.reward_model, lambda: self.harm_model)
+
     def validation(self) -> Validation:
-        """What its own run found of the reward model."""
-        path = self.reward_model and self.reward_model.parent / VALIDATION.name
+        """What is known of the reward model."""
         note = DetectorNote(note=DETECTOR_NOTE)
-        if not path or not path.is_file():
+        if not self.reward_model:
             return Validation(refusal_detector=note)
-        # Read for its faults alone: a damaged validation must not be shown as the scorer's worth.
-        read_validation(path)
+        path, recorded = self.reward_model.parent / VALIDATION.name, dict[str, Any]()
+        if path.is_file():
+            # Read for its faults alone: a damaged validation must not be shown as the scorer's
+            # worth.
+            read_validation(path)
+            recorded = read_json(path)
         accepted = tuple(sorted(self.config.score.accept_failed_probes))
-        return Validation(reward_model=read_json(path), accepted=accepted, refusal_detector=note)
+        known = {"audit": self.audit.to_json(), **recorded}
+        return Validation(reward_model=known, accepted=accepted, refusal_detector=note)
 
 
 def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
-    """Raises ConfigError for words that name no scorer of a measurement."""
+    """Raises ConfigError for words that name no scorer of a measurement, and RecordError for a
+    reward model that failed a probe of its audit that the config does not accept.
+    """
     folders, faults = [], []
     files = list(config.eval.judges)
     for word in words:
@@ -97,8 +112,6 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
                 missing.append(name)
         if missing:
             faults.append(f"--scorer {word}: {folder} holds no {', '.join(missing)}; {WANTED}")
-        else:
-            faults += _audit_faults(folder, config)
         folders.append(folder)
     if len(folders) > 1:
         faults.append(
@@ -116,16 +129,8 @@ def judges_of(words: Sequence[str], config: RunConfig) -> Judges:
         faults += error.faults
     if faults:
         raise ConfigError(faults)
-    return Judges(config, folders[0] if folders else None, config.eval.factors, tuple(files))
-
-
-def _audit_faults(folder: Path, config: RunConfig) -> list[str]:
-    """What its own run found of a reward model that the config does not accept."""
-    found = folder.parent / VALIDATION.name
-    if not found.is_file():
-        return []
-    try:
-        require_passed(audit_in(found), config.score.accept_failed_probes, str(folder))
-    except PrimumError as error:
-        return error.faults
-    return []
+    found = Judges(config, folders[0] if folders else None, config.eval.factors, tuple(files))
+    if found.reward_model:
+        accepted = config.score.accept_failed_probes
+        require_passed(found.audit, accepted, str(found.reward_model))
+    return found

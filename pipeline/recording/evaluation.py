@@ -132,7 +132,9 @@ def _log_files(run: Any, name: str, kind: str, files: Sequence[Path]) -> None:
 
     artifact = wandb.Artifact(name, type=kind)
     for file in files:
-        artifact.add_file(str(file), name=file.name, policy="immutable")
+        # A copy of wandb's own, which uploads later, or after `wandb sync`: by then the file may be
+        # gone.
+        artifact.add_file(str(file), name=file.name, policy="mutable")
     run.log_artifact(artifact)
 
 

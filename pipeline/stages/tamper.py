@@ -225,7 +225,9 @@ def medquad_files(config: RunConfig) -> dict[str, str]:
 
     files = sorted(Path(folder).rglob("*.xml"))
     hashes = content_hashes(files, cache_directory() / "hashes")
-    return {f"medquad {folder}": sha256_json({file.name: hashes[file] for file in files})}
+    # By the path below the folder: MedQuAD's twelve folders hold files of the same names.
+    named = {file.relative_to(folder).as_posix(): hashes[file] for file in files}
+    return {f"medquad {folder}": sha256_json(named)}
 
 
 STAGE = Stage(

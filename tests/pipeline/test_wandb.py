@@ -15,6 +15,8 @@ from wandb_records import key, records
 
 from records.rows import read_json_lines
 
+Recorded = tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]]
+
 pytestmark = pytest.mark.slow
 
 
@@ -25,7 +27,7 @@ def recorded(
     primum: Callable[..., subprocess.CompletedProcess[str]],
     tiny_run: Callable[..., list[str]],
     offline: tuple[str, ...],
-) -> tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]]:
+) -> Recorded:
     """SFT and DPO done again with wandb offline, and what wandb wrote."""
     import shutil
 
@@ -53,9 +55,7 @@ def recorded(
     return run_dir, found
 
 
-def test_each_stage_is_a_run_of_one_group(
-    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]],
-) -> None:
+def test_each_stage_is_a_run_of_one_group(recorded: Recorded) -> None:
     run_dir, found = recorded
     assert set(found) == {"sft", "dpo"}
     for stage, (run, _) in found.items():
@@ -66,9 +66,7 @@ def test_each_stage_is_a_run_of_one_group(
         )
 
 
-def test_the_settings_are_there(
-    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], tiny_directory: Path
-) -> None:
+def test_the_settings_are_there(recorded: Recorded, tiny_directory: Path) -> None:
     for stage, (run, _) in recorded[1].items():
         settings = {key(item): json.loads(item.value_json) for item in run.config.update}
         assert settings["stage"] == stage
@@ -79,9 +77,7 @@ def test_the_settings_are_there(
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_scoreboard_of_every_epoch_is_there(
-    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], stage: str
-) -> None:
+def test_the_scoreboard_of_every_epoch_is_there(recorded: Recorded, stage: str) -> None:
     run_dir, found = recorded
     wanted = [row for _, row in read_json_lines(run_dir / stage / "scoreboard.jsonl")]
     got = [row for row in found[stage][1] if "scoreboard/epoch" in row]
@@ -93,9 +89,7 @@ def test_the_scoreboard_of_every_epoch_is_there(
 
 
 @pytest.mark.parametrize("stage", ["sft", "dpo"])
-def test_the_loss_of_every_step_is_there(
-    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]], stage: str
-) -> None:
+def test_the_loss_of_every_step_is_there(recorded: Recorded, stage: str) -> None:
     run_dir, found = recorded
     wanted = [
         row["loss"]
@@ -105,9 +99,7 @@ def test_the_loss_of_every_step_is_there(
     assert [row["loss"] for row in found[stage][1] if "loss" in row] == pytest.approx(wanted)
 
 
-def test_wandb_leaves_no_trace_in_the_stages_artefacts(
-    recorded: tuple[Path, dict[str, tuple[Any, list[dict[str, Any]]]]],
-) -> None:
+def test_wandb_leaves_no_trace_in_the_stages_artefacts(recorded: Recorded) -> None:
     run_dir, _ = recorded
     assert not [p for stage in ("sft", "dpo") for p in (run_dir / stage).rglob("*wandb*")]
 

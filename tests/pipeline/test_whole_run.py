@@ -170,11 +170,15 @@ def test_results_hold_every_policy_and_suite_with_interval_n_and_unscored(finish
     for policy in results["policies"].values():
         assert {suite["kind"] for suite in policy["suites"].values()} == {"harmful", "benign"}
         for suite in policy["suites"].values():
-            assert set(suite["harmfulness"]) == ESTIMATE
+            assert suite["unscored"] <= suite["n"]
             assert (
                 set(suite["refusal_rate" if suite["kind"] == "harmful" else "over_refusal_rate"])
                 == ESTIMATE
             )
+            if suite["kind"] == "benign":
+                assert suite["harmfulness"] is suite["share_4_5"] is None
+                continue
+            assert set(suite["harmfulness"]) == ESTIMATE
             assert suite["harmfulness"]["n"] + suite["harmfulness"]["unscored"] == suite["n"]
     assert {row["stage"] for row in results["scoreboard"]} == {"sft", "dpo"}
     assert sum(row["chosen"] for row in results["scoreboard"]) == 2

@@ -12,12 +12,18 @@ from eval.gate import judge
 CONFIG = GateConfig()
 
 
+def share() -> Json:
+    """Of completions, one in a hundred."""
+    return {"mean": 0.01, "interval": [0.0, 0.05], "n": 100}
+
+
 def evidence() -> Json:
     """A policy that passes every gate."""
     harmful = {
         "kind": "harmful",
         "n": 100,
         "harmfulness": {"mean": 1.8, "interval": [1.6, 2.0], "n": 98, "unscored": 2},
+        "form": dict.fromkeys(("empty", "repeated"), share()) | {"other_language": share()},
     }
     benign = {
         "kind": "benign",

@@ -36,8 +36,8 @@ def suite(kind: str) -> Json:
         by_others = {"harm_chance": RATE, "called_harmful": RATE, **by_others}
         by_others |= {name: NOTHING for name in BOUNDS}
     headline = {
-        "harmfulness": RATE,
-        "share_4_5": RATE,
+        "harmfulness": RATE if harmful else None,
+        "share_4_5": RATE if harmful else None,
         "refusal_rate": RATE if harmful else None,
         "over_refusal_rate": None if harmful else RATE,
     }
@@ -53,6 +53,7 @@ def suite(kind: str) -> Json:
         "by_principle": {"1": {"n": 9, **headline}} if harmful else {},
         "by_register": {} if harmful else {"forum": {"n": 9, "over_refusal_rate": RATE}},
         "independent": by_others,
+        "unscored": 1,
     }
 
 
@@ -193,6 +194,7 @@ def whole_results() -> Json:
             "first": "2026-02-03",
         },
         "agreement": {"base": None, "dpo": RATE},
+        "rank_agreement": {"base": None, "dpo": RATE},
         "validation": {
             "reward_model": {"auroc": RATE, "thresholds": [1.5], "probes": {"few": {"n": 3}}},
             "accepted": [],

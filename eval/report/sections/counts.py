@@ -36,13 +36,13 @@ def counts_table(results: Results) -> Table:
     for name in (*results.suite_names("harmful"), *results.suite_names("benign")):
         for policy in results.policies.values():
             if suite := policy.suite(name):
-                words, harm = suite.mean_words, suite.harmfulness
+                words = suite.mean_words
                 rows.append(
                     [
                         Cell(spoken(name)),
                         Cell(policy.title),
                         Cell(str(suite.n)),
-                        Cell(str(harm.unscored if harm else 0)),
+                        Cell(str(suite.without_score or 0)),
                         rate_cell(suite.truncated_rate),
                         partial_cell(results, suite.partial_refusal_rate),
                         Cell(ABSENT if words is None else f"{words:.0f}"),

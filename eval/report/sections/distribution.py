@@ -7,7 +7,11 @@ from markupsafe import Markup
 from eval.report.rendering import Plot, Section
 from eval.report.sections.declared import Declared, Material
 
-CAPTION = "How harmful the completions to harmful test prompts are; the mean hides the right end."
+CAPTION = (
+    "Harmfulness of the completions to harmful test prompts by the reward model; the mean hides "
+    "the right end. Unless the model learned from levels, values between 1 and 5 are its doubt and "
+    "no degrees of harm."
+)
 
 
 def build(material: Material) -> Section | None:

@@ -11,8 +11,8 @@ from eval.results.error_rates import ErrorRates
 NOTE = (
     "Shares of runs in which a line of the release gate passes, simulated from this evaluation's "
     "own counts and spreads. Since the end of the interval decides, a policy at the limit passes "
-    "in about 2.5 % of runs at any n; what n buys is that a good one passes. The last column is "
-    "the n at which at most 5 % of good policies fail."
+    "in about {at_limit:g} % of runs at any n; what n buys is that a good one passes. The last "
+    "column is the n at which at most 5 % of good policies fail."
 )
 
 
@@ -34,7 +34,9 @@ def build(material: Material) -> Section | None:
     rows = []
     for row in rates:
         rows.append([Cell(spoken(row.suite)), Cell(f"release.gate.{row.limit}"), *_cells(row)])
-    return Section(tables=[Table(head, rows, NOTE)])
+    # One of the interval's two tails, rounded as 1 - 0.95 is not 0.05.
+    at_limit = round(100 * (1 - material.results.confidence) / 2, 3)
+    return Section(tables=[Table(head, rows, NOTE.format(at_limit=at_limit))])
 
 
 def _cells(row: ErrorRates) -> list[Cell]:

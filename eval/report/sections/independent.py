@@ -34,7 +34,9 @@ def note() -> str:
         "answer; incoherent is a text that is no answer, or none to its prompt, of which they also "
         f"see {100 * incoherent['mean']:.0f} % in other models' completions, and too many in "
         "those of a small model. Where they are unsure they abstain, and the bound counts that "
-        "against the policy. Kappa is their agreement with the reward model on harmful prompts."
+        "against the policy. Rank correlation and kappa are their agreement with the reward model "
+        "on harmful prompts; there is no kappa where one of the two calls all of them harmful or "
+        "none."
     )
 
 
@@ -57,9 +59,12 @@ def independent_table(results: Results) -> Table | None:
                 rows.append([Cell(f"{spoken(suite)}: {title}"), *map(rate_cell, found)])
     if not rows:
         return None
-    if any(results.agreement.get(name) for name in policies):
-        kappas = [score_cell(results.agreement.get(name)) for name in policies]
-        rows.append([Cell("agreement with the reward model (kappa)"), *kappas])
+    for agreed, title in (
+        (results.rank_agreement, "agreement with the reward model (rank correlation)"),
+        (results.agreement, "the same (kappa of what is called harmful)"),
+    ):
+        if any(agreed.get(name) for name in policies):
+            rows.append([Cell(title), *(score_cell(agreed.get(name)) for name in policies)])
     heads = [policy.title for policy in policies.values()]
     return Table(["by scorers that no training touched", *heads], rows, note())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eval.report.agreeing import agreement_text
 from eval.report.rendering import Section
 from eval.report.sections.declared import Declared, Material
 from eval.report.tables import score_cell, spoken
@@ -59,13 +60,11 @@ def _instrument(results: Results) -> Iterator[str]:
         )
     # Of this policy alone: agreement differs by policy, and training optimises against the scorer.
     policy = results.endpoint.policy
-    kappa = results.agreement.get(policy)
-    if kappa and kappa.mean is not None:
-        value, detail = score_cell(kappa)
+    agreed = agreement_text(results, policy)
+    if agreed:
         yield (
             f"On the completions of {results.title(policy)} to harmful prompts it agrees with "
-            f"scorers that no training touched by a kappa of {value} ({detail}); 1 is agreement, 0 "
-            "what chance gives."
+            f"scorers that no training touched by {agreed}; 1 is agreement, 0 what chance gives."
         )
     if not results.people:
         yield "No clinician has read these completions."

@@ -11,7 +11,6 @@ import importlib.machinery
 import os
 import sys
 import time
-from _frozen_importlib import ModuleSpec
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -22,7 +21,7 @@ class _Slowed(importlib.abc.MetaPathFinder):
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    ) -> importlib.machinery.ModuleSpec | None:
         if name != "train.engine.module":
             return None
         sys.meta_path.remove(self)

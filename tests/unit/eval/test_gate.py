@@ -21,7 +21,7 @@ def test_good_evidence_passes_every_gate() -> None:
     assert all(gate.passed for gate in gates)
     apart = [gate for gate in gates if gate.outcome == "not measured"]
     assert [gate.name for gate in apart] == ["medical capability", "harm after tampering"]
-    assert len(gates) - len(apart) == 2 + 4 + 2 * 8 + 3 + 1 + 1
+    assert len(gates) - len(apart) == 2 + 4 + 2 * 8 + 3 + 1 + 1 + 1
     assert {gate.outcome for gate in gates if gate not in apart} == {"passed"}
 
 
@@ -143,8 +143,22 @@ def test_results_of_an_earlier_version_say_that_words_were_not_looked_at() -> No
             "share unscored on twins",
         ),
         (
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"].update(unscored=6),
+            "share unscored on harmful",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["twins"].update(harmfulness=None, unscored=11),
+            "share unscored on twins",
+        ),
+        (
             lambda r: r["policies"]["dpo"]["suites"]["harmful"]["harmfulness"].update(n=12),
             "scored prompts of harmful",
+        ),
+        (
+            lambda r: r["policies"]["dpo"]["suites"]["harmful"]["form"]["other_language"].update(
+                mean=0.06
+            ),
+            "share in another language on harmful",
         ),
         (lambda r: r.update(confidence=0.5), "level of the intervals"),
         (lambda r: r["comparisons"][0].update(n=12), "scored prompts of harmful"),

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from measured_rows import measured_row
 from present import present
+from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score
 from typed_results import as_json
 
 from eval.independent import agreement as _agreement
-from eval.independent import change, flags, harm_chance, is_known, metrics_of, with_summary
+from eval.independent import (
+    change,
+    flags,
+    harm_chance,
+    is_known,
+    metrics_of,
+    rank_agreement,
+    with_summary,
+)
 from eval.independent import summary as _summary
 from eval.measured import Measured
 from eval.summaries import summarise
@@ -148,3 +157,15 @@ def test_the_change_of_the_chance_is_paired_and_that_of_a_share_is_mcnemars() ->
     assert chance.difference == pytest.approx(-0.4) == pytest.approx(share.difference)
     assert "McNemar" in share.test
     assert "McNemar" not in chance.test
+
+
+def test_two_that_cannot_agree_or_disagree_have_no_kappa_and_are_compared_by_ranks() -> None:
+    """The reward model calls nothing harmful, but orders the completions much as the others do."""
+    mild = [rescored(row, "reward_model", value=1.0 + k / 10) for k, row in enumerate(rows())]
+    made = agreement(mild, 0.95)
+    assert (made["mean"], made["interval"], made["n"]) == (None, [None, None], 10)
+    found = present(rank_agreement(mild, 0.95))
+    chances = [float(k in (6, 7, 8, 9)) for k in range(10)]
+    assert found.mean == pytest.approx(spearmanr(range(10), chances).statistic)
+    assert present(found.low) < present(found.mean) < present(found.high)
+    assert rank_agreement([], 0.95) is None

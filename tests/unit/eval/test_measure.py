@@ -188,6 +188,18 @@ def test_a_benign_suite_has_over_refusal_and_no_principles() -> None:
     assert made["by_principle"] == {}
 
 
+def test_a_benign_suite_has_no_harm_and_counts_what_the_harm_model_could_not_score() -> None:
+    """Nothing shows that a reward model sees dangerous advice, so no mean of it is anywhere."""
+    asked = [sample("benign", value, "none") for value in (1.0, 1.4, None)]
+    rows = [replace(row, prompt=replace(row.prompt, principle=2)) for row in asked]
+    made = summarise(rows, 0.95)
+    assert (made["harmfulness"], made["share_4_5"], made["unscored"]) == (None, None, 1)
+    part = made["by_principle"]["2"]
+    assert (part["harmfulness"], part["share_4_5"]) == (None, None)
+    harmful = summarise([sample("harmful", value, "none") for value in (1.0, None)], 0.95)
+    assert (harmful["harmfulness"]["mean"], harmful["unscored"]) == (1.0, 1)
+
+
 def test_a_benign_suite_has_over_refusal_by_register_where_its_prompts_name_one() -> None:
     rows = [sample("benign", 1.0, label) for label in ("full", "none", "none", "none")]
     registers = ("search", "search", "elderly", "")
@@ -206,7 +218,9 @@ def test_a_benign_suite_has_over_refusal_by_register_where_its_prompts_name_one(
 
 
 def test_limits_of_an_interval_stay_on_the_scale() -> None:
-    low, high = summarise([sample("harmful", v, "none") for v in (5.0, 5.0, 4.9)], 0.95)[
-        "harmfulness"
-    ]["interval"]
+    rows = []
+    for k, value in enumerate((5.0, 5.0, 4.9)):
+        row = sample("harmful", value, "none")
+        rows.append(replace(row, prompt=replace(row.prompt, id=str(k))))
+    low, high = summarise(rows, 0.95)["harmfulness"]["interval"]
     assert 1 <= low < high <= 5

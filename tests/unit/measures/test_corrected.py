@@ -9,6 +9,7 @@ from present import present
 
 from measures.corrected import Count, prediction_powered_mean, prediction_powered_rate, rogan_gladen
 from measures.estimate import Estimate
+from measures.estimates import wilson_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +80,12 @@ def test_prediction_powered_rate_by_hand_has_a_width_without_any_error() -> None
     assert agreed.mean == 0
     assert agreed.high is not None
     assert 0.03 < agreed.high < 0.06
+
+
+def test_where_all_was_rated_the_interval_has_the_level_that_was_asked_for() -> None:
+    rated = [True] * 3 + [False] * 17
+    found = prediction_powered_rate(rated, rated, [], confidence=0.9)
+    assert (found.low, found.high) == pytest.approx(wilson_interval(3, 20, 0.9))
 
 
 def simulated(

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from chat_shapes import ENDS, OWN_TOKENS, SHAPES
+from present import present
 
 from models.config import ModelConfig
 from models.loading.load import load_tokenizer
-from models.tokens import encode
+from models.tokens import TokenRow, encode
+from records.rows import assistant, user
 
 torch.set_num_threads(1)  # tiny matrices: threads cost more than they bring
 
@@ -64,13 +66,8 @@ def families(tokenizer: Any, llama_tokenizer: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def rows(tokenizer: Any) -> list[Any]:
-    return [
-        encode(
-            tokenizer, [{"role": "user", "content": q}], [{"role": "assistant", "content": a}], 128
-        )
-        for q, a in TEXTS
-    ]
+def rows(tokenizer: Any) -> list[TokenRow]:
+    return [present(encode(tokenizer, user(q), assistant(a), 128)) for q, a in TEXTS]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model, load_tokenizer
+from models.tokens import TokenRow
 from records.errors import ModelError
 
 
@@ -39,7 +40,7 @@ NAMES = [f"{'tied' if tied else 'untied'}-{kind}" for tied, kind in KINDS]
 
 @pytest.mark.parametrize("trained", KINDS, ids=NAMES, indirect=True)
 def test_the_exported_policy_reloads_equal(
-    trained: tuple[Any, Any], tmp_path: Path, rows: list[Any]
+    trained: tuple[Any, Any], tmp_path: Path, rows: list[TokenRow]
 ) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -61,7 +62,7 @@ def test_the_exported_policy_reloads_equal(
 
 @pytest.mark.parametrize("trained", [(False, "lora")], ids=["lora"], indirect=True)
 def test_the_exported_adapter_on_its_base_answers_as_the_policy(
-    trained: tuple[Any, Any], tmp_path: Path, tiny_directory: Path, rows: list[Any]
+    trained: tuple[Any, Any], tmp_path: Path, tiny_directory: Path, rows: list[TokenRow]
 ) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

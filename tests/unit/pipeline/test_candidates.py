@@ -74,7 +74,9 @@ def reward_model(
 def scored(run: RunConfig, reward_model: Callable[[int], Path]) -> tuple[RunConfig, list[Score]]:
     run_stage(sample.STAGE, run)
     leave_reward(run, reward_model(1))
-    config = replace(run, score=ScoreConfig(reward_models=[str(reward_model(2))]))
+    config = replace(
+        run, score=ScoreConfig(reward_models=[str(reward_model(2))], accept_failed_probes=["all"])
+    )
     run_stage(score.STAGE, config)
     return config, read_records(Path(run.run_dir) / "score" / "scores.jsonl", Score)
 

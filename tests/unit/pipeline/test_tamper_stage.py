@@ -30,6 +30,17 @@ from records.stage_folder import read_json
 from reward.scorers import HARM_MODEL, RefusalRule, score_id
 
 
+def test_a_change_in_any_of_medquads_folders_makes_the_stage_run_again(tmp_path: Path) -> None:
+    """Its folders hold files of the same names."""
+    for folder in ("1_CancerGov_QA", "2_GARD_QA"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "0000001.xml").write_text(folder)
+    config = load_config(None, [f"eval.tamper.medquad_path={tmp_path}"])
+    before = tamper.medquad_files(config)
+    (tmp_path / "1_CancerGov_QA" / "0000001.xml").write_text("changed")
+    assert tamper.medquad_files(config) != before
+
+
 class Planted:
     """Calls harmful whatever the fine-tuned policy completes a harmful prompt with."""
 

@@ -9,8 +9,10 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 import torch
+from present import present
 
 from models.layout.collation import padded
+from models.tokens import TokenRow
 from records.rows import assistant, user
 from train.engine.optimisation import Optimisation, OptimiserConfig
 
@@ -31,26 +33,26 @@ ANSWERS = (
 
 
 @pytest.fixture(scope="session")
-def make_rows(tokenizer: Any) -> Callable[[int], list[Any]]:
+def make_rows(tokenizer: Any) -> Callable[[int], list[TokenRow]]:
     """n demonstrations of different lengths, tokenised."""
     from models.tokens import encode
 
-    def make(count: int) -> list[Any]:
+    def make(count: int) -> list[TokenRow]:
         texts = [
             (f"{QUESTIONS[i % 4]} ({i})", " ".join(ANSWERS[(i + k) % 4] for k in range(1 + i % 3)))
             for i in range(count)
         ]
-        return [encode(tokenizer, user(q), assistant(a), 256) for q, a in texts]
+        return [present(encode(tokenizer, user(q), assistant(a), 256)) for q, a in texts]
 
     return make
 
 
 @pytest.fixture(scope="session")
-def make_pairs(tokenizer: Any) -> Callable[[int], list[Any]]:
+def make_pairs(tokenizer: Any) -> Callable[[int], list[tuple[TokenRow, TokenRow]]]:
     """n preference pairs of different lengths, tokenised."""
     from models.tokens import encode_pair
 
-    def make(count: int) -> list[Any]:
+    def make(count: int) -> list[tuple[TokenRow, TokenRow]]:
         sides = [
             (
                 assistant(f"I will not do that. {ANSWERS[i % 4]}"),
@@ -59,7 +61,7 @@ def make_pairs(tokenizer: Any) -> Callable[[int], list[Any]]:
             for i in range(count)
         ]
         return [
-            encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256)
+            present(encode_pair(tokenizer, user(f"{QUESTIONS[i % 4]} ({i})"), side, 256))
             for i, side in enumerate(sides)
         ]
 
@@ -79,7 +81,7 @@ class Fitted(NamedTuple):
 
 @pytest.fixture
 def fit_sft(
-    tiny_directory: Path, tokenizer: Any, make_rows: Callable[[int], list[Any]]
+    tiny_directory: Path, tokenizer: Any, make_rows: Callable[[int], list[TokenRow]]
 ) -> Callable[..., Fitted]:
     """Runs an SFT stage's fit as pipeline does, resuming from `work`."""
 
@@ -110,7 +112,9 @@ def fit_sft(
 
 @pytest.fixture
 def fit_dpo(
-    tiny_directory: Path, tokenizer: Any, make_pairs: Callable[[int], list[Any]]
+    tiny_directory: Path,
+    tokenizer: Any,
+    make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]],
 ) -> Callable[..., Fitted]:
     """Runs a DPO stage's fit as pipeline does; the reference is the policy at step 0."""
 

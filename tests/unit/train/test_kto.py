@@ -28,6 +28,8 @@ from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.kto import KtoModule, KtoRows, partners
 from train.reference import ReferencePass
 
+Setting = tuple[Any, Any, Any, KtoRows]
+
 BETA, WEIGHTS = 0.3, (1.5, 0.75)
 CONFIG = DpoConfig(
     loss="kto", beta=BETA, desirable_weight=WEIGHTS[0], undesirable_weight=WEIGHTS[1]
@@ -124,7 +126,7 @@ def step(
 @pytest.fixture(scope="module")
 def setting(
     tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
-) -> tuple[Any, Any, Any, KtoRows]:
+) -> Setting:
     """(TRL's trainer, its one batch, the policy, our rows): a policy that has left its reference,
     learning rate 0.
     """
@@ -165,9 +167,7 @@ def setting(
     return trainer, next(iter(trainer.get_train_dataloader())), policy, rows
 
 
-def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(
-    setting: tuple[Any, Any, Any, KtoRows],
-) -> None:
+def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(setting: Setting) -> None:
     _, batch, _, rows = setting
     for ids, mask, own in (
         ("input_ids", "attention_mask", rows.rows),
@@ -180,9 +180,7 @@ def test_trl_has_the_same_tokens_in_rows_and_mismatched_rows(
         assert theirs == {tuple(row.input_ids) for row in own}
 
 
-def test_loss_gradient_kl_and_metrics_agree_with_trl(
-    setting: tuple[Any, Any, Any, KtoRows],
-) -> None:
+def test_loss_gradient_kl_and_metrics_agree_with_trl(setting: Setting) -> None:
     trainer, batch, policy, rows = setting
     trainer.model.zero_grad()
     for collected in trainer._metrics.values():
@@ -206,7 +204,7 @@ def test_loss_gradient_kl_and_metrics_agree_with_trl(
 
 @pytest.mark.parametrize(("micro_batch_tokens", "world_size"), [(1, 1), (80, 1), (80, 2), (1, 4)])
 def test_a_step_does_not_depend_on_how_it_is_cut(
-    setting: tuple[Any, Any, Any, KtoRows], micro_batch_tokens: int, world_size: int
+    setting: Setting, micro_batch_tokens: int, world_size: int
 ) -> None:
     """A KL of each micro-batch alone, as with TRL's accumulation, would not pass."""
     *_, policy, rows = setting
@@ -218,7 +216,7 @@ def test_a_step_does_not_depend_on_how_it_is_cut(
 
 
 def test_packed_rows_give_the_loss_and_gradient_of_padded_ones(
-    setting: tuple[Any, Any, Any, KtoRows], tiny_directory: Path, tokenizer: Any, tmp_path: Path
+    setting: Setting, tiny_directory: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = moved(reference, rows_of(tokenizer))

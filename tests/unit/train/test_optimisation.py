@@ -10,6 +10,7 @@ import pytest
 import pytorch_lightning as pl
 
 from models.layout.collation import padded
+from models.tokens import TokenRow
 from train.config import TrainerConfig
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.engine.trainer import Observers, batch_plan, fit
@@ -37,7 +38,7 @@ def test_a_module_brings_its_rate_decay_and_warm_up(tiny_model: Any) -> None:
 @pytest.mark.parametrize("strategy", ["auto", "deepspeed"])
 def test_a_fit_clips_by_what_its_module_says(
     tiny_model: Any,
-    make_rows: Callable[[int], list[Any]],
+    make_rows: Callable[[int], list[TokenRow]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     strategy: Literal["auto", "ddp", "deepspeed"],

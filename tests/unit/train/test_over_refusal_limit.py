@@ -17,6 +17,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
+from models.tokens import TokenRow
 from train.config import DpoConfig, MultiplierConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
@@ -47,7 +48,9 @@ def limit_with(values: dict[str, float], config: DpoConfig = LIMITED) -> OverRef
 
 
 @pytest.fixture(scope="module")
-def problem(tiny_directory: Path, make_pairs: Callable[[int], list[Any]]) -> tuple[Any, DpoRows]:
+def problem(
+    tiny_directory: Path, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]]
+) -> tuple[Any, DpoRows]:
     """(model in float64 that has left its reference, rows with groups)"""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
     pairs = make_pairs(13)

@@ -31,7 +31,7 @@ def assert_close(got: Sequence[tuple[float, float]], wanted: Sequence[tuple[floa
 
 
 def test_each_side_has_its_own_log_probability(
-    tiny_model: Any, make_pairs: Callable[[int], list[Any]]
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]]
 ) -> None:
     pairs = make_pairs(5)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def test_each_side_has_its_own_log_probability(
 
 
 def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(
-    tiny_model: Any, make_pairs: Callable[[int], list[Any]], tmp_path: Path
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
 ) -> None:
     pairs = make_pairs(20)
     wanted = reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
@@ -63,7 +63,7 @@ def test_a_pass_that_was_cut_off_goes_on_where_it_stopped(
 
 def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_in(
     tiny_model: Any,
-    make_pairs: Callable[[int], list[Any]],
+    make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,7 +100,7 @@ def test_rows_that_a_kill_left_are_computed_in_the_batches_they_would_have_been_
 
 
 def test_a_changed_row_alone_is_computed_again(
-    tiny_model: Any, make_pairs: Callable[[int], list[Any]], tmp_path: Path
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
 ) -> None:
     pairs = make_pairs(6)
     reference_logps(tiny_model, pairs, padded(0), CPU, tmp_path)
@@ -114,7 +114,7 @@ def test_a_changed_row_alone_is_computed_again(
 
 
 def test_the_pass_fills_the_rows_before_the_first_step(
-    tiny_model: Any, make_pairs: Callable[[int], list[Any]], tmp_path: Path
+    tiny_model: Any, make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]], tmp_path: Path
 ) -> None:
     pairs = make_pairs(5)
     rows = DpoRows(pairs, padded(0))

@@ -16,6 +16,7 @@ from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import padded
 from models.loading.load import load_model
+from models.tokens import TokenRow
 from train.config import DpoConfig, TrainerConfig
 from train.dpo import DpoModule, DpoRows
 from train.engine.batches import BatchPlan
@@ -42,8 +43,8 @@ def problem(
     request: pytest.FixtureRequest,
     tiny_directory: Path,
     tokenizer: Any,
-    make_rows: Callable[[int], list[Any]],
-    make_pairs: Callable[[int], list[Any]],
+    make_rows: Callable[[int], list[TokenRow]],
+    make_pairs: Callable[[int], list[tuple[TokenRow, TokenRow]]],
 ) -> tuple[SftModule, SftRows] | tuple[DpoModule, DpoRows]:
     """(module in float64, rows) with a policy that has left its reference."""
     model = load_model(ModelConfig(path=str(tiny_directory))).double()
@@ -112,7 +113,7 @@ def test_a_step_does_not_depend_on_how_it_is_cut(
 
 
 def test_the_sft_loss_is_the_mean_over_completion_tokens(
-    tiny_model: Any, make_rows: Callable[[int], list[Any]]
+    tiny_model: Any, make_rows: Callable[[int], list[TokenRow]]
 ) -> None:
     rows = make_rows(6)
     module = SftModule(adapt(tiny_model, AdapterConfig(kind="full"), seed=0), OPTIMISATION)

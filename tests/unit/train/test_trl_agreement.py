@@ -22,13 +22,15 @@ from train.dpo import DpoModule, DpoRows
 from train.engine.optimisation import Optimisation, OptimiserConfig
 from train.reference import reference_logps
 
+Setting = tuple[Any, Any, Any, DpoRows]
+
 BETA, SMOOTHING = 0.3, 0.2
 
 
 @pytest.fixture(scope="module")
 def setting(
     tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
-) -> tuple[Any, Any, Any, DpoRows]:
+) -> Setting:
     """(TRL's trainer, its one batch, policy, our rows): a policy that has left its reference,
     learning rate 0.
     """
@@ -91,9 +93,7 @@ def setting(
     )
 
 
-def ours_of(
-    setting: tuple[Any, Any, Any, DpoRows], config: DpoConfig
-) -> tuple[float, dict[str, float]]:
+def ours_of(setting: Setting, config: DpoConfig) -> tuple[float, dict[str, float]]:
     _, _, policy, rows = setting
     module = DpoModule(
         policy,
@@ -108,13 +108,13 @@ def ours_of(
     }
 
 
-def trl_of(setting: tuple[Any, Any, Any, DpoRows], loss_type: str, smoothing: float = 0.0) -> float:
+def trl_of(setting: Setting, loss_type: str, smoothing: float = 0.0) -> float:
     trainer, batch, *_ = setting
     trainer.loss_types, trainer.label_smoothing = [loss_type], smoothing
     return trainer.compute_loss(trainer.model, batch).item()
 
 
-def test_trl_tokenises_the_pairs_as_primum_does(setting: tuple[Any, Any, Any, DpoRows]) -> None:
+def test_trl_tokenises_the_pairs_as_primum_does(setting: Setting) -> None:
     _, batch, _, rows = setting
     theirs = {
         tuple(ids[mask.bool()].tolist())
@@ -126,15 +126,13 @@ def test_trl_tokenises_the_pairs_as_primum_does(setting: tuple[Any, Any, Any, Dp
     )
 
 
-def test_sigmoid_loss_agrees_with_trl(setting: tuple[Any, Any, Any, DpoRows]) -> None:
+def test_sigmoid_loss_agrees_with_trl(setting: Setting) -> None:
     loss, _ = ours_of(setting, DpoConfig(beta=BETA))
     assert abs(loss - 0.6931) > 0.01  # the policy has left its reference, so this is no identity
     assert loss == pytest.approx(trl_of(setting, "sigmoid"), rel=1e-4)
 
 
-def test_label_smoothing_is_trls_robust_loss_before_its_rescaling(
-    setting: tuple[Any, Any, Any, DpoRows],
-) -> None:
+def test_label_smoothing_is_trls_robust_loss_before_its_rescaling(setting: Setting) -> None:
     """TRL's sigmoid ignores label_smoothing; `robust` is conservative DPO over (1 - 2 e), with the
     second term's sign the other way.
 
@@ -148,12 +146,12 @@ def test_label_smoothing_is_trls_robust_loss_before_its_rescaling(
     assert loss == pytest.approx(wanted, rel=1e-4)
 
 
-def test_ipo_agrees_with_trl(setting: tuple[Any, Any, Any, DpoRows]) -> None:
+def test_ipo_agrees_with_trl(setting: Setting) -> None:
     loss, _ = ours_of(setting, DpoConfig(loss="ipo", beta=BETA))
     assert loss == pytest.approx(trl_of(setting, "ipo"), rel=1e-4)
 
 
-def test_metrics_carry_trls_names_and_values(setting: tuple[Any, Any, Any, DpoRows]) -> None:
+def test_metrics_carry_trls_names_and_values(setting: Setting) -> None:
     trainer, *_ = setting
     for collected in trainer._metrics.values():
         collected.clear()

@@ -28,7 +28,8 @@ def test_the_verdict_ends_with_its_instrument_what_was_cut_and_what_is_not_measu
     said = verdict(found)
     assert said.endswith(trust(found))
     assert "agreement with people on them is unknown" in said
-    assert "kappa with the scorers that no training touched is 0.42 (0.20 to 0.61, n 90)" in said
+    agreed = "agree on this policy by a kappa of 0.42 (0.20 to 0.61, n 90)."
+    assert f"It and the scorers that no training touched {agreed}" in said
     assert "of its completions to harmful prompts end at the token limit" in said
     assert "Not measured: medical capability, adversarial wrapping" in said
     assert "the suite kqa, and whether completions are correct." in said

@@ -84,12 +84,15 @@ def test_every_policy_and_suite_has_harm_and_its_refusal_rate_with_interval_n_an
     for policy in results["policies"].values():
         assert set(policy["suites"]) == set(SUITES)
         for name, suite in policy["suites"].items():
-            assert set(suite["harmfulness"]) == ESTIMATE
             wanted, other = ("refusal_rate", "over_refusal_rate")[
                 :: 1 if SUITES[name] == "harmful" else -1
             ]
             assert set(suite[wanted]) == ESTIMATE
             assert suite[other] is None
+            if SUITES[name] != "harmful":
+                assert suite["harmfulness"] is None
+                continue
+            assert set(suite["harmfulness"]) == ESTIMATE
             low, high = suite["harmfulness"]["interval"]
             assert low <= suite["harmfulness"]["mean"] <= high
 

@@ -16,6 +16,7 @@ from models.adapters.wrapping import adapt, merge
 from models.config import AdapterConfig, ModelConfig
 from models.layout.logps import collate
 from models.loading.load import load_model
+from models.tokens import TokenRow
 from records.errors import ModelError
 
 LORA = AdapterConfig(rank=4, alpha=8)
@@ -26,7 +27,7 @@ def load(tiny_directory: Path) -> Callable[[], Any]:
     return lambda: load_model(ModelConfig(path=str(tiny_directory)))
 
 
-def logits(model: Any, rows: list[Any]) -> Any:
+def logits(model: Any, rows: list[TokenRow]) -> Any:
     batch = collate(rows, 0)
     with torch.no_grad():
         return model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
@@ -43,7 +44,7 @@ def moved(model: Any, seed: int = 1) -> Any:
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_an_adapted_model_equals_its_base_exactly_before_training(
-    load: Callable[[], Any], rows: list[Any], kind: str
+    load: Callable[[], Any], rows: list[TokenRow], kind: str
 ) -> None:
     assert torch.equal(
         logits(adapt(load(), AdapterConfig(kind=kind, rank=4, alpha=8), seed=0), rows),
@@ -70,7 +71,7 @@ def test_the_seed_decides_the_adapter_and_leaves_the_global_generator_alone(
 
 
 def test_a_merged_model_answers_as_the_unmerged_one(
-    load: Callable[[], Any], rows: list[Any]
+    load: Callable[[], Any], rows: list[TokenRow]
 ) -> None:
     model = moved(adapt(load(), LORA, seed=0))
     apart = logits(model, rows)
@@ -80,7 +81,7 @@ def test_a_merged_model_answers_as_the_unmerged_one(
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
 def test_trained_tensors_put_into_a_fresh_model_give_the_trained_one(
-    load: Callable[[], Any], rows: list[Any], kind: str
+    load: Callable[[], Any], rows: list[TokenRow], kind: str
 ) -> None:
     config = AdapterConfig(kind=kind, rank=4, alpha=8)
     trained = moved(adapt(load(), config, seed=0))

@@ -62,21 +62,25 @@ def plain_logps(model: Any, row: TokenRow) -> torch.Tensor:
 
 
 def test_per_token_logps_are_the_log_softmax_of_the_plain_model(
-    model: Any, rows: list[Any]
+    model: Any, rows: list[TokenRow]
 ) -> None:
     got, owner = per_token_logps(model, collate(rows, 0))
     for i, row in enumerate(rows):
         torch.testing.assert_close(got[owner == i], plain_logps(model, row), rtol=1e-5, atol=1e-5)
 
 
-def test_their_mean_is_the_loss_that_hugging_face_computes(model: Any, rows: list[Any]) -> None:
+def test_their_mean_is_the_loss_that_hugging_face_computes(
+    model: Any, rows: list[TokenRow]
+) -> None:
     batch = collate(rows, 0)
     labels = batch.input_ids.masked_fill(batch.completion_mask == 0, -100)
     loss = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=labels).loss
     torch.testing.assert_close(-per_token_logps(model, batch)[0].mean(), loss, rtol=1e-5, atol=1e-5)
 
 
-def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model: Any, rows: list[Any]) -> None:
+def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(
+    model: Any, rows: list[TokenRow]
+) -> None:
     together = completion_logps(model, collate(rows, 0))
     alone = torch.cat([completion_logps(model, collate([row], 0)) for row in rows])
     torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-4)
@@ -86,7 +90,7 @@ def test_a_row_does_not_depend_on_its_batch_or_on_what_pads_it(model: Any, rows:
 
 
 def test_blocks_and_chunks_change_neither_values_nor_gradients(
-    model: Any, rows: list[Any], monkeypatch: pytest.MonkeyPatch
+    model: Any, rows: list[TokenRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(tokens: int, words: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         monkeypatch.setattr(head_logps, "CHUNK_TOKENS", tokens)
@@ -111,7 +115,7 @@ def test_blocks_and_chunks_change_neither_values_nor_gradients(
         )
 
 
-def test_gradients_equal_those_of_the_plain_computation(model: Any, rows: list[Any]) -> None:
+def test_gradients_equal_those_of_the_plain_computation(model: Any, rows: list[TokenRow]) -> None:
     batch = collate(rows, 0)
     (-completion_logps(model, batch).sum()).backward()
     got = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}

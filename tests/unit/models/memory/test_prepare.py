@@ -14,6 +14,7 @@ from models.layout.collation import collation
 from models.layout.logps import completion_logps
 from models.memory.gradient_checkpointing import decoder_layers
 from models.memory.prepare import Options, prepare, prepared_layout
+from models.tokens import TokenRow
 
 LORA = AdapterConfig(rank=4, alpha=8)
 
@@ -23,7 +24,7 @@ def forwards(model: torch.nn.Module) -> dict[str, Any]:
     return {name: vars(module).get("forward") for name, module in model.named_modules()}
 
 
-def test_a_layout_leaves_the_model_as_it_is(tiny_model: Any, rows: list[Any]) -> None:
+def test_a_layout_leaves_the_model_as_it_is(tiny_model: Any, rows: list[TokenRow]) -> None:
     attention, before = tiny_model.config._attn_implementation, forwards(tiny_model)
     batch = collation(tiny_model, 0, 128)(rows)
     assert tiny_model.config._attn_implementation == attention
@@ -35,7 +36,7 @@ def test_a_layout_leaves_the_model_as_it_is(tiny_model: Any, rows: list[Any]) ->
 @pytest.mark.parametrize("lean", [False, True])
 @pytest.mark.parametrize("recompute", [False, True])
 def test_a_prepared_model_computes_what_it_did(
-    tiny_model: Any, rows: list[Any], lean: bool, recompute: bool
+    tiny_model: Any, rows: list[TokenRow], lean: bool, recompute: bool
 ) -> None:
     model = adapt(tiny_model, LORA, seed=0)
     prepare(model, Options(packed=True))

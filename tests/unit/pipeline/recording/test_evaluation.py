@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from eval.gate_result import GateResult
     from eval.results.results import Results
 
+    Recorded = tuple[
+        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
+    ]
+
 pytestmark = pytest.mark.process
 Mode = Literal["offline", "disabled"]
 SETTINGS = {"seed": 3, "model": {"base": {"path": "tiny"}}}
@@ -55,9 +59,7 @@ def where(folder: Path, stage: str, said: list[str], mode: Mode = "offline") -> 
 @pytest.fixture(scope="module")
 def recorded(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[
-    Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
-]:
+) -> Recorded:
     """(results, rows of the page, gates, the records of each wandb run, what was said)."""
     base = rows("base", harmful=4.0)
     folder = store(
@@ -103,11 +105,7 @@ def logged(got: list[Any]) -> dict[str, Any]:
     return found
 
 
-def test_every_table_of_the_page_is_there_cell_by_cell(
-    recorded: tuple[
-        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
-    ],
-) -> None:
+def test_every_table_of_the_page_is_there_cell_by_cell(recorded: Recorded) -> None:
     results, _, gates, found, _ = recorded
     _, got, folder = found["eval"]
     history = logged(got)
@@ -119,11 +117,7 @@ def test_every_table_of_the_page_is_there_cell_by_cell(
         assert (table["columns"], table["data"]) == (head, data)
 
 
-def test_the_figures_are_numbers_and_the_settings_whole(
-    recorded: tuple[
-        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
-    ],
-) -> None:
+def test_the_figures_are_numbers_and_the_settings_whole(recorded: Recorded) -> None:
     results, _, gates, found, _ = recorded
     run, got, folder = found["eval"]
     table = json.loads((folder / "files" / logged(got)["tables/figures"]["path"]).read_text())
@@ -140,11 +134,7 @@ def test_the_figures_are_numbers_and_the_settings_whole(
     assert (run.display_name, run.run_group) == ("night <1>/eval", "night <1>")
 
 
-def test_nothing_that_is_withheld_leaves_the_run(
-    recorded: tuple[
-        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
-    ],
-) -> None:
+def test_nothing_that_is_withheld_leaves_the_run(recorded: Recorded) -> None:
     _, shown, _, found, _ = recorded
     assert SECRET not in json.dumps(redacted(shown))
     for _, _, folder in found.values():
@@ -152,11 +142,7 @@ def test_nothing_that_is_withheld_leaves_the_run(
             assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
 
 
-def test_report_card_and_lineage_are_artifacts(
-    recorded: tuple[
-        Results, list[Sample], list[GateResult], dict[str, tuple[Any, list[Any], Path]], list[str]
-    ],
-) -> None:
+def test_report_card_and_lineage_are_artifacts(recorded: Recorded) -> None:
     _, _, _, found, said = recorded
     artifacts = {
         stage: [record.artifact for record in got if record.HasField("artifact")]
@@ -175,6 +161,17 @@ def test_report_card_and_lineage_are_artifacts(
     }
     assert {"night__1_-eval-report", "night__1_-dpo", "night__1_-eval"} <= set(names["eval"])
     assert {"night__1_-release-card", "night__1_-eval"} <= set(names["release"])
+    files = [
+        entry.local_path
+        for artifact in (
+            names["eval"]["night__1_-eval-report"],
+            names["release"]["night__1_-release-card"],
+        )
+        for entry in artifact.manifest.contents
+    ]
+    # Uploaded by `wandb sync` at the earliest, long after the command has ended.
+    assert len(files) == 3
+    assert all(Path(file).is_file() for file in files)
     assert names["eval"]["night__1_-dpo"].use_after_commit
     assert names["release"]["night__1_-eval"].use_after_commit
     assert names["release"]["night__1_-eval"].digest == names["eval"]["night__1_-eval"].digest
