@@ -42,7 +42,8 @@ from reward.model.examples import CONTINUED
 from reward.refusal.rule import split_refusal
 from train.config import TrainerConfig
 
-COMPLETIONS, REFUSALS, REVISIONS = "completions", "refusals", "revisions"
+# The first is called as earlier versions call it, so that what they left half done is gone on with.
+COMPLETIONS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
