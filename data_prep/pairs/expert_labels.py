@@ -242,8 +242,8 @@ def expert_pairs(
             # One item a text: the same completion sampled twice is one thing to compare.
             by_prompt[item.prompt_id].setdefault(item.id, item)
     pairs, contradicted = [], []
-    for _, answers in sorted(by_prompt.items()):
-        for one, other in combinations(answers.values(), 2):
+    for _, completions in sorted(by_prompt.items()):
+        for one, other in combinations(completions.values(), 2):
             directions = set()
             for r in values[one.id].keys() & values[other.id].keys():
                 directions.add(sign(values[one.id][r] - values[other.id][r]))
