@@ -19,7 +19,7 @@ def label(value: float) -> ExpertLabel:
 
 def test_a_level_between_two_is_refused_and_not_cut(tmp_path: Path) -> None:
     write_records(tmp_path / "labels.jsonl", [label(3.5)])
-    with pytest.raises(RecordError, match=r"anna rates i 3\.5; wanted a whole level"):
+    with pytest.raises(RecordError, match=r"anna: 3\.5; wanted a whole level"):
         read_labels([str(tmp_path / "labels.jsonl")])
 
 
