@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from data_prep.pairs.probe_results import Json, accuracy, held_to, wins
+from data_prep.pairs.probe_results import Json, accuracy, clusters_of, held_to, wins
 from data_prep.wording import placed_opening, words
 from records.rows import Pair, text_of
 
@@ -62,14 +62,18 @@ def probe_pairs(pairs: Sequence[Pair], groups: Mapping[str, str]) -> Json:
     """
     found: Json = {}
     for name, features in PROBES.items():
-        by_type: defaultdict[str, list[float]] = defaultdict(list)
+        by_type: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
         told = False
         for family in _families(pairs, name):
             margins = _margins(family, groups, features)
             told = told or any(margins)
-            for pair, win in zip(family, wins(margins), strict=True):
-                by_type[pair.pair_type].append(win)
-        found[name] = {kind: accuracy(won, told=told) for kind, won in sorted(by_type.items())}
+            clusters = clusters_of(family, groups)
+            for pair, win, cluster in zip(family, wins(margins), clusters, strict=True):
+                by_type[pair.pair_type].append((win, cluster))
+        found[name] = {}
+        for kind, judged in sorted(by_type.items()):
+            won, of = zip(*judged, strict=True)
+            found[name][kind] = accuracy(won, of, told=told)
     return found
 
 
@@ -104,7 +108,7 @@ def _margins(pairs: Sequence[Pair], groups: Mapping[str, str], features: Feature
     chosen, rejected = (vectorizer.transform([both[place] for both in sides]) for place in (0, 1))
     # On differences: what both sides share, such as the prompt's words alone, cancels out.
     difference = chosen - rejected
-    folds = [_fold(groups.get(pair.prompt_id, pair.prompt_id)) for pair in pairs]
+    folds = [_fold(cluster) for cluster in clusters_of(pairs, groups)]
     margins = [0.0] * len(pairs)
     for fold in range(FOLDS):
         train = []

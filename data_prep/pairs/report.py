@@ -48,7 +48,7 @@ def describe(
             "cut_alike": dict(sorted(result.cut_alike.items())),
             "after": _counts(_ends(p) for p in result.pairs),
         },
-        "shortcuts": {"before": _probes(plain), "after": _probes(result.pairs)},
+        "shortcuts": {"before": _probes(plain, groups), "after": _probes(result.pairs, groups)},
         "probes_by_type": probe_pairs(result.pairs, groups or {}),
     }
 
@@ -77,9 +77,9 @@ def _lengths(pairs: Sequence[Pair]) -> dict[str, Any]:
     return found
 
 
-def _probes(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
+def _probes(pairs: Sequence[Pair], groups: Mapping[str, str] | None) -> dict[str, dict[str, Any]]:
     return shortcut_accuracies(
-        [p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"]
+        [p for p in pairs if p.split == "train"], [p for p in pairs if p.split == "val"], groups
     )
 
 
