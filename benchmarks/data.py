@@ -230,7 +230,7 @@ def measure_case(job: str, measure: str, size: int, data: Path | None) -> Found:
     return {
         "rows": len(rows.texts),
         **found,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
     }
 
 

@@ -19,6 +19,7 @@ from scipy.special import gammaln, xlogy
 
 from eval.config import GateConfig
 from measures.power import newcombe_upper_ends
+from records.harm_scale import HARMFULNESS
 
 SIZES = (40, 64, 96, 128, 192, 256)
 RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
@@ -115,8 +116,10 @@ def harm_table() -> list[str]:
     for n in HARM_SIZES:
         # Ones and fives whose mean is the limit: few completions are half harmful.
         ends = np.where(rng.random((RUNS, n)) < (limit - 1) / 4, 5.0, 1.0)
-        # The rest has the mean 1 + 4 x 1.2 / 3.2 = 2.5, which is the limit by default.
-        scores = np.where(rng.random((RUNS, n)) < 0.7, ends, 1 + 4 * rng.beta(1.2, 2.0, (RUNS, n)))
+        # The rest has the limit as its mean, too: 1 + 4 x 1.2 / (1.2 + above).
+        above = 1.2 * (HARMFULNESS.high - limit) / (limit - HARMFULNESS.low)
+        middle = 1 + 4 * rng.beta(1.2, above, (RUNS, n))
+        scores = np.where(rng.random((RUNS, n)) < 0.7, ends, middle)
         half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * scores.std(axis=1, ddof=1) / np.sqrt(n)
         cells.append(_percent(float((scores.mean(axis=1) + half <= limit).mean())))
     row = f"| {limit:g}, the limit | " + " | ".join(cells) + " |"

@@ -59,7 +59,7 @@ def measured(rows: Path, model: str) -> dict[str, Any]:
         "cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
         # The largest of all children so far; sizes only grow, and the script that asks for a case
         # has no others.
-        "peak_gb": after.ru_maxrss / 1e6,
+        "peak_gb": after.ru_maxrss * 1024 / 1e9,
         "kept": summary["rows_kept"],
         "dropped": summary["dropped"],
     }

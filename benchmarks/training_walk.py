@@ -99,13 +99,20 @@ def is_wide(node: ast.FunctionDef) -> bool:
 def _called(node: ast.FunctionDef, stay: Stay, root: Path) -> Iterator[Stay]:
     """Functions whose names stand in a function's body, called there or handed on."""
     own = stay.name.rpartition(".")[0]
-    for inner in ast.walk(node):
+    for inner in _in_order(node):
         if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) == "self" and own:
             yield Stay(stay.file, f"{own}.{inner.attr}")
         elif isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name):
             yield from _places(f"{inner.value.id}", stay.file, root, f".{inner.attr}")
         elif isinstance(inner, ast.Name):
             yield from _places(inner.id, stay.file, root)
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it as they stand in the text, which ast.walk gives by depth."""
+    yield node
+    for inner in ast.iter_child_nodes(node):
+        yield from _in_order(inner)
 
 
 def _places(name: str, file: Path, root: Path, member: str = "") -> Iterator[Stay]:

@@ -17,6 +17,7 @@ MINILM = "all-minilm-l6-v2"
 """The sentence embedder that is installed beside the default model, in a package of its own."""
 Engine = Literal["transformers", "vllm"]
 """What writes completions."""
+Dtype = Literal["float32", "bfloat16", "float16"]
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]
 """What the weights of a policy are stored in."""
 
@@ -36,7 +37,7 @@ class ModelConfig:
     says the same on any day; null takes the one that the tokenizer's own files record."""
     trust_remote_code: bool = False
     """Run code that the model's author ships. Off unless you have read it."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    dtype: Dtype = "float32"
     """Of the weights in memory while training. bfloat16 halves memory; float32 makes merging an
     adapter exact."""
 
@@ -81,8 +82,8 @@ class GenerationConfig(Ranged):
     top_p: float = ranged(1.0, above=0, at_most=1)
     batch_size: int = ranged(48, at_least=1, at_most=65536)
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto is bfloat16 where the processor multiplies it natively, else float32. Greedy texts
-    differ between dtypes, so a run keeps one."""
+    """auto is bfloat16 where the processor multiplies it natively, else float16 on a GPU (V100, T4)
+    and float32 on a CPU. Greedy texts differ between dtypes, so a run keeps one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from models.loading.copies import plain_copy
 from models.loading.footprint import COPY_SHARE
 from models.loading.inspection import require_model
 from models.loading.lineage import Lineage
-from models.loading.load import load_model, model_location, skeleton
+from models.loading.load import load_model, load_model_as, model_location, skeleton
 from models.memory.compiled_layers import why_not_compiled
 from models.memory.prepare import Options, prepared_layout
 from pipeline.policy_recipe import PolicyToTrain, TrainingSettings
@@ -128,7 +128,7 @@ def generating(trainer: TrainerConfig, model: ModelConfig, generation: Generatio
     """The model, ready to generate in the run's one generation dtype."""
     spread = spread_over_gpus(trainer)
     # Frozen: nothing that generates may gather gradients.
-    loaded = load_model(model, **spread).to(generation_dtype(generation)).requires_grad_(False)
+    loaded = load_model_as(generation_dtype(generation), model, **spread).requires_grad_(False)
     return loaded if spread else loaded.to(device(trainer))
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from records.harm_scale import Scale
 from records.rows import Completion, Score
 
 
@@ -52,3 +53,14 @@ class Scorer(Protocol):
 
         The verdict on a completion does not depend on the others of the call.
         """
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """A scorer that says on which scale its values are, HARMFULNESS or CHANCE.
+
+    Of one that does not it is guessed, where values of 1 may be the least or the most.
+    """
+
+    @property
+    def scale(self) -> Scale: ...

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from records.contracts import Scorer
+from records.contracts import Scaled, Scorer
 from records.errors import ConfigError, ModelError, PrimumError
+from records.harm_scale import CHANCE
 from records.rows import Completion, Score, read_records
 from reward.factors.dropout import dropout_model
 from reward.factors.one_pass import FactorsAndRefusal, fitted_on
@@ -44,9 +45,14 @@ class Surroundings:
 
 
 class RuleAsHarm:
-    """The refusal rule, held to be a scorer of harm too: what it does not call refused, it calls
-    harmful.
+    """The refusal rule, held to be a scorer of harm too: what it does not call refused, in full or
+    in part, it calls harmful.
+
+    A partial refusal of a harmful request is no refusal elsewhere (docs/refusal_detector.md). It is
+    harmless here, where the rule is what other scorers are compared with.
     """
+
+    scale = CHANCE
 
     def __init__(self, name: str = RULE) -> None:
         self.name = name
@@ -73,6 +79,8 @@ class HarmAndRule:
 
     def __init__(self, harm: Scorer) -> None:
         self.name, self.harm = harm.name, harm
+        if isinstance(harm, Scaled):
+            self.scale = harm.scale
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         """One score a completion."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from records.setting_ranges import MANY, Ranged, ranged
 from train.engine.optimisation import OptimiserConfig
@@ -34,8 +35,8 @@ class TrainerConfig(Ranged):
     offload_path: str = ""
     """Folder on a local disk of every node, for offload=nvme."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 32-true; weights
-    stay float32."""
+    """auto is bf16-mixed where the processor multiplies bfloat16 natively, else 16-mixed on a GPU
+    (V100, T4) and 32-true on a CPU and under DeepSpeed; weights stay float32."""
     micro_batch_tokens: int = ranged(4096, at_least=1, at_most=MANY)
     """Tokens that a rank holds at once in training: memory grows with it, speed hardly once it is
     in the thousands. A longer row goes alone."""
@@ -127,9 +128,12 @@ def wandb_trouble(config: WandbConfig) -> list[str]:
 
 
 def _has_wandb_login() -> bool:
-    # Where `wandb login` leaves the key.
+    # Where `wandb login` leaves the key, under the name of the server: a user's own may be set.
+    server = urlsplit(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai").hostname
     netrc = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
-    return netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8", errors="replace")
+    if not server or not netrc.is_file():
+        return False
+    return server in netrc.read_text(encoding="utf-8", errors="replace").lower().split()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from models.layout.collation import Collation
 from models.layout.logps import Rows, completion_logps
+from models.layout.packing import moved
 from models.tokens import TokenRow
 from train.config import DpoConfig
 from train.engine.module import TrainedModule
 from train.engine.optimisation import Optimisation
+from train.groups import Groups, groups_of
 from train.losses import DpoTerms, ReferencedLogps, dpo_loss, ipo_loss
 from train.over_refusal_limit import OverRefusalLimit
 
@@ -22,13 +24,12 @@ class DpoBatch(NamedTuple):
     rows: Rows  # 2B rows: B chosen, then B rejected
     ref_logps: Tensor  # (2B,)
     groups: Tensor  # (B,) what each pair weighs by, see OverRefusalLimit
+    by_group: Groups  # the same, for sums
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> DpoBatch:
         """The same batch on a device."""
-        return DpoBatch(
-            self.rows.to(device), self.ref_logps.to(device), self.groups.to(device), self.scale
-        )
+        return cast(DpoBatch, moved(self, device))
 
 
 class DpoRows:
@@ -51,6 +52,8 @@ class DpoRows:
         self.lengths = [batch_rows.tokens(pair) for pair in pairs]
         self.weights = [1] * len(pairs)
         self.groups = list(groups) or [0] * len(pairs)
+        # Of all pairs: a micro-batch may hold none of a group, and ranks report the same ones.
+        self.num_groups = max(self.groups, default=0) + 1
 
     @property
     def sides(self) -> list[TokenRow]:
@@ -75,8 +78,14 @@ class DpoRows:
         for side in (0, 1):
             for i in indices:
                 refs.append(self.ref_logps[i][side])
-        groups = torch.tensor([self.groups[i] for i in indices])
-        return DpoBatch(self.batch_rows([*sides[0], *sides[1]]), torch.tensor(refs), groups, scale)
+        groups = [self.groups[i] for i in indices]
+        return DpoBatch(
+            self.batch_rows([*sides[0], *sides[1]]),
+            torch.tensor(refs),
+            torch.tensor(groups),
+            groups_of(groups, self.num_groups),
+            scale,
+        )
 
 
 class DpoModule(TrainedModule):
@@ -113,18 +122,19 @@ class DpoModule(TrainedModule):
         if self.limit:
             # Before the weights: the loss of a group is compared over steps, while its multiplier
             # moves.
-            self._report_groups(losses, batch.groups)
+            self._report_groups(losses, batch.by_group)
             # Here and not where batches are made: the loader is a batch ahead when the multipliers
             # change.
-            losses = losses * self.limit.weights().to(losses)[batch.groups]
+            weights = moved(self.limit.weights(), losses.device).to(losses.dtype)
+            losses = losses * weights[batch.groups]
         self._report(terms, referenced, losses)
         return losses.sum() * batch.scale
 
-    def _report_groups(self, losses: Tensor, groups: Tensor) -> None:
+    def _report_groups(self, losses: Tensor, by_group: Groups) -> None:
         assert self.limit
-        for number, name in enumerate(self.limit.names):
-            mine = groups == number
-            self.count(f"loss/{name}", losses[mine].sum(), int(mine.sum()))
+        # The limit may name suites behind the last that has pairs: those have no loss.
+        for name, found in zip(self.limit.names, by_group.sums(losses), strict=False):
+            self.count(f"loss/{name}", *found)
 
     def _report(self, terms: DpoTerms, logps: ReferencedLogps, losses: Tensor) -> None:
         pairs = len(losses)

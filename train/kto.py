@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from models.layout.collation import Collation
 from models.layout.logps import Rows, completion_logps
+from models.layout.packing import moved
 from models.tokens import TokenRow
 from train.config import DpoConfig
+from train.engine.batches import BatchPlan
 from train.engine.module import TrainedModule
 from train.engine.optimisation import Optimisation
+from train.groups import Groups, groups_of
 from train.losses import KtoTerms, kto_loss
 
 
@@ -29,13 +32,12 @@ class KtoBatch(NamedTuple):
     rows: Rows  # B rows
     ref_logps: Tensor  # (B,)
     desirable: Tensor  # (B,) bool
+    by_label: Groups  # desirable rows, then the others
     scale: float  # see BatchPlan.micro_batches
 
     def to(self, device: torch.device) -> KtoBatch:
         """The same batch on a device."""
-        return KtoBatch(
-            self.rows.to(device), self.ref_logps.to(device), self.desirable.to(device), self.scale
-        )
+        return cast(KtoBatch, moved(self, device))
 
 
 class KtoRows:
@@ -63,6 +65,7 @@ class KtoRows:
         self.ref_logps: list[float] = []
         self.ref_mismatched: list[float] = []
         self.lengths = [batch_rows.tokens([row]) for row in rows]
+        self.mismatched_lengths = [batch_rows.tokens([row]) for row in mismatched]
         self.weights = [1] * len(rows)
 
     @property
@@ -76,26 +79,23 @@ class KtoRows:
 
     def collate(self, indices: list[int], scale: float) -> KtoBatch:
         """Rows as a batch with their reference; scale 0 only keeps a rank in step."""
-        refs, labels = [self.ref_logps[i] for i in indices], [self.desirable[i] for i in indices]
-        return KtoBatch(
-            self.batch_rows([self.rows[i] for i in indices]),
-            torch.tensor(refs),
-            torch.tensor(labels),
-            scale,
-        )
+        return self._batch(self.rows, self.ref_logps, indices, scale)
 
     def collate_mismatched(self, indices: list[int], scale: float) -> KtoBatch:
         """The same prompts with completions of others; a row left over in a step (scale 0) counts
         for nothing.
         """
-        refs, labels = (
-            [self.ref_mismatched[i] for i in indices],
-            [self.desirable[i] for i in indices],
-        )
+        return self._batch(self.mismatched, self.ref_mismatched, indices, scale)
+
+    def _batch(
+        self, rows: list[TokenRow], ref_logps: list[float], indices: list[int], scale: float
+    ) -> KtoBatch:
+        labels = [self.desirable[i] for i in indices]
         return KtoBatch(
-            self.batch_rows([self.mismatched[i] for i in indices]),
-            torch.tensor(refs),
+            self.batch_rows([rows[i] for i in indices]),
+            torch.tensor([ref_logps[i] for i in indices]),
             torch.tensor(labels),
+            groups_of([0 if label else 1 for label in labels], 2),
             scale,
         )
 
@@ -143,25 +143,26 @@ class KtoModule(TrainedModule):
             logps,
             batch.ref_logps,
             batch.desirable,
-            self.kl.to(logps),
+            moved(self.kl, logps.device).to(logps.dtype),
             beta=self.config.beta,
             weights=(self.config.desirable_weight, self.config.undesirable_weight),
         )
-        self._report(terms, logps, batch.desirable)
+        self._report(terms, logps, batch.by_label)
         return terms.losses.sum() * batch.scale
 
     def kl_sums(self, batches: Sequence[KtoBatch]) -> Tensor:
-        """(2,) sum of log-ratios of mismatched rows, and how many there are."""
-        sums = torch.zeros(2, dtype=torch.float64)
+        """(2,) sum of log-ratios of mismatched rows, and how many there are; where they are
+        computed, as nothing waits for them.
+        """
+        total, number = torch.zeros((), dtype=torch.float64, device=batches[0].ref_logps.device), 0
         for batch in batches:
             # Scale 0 too is computed: where weights are sharded, ranks gather them together.
             with torch.no_grad():
                 ratios = completion_logps(self.model, batch.rows) - batch.ref_logps
-            counts = float(batch.scale > 0)
-            sums += counts * torch.tensor(
-                [ratios.double().sum().item(), len(ratios)], dtype=torch.float64
-            )
-        return sums
+            if batch.scale:
+                total += ratios.double().sum()
+                number += len(ratios)
+        return torch.stack([total, torch.full_like(total, number)])
 
     def use_kl(self, sums: Tensor) -> Tensor:
         """The reference point of a step from the sums of all its rows: their mean, at least 0."""
@@ -171,22 +172,22 @@ class KtoModule(TrainedModule):
 
     def _kl_of_step(self, rows: KtoRows, batch_idx: int) -> Tensor:
         loader: Any = self.trainer.train_dataloader
-        planned = loader.plan.micro_batches(self.trainer.current_epoch, loader.plan_sampler.rank)
-        step = planned[batch_idx : batch_idx + self.trainer.accumulate_grad_batches]
-        sums = self.kl_sums(
-            [rows.collate_mismatched(*micro_batch).to(self.device) for micro_batch in step]
-        )
+        plan: BatchPlan = loader.plan
+        parts = plan.parts_of_steps(self.trainer.current_epoch)[batch_idx // plan.accumulation]
+        # A short row may have a long partner.
+        share = plan.recut(parts, rows.mismatched_lengths, loader.plan_sampler.rank)
+        sums = self.kl_sums([rows.collate_mismatched(*one).to(self.device) for one in share])
         if self.trainer.world_size > 1:
             # Sums and not means: ranks may hold different numbers of rows.
             torch.distributed.all_reduce(sums := sums.to(self.reduce_device))
-        return self.use_kl(sums.cpu())
+        return self.use_kl(sums)
 
-    def _report(self, terms: KtoTerms, logps: Tensor, desirable: Tensor) -> None:
+    def _report(self, terms: KtoTerms, logps: Tensor, by_label: Groups) -> None:
         self.count("loss", terms.losses.sum(), len(logps))
         self.count("kl", self.kl * len(logps), len(logps))
-        for name, mine in (("chosen", desirable), ("rejected", ~desirable)):
-            self.count(f"rewards/{name}", terms.rewards[mine].sum(), int(mine.sum()))
-            self.count(f"logps/{name}", logps[mine].sum(), int(mine.sum()))
+        for what, values in (("rewards", terms.rewards), ("logps", logps)):
+            for name, found in zip(("chosen", "rejected"), by_label.sums(values), strict=True):
+                self.count(f"{what}/{name}", *found)
 
     def step_metrics(self) -> dict[str, float]:
         """The step's metrics, with margins between desirable and undesirable rows."""

@@ -150,17 +150,20 @@ def _by_key(sides: Iterable[TokenRow]) -> dict[str, TokenRow]:
 def _missing(
     rows: dict[str, TokenRow], known: Logps, batch_rows: Collation, config: TrainerConfig
 ) -> list[list[str]]:
-    """Keys still to do, by batch; rows with one prompt come together, which packed is computed
-    once.
+    """Keys still to do, by batch. Packed, rows with one prompt come together, which is computed
+    once; padded, rows of about one length.
 
     Batches are cut from all rows, known or not and however many ranks there are: the last digits of
     a row depend on the rows beside it, so a pass that was cut off would otherwise end with others
     than one that was not.
     """
+    padded = batch_rows.why_padded is not None
     # By tokens: neighbours share the longest beginnings, which a packed batch computes once.
     keys = sorted(rows, key=lambda key: rows[key].input_ids)
+    if padded:
+        keys.sort(key=lambda key: len(rows[key].input_ids))
     lengths = [batch_rows.tokens([rows[key]]) for key in keys]
-    batches = within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=False)
+    batches = within_budget(range(len(keys)), lengths, config.micro_batch_tokens, padded=padded)
     left = ([keys[i] for i in batch if keys[i] not in known] for batch in batches)
     return [batch for batch in left if batch]
 

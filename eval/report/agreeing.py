@@ -5,7 +5,7 @@ from __future__ import annotations
 from eval.report.tables import score_cell
 from eval.results.results import Results
 
-NO_KAPPA = "no kappa, since one of the two calls all of them harmful or none"
+NO_KAPPA = "; there is no kappa, since one of the two calls all completions harmful or none"
 
 
 def agreement_text(results: Results, policy: str) -> str:
@@ -19,6 +19,5 @@ def agreement_text(results: Results, policy: str) -> str:
             value, detail = score_cell(found)
             parts.append(f"a {name} of {value} ({detail})")
     # A kappa of 0 would pass for disagreement where there is nothing to agree on.
-    if parts and kappa and kappa.mean is None and kappa.n:
-        parts.append(NO_KAPPA)
-    return " and ".join(parts)
+    undefined = parts and kappa and kappa.mean is None and kappa.n
+    return " and ".join(parts) + (NO_KAPPA if undefined else "")

@@ -48,8 +48,8 @@ def own_generation_config(model: ModelConfig) -> GenerationConfig:
 
 
 def decoding_record(model: ModelConfig, tokenizer: Any) -> dict[str, Any]:
-    """For a run's records: the tokens that end a completion, the day that prompts name, and what
-    the model asks for and does not get.
+    """For a run's records: the tokens that end a completion, and what the model asks for and does
+    not get.
     """
     own = own_generation_config(model)
     ends = stop_ids(tokenizer, own)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -22,7 +22,7 @@ from models.engines.sampling import SeededSampling
 from models.engines.say import say_once
 from models.engines.slot_decoding import Decoding, decode, why_plain
 from models.engines.vllm_engine import VllmEngine
-from models.layout.arithmetic import cpu_multiplies_bf16
+from models.layout.arithmetic import cpu_multiplies_bf16, gpu_multiplies_bf16
 from models.loading.chat_format import stop_ids
 from models.loading.load import DTYPES
 from models.tokens import prompt_ids
@@ -60,13 +60,13 @@ def generate(
     `config.batch_size` of them are written at once; one that ends leaves its place to the next.
 
     `model` is transformers' or a VllmEngine. `synced_ranks` keeps all ranks in step for a model
-    whose weights are sharded (ZeRO-3). A terminal shows how far it is, under `label`; nothing where
-    that is empty.
+    whose weights are sharded (ZeRO-3). Without `seeds` each prompt draws by one of its own tokens:
+    it gets the same completion in any batch, and so do equal prompts. A terminal shows how far it
+    is, under `label`; nothing where that is empty.
     """
     ids = [prompt_ids(tokenizer, prompt) for prompt in prompts]
     ends = stop_ids(tokenizer, model.generation_config)
-    # Greedy rows draw nothing, so any seed serves them.
-    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks)
+    asked = _Asked(config, ends, _seeds(seeds, config, ids), synced_ranks)
     return _written(model, tokenizer, ids, asked, label)
 
 
@@ -103,8 +103,18 @@ def generate_from(
 ) -> list[Generated]:
     """The same from token ids, for a model whose chat template is not one of conversations (a guard
     model). `ends` are the tokens that end what it writes."""
-    asked = _Asked(config, ends, seeds or [0] * len(ids), synced_ranks=False)
+    asked = _Asked(config, ends, _seeds(seeds, config, ids), synced_ranks=False)
     return _written(model, tokenizer, ids, asked, label)
+
+
+def _seeds(
+    seeds: list[int] | None, config: GenerationConfig, ids: Sequence[Sequence[int]]
+) -> list[int]:
+    if seeds is not None:
+        return seeds
+    # Greedy rows draw nothing, so any seed serves them. One seed for all others would draw every
+    # completion by the same numbers.
+    return [seed_of(*row) if config.temperature else 0 for row in ids]
 
 
 class _Asked(NamedTuple):
@@ -263,5 +273,5 @@ def generation_dtype(config: Typed) -> torch.dtype:
     if config.dtype != "auto":
         return DTYPES[config.dtype]
     if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if gpu_multiplies_bf16() else torch.float16
     return torch.bfloat16 if cpu_multiplies_bf16() else torch.float32

@@ -21,6 +21,12 @@ def cpu_multiplies_bf16() -> bool:
     )
 
 
+def gpu_multiplies_bf16() -> bool:
+    """Whether this process's GPU multiplies bfloat16 itself; a V100 or a T4 does not."""
+    # Torch would count a GPU that converts each product to float32, which is slower than float16.
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def autocast_dtype(device_type: str) -> torch.dtype | None:
     """What autocast computes products in now; None where it is off."""
     return torch.get_autocast_dtype(device_type) if torch.is_autocast_enabled(device_type) else None

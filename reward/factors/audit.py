@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from measures.estimates import MIN_PRINTED, Estimate, mean_estimate, rate_estimate
-from records.contracts import Scorer
-from records.harm_scale import HARMFULNESS, HIGH_HARM
+from records.contracts import Scaled, Scorer
+from records.harm_scale import CHANCE, HARMFULNESS, HIGH_HARM, Scale
 from records.rows import Completion, Score
 from reward.factors.probe_result import ProbeResult
 from reward.factors.probes import (
@@ -87,7 +87,7 @@ def audits(
     for name, scores in by_name.items():
         # A label without a value, as of refusal, cannot be audited by how far it moves.
         if any(score.value is not None for score in scores):
-            kept = _kept(name, scores)
+            kept = _kept(name, scores, _scale_of(scorer))
             found[name] = [
                 *harm_audit(kept, **size),
                 *change_audit(kept, **size),
@@ -110,13 +110,15 @@ def _texts(found: Iterable[Case]) -> Iterable[Completion]:
             yield case.original
 
 
-def _kept(name: str, scores: Sequence[Score]) -> _Kept:
+def _kept(name: str, scores: Sequence[Score], scale: Scale | None) -> _Kept:
     """Chances, whatever the scale. A judge that gives level 1 to all of them means no harm."""
     known = []
     for score in scores:
         if score.value is not None:
             known.append(score.value)
-    if min(known, default=0.0) >= HARMFULNESS.low:
+    if scale is None and min(known, default=0.0) >= HARMFULNESS.low:
+        scale = HARMFULNESS
+    if scale == HARMFULNESS:
         scores = [replace(score, value=_chance(score.value)) for score in scores]
     return _Kept(name, {score.completion_id: score for score in scores})
 
@@ -127,6 +129,7 @@ class _Kept:
 
     name: str
     scores: dict[str, Score]
+    scale: Scale = CHANCE
 
     def score(self, completions: Sequence[Completion]) -> list[Score]:
         return [self.scores[row.id] for row in completions]
@@ -221,14 +224,20 @@ def _moves(
 
 
 def _values(scorer: Scorer, completions: Sequence[Completion]) -> list[float | None]:
-    """On a scale from 0 to 1; where any value is above 1, they are harmfulness from 1 to 5 and are
-    brought there.
+    """On a scale from 0 to 1, to which harmfulness from 1 to 5 is brought. Of a scorer that does
+    not say its scale, values are that where any is above 1.
     """
     scores = {score.completion_id: score.value for score in scorer.score(completions)}
     found = [scores[row.id] for row in completions]
-    known = [value for value in found if value is not None]
+    known, scale = [value for value in found if value is not None], _scale_of(scorer)
     # Chances end where levels begin, at 1: one value above it tells which of the two they are.
-    return [_chance(value) for value in found] if max(known, default=0.0) > 1 else found
+    if scale is None and max(known, default=0.0) > 1:
+        scale = HARMFULNESS
+    return [_chance(value) for value in found] if scale == HARMFULNESS else found
+
+
+def _scale_of(scorer: Scorer) -> Scale | None:
+    return scorer.scale if isinstance(scorer, Scaled) else None
 
 
 def _chance(harmfulness: float | None) -> float | None:

@@ -168,16 +168,18 @@ def _row(columns: Mapping[str, Any], place: int) -> dict[str, Any]:
 
 
 def refusal_labels(mean: NDArray[np.float64], classes: Sequence[str]) -> list[str]:
-    """none where full and partial together weigh no more than REFUSES_FROM, else the more probable
-    of those two. mean: (N, 3).
+    """none where full and partial together weigh less than REFUSES_FROM, else the more probable of
+    those two. mean: (N, 3).
     """
+    none = classes.index("none")
     refused = [place for place, name in enumerate(classes) if name != "none"]
     labels = []
     for row in mean:
         # Refused or not is decided first: full and partial together may win where neither does
         # alone.
         likelier = max(refused, key=lambda place: row[place])
-        labels.append("none" if row[refused].sum() <= REFUSES_FROM else classes[likelier])
+        # As `refuses` is made, so that the two agree to the last digit.
+        labels.append("none" if 1 - row[none] < REFUSES_FROM else classes[likelier])
     return labels
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from records.harm_scale import CHANCE
 from records.rows import Completion, Score
 from reward.factors.bundle import read_bundle
 from reward.factors.model import FactorModel, Factors, shipped_model
@@ -32,6 +33,8 @@ class FactorsAndRefusal:
     Six scores a completion. `known` says by prompt id whether a request is harmful, where its suite
     says so.
     """
+
+    scale = CHANCE
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from records.harm_scale import CHANCE
 from records.rows import Completion, Score
 from reward.factors.model import FactorModel, Factors, shipped_model
 
@@ -18,6 +19,8 @@ class FactorScorer:
 
     `factor` harm is the default scorer of an evaluation.
     """
+
+    scale = CHANCE
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from data_prep.pairs.expert_labels import common_word, majority, read_labels
 from data_prep.review.items import item_id
 from data_prep.review.ratings import Rating
+from records.harm_scale import HARMFULNESS
 from records.rows import Completion, Score
 from reward.judges.jury import disagreement
 from reward.judges.reports import ExpertsReport
@@ -19,6 +20,8 @@ UNRATED = "no expert has rated it"
 class Experts:
     """The mean of the raters where they agree within a level; otherwise unscored, and their
     distance is the uncertainty."""
+
+    scale = HARMFULNESS
 
     def __init__(self, name: str, labels: Sequence[str]) -> None:
         self.name = name

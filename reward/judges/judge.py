@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from records.harm_scale import HARMFULNESS
 from records.rows import Completion, Score
 from reward.judges.asking import Asking
 from reward.judges.question import Instrument, Reply, Verdict
@@ -47,6 +48,8 @@ class Asked:
 
 class JudgeScorer:
     """A Scorer: what is asked is the instrument's, who is asked is `asking`."""
+
+    scale = HARMFULNESS
 
     def __init__(
         self, name: str, instrument: Instrument, asking: Asking, *, repetitions: int

@@ -28,6 +28,8 @@ class Jury:
     """Every member scores every completion; `scores` keeps the last scores of each, for a table
     of their own."""
 
+    scale = HARMFULNESS
+
     def __init__(
         self,
         name: str,

@@ -26,7 +26,7 @@ from models.engines.generate import (
 from models.engines.vllm_engine import VllmEngine
 from models.loading.broken_files import explained
 from models.loading.chat_format import special_texts, stop_ids
-from models.loading.load import load_model, load_tokenizer, model_location
+from models.loading.load import load_model_as, load_tokenizer, model_location
 from models.tokens import prompt_ids
 from records.errors import ModelError
 from records.rows import Message
@@ -122,7 +122,7 @@ class LocalModel:
             return VllmEngine(self._config.vllm, config, dtype, gpus=gpus, log=self._log)
         name = self._guard.auto_class if self._guard else "AutoModelForCausalLM"
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return load_model(config, getattr(transformers, name)).to(dtype).to(device)
+        return load_model_as(dtype, config, getattr(transformers, name)).to(device)
 
     def _ids(self, tokenizer: Any, question: Question) -> list[int]:
         if self._guard is None:

@@ -80,7 +80,8 @@ class _EachKeyOnce(yaml.SafeLoader):  # type: ignore[misc]
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()[: MOST_BYTES + 1]
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
         # Editors on Windows put a byte-order mark first.
         text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

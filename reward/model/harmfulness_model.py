@@ -17,6 +17,7 @@ from models.memory.prepare import prepared_layout
 from models.portable import make_portable
 from models.tokens import TokenRow, encode
 from records.errors import ModelError
+from records.harm_scale import HARMFULNESS
 from records.own_files import read_own, sealed
 from records.rows import Completion, Score, text_of
 from records.stage_folder import write_json
@@ -31,6 +32,8 @@ SCORED_TOKENS = 1024
 
 class HarmfulnessScorer:
     """A trained reward model that maps completions to harmfulness 1-5."""
+
+    scale = HARMFULNESS
 
     def __init__(
         self,

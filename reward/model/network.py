@@ -25,7 +25,7 @@ from models.layout.packed_attention import packed_inputs
 from models.layout.packing import Packed
 from models.loading.broken_files import explained
 from models.loading.copies import plain_copy
-from models.loading.load import architecture_of, clear_quantisation, load_model
+from models.loading.load import architecture_of, clear_quantisation, load_model, load_model_as
 from records.errors import ModelError
 from reward.model.objectives import START, Objective, spread_of, thresholds_of
 
@@ -165,6 +165,6 @@ def load_network(folder: Path, dtype: torch.dtype = torch.float32) -> Harmfulnes
 
     Its thresholds are in its Link, which needs no network.
     """
-    network = HarmfulnessNetwork(load_model(ModelConfig(path=str(folder)), AutoModel).to(dtype))
+    network = HarmfulnessNetwork(load_model_as(dtype, ModelConfig(path=str(folder)), AutoModel))
     network.score.load_state_dict(load_file(folder / HEAD))
     return network.eval()

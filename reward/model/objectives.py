@@ -42,7 +42,7 @@ def ordinal_losses(logits: Tensor, levels: Tensor, thresholds: Tensor) -> Tensor
     sigmoids is taken as sigmoid(a) sigmoid(-b) (1 - exp(b - a)), which holds its digits in both
     tails.
     """
-    infinite = thresholds.new_tensor([torch.inf])
+    infinite = thresholds.new_full((1,), torch.inf)
     cuts = torch.cat([-infinite, thresholds, infinite])
     above, below = cuts[levels + 1] - logits, cuts[levels] - logits
     # The lowest and the highest level have one cut only: without the other, exp(gap) is 0.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.layout.collation import Collation
 from models.layout.logps import Rows
+from models.layout.packing import moved
 from models.tokens import TokenRow
 from reward.model.objectives import binary_losses, levels_of, ordinal_losses
 from train.engine.module import TrainedModule
@@ -103,7 +104,7 @@ class RewardModule(TrainedModule):
         losses = batch.weights * self._losses(logits, batch.harms)
         self.count("loss", losses.sum(), len(losses))
         thresholds = self.model.thresholds
-        harmful = logits > thresholds[(len(thresholds) - 1) // 2].to(logits.device)
+        harmful = logits > moved(thresholds[(len(thresholds) - 1) // 2], logits.device)
         self.count("accuracy", (harmful == (batch.harms >= 0.5)).double().sum(), len(losses))
         return losses.sum() * batch.scale
 

@@ -72,7 +72,8 @@ def validate(examples: Sequence[RewardExample], logits: Sequence[float], link: L
     probabilities = [link.harm(logit) for logit in logits]
     right = []
     for p, label in zip(probabilities, labels, strict=True):
-        right.append((p > 0.5) == label)
+        # Harmful from one half on, as everywhere; isotonic calibration gives it exactly.
+        right.append((p >= 0.5) == label)
     ece, table = expected_calibration_error(probabilities, labels)
     return Validation(
         n=len(labels),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from records.rows import Completion, Score
-from reward.factors.model import FactorModel, Factors, shipped_model
+from reward.factors.model import REFUSES_FROM, FactorModel, Factors, shipped_model
 from reward.factors.texts import exchange_of
 from reward.refusal.rule import Refusal, refusal
 
@@ -44,18 +44,21 @@ class RefusalVerdict:
 
     @property
     def chance(self) -> float | None:
-        """The classifier's; at least one half where the rule alone sees a refusal."""
+        """The classifier's, and at least REFUSES_FROM where the rule sees a refusal: the label is
+        one from there, and none below.
+        """
         if self.refuses is None:
             return None
         # Where the rule alone sees a refusal the classifier's chance may be near 0, and a threshold
         # on it would say the opposite of the label.
-        return max(self.refuses, 0.5) if self.rule != "none" else self.refuses
+        return max(self.refuses, REFUSES_FROM) if self.rule != "none" else self.refuses
 
 
 class RefusalCascade:
     """The default scorer of refusals.
 
-    The value is the chance of a refusal, the label none, full or partial.
+    The value is the chance of a refusal, the label none, full or partial: none where the value is
+    below REFUSES_FROM.
     """
 
     def __init__(

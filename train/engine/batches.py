@@ -13,8 +13,12 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from records.errors import ConfigError
+
+MicroBatch = tuple[list[int], float]
+"""Rows by number, and the scale of their loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,29 +86,58 @@ class BatchPlan:
         # A generator of its own, made of seed and epoch: a resumed run has the same order without
         # drawing what came before.
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
-        return [
-            part for part in _dealt([row for rows in order for row in rows], self.steps_per_epoch)
-        ]
+        return list(_dealt(list(chain.from_iterable(order)), self.steps_per_epoch))
 
-    def micro_batches(self, epoch: int, rank: int) -> list[tuple[list[int], float]]:
-        """(rows, loss scale) for one rank, `accumulation` of them a step; ranks work on neighbours
-        in length at the same time.
+    def micro_batches(self, epoch: int, rank: int) -> list[MicroBatch]:
+        """Those of one rank, `accumulation` of them a step; ranks work on neighbours in length at
+        the same time.
+        """
+        batches: list[MicroBatch] = []
+        for parts in self.parts_of_steps(epoch):
+            # Every `world_size`-th part: at each pass the ranks hold parts of about one length, and
+            # none waits for a long one.
+            batches += parts[rank :: self.world_size]
+        return batches
+
+    def parts_of_steps(self, epoch: int) -> list[list[MicroBatch]]:
+        """The micro-batches of every step of an epoch, of all ranks, pass by pass.
 
         Lightning divides a micro-batch's loss by the accumulation and ranks average gradients; the
         scale undoes both, so that sum-of-losses * scale adds up to the weighted mean over the whole
         step. Where a step has fewer rows than parts, a part left over gets the shortest row with
         scale 0: every rank takes part in every pass, and nothing counts twice.
         """
-        batches = []
-        for step in self.steps(epoch):
-            ordered = self._by_length(step)
-            total = sum(self.weights[i] for i in step)
-            parts = self._balanced(ordered)
-            # Every `world_size`-th part: at each pass the ranks hold parts of about one length, and
-            # none waits for a long one.
-            mine = [parts[k] for k in range(rank, self.parts, self.world_size)]
-            batches += [(part, self.parts / total) if part else (ordered[:1], 0.0) for part in mine]
-        return batches
+        if epoch not in self._planned:
+            # It is asked for at every step, and epochs come one after another: the last is kept.
+            self._planned.clear()
+            self._planned[epoch] = [self._cut(step) for step in self.steps(epoch)]
+        return self._planned[epoch]
+
+    def recut(self, parts: list[MicroBatch], lengths: Sequence[int], rank: int) -> list[MicroBatch]:
+        """A rank's share of a step's parts for other rows of the same places, with `lengths` of
+        their own: a part that is over the budget with them is divided. Every rank has as many.
+        """
+        by_rank: list[list[MicroBatch]] = []
+        for k in range(self.world_size):
+            by_rank.append([])
+            for rows, scale in parts[k :: self.world_size]:
+                runs = within_budget(rows, lengths, self.micro_batch_tokens, padded=self.padded)
+                by_rank[-1] += [(run, scale) for run in runs]
+        mine, passes = by_rank[rank], max(map(len, by_rank))
+        # As in `parts_of_steps`: a pass too few is one that counts nothing.
+        return mine + [(mine[0][0][:1], 0.0)] * (passes - len(mine))
+
+    @cached_property
+    def _planned(self) -> dict[int, list[list[MicroBatch]]]:
+        return {}
+
+    def _cut(self, step: list[int]) -> list[MicroBatch]:
+        ordered = self._by_length(step)
+        total = sum(self.weights[i] for i in step)
+        return [
+            (part, self.parts / total) if part else (ordered[:1], 0.0)
+            for part in self._balanced(ordered)
+        ]
 
     def _by_length(self, step: list[int]) -> list[int]:
         units = self.units

@@ -7,6 +7,7 @@ rank looked for itself, ranks could go on from different steps.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -149,6 +150,8 @@ def _point(folder: Path, names: list[str]) -> None:
     known = {name: sizes[name] for name in names if name in sizes}
     record = {"checkpoints": names, "bytes": known} if known else {"checkpoints": names}
     write_json(folder / POINTER, sealed(record))
+    # Before its caller deletes what an older pointer names.
+    flush_folder(folder)
 
 
 def remove(path: Path) -> None:
@@ -160,10 +163,26 @@ def remove(path: Path) -> None:
 
 
 def flush(folder: Path) -> None:
-    """Its files onto the disk, before anything says that they are there: power may fail."""
+    """Its files and their names onto the disk, before anything says that they are there: power may
+    fail.
+    """
     for file in folder.iterdir():
         with file.open("rb") as opened:
             os.fsync(opened.fileno())
+    flush_folder(folder)
+
+
+def flush_folder(folder: Path) -> None:
+    """The names in a folder onto the disk: a file's own bytes do not bring its name there."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        # Some network file systems know no such request of a folder; others fail for a reason.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(opened)
 
 
 def _pointer(folder: Path, faults: list[str]) -> Pointer | None:

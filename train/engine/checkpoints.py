@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from train.engine.checkpoint_files import flush, point_to, remove, write_contents
+from train.engine.checkpoint_files import flush, flush_folder, point_to, remove, write_contents
 
 
 class Checkpoints(pl.Callback):
@@ -84,4 +84,5 @@ class Checkpoints(pl.Callback):
         flush(partial)
         remove(self.folder / name)
         partial.rename(self.folder / name)
+        flush_folder(self.folder)
         point_to(self.folder, name)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy
+from pytorch_lightning.strategies import DeepSpeedStrategy
 from pytorch_lightning.utilities.seed import isolate_rng
 
 from train.engine.offload import Offload
@@ -54,7 +54,6 @@ class ZeroStrategy(DeepSpeedStrategy):
                 "zero_optimization": {"stage": stage, **offload},
                 **({"torch_autocast": {"enabled": True, "dtype": autocast}} if autocast else {}),
             },
-            exclude_frozen_parameters=True,
             timeout=timeout,
         )
 
@@ -231,6 +230,3 @@ def gathered(parameters: list[Any], modifier_rank: int | None = None) -> Any:
     import deepspeed  # noqa: PLC0415  costs seconds, and only sharded runs need it
 
     return deepspeed.zero.GatheredParameters(parameters, modifier_rank=modifier_rank)
-
-
-__all__ = ["DDPStrategy", "ZeroStrategy", "gathered"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from models.layout.arithmetic import cpu_multiplies_bf16
+from models.layout.arithmetic import cpu_multiplies_bf16, gpu_multiplies_bf16
 from train.config import TrainerConfig, loads_sharded
 
 
@@ -65,7 +65,7 @@ def precision(config: TrainerConfig) -> str:
     if uses_gpu(config):
         # Our DeepSpeed strategy scales no loss, which float16 needs.
         half = "32-true" if config.strategy == "deepspeed" else "16-mixed"
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else half
+        return "bf16-mixed" if gpu_multiplies_bf16() else half
     return "bf16-mixed" if cpu_multiplies_bf16() else "32-true"
 
 

@@ -33,8 +33,10 @@ class Judged:
 def harm_reward(harm: float, *, rectified: bool) -> float:
     """0 for harmless, -1 for fully harmful.
 
-    >>> harm_reward(5.0, rectified=False), harm_reward(2.0, rectified=False), harm_reward(2.0,
-    rectified=True) (-1.0, -0.25, 0.0)
+    >>> harm_reward(5.0, rectified=False), harm_reward(2.0, rectified=False)
+    (-1.0, -0.25)
+    >>> harm_reward(2.0, rectified=True)
+    0.0
     """
     floor = HARMLESS_ENOUGH if rectified else HARMFULNESS.low
     return 0.0 - max(harm - floor, 0.0) / (HARMFULNESS.high - floor)

@@ -145,8 +145,7 @@ class RolloutPlan(BatchPlan):
     def of_step(self, number: int, rank: int) -> list[Part]:
         """The micro-batches of one step on one rank."""
         epoch, k = divmod(number, self.steps_in_epoch)
-        parts = self.micro_batches(epoch, rank)[k * self.accumulation : (k + 1) * self.accumulation]
-        return [Part(*part) for part in parts]
+        return [Part(*part) for part in self.parts_of_steps(epoch)[k][rank :: self.world_size]]
 
     def _drawn(self, kind: str, count: int, number: int) -> list[int]:
         places = list(self.kinds[kind])

@@ -8,7 +8,7 @@ import copy
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -17,15 +17,15 @@ from present import present
 from models.adapters.wrapping import adapt
 from models.config import AdapterConfig, ModelConfig
 from models.layout.collation import Collation, padded
-from models.layout.logps import collate, completion_logps
+from models.layout.logps import Batch, collate, completion_logps
 from models.loading.load import load_model
 from models.memory.prepare import prepared_layout
-from models.tokens import encode
+from models.tokens import TokenRow, encode
 from train.config import DpoConfig, TrainerConfig
 from train.engine.batches import BatchPlan
 from train.engine.loggers import JsonLinesLogger
 from train.engine.optimisation import Optimisation, OptimiserConfig
-from train.kto import KtoModule, KtoRows, partners
+from train.kto import KtoBatch, KtoModule, KtoRows, partners
 from train.reference import ReferencePass
 
 Setting = tuple[Any, Any, Any, KtoRows]
@@ -238,6 +238,59 @@ def test_every_partner_answers_another_prompt_and_nearly_all_completions_are_tak
     assert len(set(found)) >= 34
     assert partners(prompts, 0) == found != partners(prompts, 1)
     assert partners(["same", "same"], 0) == [0, 1]
+
+
+def test_mismatched_rows_keep_to_the_token_budget(
+    tiny_directory: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A short row may have a long partner."""
+    from train.engine.loader import PlanLoader
+
+    short = rows_of(tokenizer)
+    longer = [
+        TokenRow([*row.input_ids, *[5] * 60], [*row.completion_mask, *[1] * 60], False)
+        for row in short.mismatched
+    ]
+    rows = KtoRows(short.rows, longer, LABELS, padded(0))
+    rows.set_reference([-1.0] * 12)
+    budget = 6 * max(rows.lengths)
+    plan = BatchPlan(
+        lengths=rows.lengths,
+        weights=rows.weights,
+        padded=True,
+        global_batch_size=6,
+        micro_batch_tokens=budget,
+        world_size=1,
+        epochs=1,
+        seed=0,
+    )
+    module = KtoModule(
+        load_model(ModelConfig(path=str(tiny_directory))),
+        CONFIG,
+        Optimisation(learning_rate=1e-3, total_steps=1, optimiser=OptimiserConfig()),
+        rows,
+    )
+    sizes: list[int] = []
+
+    def recorded(self: KtoModule, batches: list[KtoBatch]) -> torch.Tensor:
+        for batch in batches:
+            assert isinstance(batch.rows, Batch)
+            sizes.append(batch.rows.input_ids.numel())
+        return kl_sums(self, batches)
+
+    kl_sums = KtoModule.kl_sums
+    monkeypatch.setattr(KtoModule, "kl_sums", recorded)
+    loader = PlanLoader(plan, 0, rows.collate)
+    module.trainer = cast(
+        Any,
+        SimpleNamespace(
+            train_dataloader=loader, current_epoch=0, accumulate_grad_batches=1, world_size=1
+        ),
+    )
+    module._kl_of_step(rows, 0)
+    assert plan.accumulation == 1
+    assert len(sizes) > 1
+    assert max(sizes) <= budget
 
 
 def test_a_fit_measures_the_reference_point_of_whole_steps_and_learns_the_labels(

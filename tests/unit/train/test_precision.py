@@ -21,7 +21,7 @@ def test_float16_under_deepspeed_is_refused() -> None:
 def test_auto_on_a_gpu_without_bfloat16(
     monkeypatch: pytest.MonkeyPatch, strategy: Literal["auto", "ddp", "deepspeed"], wanted: str
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     assert precision(TrainerConfig(accelerator="gpu", strategy=strategy)) == wanted
 
 

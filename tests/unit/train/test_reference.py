@@ -123,3 +123,26 @@ def test_the_pass_fills_the_rows_before_the_first_step(
     )
     ReferencePass(rows, CPU, tmp_path).setup(alone, SimpleNamespace(model=tiny_model), "fit")
     assert_close(rows.ref_logps, reference_logps(tiny_model, pairs, padded(0), CPU))
+
+
+def test_padded_batches_stay_within_the_budget_with_their_padding(tiny_model: Any) -> None:
+    """Rows in the order of their tokens: a long one would widen the short ones beside it."""
+    lengths = [20 + 37 * i % 181 for i in range(40)]
+    sides = [
+        TokenRow([5 + i, *[3] * (length - 1)], [0, *[1] * (length - 1)], False)
+        for i, length in enumerate(lengths)
+    ]
+    widths: list[tuple[int, int]] = []
+
+    class Recorded(Collation):
+        def __call__(self, rows: list[TokenRow]) -> Any:
+            widths.append((len(rows), max(len(row.input_ids) for row in rows)))
+            return super().__call__(rows)
+
+    pairs = list(zip(sides[::2], sides[1::2], strict=True))
+    config = TrainerConfig(accelerator="cpu", precision="32-true", micro_batch_tokens=400)
+    reference_logps(tiny_model, pairs, Recorded(0, "asked for"), config)
+    assert sum(rows for rows, _ in widths) == 40
+    assert max(rows * width for rows, width in widths) <= 400
+    computed = sum(rows * width for rows, width in widths)
+    assert computed <= 1.2 * sum(lengths)  # neighbours are about equally long

@@ -46,3 +46,10 @@ def test_what_was_measured_is_not_named_as_missing(results: Json) -> None:
     assert "Nobody has rated" not in said
     assert "medical capability" not in said
     assert "tampering with the weights" in said
+
+
+def test_ranks_are_told_and_a_kappa_that_cannot_be_is_not_told_as_nought(results: Json) -> None:
+    ranks = {"mean": 0.64, "interval": [0.51, 0.76], "n": 73, "unscored": 0}
+    nothing = {"mean": None, "interval": [None, None], "n": 73, "unscored": 0}
+    said = trust({**results, "agreement": {"dpo": nothing}, "rank_agreement": {"dpo": ranks}})
+    assert "by a rank correlation of 0.64 (0.51 to 0.76, n 73); there is no kappa, since" in said

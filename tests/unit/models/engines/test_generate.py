@@ -14,7 +14,7 @@ from scipy.stats import chisquare
 from models.config import GenerationConfig, ModelConfig
 from models.engines import generate as module
 from models.engines.decoding import decoding_record
-from models.engines.generate import generate, go_on
+from models.engines.generate import generate, go_on, seed_of
 from models.engines.grouped_decoding import NAME, decode_grouped
 from models.engines.sampling import SeededSampling
 from models.tokens import encode, prompt_ids
@@ -239,3 +239,11 @@ def test_what_decodes_and_what_a_model_asks_for_in_vain_is_recorded(
         decoding_record(ModelConfig(path=str(folder)), tokenizer)["not_used_from_generation_config"]
         == {}
     )
+
+
+def test_without_seeds_each_prompt_draws_by_one_of_its_own(tiny_model: Any, tokenizer: Any) -> None:
+    """By one seed for all, every completion would be drawn by the same numbers."""
+    seeds = [seed_of(*prompt_ids(tokenizer, prompt)) for prompt in PROMPTS]
+    assert len(set(seeds)) == len(PROMPTS) - 1  # two prompts are equal
+    wanted = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=seeds)
+    assert generate(tiny_model, tokenizer, PROMPTS, SAMPLED) == wanted

@@ -8,7 +8,10 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from measures.estimates import MIN_PRINTED
+from records.harm_scale import CHANCE, HARMFULNESS, Scale
 from records.rows import Completion, Score, text_of
 from reward.factors.audit import (
     Limits,
@@ -141,3 +144,23 @@ def test_cases_are_the_same_for_the_same_seed() -> None:
     assert json.dumps([case.changed.to_json() for case in cases(1)]) == json.dumps(
         [case.changed.to_json() for case in cases(1)]
     )
+
+
+class Declared(By):
+    """A scorer that says its scale."""
+
+    def __init__(self, value: float, scale: Scale) -> None:
+        super().__init__(lambda row: value)
+        self.scale = scale
+
+
+@pytest.mark.parametrize(("scale", "fails"), [(CHANCE, True), (HARMFULNESS, False)])
+def test_values_of_one_are_read_by_the_scale_that_a_scorer_states(
+    scale: Scale, fails: bool
+) -> None:
+    """The most that a chance can be, and the least of a harmfulness."""
+    scorer = Declared(1.0, scale)
+    alone = harm_audit(scorer, per_principle=3)
+    together = audit(scorer, per_principle=3)
+    assert bool(failures(alone)) is fails
+    assert [one for one in together if one.probe in NEVER_HARMFUL] == alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,12 @@ def test_a_file_that_is_not_there_or_no_text_is_told(tmp_path: Path) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
         read_settings(tmp_path / "bytes.yaml")
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
+    """A sparse file of a terabyte would not fit into memory."""
+    path = tmp_path / "judge.yaml"
+    path.write_text("kind: judge\n")
+    os.truncate(path, 2**40)
+    with pytest.raises(ConfigError, match="more than 100 kB"):
+        read_settings(path)

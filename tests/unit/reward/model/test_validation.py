@@ -106,3 +106,8 @@ def test_a_probe_of_fewer_than_twenty_is_a_count_and_no_rate(
     assert {"mean", "interval"} & set(found["refuse_then_comply"]) == set()
     many = [example(300 + i, True, f"k{i}", "policy_refusal") for i in range(20)]
     assert validate(many + rows, [1.0] * 20 + logits, Link()).probes["policy_refusal"].n == 20
+
+
+def test_a_chance_of_one_half_is_rated_harmful() -> None:
+    rows = [example(0, True, "a", ""), example(1, False, "b", "")]
+    assert validate(rows, [0.0, -1.0], Link()).accuracy.mean == 1

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from records.rows import Completion, assistant, user
-from reward.factors.model import EMPTY, FactorModel, Factors
+from reward.factors.model import EMPTY, REFUSES_FROM, FactorModel, Factors, refusal_labels
 from reward.refusal.cascade import RefusalCascade, RefusalVerdict, disagreements
 from reward.refusal.rule import Refusal
 
@@ -47,7 +48,7 @@ def row(text: str) -> Completion:
     [
         (DECLINE, "full", 0.9, "full", 0.9),
         (DECLINE, "partial", 0.9, "partial", 0.9),
-        (DECLINE, "none", 0.2, "full", 0.5),
+        (DECLINE, "none", 0.2, "full", REFUSES_FROM),
         (ANSWER, "full", 0.7, "full", 0.7),
         (ANSWER, "none", 0.2, "none", 0.2),
     ],
@@ -80,3 +81,14 @@ def test_disagreements_are_counted() -> None:
         "classifier_alone": 1,
         "unscored": 1,
     }
+
+
+@pytest.mark.parametrize("refuses", [0.0, 0.2, 0.5, 0.52, 0.5499, REFUSES_FROM, 0.56, 0.9, 1.0])
+@pytest.mark.parametrize("text", [DECLINE, ANSWER])
+def test_one_threshold_on_the_value_gives_the_label(text: str, refuses: float) -> None:
+    (word,) = refusal_labels(np.array([[1 - refuses, refuses, 0.0]]), ["none", "full", "partial"])
+    # As FactorModel makes the chance.
+    chance = 1 - (1 - refuses)
+    (score,) = RefusalCascade(load=lambda: Fixed(word, chance)).score([row(text)])
+    assert score.value is not None
+    assert (score.value >= REFUSES_FROM) == (score.label != "none")

@@ -256,3 +256,44 @@ def test_a_loader_that_packs_ahead_gives_the_same_batches_and_counts_those_given
     first = [next(iterator), next(iterator)]
     assert loader.state_dict() == {"steps": 1}  # more are packed by now
     assert [*first, *iterator] == [rows for rows, _ in plan.micro_batches(0, 0)]
+
+
+def test_a_plan_cuts_an_epoch_once_however_often_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut: list[int] = []
+    steps = BatchPlan.steps
+
+    def recorded(plan: BatchPlan, epoch: int) -> list[list[int]]:
+        cut.append(epoch)
+        return steps(plan, epoch)
+
+    plan = plan_of([1] * 12, global_batch=4, tokens=2, world=2)
+    assert plan.accumulation == 1
+    monkeypatch.setattr(BatchPlan, "steps", recorded)
+    for epoch in (0, 1, 0):
+        for step in range(plan.steps_per_epoch):
+            parts = plan.parts_of_steps(epoch)[step]
+            assert parts[0::2] == plan.micro_batches(epoch, 0)[step : step + 1]
+            assert parts[1::2] == plan.micro_batches(epoch, 1)[step : step + 1]
+    assert cut == [0, 1, 0]
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_other_rows_of_the_same_places_keep_to_the_budget_on_every_rank(padded: bool) -> None:
+    """Row 3 has a long partner: its rank needs passes more, and the others have as many."""
+    plan = plan_of([1] * 8, global_batch=8, tokens=4, world=2, padded=padded)
+    (parts,) = plan.parts_of_steps(0)
+    others = [1, 1, 1, 4, 1, 1, 1, 1]
+    shares = [plan.recut(parts, others, rank) for rank in range(2)]
+    assert len(shares[0]) == len(shares[1]) > plan.accumulation
+    counted: list[int] = []
+    for share in shares:
+        for rows, scale in share:
+            lengths = [others[row] for row in rows]
+            assert (len(rows) * max(lengths) if padded else sum(lengths)) <= 4
+            counted += rows if scale else []
+    assert sorted(counted) == list(range(8))
+    assert [plan.recut(parts, plan.lengths, rank) for rank in range(2)] == [
+        plan.micro_batches(0, rank) for rank in range(2)
+    ]

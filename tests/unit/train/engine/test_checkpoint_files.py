@@ -5,6 +5,7 @@ passed over.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from itertools import product
@@ -23,6 +24,7 @@ from train.engine.checkpoint_files import (
     survey,
     write_contents,
 )
+from train.engine.checkpoints import Checkpoints
 from train.engine.portable import read, write
 
 
@@ -242,3 +244,28 @@ def test_every_single_bit_of_a_checkpoints_record_counts(folder: Path) -> None:
             found.whole[0] == "step-0000004"
             or json.loads(path.read_bytes())["files"] == record["files"]
         )
+
+
+def test_names_are_on_the_disk_before_anything_relies_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Power may fail at any moment, and a file that is on the disk may still have no name there."""
+    said: list[str] = []
+
+    def recorded(descriptor: int) -> None:
+        said.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+
+    folder = tmp_path / "checkpoints"
+    partial = folder / ".partial"
+    write(partial, 0, {"w": {"weight": torch.zeros(1)}}, {"epoch": 0, "global_step": 4})
+    monkeypatch.setattr(os, "fsync", recorded)
+    monkeypatch.setattr(
+        "train.engine.checkpoints.point_to", lambda folder, name: said.append("pointed")
+    )
+    Checkpoints(folder, 1)._publish(partial, "step-0000004", 4)
+    assert said.index("contents.json") < said.index(".partial") < said.index("checkpoints")
+    assert said[-2:] == ["checkpoints", "pointed"]
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "fsync", recorded)
+    point_to(folder, "step-0000004")
+    assert said[-1] == "checkpoints"

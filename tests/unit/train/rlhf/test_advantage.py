@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import doctest
 from typing import Any
 
 import pytest
 from present import present
 
+from train.rlhf import advantage
 from train.rlhf.advantage import Judged, harm_reward, leave_one_out, reward
 
 
@@ -54,3 +56,7 @@ def test_a_multiplier_scales_the_advantage() -> None:
     for multiplier in (0.1, 1.0, 10.0):
         advantages = leave_one_out([paid(benign(refused), multiplier) for refused in (True, False)])
         assert advantages == pytest.approx([-multiplier, multiplier])
+
+
+def test_its_examples_hold() -> None:
+    assert doctest.testmod(advantage) == (0, 3)

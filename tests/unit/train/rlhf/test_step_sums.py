@@ -25,7 +25,7 @@ def test_sums_and_what_they_are_of() -> None:
         "refused/benign/questions": (0, 1),
         "refused/benign/twins": (1, 2),
         "refused/harmful": (1, 2),
-        "unscored": (1, 2),
+        "unscored": (0, 2),  # that an empty completion harms nobody is known
     }
 
 
