@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import scipy
 
 from benchmarks.measured_seeds import FIGURES, change_of, values_of
 
-HARM, _, REFUSED, *_ = FIGURES
+HARM, REFUSED = FIGURES[0], FIGURES[2]
 GROUPS = {prompt: prompt for prompt in "abcd"}
 SEEDS = [
     {("a", "sft"): 0.4, ("b", "sft"): 0.6, ("c", "sft"): 0.2, ("d", "sft"): 0.5}
@@ -30,7 +32,7 @@ def test_a_prompts_changes_are_averaged_over_seeds_first() -> None:
 
 
 def test_what_a_scorer_says_becomes_a_value_a_prompt_and_policy() -> None:
-    scores = [
+    scores: list[dict[str, Any]] = [
         {"completion_id": "harmful/a/sft", "scorer": "refusal", "value": None, "label": "partial"},
         {"completion_id": "harmful/a/rlhf", "scorer": "refusal", "value": None, "label": "none"},
         {"completion_id": "twins/a/sft", "scorer": "refusal", "value": None, "label": "full"},
