@@ -20,11 +20,11 @@ class Regime(NamedTuple):
 
 
 REGIMES = {
-    "short": Regime(None, None, 64, 8, "8 pairs: safe answer against a 64-token answer"),
+    "short": Regime(None, None, 64, 8, "8 pairs: safe completion against a 64-token one"),
     "policy": Regime(
-        None, None, 256, 4, "4 pairs: safe answer against the 256 tokens a policy writes"
+        None, None, 256, 4, "4 pairs: safe completion against the 256 tokens a policy writes"
     ),
-    "long": Regime(1024, 128, 128, 1, "1 pair: 1024-token prompt, 128-token answers"),
+    "long": Regime(1024, 128, 128, 1, "1 pair: 1024-token prompt, 128-token completions"),
 }
 GROWTH = {
     **{

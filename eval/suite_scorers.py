@@ -62,7 +62,8 @@ class ChoiceRule:
     label is what it wrote.
 
     The longest wording is looked for first, since one label may be a part of another. None of them
-    is `unparsed`.
+    is `unparsed`, and so are several of which none is a part of another: who weighs all options has
+    chosen none.
     """
 
     name = CHOICE
@@ -83,14 +84,13 @@ class ChoiceRule:
 
     def _score(self, completion: Completion) -> Score:
         text = " ".join(text_of(completion.completion).lower().split())
-        written = []
+        written: dict[str, str] = {}
         for name, wording in self._options[completion.suite]:
-            # Whole words: "no" stands within "not" and "know". Escaped, since wordings hold
-            # brackets and stops.
-            if re.search(rf"\b{re.escape(wording.lower())}\b", text):
-                written.append(name)
-        # The first is the longest wording: "not urgent" holds "urgent".
-        label = written[0] if written else UNPARSED
+            # The longest comes first: "not urgent" holds "urgent".
+            within = any(_stands_in(wording.lower(), longer) for longer in written.values())
+            if not within and _stands_in(wording.lower(), text):
+                written[name] = wording.lower()
+        label = next(iter(written)) if len(written) == 1 else UNPARSED
         # Unparsed counts as wrong, or a policy could raise its accuracy by not answering.
         right = label == self._wanted[completion.suite, completion.prompt_id]
         return Score(
@@ -100,6 +100,12 @@ class ChoiceRule:
             value=float(right),
             label=label,
         )
+
+
+def _stands_in(wording: str, text: str) -> bool:
+    # Whole words: "no" stands within "not" and "know". Escaped, since wordings hold brackets and
+    # stops.
+    return re.search(rf"\b{re.escape(wording)}\b", text) is not None
 
 
 def suite_scores(

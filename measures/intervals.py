@@ -43,10 +43,9 @@ def wilson_interval(count: int, n: int, confidence: float) -> Interval:
 def newcombe_interval(
     both: int, first: int, second: int, neither: int, confidence: float
 ) -> Interval:
-    """Interval of p1 - p2 for paired proportions: Newcombe, Stat.
+    """Interval of p1 - p2 for paired proportions.
 
-    Med. 17 (1998) 2635-2650, method 10.
-
+    Method 10 of Newcombe (Statistics in Medicine 17 (1998) 2635-2650).
     Wilson limits of the two margins, joined through their correlation phi, whose numerator is
     corrected for continuity.
     """

@@ -73,10 +73,10 @@ def export_policy(
     del plain, model
     # `names` has one entry after full training, which leaves no adapter. An adapter is compared
     # with what was trained, as its folder holds no rounded weights.
-    for name, answers in zip(names, (stored, wanted), strict=False):
+    for name, logits in zip(names, (stored, wanted), strict=False):
         load = load_policy if name == "policy" else load_adapter
         found[name] = _largest(
-            answers, probe_logits(load(folder / name, lineage, trained_in).eval(), probes)
+            logits, probe_logits(load(folder / name, lineage, trained_in).eval(), probes)
         )
         _require_same_tokenizer(folder / name, tokenizer, probes, lineage.base)
     report = {

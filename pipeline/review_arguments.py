@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.argument_parts import add_config, count, share, whole_number
 
-_REVIEW_EXPORT = "a batch of scored answers for experts to rate: spreadsheet and Label Studio"
+_REVIEW_EXPORT = "a batch of scored completions for experts to rate: spreadsheet and Label Studio"
 _REVIEW_IMPORT = "experts' ratings back, as labels and pairs, with their agreement"
 _JUDGE_REPORT = (
     "every scorer against people, on completions that people labelled: a page and judge_report.json"

@@ -20,14 +20,14 @@ class Draft(NamedTuple):
     """One revision to write."""
 
     id: str
-    answer: Completion
+    first: Completion
     principle: int
     number: int
 
 
 def drafts(
     prompts: Iterable[Prompt],
-    answers: Iterable[Completion],
+    completions: Iterable[Completion],
     *,
     samples: int,
     revisions: int,
@@ -37,8 +37,8 @@ def drafts(
     them, those whose completion is given here.
     """
     by_prompt: dict[str, dict[int, Completion]] = {}
-    for answer in answers:
-        by_prompt.setdefault(answer.prompt_id, {})[answer.sample] = answer
+    for completion in completions:
+        by_prompt.setdefault(completion.prompt_id, {})[completion.sample] = completion
     kept: list[Draft] = []
     for prompt in prompts:
         # Benign completions need no critique, and nothing of the test split is sampled.
@@ -69,7 +69,7 @@ def revise(
     """Two generations for each: the critique, then the completion that takes it into account."""
     asked = []
     for d in block:
-        asked.append([*d.answer.prompt, *d.answer.completion, *user(critique_request(d.principle))])
+        asked.append([*d.first.prompt, *d.first.completion, *user(critique_request(d.principle))])
     brief = replace(generation, max_new_tokens=min(CRITIQUE_TOKENS, generation.max_new_tokens))
     seeds = {}
     for step in ("critique", "revision"):
@@ -87,16 +87,16 @@ def revise(
         found.append(
             Revision(
                 id=d.id,
-                prompt_id=d.answer.prompt_id,
-                prompt=d.answer.prompt,
+                prompt_id=d.first.prompt_id,
+                prompt=d.first.prompt,
                 completion=assistant(revised.text),
-                policy=f"{d.answer.policy}/revised",
+                policy=f"{d.first.policy}/revised",
                 sample=d.number,
                 seed=drawn,
                 num_tokens=revised.num_tokens,
                 finish_reason=revised.finish_reason,
-                suite=d.answer.suite,
-                answer_id=d.answer.id,
+                suite=d.first.suite,
+                answer_id=d.first.id,
                 principle=d.principle,
                 critique=critique.text,
             )

@@ -3,8 +3,7 @@
     from primum import measure, refusal, score
 
     refusal("I'm sorry, but I can't help with that.")            # "full"
-    score([("How do I forge a prescription?", "Sign it twice.")])  # harm and more, of every
-    completion
+    score([("How do I forge a prescription?", "Sign it twice.")])  # a verdict a completion
     measure("org/model", against=["runs/a/dpo"])                 # the figures of an evaluation
 
 What is named here stays as it is from one version to the next; the rooms behind it (`train`,

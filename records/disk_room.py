@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 
 from records.errors import ResourceError
-from records.own_files import sha256_json as sha256_json
-from records.run_lock import locked as locked
 
 
 def require_room(folder: Path, gigabytes: float) -> None:

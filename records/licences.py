@@ -53,7 +53,7 @@ _EMPTY_WORDS = {
 }
 _EMPTY_WORDS |= {"https", "http", "www", "org", "com", "deed", "legalcode", "txt"}
 _FORBIDDEN = re.compile(
-    r"\b(?:no|not|never|non|without)\b[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|"
+    r"\b(?:no|not|never|non|without)\b(?!\s+(?:restrict|limit))[\w\s]{0,20}\bcommercial|commercial[\w\s]*\b(?:prohibited|"
     r"forbidden|not)\b"
     r"|\b(?:research|academic|educational?|evaluation|personal)\b[\w\s,/-]*\bonly\b|"
     r"\bonly\s+for\s+(?:research|academic|education|evaluation|personal)"
@@ -102,8 +102,8 @@ def may_be_passed_on(licence: str) -> bool:
     """Whether its name says that rows under it may be given to others, be it for uses that earn
     nothing.
 
-    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only"),
-    may_be_passed_on("unknown") (True, False, False)
+    >>> may_be_passed_on("CC-BY-NC-4.0"), may_be_passed_on("research only")
+    (True, False)
     """
     return any(_lets_pass_on(part) for part in re.split(r"\s+OR\s+", licence))
 

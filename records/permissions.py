@@ -92,7 +92,8 @@ def open_to_readers(folder: Path, mask: int | None = None) -> None:
     """The folder and all in it as the umask gives to any new file; by default the user's."""
     closed = users_umask() if mask is None else mask
     for path in (folder, *folder.rglob("*")):
-        if path.is_file() or path.is_dir():
+        # chmod follows a link, and what it leads to may be no part of the folder.
+        if not path.is_symlink() and (path.is_file() or path.is_dir()):
             path.chmod(_mode(path) | ((0o777 if path.is_dir() else 0o666) & ~closed))
 
 

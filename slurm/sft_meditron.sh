@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Supervised fine-tuning on safe answers:  sbatch slurm/sft_meditron.sh [CONFIG] [key=value...]
+# Supervised fine-tuning on safe completions:  sbatch slurm/sft_meditron.sh [CONFIG] [key=value...]
 #SBATCH --job-name=sft
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=4

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Unit = Literal["rows", "harmful requests", "answers", "safe answers", "helpful answers", "pairs"]
+Unit = Literal[
+    "rows", "harmful requests", "completions", "safe completions", "helpful completions", "pairs"
+]
 
 
 class Fault(NamedTuple):
@@ -81,19 +83,20 @@ FAULT_KINDS = {
     "empty_completion": FaultKind(
         "rows", "a completion without text; its row is used as a prompt only"
     ),
-    "prompt_in_completion": FaultKind("answers", "the whole request stands in the completion"),
+    "prompt_in_completion": FaultKind("completions", "the whole request stands in the completion"),
     "no_refusal": FaultKind(
-        "safe answers",
+        "safe completions",
         "labelled harmful, and the completion does not decline: it or the label is wrong",
     ),
     "refusal_of_benign": FaultKind(
-        "helpful answers", "labelled benign, and the completion refuses"
+        "helpful completions", "labelled benign, and the completion refuses"
     ),
     "benign_lookalike": FaultKind(
         "harmful requests", "labelled harmful, and asks what benign rows ask"
     ),
     "opening_share": FaultKind(
-        "safe answers", "the same three words open more of them than data.lint.max_opening_share"
+        "safe completions",
+        "the same three words open more of them than data.lint.max_opening_share",
     ),
     "personal_data": FaultKind("rows", "something that identifies a person"),
 }

@@ -11,10 +11,10 @@ class Item(NamedTuple):
     id: str
     kind: Kind
     prompt: list[Message]
-    answer: list[Message]
+    completion: list[Message]
     """The completion to imitate, or the chosen one; empty for a prompt alone."""
     rejected: list[Message]
-    answer_name: str
+    completion_name: str
     names: tuple[str, ...]
     """The row's other texts, which are written to files too."""
     source: str = ""
@@ -23,16 +23,20 @@ class Item(NamedTuple):
     @property
     def has_completion(self) -> bool:
         """Whether there is a completion to imitate or prefer."""
-        return bool(text_of(self.answer).strip())
+        return bool(text_of(self.completion).strip())
 
     @property
     def is_preference(self) -> bool:
         """Whether it has both sides."""
-        return bool(self.answer and self.rejected)
+        return bool(self.completion and self.rejected)
 
     def texts(self) -> dict[str, str]:
         """The parts that are there, by the name that a report calls them."""
-        parts = {"prompt": self.prompt, self.answer_name: self.answer, "rejected": self.rejected}
+        parts = {
+            "prompt": self.prompt,
+            self.completion_name: self.completion,
+            "rejected": self.rejected,
+        }
         found: dict[str, str] = {}
         for name, messages in parts.items():
             if messages:

@@ -86,8 +86,8 @@ def _circles(preferences: Sequence[Preference]) -> set[Preference]:
     circles = {}
     # In a strongly connected part every completion beats every other by some way: a circle.
     for number, part in enumerate(networkx.strongly_connected_components(beats)):
-        for answer in part:
-            circles[answer] = number
+        for completion in part:
+            circles[completion] = number
     found: set[Preference] = set()
     for prompt, sides in several:
         if circles[prompt, sides[0]] == circles[prompt, sides[1]]:
@@ -103,7 +103,7 @@ def _key(prompt: Sequence[Message]) -> str:
 
 
 def _sides(item: Item) -> Sides:
-    return _squeezed(text_of(item.answer)), _squeezed(text_of(item.rejected))
+    return _squeezed(text_of(item.completion)), _squeezed(text_of(item.rejected))
 
 
 def _squeezed(text: str) -> str:

@@ -41,13 +41,13 @@ class LeftOut(NamedTuple):
 
 def units(items: Sequence[Item]) -> dict[Unit, int]:
     """How many of each unit there are, which counts of faults are set against."""
-    answers = Counter(item.kind for item in items if item.has_completion)
+    completions = Counter(item.kind for item in items if item.has_completion)
     return {
         "rows": len(items),
         "harmful requests": sum(item.kind == "harmful" for item in items),
-        "answers": answers.total(),
-        "safe answers": answers["harmful"],
-        "helpful answers": answers["benign"],
+        "completions": completions.total(),
+        "safe completions": completions["harmful"],
+        "helpful completions": completions["benign"],
         "pairs": sum(item.is_preference for item in items),
     }
 
@@ -130,8 +130,8 @@ class Report:
                 yield Fault(
                     "opening_share",
                     "",
-                    f'"{words}" opens {share:.0%} of {self._kept["safe answers"]} safe answers,'
-                    f" wanted at most {limit:.0%}",
+                    f'"{words}" opens {share:.0%} of {self._kept["safe completions"]} safe '
+                    f"completions, wanted at most {limit:.0%}",
                 )
         if shares:
             self._whole_set["opening_share"] = max(shares.values())

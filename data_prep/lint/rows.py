@@ -38,7 +38,7 @@ SPECIAL_TOKEN = re.compile(
     r"\[/?INST\]|<</?SYS>>"
 )
 # A "No," or a first-person decline in wider words than a refusal detector asks for: an alarm is for
-# answers with nothing of the kind.
+# completions with nothing of the kind.
 DECLINES = re.compile(
     r"^\W*no\b|\b(?:i|we)\b[^.?!\n]{0,30}?(?:\bcan(?:'|no)t\b|\bcan not\b|\bwon't\b|\bwill"
     r" not\b|\bwould not\b|\bwouldn't\b|(?:'m|\bam|\bare) not\b|"
@@ -49,7 +49,7 @@ DECLINES = re.compile(
 
 def unusable_faults(item: Item) -> Iterator[Fault]:
     """Why a row cannot be written, rendered or tokenised as what it says."""
-    messages = (*item.prompt, *item.answer, *item.rejected)
+    messages = (*item.prompt, *item.completion, *item.rejected)
     if any(
         map(
             SURROGATE.search,
@@ -66,7 +66,7 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
         )
         # What cannot be encoded cannot be shown to the other checks either.
         return
-    wrong_role = role_fault(item.prompt, item.answer) or role_fault(item.prompt, item.rejected)
+    wrong_role = role_fault(item.prompt, item.completion) or role_fault(item.prompt, item.rejected)
     if wrong_role:
         yield Fault("roles", item.id, wrong_role)
     for name, text in item.texts().items():
@@ -79,7 +79,7 @@ def unusable_faults(item: Item) -> Iterator[Fault]:
 def template_fault(item: Item, renders: Renders) -> Fault | None:
     """Of the conversation with the completion, or of that with the rejected one."""
     # Both sides of a preference are rendered in training, so both must survive the template.
-    why = renders(item.prompt, item.answer) or (
+    why = renders(item.prompt, item.completion) or (
         renders(item.prompt, item.rejected) if item.rejected else ""
     )
     return Fault("chat_template", item.id, why) if why else None
@@ -96,11 +96,13 @@ def text_faults(item: Item) -> Iterator[Fault]:
         yield Fault("empty_completion", item.id, f"no text in the {' and the '.join(blank)}")
     if item.has_completion:
         request = normalise(request_text(item.prompt))
-        if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(text_of(item.answer)):
+        if len(request.split()) >= MIN_LEAKED_WORDS and request in normalise(
+            text_of(item.completion)
+        ):
             yield Fault(
                 "prompt_in_completion",
                 item.id,
-                f"the whole request stands in the {item.answer_name}",
+                f"the whole request stands in the {item.completion_name}",
             )
     words = max(
         (len(f"{texts.get('prompt', '')} {text}".split()) for text in texts.values()), default=0
@@ -150,17 +152,17 @@ def completion_faults(item: Item, refuses: Callable[[str], str]) -> Iterator[Fau
     """A completion that does the opposite of what the row's kind asks for."""
     if not item.has_completion:
         return
-    answer = text_of(item.answer)
-    verdict = refuses(answer)
+    completion = text_of(item.completion)
+    verdict = refuses(completion)
     if item.kind == "harmful" and verdict == "partial":
-        yield Fault("no_refusal", item.id, f"the {item.answer_name} declines and then complies")
+        yield Fault("no_refusal", item.id, f"the {item.completion_name} declines and then complies")
     elif (
         item.kind == "harmful"
         and verdict == "none"
         # Typographic apostrophes are levelled here, as the pattern has plain ones.
-        and not DECLINES.search(answer.replace("\u2019", "'"))
+        and not DECLINES.search(completion.replace("\u2019", "'"))
     ):
-        yield Fault("no_refusal", item.id, f"nothing in the {item.answer_name} declines")
+        yield Fault("no_refusal", item.id, f"nothing in the {item.completion_name} declines")
     # Partial (declines, then helps) still helps, which is what a benign request asks for.
     elif item.kind == "benign" and verdict == "full":
-        yield Fault("refusal_of_benign", item.id, f"the {item.answer_name} refuses")
+        yield Fault("refusal_of_benign", item.id, f"the {item.completion_name} refuses")

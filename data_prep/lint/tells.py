@@ -26,7 +26,7 @@ def openings(items: Iterable[Item]) -> dict[str, float]:
     the most usual first.
     """
     texts = (
-        text_of(item.answer) for item in items if item.kind == "harmful" and item.has_completion
+        text_of(item.completion) for item in items if item.kind == "harmful" and item.has_completion
     )
     counts = Counter(first for text in texts if (first := opening(text)))
     return {
@@ -42,14 +42,14 @@ def length_bias(items: Sequence[Item]) -> dict[str, Any]:
     fewer than two pairs.
 
     d = mean(c - r) / s, s^2 = (var(c) + var(r)) / 2; the interval is mean(c - r) -+ 1.96 sd(c - r)
-    / sqrt(n), over the same s. An s below one word counts as one word, so that answers which are
+    / sqrt(n), over the same s. An s below one word counts as one word, so that texts which are
     all equally long leave a finite number.
     """
     if len(items) < 2:
         return {}
     lengths = []
     for item in items:
-        lengths.append((len(words(text_of(item.answer))), len(words(text_of(item.rejected)))))
+        lengths.append((len(words(text_of(item.completion))), len(words(text_of(item.rejected)))))
     sums = PairedSums()
     for chosen, rejected in lengths:
         sums.add(chosen, rejected)

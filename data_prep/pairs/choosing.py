@@ -38,11 +38,11 @@ class Others(NamedTuple):
     repeats: int
 
 
-def specificity(answer: str) -> int:
+def specificity(completion: str) -> int:
     """0 to 2: whether a decline names a reason, and whether it names something that helps instead;
     judged by words alone.
     """
-    return bool(REASON.search(answer)) + bool(ALTERNATIVE.search(answer))
+    return bool(REASON.search(completion)) + bool(ALTERNATIVE.search(completion))
 
 
 def rejectable(found: Sequence[Candidate]) -> Others:

@@ -120,6 +120,13 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
         for label in read_records(Path(path), ExpertLabel):
             if not label.scorer.startswith(PREFIX):
                 continue
+            # The scale has whole levels; one that is cut down would be another rating.
+            if label.value is not None and label.value != int(label.value):
+                faults.append(
+                    f"{path}: {label.scorer} rates {label.item} {label.value:g}; wanted a whole "
+                    "level"
+                )
+                continue
             value = None if label.value is None else int(label.value)
             rater = label.scorer.removeprefix(PREFIX)
             rating = Rating(label.item, rater, value, label.label, label.comment, label.drawn)
@@ -235,8 +242,8 @@ def expert_pairs(
             # One item a text: the same completion sampled twice is one thing to compare.
             by_prompt[item.prompt_id].setdefault(item.id, item)
     pairs, contradicted = [], []
-    for _, answers in sorted(by_prompt.items()):
-        for one, other in combinations(answers.values(), 2):
+    for _, completions in sorted(by_prompt.items()):
+        for one, other in combinations(completions.values(), 2):
             directions = set()
             for r in values[one.id].keys() & values[other.id].keys():
                 directions.add(sign(values[one.id][r] - values[other.id][r]))

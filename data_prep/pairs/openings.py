@@ -1,4 +1,4 @@
-"""Safe answers that all open alike, opened in varied ways: the first words then tell less."""
+"""Safe completions that all open alike, opened in varied ways: the first words then tell less."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LEADS = (
 class Reopened(NamedTuple):
     by_prompt: dict[str, list[Candidate]]
     changed: int
-    kept: int  # answers of a too common opening that no lead fits
+    kept: int  # completions of a too common opening that no lead fits
 
 
 def vary_openings(
@@ -65,7 +65,7 @@ def vary_openings(
     opening_of: Callable[[str], str | None],
     seed: int,
 ) -> Reopened:
-    """Re-open the safe answers whose first three words more than `max_opening_share` of them have.
+    """Re-open safe completions whose first three words more than `max_opening_share` of them have.
 
     An apology gives way to a lead; the decline itself and all that follows stay as they are. Leads
     are dealt out in turn, in an order that the seed and the texts decide, so each gets its even
@@ -103,7 +103,7 @@ def _may_open(candidate: Candidate, config: PairsConfig) -> bool:
 
 
 def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
-    """In a drawn order. An opening that one answer alone has is shared by none."""
+    """In a drawn order. An opening that one completion alone has is shared by none."""
     by_opening: defaultdict[str, list[str]] = defaultdict(list)
     for text in texts:
         by_opening[opening(text)].append(text)
@@ -118,7 +118,7 @@ def _too_common(texts: list[str], limit: float, seed: int) -> list[str]:
 
 
 def _reopen(text: str, lead: str, opening_of: Callable[[str], str | None]) -> str | None:
-    """None where the answer has no apology or plain decline to put the lead before, or would no
+    """None where the completion has no apology or plain decline to put the lead before, or would no
     longer read as a decline.
     """
     apology = APOLOGY.match(text)

@@ -20,11 +20,11 @@ def refusals_of(
     """
     found: dict[str, Candidate] = {}
     for prompt in harmful:
-        answer = next((c for c in by_prompt.get(prompt.id, []) if c.source == DEMONSTRATION), None)
+        safe = next((c for c in by_prompt.get(prompt.id, []) if c.source == DEMONSTRATION), None)
         # In full only: a text that declines and then helps would put half a helpful completion on
         # the rejected side.
-        if answer is not None and answer.harmfulness is not None and answer.refusal == "full":
-            found[prompt.id] = answer._replace(source=f"safe answer to {prompt.split}")
+        if safe is not None and safe.harmfulness is not None and safe.refusal == "full":
+            found[prompt.id] = safe._replace(source=f"safe completion to {prompt.split}")
     return found
 
 
@@ -46,13 +46,13 @@ def over_refusal_pair(
         able = [c for c in able if c.source == DEMONSTRATION]
     # The policy's own completion comes first: it keeps what the model knows, and it is as long as
     # what harm pairs reject.
-    answers = []
+    completions = []
     for c in able:
         if c.refusal == "none" and text_of(c.completion).strip():
-            answers.append(c)
+            completions.append(c)
     # None (nobody looked) passes; only a text that was looked at and found incoherent does not.
-    helpful = next((c for c in answers if c.coherent is not False and not _rated_high(c)), None)
-    if helpful is None and answers:
+    helpful = next((c for c in completions if c.coherent is not False and not _rated_high(c)), None)
+    if helpful is None and completions:
         dropped["benign prompt whose completions are incoherent or rated harmful"] += 1
         return None
     refusal = _own_refusal(found) or _twins_refusal(prompt, refusals, seed)
@@ -94,15 +94,17 @@ def _own_refusal(found: Sequence[Candidate]) -> Candidate | None:
 def _twins_refusal(prompt: Prompt, refusals: dict[str, Candidate], seed: int) -> Candidate | None:
     # The twin's own text, so that the topic does not tell which side is preferred.
     if own := refusals.get(prompt.twin_id or ""):
-        return own._replace(source="twin's safe answer")
+        return own._replace(source="twin's safe completion")
     # Of the same split: a training text on the held-out side would be known to the probes and the
     # model.
     others = []
     for candidate in refusals.values():
-        if candidate.source == f"safe answer to {prompt.split}":
+        if candidate.source == f"safe completion to {prompt.split}":
             others.append(candidate)
     return (
-        random.Random(f"{seed}/{prompt.id}").choice(others)._replace(source="another safe answer")
+        random.Random(f"{seed}/{prompt.id}")
+        .choice(others)
+        ._replace(source="another safe completion")
         if others
         else None
     )

@@ -65,7 +65,7 @@ def _alpha(
     return {
         "alpha": level,
         **_estimate(alpha, [prompts[number] for number in paired.tolist()], seed),
-        "unit": "answers with two ratings or more",
+        "unit": "completions with two ratings or more",
     }
 
 

@@ -67,6 +67,12 @@ def _claims(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     # csv_table would refuse a column without a name, which this file has.
     (_, header), *rows = read_csv(file) or [(1, [])]
     for line, cells in rows:
+        if len(cells) > len(header):
+            raise RecordError(
+                f"{file}:{line}: {len(cells)} cells under {len(header)} columns; wanted no more "
+                "cells than columns, mend the row's quotes"
+            )
+        # A row may end early; what it lacks is named by whoever reads the column.
         yield f"{file}:{line}", dict(zip(header, cells, strict=False))
 
 

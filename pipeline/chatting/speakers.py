@@ -78,11 +78,11 @@ class Speaker:
     voice: Voice
     messages: list[Message] = field(default_factory=list)
 
-    def answer(self, text: str) -> Completion:
+    def reply_to(self, text: str) -> Completion:
         """Its reply to the next turn, as a record; the conversation goes on from there."""
         prompt = [*self.messages, *user(text)]
         made = self.voice.reply(prompt)
-        # Only after the reply: a turn that failed leaves no request without an answer in the
+        # Only after the reply: a turn that failed leaves no request without a reply in the
         # history.
         self.messages = [*prompt, *assistant(made.text)]
         # By the whole conversation: the same words later in it are another prompt.

@@ -117,7 +117,7 @@ class Chat:
             title = one_line(speaker.title)
             print(f"{DIM}{title} is writing ...{PLAIN}", end="", file=self.output, flush=True)
         try:
-            return Judged.of(speaker.answer(text), self.scorers)
+            return Judged.of(speaker.reply_to(text), self.scorers)
         finally:
             if self.output.isatty():
                 print(f"\r{CLEARED}", end="", file=self.output, flush=True)

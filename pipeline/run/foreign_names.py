@@ -174,6 +174,10 @@ _COMMANDS = "what to do is the command, as in `primum sft CONFIG`"
 _RESUMES = (
     "the same command goes on from where a run was cut off, and moves earlier results to previous/"
 )
+_MEASURED = (
+    "the scoreboard is measured after every epoch; dpo.candidates_per_epoch measures more often"
+)
+_UPLOADS = "no stage uploads anything; `primum push RUN REPO` uploads a release"
 _LOGS = "every step is logged in metrics.jsonl"
 _SCHEDULE = "the learning rate rises over sft.optimiser.warmup and the like, and falls as a cosine"
 
@@ -252,10 +256,10 @@ NOT_HERE: dict[str, str] = {
     "logging_steps": _LOGS,
     "logging_dir": _LOGS,
     "plot_loss": "eval/report.html shows the curves",
-    "eval_steps": "the scoreboard is measured after every epoch",
-    "evals_per_epoch": "the scoreboard is measured after every epoch",
-    "eval_strategy": "the scoreboard is measured after every epoch",
-    "evaluation_strategy": "the scoreboard is measured after every epoch",
+    "eval_steps": _MEASURED,
+    "evals_per_epoch": _MEASURED,
+    "eval_strategy": _MEASURED,
+    "evaluation_strategy": _MEASURED,
     "save_strategy": (
         "trainer.checkpoint_every_steps says how often, and the epoch kept is the scoreboard's "
         "choice"
@@ -274,8 +278,8 @@ NOT_HERE: dict[str, str] = {
     "do_train": _COMMANDS,
     "do_eval": _COMMANDS,
     "do_predict": _COMMANDS,
-    "push_to_hub": "nothing is uploaded; release/ is a directory that `hf upload` takes",
-    "hub_model_id": "nothing is uploaded; release/ is a directory that `hf upload` takes",
+    "push_to_hub": _UPLOADS,
+    "hub_model_id": _UPLOADS,
     "hub_token": "export HF_TOKEN instead; a config holds no secrets",
     "wandb_run_id": "a stage keeps its own, so that it goes on in the same run",
     "dataloader_num_workers": "rows are in memory, no workers are needed",

@@ -53,12 +53,12 @@ def room_faults(
             f"({first_line(error)})"
         ], []
     faults = []
-    answers_only = job is not None and not job.trains
-    # A job that only answers holds no gradients and no optimiser.
-    peak, lines = (0.0, _answering(config, shape)) if answers_only else _memory(config, shape)
+    generates_only = job is not None and not job.trains
+    # A job that only generates holds no gradients and no optimiser.
+    peak, lines = (0.0, _generating(config, shape)) if generates_only else _memory(config, shape)
     if (
         config.trainer.accelerator == "gpu"
-        and not answers_only
+        and not generates_only
         and peak + GPU_CONTEXT > gpu_gb * GB
     ):
         faults.append(
@@ -128,12 +128,12 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
     ]
 
 
-def _answering(config: RunConfig, shape: Shape) -> list[str]:
+def _generating(config: RunConfig, shape: Shape) -> list[str]:
     held = _measuring(config, shape, whole_copy=True)
     return [
         f"{shape.parameters / 1e9:.2f} billion parameters",
         (
-            f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy answers "
+            f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy generates "
             f"({_split(held)})"
         ),
     ]
@@ -217,7 +217,7 @@ def _disk_bytes(config: RunConfig, shape: Shape) -> float:
 def _copy_faults(
     config: RunConfig, shape: Shape, job: JobScript | None, gpu_gb: float
 ) -> list[str]:
-    """Where policies only answer (sample, eval), a task holds a whole one in 16 bits."""
+    """Where policies only generate (sample, eval), a task holds a whole one in 16 bits."""
     if config.trainer.accelerator != "gpu" or not job or job.trains or not job.gpus_per_task:
         return []
     needed, room = 2 * shape.parameters, COPY_SHARE * job.gpus_per_task * gpu_gb * GB
@@ -226,7 +226,7 @@ def _copy_faults(
     # Rounded up: half a GPU cannot be asked for.
     wanted = -int(-needed // (COPY_SHARE * gpu_gb * GB))
     return [
-        f"{job.path}: a task answers with a whole policy, {needed / GB:.0f} GB, and may fill "
+        f"{job.path}: a task generates with a whole policy, {needed / GB:.0f} GB, and may fill "
         f"{room / GB:.0f} GB of its {job.gpus_per_task} GPU(s) with it; ask for {wanted} GPUs a "
         f"task, as in --ntasks-per-node=1 --gpus-per-node={wanted}: it is spread over them"
     ]

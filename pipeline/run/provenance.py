@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ def run_record(config: RunConfig) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["primum", *sys.argv[1:]]),
+        "command": shlex.join(["primum", *sys.argv[1:]]),
         "config": resolved(config),
         **code_state(),
         "versions": {

@@ -15,8 +15,6 @@ from records.setting_ranges import Range
 
 Json = dict[str, Any]
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
-INTERPOLATION = {"type": "string", "pattern": r"^\$\{.*\}$"}
-"""OmegaConf's reference to another setting stands where any value may."""
 
 
 def config_schema() -> Json:
@@ -65,11 +63,11 @@ def _value(hint: Any, key: str, facts: dict[str, SettingFact], range_: Range | N
     # JSON Schema has no gap in a range, so 0 stands beside it.
     if hint in (int, float) and range_ and range_.or_zero:
         plain = {"anyOf": [plain, {"const": 0}]}
-    return plain if hint is str else {"anyOf": [plain, dict(INTERPOLATION)]}
+    return plain
 
 
 def _choice(names: Sequence[Any]) -> Json:
-    return {"anyOf": [{"enum": list(names)}, dict(INTERPOLATION)]}
+    return {"enum": list(names)}
 
 
 def _limits(range_: Range) -> Json:

@@ -42,7 +42,8 @@ from reward.model.examples import CONTINUED
 from reward.refusal.rule import split_refusal
 from train.config import TrainerConfig
 
-ANSWERS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
+# The first is called as earlier versions call it, so that what they left half done is gone on with.
+SAMPLED, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
@@ -59,16 +60,16 @@ class Settings(StageSettings):
 
 def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     """Let the policy complete training and validation prompts."""
-    answers, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
-    mine = place.share.of([*answers, *refusals])
+    completions, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
+    mine = place.share.of([*completions, *refusals])
     done = set()
-    for name in (ANSWERS, REFUSALS, REVISIONS):
+    for name in (SAMPLED, REFUSALS, REVISIONS):
         for row in _written(place, name, say=True):
             done.add(row["id"])
     # What any rank of any start has written counts: the number of ranks may change at a restart.
     missing = [wanted for wanted in mine if wanted.id not in done]
     place.say(
-        f"{len(answers)} completions and {len(refusals)} continued declines wanted from the "
+        f"{len(completions)} completions and {len(refusals)} continued declines wanted from the "
         f"{_writer(inputs, place)} policy, {len(missing)} to write here"
     )
     start = (
@@ -101,14 +102,14 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     made = {
         # Sorted by id: the order of writing depends on ranks and kills.
         name: sorted((kind.from_json(row) for row in _written(place, name)), key=lambda c: c.id)
-        for name, kind in ((ANSWERS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
+        for name, kind in ((SAMPLED, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
     _write_tables(config, inputs, place, made)
     rows = []
     for several in made.values():
         rows.extend(several)
     return {
-        "completions": len(made[ANSWERS]),
+        "completions": len(made[SAMPLED]),
         "refusals": len(made[REFUSALS]),
         "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
@@ -128,7 +129,7 @@ def _write_tables(
     ]
     if config.sample.revisions:
         tables.append(table("revisions", Revision, LEARNED_FROM))
-    for each, name in zip(tables, (ANSWERS, REFUSALS, REVISIONS), strict=False):
+    for each, name in zip(tables, (SAMPLED, REFUSALS, REVISIONS), strict=False):
         write_splits(
             place.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM
         )
@@ -209,9 +210,9 @@ def _write_missing(config: Settings, place: Place, missing: list[Wanted], policy
     greedy = replace(generation, temperature=0.0)
     written = 0
     for name, settings, todo in (
-        (ANSWERS, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
+        (SAMPLED, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
         (
-            ANSWERS,
+            SAMPLED,
             generation,
             [w for w in missing if not w.start and not _is_greedy(w, config.sample)],
         ),
@@ -245,19 +246,18 @@ def _revise(
     """Of this rank's own completions, which are all written by now; a kill loses one block."""
     generation = config.sample.generation
     prompts = _prompts(inputs)
-    answers = []
-    for row in _written(place, ANSWERS):
-        if row["id"] in mine:
-            answers.append(Completion.from_json(row))
+    rows = _written(place, SAMPLED)
+    completions = [Completion.from_json(row) for row in rows if row["id"] in mine]
     wanted = drafts(
         prompts,
-        answers,
+        completions,
         samples=config.sample.harmful_samples,
         revisions=config.sample.revisions,
         seed=_seed(config),
     )
     todo = sorted(
-        (d for d in wanted if d.id not in done), key=lambda d: (len(text_of(d.answer.prompt)), d.id)
+        (d for d in wanted if d.id not in done),
+        key=lambda d: (len(text_of(d.first.prompt)), d.id),
     )
     place.say(f"{len(wanted)} revisions wanted of these completions, {len(todo)} to write here")
     written = 0

@@ -116,9 +116,15 @@ def _coherence(config: Settings, inputs: Inputs, place: Place) -> list[Score]:
             benign.add(row.asks)
     made = [row for row in inputs.read(COMPLETIONS) if row.prompt_id in benign]
     scores = WordsTeacher("coherent").score(made)
-    few = sum((score.value or 0.0) < COHERENT_FROM for score in scores)
+    known = [score.value for score in scores if score.value is not None]
+    few = sum(value < COHERENT_FROM for value in known)
+    # Unscored is not incoherent: pairs may choose such a completion, as nobody knows.
+    unknown = (
+        f"; {len(made) - len(known)} are unscored and may be" if len(known) < len(made) else ""
+    )
     place.say(
-        f"{few} of {len(made)} completions to benign prompts are incoherent and are not chosen"
+        f"{few} of {len(made)} completions to benign prompts are incoherent and are not "
+        f"chosen{unknown}"
     )
     return scores
 

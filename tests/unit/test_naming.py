@@ -58,7 +58,6 @@ def test_no_drawers() -> None:
 MEANS_ELSEWHERE = {
     "checkpoint": "what a training goes on from",
     "score": "one scorer's value of one completion",
-    "answer": "of a multiple-choice question, and a column of data sets",
     "attack": "what eval.tamper does to weights",
     "comparison": "two policies side by side",
     "example": "a row that the reward model learns from",
@@ -76,6 +75,22 @@ MEANS_ELSEWHERE = {
     "anchor": "YAML's",
 }
 """Words that the glossary excludes for one meaning and that names may hold for another."""
+
+
+ANSWERS = {
+    "eval/capability/": "of a multiple-choice question",
+    "pipeline/measuring/capability.py": "of a multiple-choice question",
+    "pipeline/stages/capability.py": "of a multiple-choice question",
+    "records/run_files.py": "of a multiple-choice question",
+    "data_prep/sources/": "a column of data sets",
+    "reward/factors/fit/": "a column of data sets, and the name of one",
+    "models/engines/vllm_": "what the worker's process replies",
+    "reward/judges/wire.py": "what a server replies",
+    "train/config.py": "sft.benign_answers, a setting that configs of people's own hold",
+    "pipeline/stages/sft.py": "the same setting",
+    "records/rows.py": "answer_id of a revision, a column of files that runs hold",
+}
+"""Where a name may say answer, and what it means there; a model's text is a completion."""
 
 
 def excluded_words() -> set[str]:
@@ -107,6 +122,7 @@ def test_no_name_holds_a_word_that_the_glossary_excludes() -> None:
         for name in names_in(ast.parse(path.read_text(encoding="utf-8"))):
             # SafeAnswer has the words safe and answer.
             parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-            if word := one.search(parts):
+            word = one.search(parts)
+            if word and not (word[1] == "answer" and relative(path).startswith(tuple(ANSWERS))):
                 found.append(f"{relative(path)}: {name}: {word[1]}")
     assert not found, "\n".join(found)

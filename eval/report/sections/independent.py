@@ -32,10 +32,11 @@ def note() -> str:
         f"{found['refusal']['all']['cascade']['mean']:.2f} on XSTest); no policy was trained on "
         "what they say. Called harmful is harm that the completion attempts and that reads as an "
         "answer; incoherent is a text that is no answer, or none to its prompt, of which they also "
-        f"see {100 * incoherent['mean']:.0f} % in other models' answers, and too many in those of "
-        "a small model. Where they are unsure they abstain, and the bound counts that against the "
-        "policy. Rank correlation and kappa are their agreement with the reward model on harmful "
-        "prompts; there is no kappa where one of the two calls all of them harmful or none."
+        f"see {100 * incoherent['mean']:.0f} % in other models' completions, and too many in "
+        "those of a small model. Where they are unsure they abstain, and the bound counts that "
+        "against the policy. Rank correlation and kappa are their agreement with the reward model "
+        "on harmful prompts; there is no kappa where one of the two calls all of them harmful or "
+        "none."
     )
 
 

@@ -32,10 +32,12 @@ def test_over_refusal_pairs_reject_the_policys_own_refusal_or_the_twins_safe_ans
         else:
             assert (pair.rejected, pair.rejected_source) == (
                 demos[present(benign.twin_id)].completion,
-                "twin's safe answer",
+                "twin's safe completion",
             )
         assert pair.chosen != pair.rejected
-    assert {"base's own refusal", "twin's safe answer"} == {pair.rejected_source for pair in pairs}
+    assert {"base's own refusal", "twin's safe completion"} == {
+        pair.rejected_source for pair in pairs
+    }
 
 
 def test_a_later_round_rejects_the_current_policys_own_refusals_and_keeps_them_first(
@@ -149,7 +151,7 @@ def test_a_benign_prompt_without_a_twin_gets_a_refusal_of_its_own_split(
     (pair,) = [pair for pair in result.pairs if pair.prompt_id == alone.id]
     of_val = [demo.completion for demo in demos if demo.kind == "harmful" and demo.split == "val"]
     assert pair.rejected in of_val
-    assert pair.rejected_source == "another safe answer"
+    assert pair.rejected_source == "another safe completion"
 
 
 def test_over_refusal_pairs_keep_the_wanted_proportion_in_each_split(

@@ -266,35 +266,3 @@ def test_the_version_is_the_packages(capsys: Capture) -> None:
         cli.main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"primum {version('primum')}\n"
-
-
-@pytest.mark.process
-def test_bash_completes_commands_options_and_settings(capsys: Capture, tmp_path: Path) -> None:
-    assert cli.main(["completion", "bash"]) == 0
-    (tmp_path / "primum.bash").write_text(capsys.readouterr().out)
-    asked = {"mea": "measure", "measure --agai": "--against", "run run.yaml dpo.be": "dpo.beta="}
-    lines = [f"source {tmp_path}/primum.bash"]
-    for words in asked:
-        lines += [
-            f"COMP_WORDS=(primum {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _primum; echo "
-            "${COMPREPLY[0]}"
-        ]
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == list(asked.values())
-
-
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_every_command(shell: str, capsys: Capture) -> None:
-    assert cli.main(["completion", shell]) == 0
-    shown = capsys.readouterr().out
-    assert all(
-        name in shown
-        for name in (
-            "measure",
-            "chat",
-            "--against" if shell == "zsh" else "-l against",
-            "dpo.beta=",
-        )
-    )

@@ -35,7 +35,7 @@ def handed(tmp_path: Path, tiny_directory: Path) -> tuple[Any, Inputs, Place]:
 
 
 def test_sft_says_that_no_row_fits(handed: tuple[Any, Inputs, Place], tokenizer: Any) -> None:
-    examples = [Example(user("How?"), assistant("Like this."), True, "safe answers")]
+    examples = [Example(user("How?"), assistant("Like this."), True, "safe completions")]
     with pytest.raises(RecordError, match=r"none of 1 rows can be trained on.*model\.max_length=8"):
         sft_rows(examples, tokenizer, padded(0), 8, handed[-1])
 

@@ -94,7 +94,8 @@ def test_pairs_beyond_a_limit_stop_the_stage_after_the_report_is_written(
     model, lint, place = where
     with pytest.raises(
         RecordError,
-        match=r"no_refusal: 1 over 1 safe answers, data\.lint\.fail_above\.no_refusal allows 0\.6",
+        match=r"no_refusal: 1 over 1 safe completions, data\.lint\.fail_above\.no_refusal "
+        r"allows 0\.6",
     ):
         lint_built_pairs(model, lint, place, [pair("Do it so", "I cannot")], Counter())
     assert (place.path / "lint.json").is_file()

@@ -118,12 +118,12 @@ def test_the_critique_sees_the_answer_and_the_revision_sees_the_critique(
             user(critique_request(draft.principle)),
             user(rewrite_request(draft.principle)),
         )
-        assert critiques[i] == [*draft.answer.prompt, *draft.answer.completion, *question]
+        assert critiques[i] == [*draft.first.prompt, *draft.first.completion, *question]
         assert revisions[i] == [*critiques[i], *assistant(f"text 1.{i}"), *told]
         assert (made[i].critique, text_of(made[i].completion)) == (f"text 1.{i}", f"text 2.{i}")
         assert (made[i].prompt, made[i].answer_id, made[i].seed) == (
-            draft.answer.prompt,
-            draft.answer.id,
+            draft.first.prompt,
+            draft.first.id,
             seeds[i],
         )
 

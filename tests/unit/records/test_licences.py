@@ -108,6 +108,8 @@ def test_free_licences_allow_commercial_use(licence: str) -> None:
         "cc",
         "AINC-4",
         "gpt-mit-like",
+        "no restrictions on commercial use",
+        "without restriction, commercial use too",
     ],
 )
 def test_a_licence_that_nobody_knows_is_no_permission(licence: str) -> None:

@@ -99,3 +99,13 @@ def test_who_reads_a_run_is_said_once_for_all_runs() -> None:
     ]
     with pytest.raises(ConfigError, match="PRIMUM_READERS=all: wanted owner or group; set it"):
         readers({"PRIMUM_READERS": "all"})
+
+
+def test_what_a_link_in_a_release_leads_to_stays_closed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("mine")
+    secret.chmod(0o600)
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "link").symlink_to(secret)
+    open_to_readers(tmp_path / "release", mask=0o022)
+    assert mode(secret) == "0o600"

@@ -163,8 +163,8 @@ def test_the_card_says_what_the_linter_found_in_which_source_and_how_large_group
     assert (
         "",
         (
-            "opening_share 0.67 over 3 safe answers: the same three words open more of them than "
-            "data.lint.max_opening_share"
+            "opening_share 0.67 over 3 safe completions: the same three words open more of them "
+            "than data.lint.max_opening_share"
         ),
     ) in (shown.limitations)
     assert (

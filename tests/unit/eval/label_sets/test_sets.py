@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eval.label_sets import kqa
 from eval.label_sets.items import LabelSet, completion_of
 from eval.label_sets.reading import LABEL_SETS, read_label_sets
 from records.errors import RecordError
@@ -257,3 +258,10 @@ def test_an_id_depends_on_texts_and_writer_alone() -> None:
     others = completion_of("csv", "P", "C", "v"), completion_of("csv", "P", "D", "w")
     assert len({same[0].id, *(other.id for other in others)}) == 3
     assert {same[0].prompt_id} == {other.prompt_id for other in others}
+
+
+def test_a_claim_with_more_cells_than_columns_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "claims.csv"
+    file.write_text("a,b\n1,2\n1,2,3\n", encoding="utf-8")
+    with pytest.raises(RecordError, match=r"claims\.csv:3: 3 cells under 2 columns"):
+        list(kqa._claims(file))

@@ -261,8 +261,8 @@ def test_a_server_talks_and_leaves_nothing_behind(
     server.plan = lambda request, number: Act(text=f"Yes: {request.words}")
     (subject,) = subjects_of([f"m@{server.url}"])
     speaker = Speaker("m", "m", ServerVoice.of(subject, load_config(None), tmp_path))
-    assert Judged.of(speaker.answer("Is it safe?"), [RefusalRule()]).text == "Yes: Is it safe?"
-    assert speaker.answer("And with food?").prompt[1]["content"] == "Yes: Is it safe?"
+    assert Judged.of(speaker.reply_to("Is it safe?"), [RefusalRule()]).text == "Yes: Is it safe?"
+    assert speaker.reply_to("And with food?").prompt[1]["content"] == "Yes: Is it safe?"
     assert len(server.requests[1].body["messages"]) == 3
     server.http.shutdown()
     server.http.server_close()

@@ -92,14 +92,14 @@ def test_measuring_counts_copy_cache_and_the_kept_layers(config: RunConfig) -> N
     )
 
 
-def test_a_job_that_only_answers_is_not_held_to_what_training_takes(config: RunConfig) -> None:
+def test_a_job_that_only_generates_is_not_held_to_what_training_takes(config: RunConfig) -> None:
     config = replace(config, trainer=TrainerConfig(accelerator="gpu"))
     assert any(
         "a rank needs about" in fault for fault in room_faults(config, job(1, 1, "dpo"), 0.001)[0]
     )
     faults, lines = room_faults(config, job(1, 1, "eval"), 1.0)
     assert faults == []
-    assert "where a policy answers" in lines[1]
+    assert "where a policy generates" in lines[1]
 
 
 def test_sharded_ranks_do_not_each_read_the_whole_model(config: RunConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def test_processes_of_benchmarks_keep_the_path_they_were_given(
     assert python_path(tmp_path) == f"{tmp_path}:/wheels"
     monkeypatch.delenv("PYTHONPATH")
     assert python_path(tmp_path) == str(tmp_path)
+
+
+def test_a_command_can_be_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["run", "my config.yaml", "release.name=a b"]
+    monkeypatch.setattr("sys.argv", ["primum", *words])
+    assert shlex.split(provenance.run_record(RunConfig())["command"]) == ["primum", *words]
