@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.config import EMBEDDED, TINY
+from pipeline.measuring.prompts import OWN_SUITES
 from records.contracts import BASE
 from records.errors import ConfigError
 
@@ -85,7 +86,15 @@ def _subject(word: str) -> Subject:
         return Subject(
             word=word, kind="model", where=hub["name"], revision=hub["revision"], title=hub["name"]
         )
-    raise ConfigError(f"{word}: no such file or directory; {WANTED}")
+    raise ConfigError(f"{word}: {_why_no_subject(word)}")
+
+
+def _why_no_subject(word: str) -> str:
+    # --against and --scorer take every word up to the next option, so these land there by mistake.
+    for of_words, what in ((word in OWN_SUITES, "a suite"), ("=" in word, "a setting")):
+        if of_words:
+            return f"is {what} and no model; name it right after the first model, before --against"
+    return f"no such file or directory; {WANTED}"
 
 
 def _model_folder(folder: Path) -> Path:

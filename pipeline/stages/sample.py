@@ -43,7 +43,7 @@ from reward.refusal.rule import split_refusal
 from train.config import TrainerConfig
 
 # The first is called as earlier versions call it, so that what they left half done is gone on with.
-COMPLETIONS, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
+SAMPLED, REFUSALS, REVISIONS = "answers", "refusals", "revisions"
 """What is written, and the names of the files that ranks append to."""
 Policy = Callable[[], tuple[Any, Any]]
 """Loads the model and its tokenizer when first called."""
@@ -63,7 +63,7 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     completions, refusals = _own_completions(config, inputs, place), _refusals(inputs, place)
     mine = place.share.of([*completions, *refusals])
     done = set()
-    for name in (COMPLETIONS, REFUSALS, REVISIONS):
+    for name in (SAMPLED, REFUSALS, REVISIONS):
         for row in _written(place, name, say=True):
             done.add(row["id"])
     # What any rank of any start has written counts: the number of ranks may change at a restart.
@@ -102,14 +102,14 @@ def work(config: Settings, inputs: Inputs, place: Place) -> dict[str, Any]:
     made = {
         # Sorted by id: the order of writing depends on ranks and kills.
         name: sorted((kind.from_json(row) for row in _written(place, name)), key=lambda c: c.id)
-        for name, kind in ((COMPLETIONS, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
+        for name, kind in ((SAMPLED, Completion), (REFUSALS, Completion), (REVISIONS, Revision))
     }
     _write_tables(config, inputs, place, made)
     rows = []
     for several in made.values():
         rows.extend(several)
     return {
-        "completions": len(made[COMPLETIONS]),
+        "completions": len(made[SAMPLED]),
         "refusals": len(made[REFUSALS]),
         "revisions": len(made[REVISIONS]),
         "tokens": sum(row.num_tokens for row in rows),
@@ -129,7 +129,7 @@ def _write_tables(
     ]
     if config.sample.revisions:
         tables.append(table("revisions", Revision, LEARNED_FROM))
-    for each, name in zip(tables, (COMPLETIONS, REFUSALS, REVISIONS), strict=False):
+    for each, name in zip(tables, (SAMPLED, REFUSALS, REVISIONS), strict=False):
         write_splits(
             place.path, each.name, made[name], lambda row: split_of[row.prompt_id], LEARNED_FROM
         )
@@ -210,9 +210,9 @@ def _write_missing(config: Settings, place: Place, missing: list[Wanted], policy
     greedy = replace(generation, temperature=0.0)
     written = 0
     for name, settings, todo in (
-        (COMPLETIONS, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
+        (SAMPLED, greedy, [w for w in missing if not w.start and _is_greedy(w, config.sample)]),
         (
-            COMPLETIONS,
+            SAMPLED,
             generation,
             [w for w in missing if not w.start and not _is_greedy(w, config.sample)],
         ),
@@ -246,10 +246,8 @@ def _revise(
     """Of this rank's own completions, which are all written by now; a kill loses one block."""
     generation = config.sample.generation
     prompts = _prompts(inputs)
-    completions = []
-    for row in _written(place, COMPLETIONS):
-        if row["id"] in mine:
-            completions.append(Completion.from_json(row))
+    rows = _written(place, SAMPLED)
+    completions = [Completion.from_json(row) for row in rows if row["id"] in mine]
     wanted = drafts(
         prompts,
         completions,

@@ -67,8 +67,8 @@ def test_a_damaged_answer_is_not_there_and_is_named_once(
 ) -> None:
     lines = [sealed_line(completion(name).to_json()).encode() for name in "abc"]
     (place.work / "answers.0.jsonl").write_bytes(lines[0] + damage(lines[1]) + lines[2])
-    assert [row["id"] for row in sample._written(place, sample.COMPLETIONS, say=True)] == ["a", "c"]
-    assert [row["id"] for row in sample._written(place, sample.COMPLETIONS)] == ["a", "c"]
+    assert [row["id"] for row in sample._written(place, sample.SAMPLED, say=True)] == ["a", "c"]
+    assert [row["id"] for row in sample._written(place, sample.SAMPLED)] == ["a", "c"]
     (said,) = place.said
     assert "answers.0.jsonl:2: " in said
     assert said.endswith("; made again")

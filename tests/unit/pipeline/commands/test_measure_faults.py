@@ -109,3 +109,11 @@ def test_a_run_named_as_a_model_says_which_of_its_policies_to_name(tmp_path: Pat
     assert subjects_of([str(tmp_path / "dpo")])[0].title == "dpo"
     (hub,) = subjects_of(["org/name@main"])
     assert (hub.where, hub.revision) == ("org/name", "main")
+
+
+@pytest.mark.parametrize(
+    ("word", "what"), [("twins", "a suite"), ("eval.confidence=0.9", "a setting")]
+)
+def test_a_suite_or_setting_that_against_took_says_where_it_belongs(word: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=f"{word}: is {what} and no model.*before --against"):
+        subjects_of(["tiny", word])

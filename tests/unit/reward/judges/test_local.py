@@ -178,7 +178,7 @@ def test_kept_replies_need_no_model_and_other_weights_are_asked_again(
     kept = (tmp_path / "local.jsonl").read_text().splitlines()
     assert json.loads(kept[0])["text"] == "safe"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reward.judges.local.load_model", None)
+        patch.setattr("reward.judges.local.load_model_as", None)
         assert scorer_from(config, tmp_path).score([completion()])[0].value == 1.0
     other = judging("unsafe\nS1", guard="llama_guard_3", template=GUARD_TEMPLATE)
     assert scorer_from(other, tmp_path).score([completion()])[0].value == 5.0
