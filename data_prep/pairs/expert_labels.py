@@ -127,8 +127,7 @@ def read_labels(paths: Iterable[str]) -> list[Rating]:
             rater = label.scorer.removeprefix(PREFIX)
             rating = Rating(label.item, rater, value, label.label, label.comment, label.drawn)
             known, where = found.setdefault((rating.item, rating.rater), (rating, path))
-            # The four first fields are the rating; how the item was drawn is no part of what was
-            # said.
+            # The four first fields are what was said; how the item was drawn is no part of it.
             if known[:4] != rating[:4]:
                 faults.append(
                     f"{path}: {rating.rater} has rated {rating.item} otherwise in {where}; leave "
