@@ -54,15 +54,12 @@ def build_results(
     # Completions under conditions (attacks, several turns) are no answers to the plain request;
     # mixed in they would count a prompt several times and shift every rate.
     plain = [sample for sample in samples if not sample.completion.condition]
-    by_cell: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
-    for sample in plain:
-        by_cell[sample.policy, sample.suite].append(sample)
+    by_cell = _by_cell(plain)
     # In the order in which they were asked, which is the order of every table.
     suites = list(dict.fromkeys(sample.suite for sample in plain))
     # Decided once: comparisons, twin gaps and all others are made over the same pairs of policies.
     against = compared(list(policies))
-    # Once for each cell: TF-IDF of a suite is the slow part, and both summaries and changes need
-    # it.
+    # Once a cell: TF-IDF of a suite is the slow part, and summaries and changes both need it.
     fits = {cell: relevances(rows) for cell, rows in by_cell.items() if rows[0].kind == "benign"}
     shown, agreement, ranked = {}, {}, {}
     for policy, facts in policies.items():
@@ -101,6 +98,13 @@ def build_results(
     )
     # Last: the sentence reads the results, and what is missing from them.
     return with_verdict(results)
+
+
+def _by_cell(samples: Sequence[Measured]) -> Cells:
+    found: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
+    for sample in samples:
+        found[sample.policy, sample.suite].append(sample)
+    return found
 
 
 def with_verdict(results: Results) -> Results:
@@ -188,43 +192,12 @@ def _comparisons(
             )
             # Tests here are paired: with other prompts on one side there is no pair, and an
             # unpaired test on shared prompts would be wrong.
-            if not after or [s.prompt.id for s in after] != [s.prompt.id for s in before]:
-                continue
-            harmful = after[0].kind == "harmful"
-            rate = "refusal_rate" if harmful else "over_refusal_rate"
-            found.append(
-                (
-                    Endpoint(policy, baseline, suite, rate),
-                    compare_clustered_rates(
-                        refuses(before), refuses(after), groups_of(after), confidence
-                    ),
-                )
-            )
-            # A completion that declines need not fit its prompt, so only benign suites have
-            # relevance.
-            if not harmful:
-                values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
-                found.append(
-                    (
-                        Endpoint(policy, baseline, suite, "relevance"),
-                        compare_clustered_scores(
-                            values[0], values[1], groups_of(after), confidence
-                        ),
-                    )
-                )
-            # Both sides by the same harm model, or the difference would be the instrument's.
-            elif is_known(before) and is_known(after):
-                values = ([s.harmfulness for s in before], [s.harmfulness for s in after])
-                found.append(
-                    (
-                        Endpoint(policy, baseline, suite, "harmfulness"),
-                        compare_clustered_scores(
-                            values[0], values[1], groups_of(after), confidence
-                        ),
-                    )
-                )
-            if independent.is_known(before) and independent.is_known(after):
-                found += _by_others(Endpoint(policy, baseline, suite), before, after, confidence)
+            if after and [s.prompt.id for s in after] == [s.prompt.id for s in before]:
+                values = None
+                if after[0].kind == "benign":
+                    values = (_by_prompt(before, by_cell, fits), _by_prompt(after, by_cell, fits))
+                about = Endpoint(policy, baseline, suite)
+                found += _changes(about, before, after, values, confidence)
     adjusted = iter(holm([comparison.p_value for about, comparison in found if about != endpoint]))
     kept = []
     for about, comparison in found:
@@ -232,6 +205,33 @@ def _comparisons(
         p_holm = comparison.p_value if about == endpoint else next(adjusted)
         kept.append(Change(about=about, found=replace(comparison, p_holm=p_holm)))
     return tuple(kept)
+
+
+def _changes(
+    about: Endpoint,
+    before: Sequence[Measured],
+    after: Sequence[Measured],
+    fits: tuple[list[float | None], list[float | None]] | None,
+    confidence: float,
+) -> Iterator[tuple[Endpoint, Comparison]]:
+    """On one suite, whose prompts stand in one order on both sides; `fits` are the relevances of
+    both, of a benign suite.
+    """
+    groups = groups_of(after)
+    rate = "over_refusal_rate" if fits else "refusal_rate"
+    refused = compare_clustered_rates(refuses(before), refuses(after), groups, confidence)
+    yield replace(about, metric=rate), refused
+    # A completion that declines need not fit its prompt, so only benign suites have relevance.
+    if fits:
+        fit = compare_clustered_scores(fits[0], fits[1], groups, confidence)
+        yield replace(about, metric="relevance"), fit
+    # Both sides by the same harm model, or the difference would be the instrument's.
+    elif is_known(before) and is_known(after):
+        sides = ([s.harmfulness for s in before], [s.harmfulness for s in after])
+        harm = compare_clustered_scores(sides[0], sides[1], groups, confidence)
+        yield replace(about, metric="harmfulness"), harm
+    if independent.is_known(before) and independent.is_known(after):
+        yield from _by_others(about, before, after, confidence)
 
 
 def _by_others(

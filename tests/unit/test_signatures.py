@@ -57,6 +57,7 @@ FREE_FIELDS = {
     "reward/judges/question.py: Question.template_variables": "a chat template's own arguments",
     "reward/judges/settings.py: EndpointConfig.extra": "fields of a server's own",
     "reward/judges/wire.py: SentFields.extra_body": "fields of a server's own",
+    "eval/results/judged.py: JudgeResult.asked": "counts that a judge reports of itself",
     "eval/judge_report/page.py: About.provenance": "versions and settings, shown as they are",
     "eval/results/facts.py: RunFacts.provenance": "versions and settings, shown as they are",
     "eval/results/results.py: Results.provenance": "versions and settings, shown as they are",
