@@ -33,6 +33,7 @@ from transformers import AutoModelForCausalLM
 
 from benchmarks.machine import ROOT, machine
 from models.config import GenerationConfig, ModelConfig, VllmConfig
+from models.engines.contract import Asked
 from models.engines.vllm_engine import VllmEngine, vllm_version
 from models.loading.chat_format import render, stop_ids
 from models.loading.load import load_tokenizer, quieten
@@ -116,7 +117,7 @@ def by_vllm(python: str, folder: str, prompts: Rows, ends: list[int], tokens: in
     how = VllmConfig(python=python, memory=0.3)
     # float32 on both sides: in bfloat16 texts part at ties that say nothing of the files.
     with VllmEngine(how, ModelConfig(path=folder), torch.float32, gpus=[], log=log) as engine:
-        return engine.complete(prompts, settings, ends, [0] * len(prompts))
+        return engine.write(prompts, Asked(settings, ends, [0] * len(prompts)))
 
 
 def by_llama(folder: str, asked: dict[str, Any]) -> dict[str, Any]:

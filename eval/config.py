@@ -8,7 +8,7 @@ from typing import Literal
 
 from eval.capability.config import CapabilityConfig
 from eval.tamper.config import TamperConfig
-from models.config import Engine, GenerationConfig
+from models.config import EngineName, GenerationConfig
 from records.setting_ranges import MANY, Ranged, ranged
 
 
@@ -99,7 +99,7 @@ class EvalConfig(Ranged):
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
     """Also used by the scoreboard, so that its rows and the report agree."""
-    engine: Engine = "transformers"
+    engine: EngineName = "transformers"
     """What writes the report's completions, as in `sample.engine`; the scoreboard's are always
     transformers', which holds the policy in training."""
     factors: bool = True

@@ -15,7 +15,7 @@ EMBEDDED = "smollm2-135m-instruct"
 TINY = "tiny"
 MINILM = "all-minilm-l6-v2"
 """The sentence embedder that is installed beside the default model, in a package of its own."""
-Engine = Literal["transformers", "vllm"]
+EngineName = Literal["transformers", "vllm"]
 """What writes completions."""
 Dtype = Literal["float32", "bfloat16", "float16"]
 ExportDtype = Literal["auto", "float32", "bfloat16", "float16"]

@@ -17,7 +17,7 @@ from models.adapters.registry import adapter_of
 from models.adapters.wrapping import adapt, adapter_on, merge
 from models.config import (
     AdapterConfig,
-    Engine,
+    EngineName,
     GenerationConfig,
     ModelConfig,
 )
@@ -138,7 +138,7 @@ def answering(
     place: Place,
     model: ModelConfig,
     generation: GenerationConfig,
-    engine: Engine,
+    engine: EngineName,
     tokenizer_of: TokenizerOf,
 ) -> Iterator[tuple[Any, Any]]:
     """(model, tokenizer) for as long as a stage lets a policy complete prompts, by the engine that

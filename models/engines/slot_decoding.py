@@ -45,7 +45,7 @@ class Decoding(NamedTuple):
     ends: frozenset[int]
     slots: int
     sampling: SeededSampling | None  # of all rows, by their number
-    done: Callable[[], None]  # called once a row
+    done: Callable[[], object]  # called once a row
 
 
 def why_plain(model: Any, longest: int) -> str | None:

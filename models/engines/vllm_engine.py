@@ -10,18 +10,23 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
 
-from models.config import Engine, GenerationConfig, ModelConfig, VllmConfig
+from models.config import EngineName, ModelConfig, VllmConfig
 from models.engines import vllm_worker
+from models.engines.contract import Asked, Rows, in_batches
 from models.engines.decoding import own_generation_config
 from models.loading.load import model_location
 from records.errors import ModelError, ResourceError
 
+VLLM_ROWS = 512
+"""vLLM schedules rows itself, the better the more there are; yet what is written must be kept now
+and then."""
 CLOSING_SECONDS = 60
 # By the package's name, as its distribution may have another.
 _VERSION = "import importlib.metadata as m; print(m.version(m.packages_distributions()['vllm'][0]))"
@@ -53,7 +58,7 @@ def vllm_version(config: VllmConfig) -> str:
     return found.stdout.strip()
 
 
-def engine_name(engine: Engine, config: VllmConfig) -> str:
+def engine_name(engine: EngineName, config: VllmConfig) -> str:
     """What wrote completions, for records: `transformers`, or vllm with its version.
 
     Raises ResourceError where it is not there.
@@ -62,7 +67,7 @@ def engine_name(engine: Engine, config: VllmConfig) -> str:
 
 
 class VllmEngine:
-    """Answers like a model under `models.generate.generate`; close it to free the GPU.
+    """An `Engine`; close it to free the GPU.
 
     `gpus` are those that it may use, one tensor-parallel part each; none is the CPU. `log` takes
     what vLLM prints.
@@ -113,25 +118,25 @@ class VllmEngine:
             self.close(at_once=True)
             raise
 
-    def complete(
-        self, ids: list[list[int]], config: GenerationConfig, ends: list[int], seeds: list[int]
-    ) -> list[list[int]]:
-        """The tokens that each prompt is answered with, the one of `ends` included that was
-        written.
-        """
+    def complete(self, ids: Rows, asked: Asked, done: Callable[[int], object]) -> Rows:
+        """The tokens that follow each row."""
+        return in_batches(ids, asked, max(asked.config.batch_size, VLLM_ROWS), done, self.write)
+
+    def write(self, ids: Rows, asked: Asked) -> Rows:
+        """One batch, which vLLM schedules itself."""
+        config = asked.config
         sampling = {
             "max_tokens": config.max_new_tokens,
             "temperature": config.temperature,
             "top_p": config.top_p,
-            "stop_token_ids": ends,
+            "stop_token_ids": asked.ends,
             # `stop_token_ids` says it all; vLLM would end at the EOS of the model's config besides.
             "ignore_eos": True,
             "detokenize": False,
         }
-        answer: list[list[int]] = self._ask({"prompts": ids, "sampling": sampling, "seeds": seeds})[
-            "rows"
-        ]
-        return answer
+        request = {"prompts": ids, "sampling": sampling, "seeds": asked.seeds}
+        written: Rows = self._ask(request)["rows"]
+        return written
 
     def close(self, *, at_once: bool = False) -> None:
         """End the worker; `at_once` does not wait for what it is writing."""

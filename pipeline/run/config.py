@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from data_prep.config import DataConfig
 from data_prep.pairs.config import PairsConfig
 from eval.config import AgainstConfig, EvalConfig, GateConfig
-from models.config import Engine, GenerationConfig, LanguageModelConfig, ModelConfig
+from models.config import EngineName, GenerationConfig, LanguageModelConfig, ModelConfig
 from pipeline.run.config_paths import path_fault
 from pipeline.run.graph import releasable, trainings
 from pipeline.run.registry import STAGES
@@ -42,7 +42,7 @@ class SampleConfig(Ranged):
     generation: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(max_new_tokens=64, batch_size=64)
     )
-    engine: Engine = "transformers"
+    engine: EngineName = "transformers"
     """What writes the completions. vllm starts the Python that `model.vllm.python` names, and gets
     hundreds of prompts at once."""
     harmful_samples: int = ranged(1, at_least=1, at_most=10_000)

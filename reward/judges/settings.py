@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from models.config import Engine, GenerationConfig, ModelConfig, VllmConfig
+from models.config import EngineName, GenerationConfig, ModelConfig, VllmConfig
 from records.setting_ranges import MANY, Ranged, ranged
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -141,7 +141,7 @@ class LocalModelConfig:
     generation: GenerationConfig = field(
         default_factory=lambda: GenerationConfig(max_new_tokens=512, batch_size=8)
     )
-    engine: Engine = "transformers"
+    engine: EngineName = "transformers"
     vllm: VllmConfig = field(default_factory=VllmConfig)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from models.config import Engine, GenerationConfig
+from models.config import EngineName, GenerationConfig
 from records.setting_ranges import MANY, Ranged, ranged
 from train.engine.optimisation import OptimiserConfig
 
@@ -93,7 +93,7 @@ class RlhfConfig(Ranged):
     starts_from: Literal["none", "base", "sft", "dpo"] = "none"
     """The policy that it begins with, of dpo the last round's. none leaves the stage out of a
     run."""
-    engine: Engine = "transformers"
+    engine: EngineName = "transformers"
     """What writes the completions. vllm is refused: it would go on with the weights that it was
     started with."""
     generation: GenerationConfig = field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from present import present
 from scipy.stats import chisquare
 
 from models.config import GenerationConfig, ModelConfig
-from models.engines import generate as module
+from models.engines import transformers_engine as module
+from models.engines.contract import Asked, Engine, Rows
 from models.engines.decoding import decoding_record
 from models.engines.generate import generate, go_on, seed_of
 from models.engines.grouped_decoding import NAME, decode_grouped
@@ -247,3 +249,18 @@ def test_without_seeds_each_prompt_draws_by_one_of_its_own(tiny_model: Any, toke
     assert len(set(seeds)) == len(PROMPTS) - 1  # two prompts are equal
     wanted = generate(tiny_model, tokenizer, PROMPTS, SAMPLED, seeds=seeds)
     assert generate(tiny_model, tokenizer, PROMPTS, SAMPLED) == wanted
+
+
+def test_an_engine_of_ones_own_writes_in_place_of_a_model(tiny_model: Any, tokenizer: Any) -> None:
+    class Parrot:
+        generation_config = tiny_model.generation_config
+
+        def complete(self, ids: Rows, asked: Asked, done: Callable[[int], object]) -> Rows:
+            done(len(ids))
+            return [[*row[:3], asked.ends[0], 5] for row in ids]
+
+    assert isinstance(Parrot(), Engine)
+    assert not isinstance(tiny_model, Engine)
+    made = generate(Parrot(), tokenizer, PROMPTS, GREEDY)
+    assert [row.num_tokens for row in made] == [4] * len(PROMPTS)
+    assert {row.finish_reason for row in made} == {"stop"}

@@ -10,8 +10,7 @@ import torch
 from present import present
 
 from models.config import GenerationConfig
-from models.engines import generate as module
-from models.engines import slot_decoding
+from models.engines import slot_decoding, transformers_engine
 from models.engines.generate import generate, generate_from
 from models.engines.sampling import SeededSampling, largest
 from models.engines.say import say_once
@@ -104,7 +103,9 @@ def test_sampled_rows_are_those_of_transformers_loop_under_the_same_seeds(
     )
     rows, seeds = rows_at_random(), list(range(100, 109))
     got = generate_from(tiny_model, tokenizer, rows, config, ends=[END], seeds=seeds)
-    monkeypatch.setattr(module, "why_plain", lambda model, longest: "asked for by the test")
+    monkeypatch.setattr(
+        transformers_engine, "why_plain", lambda model, longest: "asked for by the test"
+    )
     assert got == generate_from(tiny_model, tokenizer, rows, config, ends=[END], seeds=seeds)
 
 

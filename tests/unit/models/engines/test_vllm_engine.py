@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from models.config import GenerationConfig, ModelConfig, VllmConfig
+from models.engines.contract import Asked
 from models.engines.generate import generate, go_on
 from models.engines.vllm_engine import VllmEngine, _environment, vllm_version
 from models.tokens import prompt_ids
@@ -98,13 +99,13 @@ def test_prompts_reach_it_as_the_token_ids_of_transformers_and_completions_keep_
 def test_it_gets_hundreds_of_prompts_at_once_to_schedule_itself(
     started: VllmEngine, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, complete = [], started.complete
+    asked, write = [], started.write
 
     def watched(ids: list[list[int]], *rest: Any) -> list[list[int]]:
         asked.append(len(ids))
-        return complete(ids, *rest)
+        return write(ids, *rest)
 
-    monkeypatch.setattr(started, "complete", watched)
+    monkeypatch.setattr(started, "write", watched)
     answers = generate(
         started, tokenizer, PROMPTS * 200, GenerationConfig(max_new_tokens=4, batch_size=3)
     )
@@ -154,7 +155,7 @@ def test_a_worker_that_dies_while_it_writes_is_told_and_leaves_nothing_behind(
         pytest.raises(ModelError, match="it ended without an answer"),
         VllmEngine(stand_in, policy, torch.float32, gpus=[], log=log) as engine,
     ):
-        engine.complete([[7, 7]], GREEDY, [2], [0])
+        engine.write([[7, 7]], Asked(GREEDY, [2], [0]))
     assert ends(engine_of(log))
 
 
