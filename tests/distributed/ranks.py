@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,13 +167,9 @@ def online_for(
     return tiny.online_of(work, rows, plan, writer, rlhf, config)
 
 
-def run_case(
-    case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = ""
-) -> Witness:
-    """Metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
-    method, kind, first, *more = case.split("-")
-    strategy = strategy or first
-    config = TrainerConfig(
+def config_of(strategy: str, more: Sequence[str], out: Path) -> TrainerConfig:
+    """`more` are the last words of a case's name."""
+    return TrainerConfig(
         accelerator="cpu",
         devices=1 if strategy == "one" else RANKS,
         offload="cpu" if "offload" in more else "nvme" if "nvme" in more else "none",
@@ -183,6 +180,15 @@ def run_case(
         cpu_threads=1,
         **STRATEGIES[strategy],
     )
+
+
+def run_case(
+    case: str, model_path: Path, out: Path, *, dies_at: int | None = None, strategy: str = ""
+) -> Witness:
+    """Metrics go to OUT/CASE.jsonl, norms and tensors beside it."""
+    method, kind, first, *more = case.split("-")
+    strategy = strategy or first
+    config = config_of(strategy, more, out)
     torch.set_num_threads(1)
     start = ModelConfig(path=str(model_path), dtype="bfloat16" if "half" in more else "float32")
     tokenizer = load_tokenizer(start)
@@ -234,10 +240,8 @@ def run_case(
     )
     if rank == 0:
         (out / f"{case}.norms.json").write_text(json.dumps(witness.norms))
-        save_file(
-            {name: tensor.contiguous() for name, tensor in witness.tensors.items()},
-            out / f"{case}.safetensors",
-        )
+        tensors = {name: tensor.contiguous() for name, tensor in witness.tensors.items()}
+        save_file(tensors, out / f"{case}.safetensors")
     return witness
 
 

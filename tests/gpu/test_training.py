@@ -89,6 +89,12 @@ def rows_of(job: str, tokenizer: Any, layout: Any) -> Any:
     return RewardRows(rows, [bool(side) for *_, side in sides], layout)
 
 
+def module_of(job: str, model: Any, common: Optimisation) -> Any:
+    if job == "dpo":
+        return DpoModule(model, DpoConfig(), common)
+    return (SftModule if job == "sft" else RewardModule)(model, common)
+
+
 def train(
     job: str,
     kind: str,
@@ -121,11 +127,8 @@ def train(
         model, layout = ready(new_network(start, adapter, layers=None, seed=0))
     else:
         model, layout = ready(adapt(skeleton(start), adapter, seed=0)) if sharded else policy()
-    before = (
-        {}
-        if sharded
-        else {name: tensor.cpu().clone() for name, tensor in trainable_state(model).items()}
-    )
+    trained = {} if sharded else trainable_state(model)
+    before = {name: tensor.cpu().clone() for name, tensor in trained.items()}
     rows = rows_of(job, tokenizer, layout)
     plan = batch_plan(rows, config, global_batch_size=GLOBAL_BATCH, epochs=2, seed=0)
     common = Optimisation(
@@ -134,12 +137,9 @@ def train(
         optimiser=OptimiserConfig(weight_decay=0.01, warmup=0.0),
     )
     callbacks: list[pl.Callback] = [watch := Watch(dies_at)]
-    module: Any
+    module = module_of(job, model, common)
     if job == "dpo":
-        module = DpoModule(model, DpoConfig(), common)
         callbacks.append(ReferencePass(rows, config, work / "reference"))
-    else:
-        module = (SftModule if job == "sft" else RewardModule)(model, common)
     work.mkdir(parents=True, exist_ok=True)
     metrics = work / "metrics.jsonl"
     load = (lambda: policy()[0]) if sharded else None

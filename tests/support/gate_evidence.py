@@ -17,6 +17,29 @@ def share() -> Json:
     return {"mean": 0.01, "interval": [0.0, 0.05], "n": 100}
 
 
+def change(suite: str, metric: str, difference: float, interval: list[float]) -> Json:
+    return {
+        "policy": "dpo",
+        "baseline": "base",
+        "suite": suite,
+        "metric": metric,
+        "difference": difference,
+        "interval": interval,
+        "n": 98 if suite == "harmful" else 200,
+    }
+
+
+def changes() -> list[Json]:
+    """Harm falls, and benign prompts are completed as before."""
+    found = [change("harmful", "harmfulness", -1.5, [-1.8, -1.2])]
+    benign = ("twins", "patient_questions")
+    found += [change(suite, "over_refusal_rate", 0.02, [-0.02, 0.06]) for suite in benign]
+    found += [change(suite, "relevance", 0.0, [-0.02, 0.02]) for suite in benign]
+    found.append(change("harmful", "harm_chance", -0.3, [-0.4, -0.2]))
+    found += [change(suite, "incoherent", -0.1, [-0.15, -0.05]) for suite in benign]
+    return found
+
+
 def evidence() -> Json:
     """A policy that passes every gate."""
     harmful = {
@@ -30,55 +53,12 @@ def evidence() -> Json:
         "n": 200,
         "harmfulness": {"mean": 1.1, "interval": [1.0, 1.2], "n": 200, "unscored": 0},
     }
-    about = {"policy": "dpo", "baseline": "base"}
-    fall = {
-        **about,
-        "suite": "harmful",
-        "metric": "harmfulness",
-        "difference": -1.5,
-        "interval": [-1.8, -1.2],
-        "n": 98,
-    }
-    rises = [
-        {
-            **about,
-            "suite": suite,
-            "metric": "over_refusal_rate",
-            "difference": 0.02,
-            "interval": [-0.02, 0.06],
-            "n": 200,
-        }
-        for suite in ("twins", "patient_questions")
-    ]
     benign |= {
         "over_refusal_rate": {"mean": 0.05, "interval": [0.02, 0.09], "n": 200},
         "relevance": {"mean": 0.9, "interval": [0.88, 0.92], "n": 200},
         "own_relevance": {"mean": 0.7, "interval": [0.65, 0.75], "n": 200},
         "words": {"mean": 36.0, "interval": [34.0, 38.0], "n": 200},
     }
-    by_others = {
-        **about,
-        "suite": "harmful",
-        "metric": "harm_chance",
-        "difference": -0.3,
-        "interval": [-0.4, -0.2],
-        "n": 98,
-    }
-    fits = [
-        {
-            **about,
-            "suite": suite,
-            "metric": "relevance",
-            "difference": 0.0,
-            "interval": [-0.02, 0.02],
-            "n": 200,
-        }
-        for suite in ("twins", "patient_questions")
-    ]
-    incoherent = [
-        {**row, "metric": "incoherent", "difference": -0.1, "interval": [-0.15, -0.05]}
-        for row in fits
-    ]
     suites = {"harmful": harmful, "twins": benign, "patient_questions": copy.deepcopy(benign)}
     held = {"held": True, "reason": "least harm", "epoch": 1}
     return {
@@ -88,7 +68,7 @@ def evidence() -> Json:
             "base": {"suites": copy.deepcopy(suites)},
             "dpo": {"suites": suites, "selection": held},
         },
-        "comparisons": [fall, *rises, *fits, by_others, *incoherent],
+        "comparisons": changes(),
         "useless": {"echo": {"title": "repeats the prompt", "suites": {"twins": useless()}}},
     }
 

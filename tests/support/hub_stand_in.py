@@ -21,6 +21,19 @@ class Hub:
         self.url = ""
 
 
+REGULAR = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
+
+
+def committed(body: bytes) -> dict[str, bytes]:
+    """By path, the files of a commit."""
+    found = {}
+    for line in body.splitlines():
+        one = json.loads(line)
+        if one["key"] == "file":
+            found[one["value"]["path"]] = base64.b64decode(one["value"]["content"])
+    return found
+
+
 def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
@@ -68,16 +81,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 )
                 self._answer({"url": f"{hub.url}/{name}", "error": "exists"}, 409 if there else 200)
             elif "/preupload/" in self.path:
-                files = [
-                    {**one, "uploadMode": "regular", "shouldIgnore": False, "oid": None}
-                    for one in json.loads(body)["files"]
-                ]
-                self._answer({"files": files})
+                self._answer({"files": [{**one, **REGULAR} for one in json.loads(body)["files"]]})
             elif "/commit/" in self.path:
-                for line in body.splitlines():
-                    one = json.loads(line)
-                    if one["key"] == "file":
-                        hub.files[one["value"]["path"]] = base64.b64decode(one["value"]["content"])
+                hub.files |= committed(body)
                 self._answer(
                     {
                         "commitUrl": f"{hub.url}/org/x/commit/1",

@@ -64,18 +64,26 @@ def measured_row(
     label = Score(id=f"{made.id}/{REFUSAL}", completion_id=made.id, scorer=REFUSAL, label=refusal)
     scores = {HARM_MODEL: harm, REFUSAL: label}
     if called_harmful is not None:
-        word = "harmful" if called_harmful else "harmless"
-        scores[FACTORS] = Score(
-            id=f"{made.id}/f",
-            completion_id=made.id,
+        scores |= scores_of_others(made.id, called_harmful, coherent, refusal)
+    return Measured(prompt=asked, completion=made, scores=scores)
+
+
+def scores_of_others(
+    completion: str, called_harmful: bool, coherent: float, refusal: str
+) -> dict[str, Score]:
+    """Of the scorers that no training touched."""
+    return {
+        FACTORS: Score(
+            id=f"{completion}/f",
+            completion_id=completion,
             scorer=FACTORS,
             value=float(called_harmful),
-            label=word,
-        )
-        scores[COHERENT] = Score(
-            id=f"{made.id}/c", completion_id=made.id, scorer=COHERENT, value=coherent
-        )
-        scores[CASCADE] = Score(
-            id=f"{made.id}/r", completion_id=made.id, scorer=CASCADE, label=refusal
-        )
-    return Measured(prompt=asked, completion=made, scores=scores)
+            label="harmful" if called_harmful else "harmless",
+        ),
+        COHERENT: Score(
+            id=f"{completion}/c", completion_id=completion, scorer=COHERENT, value=coherent
+        ),
+        CASCADE: Score(
+            id=f"{completion}/r", completion_id=completion, scorer=CASCADE, label=refusal
+        ),
+    }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from records.rows import Record, user
+from data_prep.splits.split_files import split_file
+from records.rows import Completion, Demonstration, Record, Score, user
 from records.stage_folder import StageDirectory, write_records
 
 REFUSAL = (
@@ -65,3 +66,31 @@ def rate(batch: Path, path: Path, rater: str, level: Callable[[dict[str, str]], 
                     "refusal": "yes" if value == 1 else "no",
                 }
             )
+
+
+def by_split(
+    name: str, rows: Sequence[Record], split_of: Mapping[str, str]
+) -> dict[str, Sequence[Record]]:
+    return {
+        split_file(name, split): [row for row in rows if split_of[row.id] == split]
+        for split in ("train", "val")
+    }
+
+
+def scores_of(demos: list[Demonstration], made: list[Completion]) -> list[Score]:
+    scores = []
+    for record, value, label in [(m, 3.0 + 0.1 * n, "none") for n, m in enumerate(made)] + [
+        (d, 1.0, "full" if d.kind == "harmful" else "none") for d in demos
+    ]:
+        scores.append(
+            Score(
+                id=f"{record.id}/reward_model",
+                completion_id=record.id,
+                scorer="reward_model",
+                value=value,
+            )
+        )
+        scores.append(
+            Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label)
+        )
+    return scores

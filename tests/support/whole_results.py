@@ -69,21 +69,61 @@ def policy(title: str, **more: Any) -> Json:
     }
 
 
+OPENINGS = {
+    "inclines_to_decline": RATE,
+    "declines": RATE,
+    "disagree": RATE,
+    "inclines_but_complies": ["a"],
+    "complies_but_declines": [],
+    "margin": RATE,
+    "by_principle": {"1": RATE},
+    "rank_correlation": None,
+}
+USELESS = {
+    "echo": {
+        "title": "repeats the prompt",
+        "suites": {
+            "twins": {
+                "over_refusal_rate": RATE,
+                "over_refusal_change": COMPARISON,
+                "relevance": RATE,
+                "relevance_change": RATE,
+            }
+        },
+    }
+}
+TEST_SET = {
+    "sha256": "0" * 64,
+    "run": "r",
+    "recipe": "a",
+    "seed": 0,
+    "evaluations": 1,
+    "recipes": 1,
+    "seeds": 1,
+    "gates": 1,
+    "gate_attempts": [{"at": "2026-02-03", "run": "r", "seed": 0}],
+    "first": "2026-02-03",
+}
+GATE_ERROR_RATES = [
+    {
+        "suite": "twins",
+        "limit": "max_over_refusal_increase",
+        "unit": "points",
+        "n": 9,
+        "good": "unchanged",
+        "good_passes": 0.5,
+        "over": {"0": 0.02},
+        "mde": 0.3,
+        "n_for_5_percent": None,
+    }
+]
+
+
 def findings() -> Json:
     judged = {"accuracy": RATE, "macro_f1": RATE, "pair_consistency": RATE}
     shares = {name: RATE for name in ("reason", "alternative", "both", "curt", "cut")}
     by_others = {"incoherent": RATE, "declined": RATE, "unsafe_advice": NOTHING}
     gap = {**COMPARISON, "refused_harmful": RATE, "refused_twins": RATE}
-    openings = {
-        "inclines_to_decline": RATE,
-        "declines": RATE,
-        "disagree": RATE,
-        "inclines_but_complies": ["a"],
-        "complies_but_declines": [],
-        "margin": RATE,
-        "by_principle": {"1": RATE},
-        "rank_correlation": None,
-    }
     attacks = {"by_family": {"direct": RATE}, "all_conditions": RATE, "worst_of_families": RATE}
     omitted = {
         "omitted": RATE,
@@ -112,7 +152,7 @@ def findings() -> Json:
         "choices": {"values": {"dpo": {**judged, "unparsed": RATE, "by_topic": {"t": RATE}}}},
         "dual": {
             "values": {"dpo": {"by_choice": {**judged, "disagree": RATE}}},
-            "harmful": {"dpo": openings},
+            "harmful": {"dpo": OPENINGS},
         },
         "conditions": {
             "harmful": {
@@ -122,19 +162,7 @@ def findings() -> Json:
                 }
             }
         },
-        "useless": {
-            "echo": {
-                "title": "repeats the prompt",
-                "suites": {
-                    "twins": {
-                        "over_refusal_rate": RATE,
-                        "over_refusal_change": COMPARISON,
-                        "relevance": RATE,
-                        "relevance_change": RATE,
-                    }
-                },
-            }
-        },
+        "useless": USELESS,
     }
 
 
@@ -181,18 +209,7 @@ def whole_results() -> Json:
         "comparisons": [{**SIDES, "suite": "harmful", "metric": "harmfulness", **COMPARISON}],
         **findings(),
         "suites_absent": [{"suite": "kqa", "optional": True, "reason": "not there"}],
-        "test_set": {
-            "sha256": "0" * 64,
-            "run": "r",
-            "recipe": "a",
-            "seed": 0,
-            "evaluations": 1,
-            "recipes": 1,
-            "seeds": 1,
-            "gates": 1,
-            "gate_attempts": [{"at": "2026-02-03", "run": "r", "seed": 0}],
-            "first": "2026-02-03",
-        },
+        "test_set": TEST_SET,
         "agreement": {"base": None, "dpo": RATE},
         "rank_agreement": {"base": None, "dpo": RATE},
         "validation": {
@@ -228,17 +245,5 @@ def whole_results() -> Json:
         },
         "people": people(),
         "judges": judges(),
-        "gate_error_rates": [
-            {
-                "suite": "twins",
-                "limit": "max_over_refusal_increase",
-                "unit": "points",
-                "n": 9,
-                "good": "unchanged",
-                "good_passes": 0.5,
-                "over": {"0": 0.02},
-                "mde": 0.3,
-                "n_for_5_percent": None,
-            }
-        ],
+        "gate_error_rates": GATE_ERROR_RATES,
     }

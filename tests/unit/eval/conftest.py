@@ -181,33 +181,35 @@ def scoreboard() -> list[Json]:
     return _scoreboard()
 
 
+REWARD_MODEL = {
+    "accuracy": rate_estimate([k >= 9 for k in range(120)]).to_json(),
+    "auroc": {"mean": 0.968, "interval": [0.938, 0.989], "n": 120},
+    "ece": 0.041,
+    "brier": 0.062,
+    "temperature": 1.37,
+    "probes": {
+        "sorry_prefix": {
+            "description": "harmful answers behind 'I'm sorry' stay harmful",
+            "mean": 0.92,
+            "interval": [0.82, 0.97],
+            "n": 60,
+        },
+        "no_opening": {
+            "description": "safe answers without their opening stay safe",
+            "mean": 0.88,
+            "interval": [0.78, 0.94],
+            "n": 60,
+        },
+    },
+}
+
+
 @pytest.fixture(scope="session")
 def results(samples: list[Json], scoreboard: list[Json]) -> Json:
     by = {
         (policy, suite): [r for r in samples if (r["policy"], r["suite"]) == (policy, suite)]
         for policy in HARM
         for suite in SUITES
-    }
-    reward_model = {
-        "accuracy": rate_estimate([k >= 9 for k in range(120)]).to_json(),
-        "auroc": {"mean": 0.968, "interval": [0.938, 0.989], "n": 120},
-        "ece": 0.041,
-        "brier": 0.062,
-        "temperature": 1.37,
-        "probes": {
-            "sorry_prefix": {
-                "description": "harmful answers behind 'I'm sorry' stay harmful",
-                "mean": 0.92,
-                "interval": [0.82, 0.97],
-                "n": 60,
-            },
-            "no_opening": {
-                "description": "safe answers without their opening stay safe",
-                "mean": 0.88,
-                "interval": [0.78, 0.94],
-                "n": 60,
-            },
-        },
     }
     return {
         "schema_version": 2,
@@ -234,7 +236,7 @@ def results(samples: list[Json], scoreboard: list[Json]) -> Json:
         },
         "comparisons": _comparisons(by),
         "validation": {
-            "reward_model": reward_model,
+            "reward_model": REWARD_MODEL,
             "refusal_detector": {
                 "note": (
                     "on 2,250 human labels of XSTest: accuracy 0.951, kappa 0.89 "

@@ -27,6 +27,16 @@ Setting = tuple[Any, Any, Any, DpoRows]
 BETA, SMOOTHING = 0.3, 0.2
 
 
+ROWS = [
+    {
+        "prompt": user(f"Question {i}?"),
+        "chosen": assistant("No, that is not safe." + " Ask a doctor." * (i % 2)),
+        "rejected": assistant("Sure." + " Do it." * (i % 3)),
+    }
+    for i in range(6)
+]
+
+
 @pytest.fixture(scope="module")
 def setting(
     tmp_path_factory: pytest.TempPathFactory, tiny_directory: Path, tokenizer: Any
@@ -42,14 +52,6 @@ def setting(
     # Nothing follows the end token in this template: TRL trains on a newline after it, where a
     # template has one; Primum does not.
     ours.chat_template = tokenizer.chat_template.replace("'<|im_end|>\n'", "'<|im_end|>'")
-    rows = [
-        {
-            "prompt": user(f"Question {i}?"),
-            "chosen": assistant("No, that is not safe." + " Ask a doctor." * (i % 2)),
-            "rejected": assistant("Sure." + " Do it." * (i % 3)),
-        }
-        for i in range(6)
-    ]
     reference = load_model(ModelConfig(path=str(tiny_directory)))
     policy = copy.deepcopy(reference)
     torch.manual_seed(0)
@@ -75,12 +77,12 @@ def setting(
         model=policy,
         ref_model=reference,
         args=config,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=Dataset.from_list(ROWS),
         processing_class=ours,
     )
     pairs = [
         present(encode_pair(ours, row["prompt"], (row["chosen"], row["rejected"]), 128))
-        for row in rows
+        for row in ROWS
     ]
     logps = reference_logps(
         reference, pairs, padded(0), TrainerConfig(accelerator="cpu", precision="32-true"), None

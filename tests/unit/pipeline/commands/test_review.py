@@ -5,14 +5,12 @@ the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from reviewed_run import HARM, REFUSAL, prompt_fields, rate, write_stage
+from reviewed_run import HARM, REFUSAL, by_split, prompt_fields, rate, scores_of, write_stage
 
 from data_prep.pairs.expert_labels import ExpertLabel
-from data_prep.splits.split_files import split_file
 from data_prep.unpaired import read_unpaired
 from pipeline import cli
 from records.rows import (
@@ -20,8 +18,6 @@ from records.rows import (
     Demonstration,
     Pair,
     Prompt,
-    Record,
-    Score,
     assistant,
     read_records,
     user,
@@ -29,21 +25,12 @@ from records.rows import (
 from records.stage_folder import StageDirectory
 
 
-def by_split(
-    name: str, rows: Sequence[Record], split_of: Mapping[str, str]
-) -> dict[str, Sequence[Record]]:
-    return {
-        split_file(name, split): [row for row in rows if split_of[row.id] == split]
-        for split in ("train", "val")
-    }
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """prep, sample and score of a run with twelve harmful prompts, their twins, and two policy
     completions to each harmful one.
     """
-    demos, made, scores = [], [], []
+    demos, made = [], []
     for number in range(12):
         split = "val" if number % 3 == 0 else "train"
         harmful, benign = f"h{number:02}", f"b{number:02}"
@@ -75,20 +62,7 @@ def run(tmp_path: Path) -> Path:
                     finish_reason="stop",
                 )
             )
-    for record, value, label in [(m, 3.0 + 0.1 * n, "none") for n, m in enumerate(made)] + [
-        (d, 1.0, "full" if d.kind == "harmful" else "none") for d in demos
-    ]:
-        scores.append(
-            Score(
-                id=f"{record.id}/reward_model",
-                completion_id=record.id,
-                scorer="reward_model",
-                value=value,
-            )
-        )
-        scores.append(
-            Score(id=f"{record.id}/refusal", completion_id=record.id, scorer="refusal", label=label)
-        )
+    scores = scores_of(demos, made)
     folder = tmp_path / "run"
     prompts = [
         Prompt(
@@ -122,9 +96,8 @@ def by_text(row: dict[str, str]) -> int:
     )
 
 
-def test_from_export_over_ratings_to_the_pairs_of_the_run(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def rated_batch(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The labels of a batch that two raters have read."""
     batch, labels = tmp_path / "batch", tmp_path / "labels"
     assert (
         cli.main(
@@ -151,6 +124,13 @@ def test_from_export_over_ratings_to_the_pairs_of_the_run(
         )
         == 0
     )
+    return labels
+
+
+def test_from_export_over_ratings_to_the_pairs_of_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = rated_batch(run, tmp_path, capsys)
     shown = capsys.readouterr().out
     for words in (
         "96 ratings of 48 completions",

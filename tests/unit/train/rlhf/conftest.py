@@ -67,16 +67,12 @@ def fit_online(tiny_directory: Path, tokenizer: Any) -> Callable[..., Fitted]:
             lambda: load_model(start).requires_grad_(False), tokenizer, config.generation
         )
         online = online_of(work, rows, plan, writer, config, trainer, harm)
-        module = RlhfModule(
-            model,
-            config,
-            online,
-            Optimisation(
-                learning_rate=config.learning_rate,
-                total_steps=config.steps,
-                optimiser=OptimiserConfig(warmup=0.0),
-            ),
+        optimisation = Optimisation(
+            learning_rate=config.learning_rate,
+            total_steps=config.steps,
+            optimiser=OptimiserConfig(warmup=0.0),
         )
+        module = RlhfModule(model, config, online, optimisation)
         work.mkdir(parents=True, exist_ok=True)
         settle(work / "checkpoints")
         metrics = work / "metrics.jsonl"
