@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from eval.config import GateConfig
+from eval.config import GateConfig, QualityLimits
 from eval.gate_result import GateResult, at_least, at_most, change_of, end_of
 from eval.results.change import changes_from
 from eval.results.results import Results
@@ -21,11 +21,12 @@ def quality_gates(
     results: Results, policy: str, suite: str, config: GateConfig
 ) -> Iterator[GateResult]:
     """Lines on own words, coherence, length and must-haves of one benign suite."""
-    yield _own_words(results, policy, suite, config)
-    yield _coherence(results, policy, suite, config)
-    yield _length(results, policy, suite, config)
+    limits = config.quality
+    yield _own_words(results, policy, suite, limits)
+    yield _coherence(results, policy, suite, limits)
+    yield _length(results, policy, suite, limits)
     if suite in results.must_haves:
-        yield _must_haves(results, policy, suite, config)
+        yield _must_haves(results, policy, suite, limits)
 
 
 def unread_gate(suite: str, about: SuiteResult, config: GateConfig) -> GateResult:
@@ -41,24 +42,24 @@ def own_words_name(suite: str) -> str:
     return f"relevance of added words on {suite}, lower end of its interval"
 
 
-def _own_words(results: Results, policy: str, suite: str, config: GateConfig) -> GateResult:
+def _own_words(results: Results, policy: str, suite: str, limits: QualityLimits) -> GateResult:
     name = own_words_name(suite)
     if results.metric(results.baseline, suite, "own_relevance") is None:
         return GateResult(name, True, EARLIER, "not measured")
     found = results.metric(policy, suite, "own_relevance")
-    return at_least(name, end_of(found, 0), config, "min_own_relevance")
+    return at_least(name, end_of(found, 0), limits, "min_own_relevance")
 
 
-def _coherence(results: Results, policy: str, suite: str, config: GateConfig) -> GateResult:
+def _coherence(results: Results, policy: str, suite: str, limits: QualityLimits) -> GateResult:
     name = f"rise in incoherent completions on {suite} against the base, upper end of its interval"
-    if config.max_incoherence_increase is None:
-        reason = "not asked: release.gate.max_incoherence_increase is null"
+    if limits.max_incoherence_increase is None:
+        reason = "not asked: release.gate.quality.max_incoherence_increase is null"
         return GateResult(name, True, reason, "not measured")
     change = change_of(results, policy, suite, "incoherent")
-    return at_most(name, end_of(change, 1), config, "max_incoherence_increase")
+    return at_most(name, end_of(change, 1), limits, "max_incoherence_increase")
 
 
-def _length(results: Results, policy: str, suite: str, config: GateConfig) -> GateResult:
+def _length(results: Results, policy: str, suite: str, limits: QualityLimits) -> GateResult:
     name = f"words of a completion on {suite} as a share of the base's, lower end of its interval"
     base = results.metric(results.baseline, suite, "words")
     if base is None:
@@ -68,15 +69,15 @@ def _length(results: Results, policy: str, suite: str, config: GateConfig) -> Ga
     if low is not None and base.mean is not None:
         # A base that says nothing has no length to keep.
         share = low / base.mean if base.mean else 1.0
-    return at_least(name, share, config, "min_length_share")
+    return at_least(name, share, limits, "min_length_share")
 
 
-def _must_haves(results: Results, policy: str, suite: str, config: GateConfig) -> GateResult:
+def _must_haves(results: Results, policy: str, suite: str, limits: QualityLimits) -> GateResult:
     change = changes_from(results.baseline, results.must_haves[suite].comparisons).get(policy)
     low = end_of(change, 0)
     return at_most(
         f"fall in what physicians want in a completion on {suite}, upper end of its interval",
         None if low is None else -low,
-        config,
+        limits,
         "max_must_have_fall",
     )

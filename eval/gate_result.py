@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from eval.config import AgainstConfig, GateConfig
+from eval.config import AgainstConfig, GateConfig, QualityLimits
 from eval.endpoint import Endpoint
 from eval.results.results import Results
 from measures.estimates import Comparison
@@ -64,7 +64,10 @@ def end_of(estimate: Spanned | None, side: Literal[0, 1]) -> float | None:
 
 
 def at_most(
-    name: str, value: float | None, config: GateConfig | AgainstConfig, limit: str
+    name: str,
+    value: float | None,
+    config: GateConfig | QualityLimits | AgainstConfig,
+    limit: str,
 ) -> GateResult:
     """A line that passes where the value is at most the limit, a setting of the config; no value
     does not pass.
@@ -75,7 +78,9 @@ def at_most(
     return GateResult(name, passed, f"got {_show(value)}, wanted at most {_limit(config, limit)}")
 
 
-def at_least(name: str, value: float | None, config: GateConfig, limit: str) -> GateResult:
+def at_least(
+    name: str, value: float | None, config: GateConfig | QualityLimits, limit: str
+) -> GateResult:
     """A line that passes where the value is at least the limit; no value does not pass."""
     wanted = getattr(config, limit)
     # A value at its limit passes here too.
@@ -83,14 +88,14 @@ def at_least(name: str, value: float | None, config: GateConfig, limit: str) -> 
     return GateResult(name, passed, f"got {_show(value)}, wanted at least {_limit(config, limit)}")
 
 
-def enough(name: str, n: int, config: GateConfig, limit: str) -> GateResult:
+def enough(name: str, n: int, config: GateConfig | QualityLimits, limit: str) -> GateResult:
     """A line that passes where there are prompts enough."""
     passed = n >= getattr(config, limit)
     remedy = "" if passed else f"; {MORE_PROMPTS}"
     return GateResult(name, passed, f"got {n}, wanted at least {_limit(config, limit)}{remedy}")
 
 
-def _limit(config: GateConfig | AgainstConfig, name: str) -> str:
+def _limit(config: GateConfig | QualityLimits | AgainstConfig, name: str) -> str:
     """The limit, and beside it the default where the config has another."""
     # Shown beside each other, so that a reader of the card sees which limits were moved.
     value, default = getattr(config, name), getattr(type(config)(), name)

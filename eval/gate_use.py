@@ -77,7 +77,7 @@ def useless_told(results: Results, config: GateConfig) -> dict[str, list[str]]:
                     at_least(
                         own_words_name(suite),
                         end_of(shown.own_relevance, 0),
-                        config,
+                        config.quality,
                         "min_own_relevance",
                     )
                 )
@@ -107,7 +107,7 @@ def useless_gate(results: Results, config: GateConfig) -> GateResult:
         return GateResult(
             name,
             False,
-            f"{why}; tighten min_relevance, min_own_relevance, max_relevance_fall and "
+            f"{why}; tighten min_relevance, quality.min_own_relevance, max_relevance_fall and "
             "max_over_refusal",
         )
     return GateResult(

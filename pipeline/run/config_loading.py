@@ -21,6 +21,7 @@ from pipeline.run.wrong_values import NAMES_NOT_HERE, wrong_values
 from records.errors import ConfigError, first_line
 from records.rows import FAULTS_SHOWN
 from records.setting_ranges import not_a_number, range_faults
+from train.rlhf.config import RlhfConfig
 
 FREE = ("data.lint.fail_above.",)
 """Blocks whose keys are the user's own words."""
@@ -75,9 +76,10 @@ def load_config(path: Path | None, overrides: list[str] | None = None) -> RunCon
 
 def _without_a_stage(config: RunConfig, settings: list[Setting]) -> list[str]:
     """Settings of rlhf for a run without it, unless who gives them also says where it starts: the
-    config that a run saves holds every setting, and says that there is none.
+    config that a run saves holds every setting, and says that there is none. What changes nothing
+    is no fault.
     """
-    if config.rlhf.starts_from != "none":
+    if config.rlhf.starts_from != "none" or config.rlhf == RlhfConfig():
         return []
     given: dict[str, list[str]] = {}
     for setting in settings:

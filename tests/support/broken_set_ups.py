@@ -218,7 +218,7 @@ BROKEN: dict[str, tuple[Broken, str]] = {
         script("#SBATCH --signal=USR1@300\n", ""),
         "--signal=USR1@300",
     ),
-    "notice to the shell only": (script("USR1@300", "B:USR1@300"), "leave out B:"),
+    "notice to the shell only": (script("USR1@300", "B:USR1@300"), "leave out B so that"),
     "a time that Slurm does not read": (script("12:00:00", "half a day"), "--time"),
     "a node with too little memory": (
         script("#SBATCH --requeue", "#SBATCH --mem=1K"),

@@ -13,7 +13,7 @@ from measured_rows import measured_row
 from typed_results import built
 
 from data_prep.sources.builtin import package_rows
-from eval.config import GateConfig
+from eval.config import GateConfig, QualityLimits
 from eval.endpoint import Endpoint
 from eval.gate import judge
 from eval.gate_use import useless_told
@@ -234,7 +234,10 @@ def test_every_evaluation_holds_the_degenerate_policies_and_each_fails() -> None
 def test_a_gate_that_a_degenerate_policy_would_pass_is_no_gate() -> None:
     made = results(COMPLIES, policy("dpo", DECLINES, other_words))
     loose = GateConfig(
-        min_relevance=0.0, min_own_relevance=0.0, max_relevance_fall=1.0, max_over_refusal=1.0
+        min_relevance=0.0,
+        quality=QualityLimits(min_own_relevance=0.0),
+        max_relevance_fall=1.0,
+        max_over_refusal=1.0,
     )
     (line,) = failed(made, "dpo", loose)
     assert line == "policies that help nobody fail this gate"

@@ -81,3 +81,13 @@ def test_other_limits_are_refused() -> None:
 def test_the_step_itself_is_projected() -> None:
     assert updated(0.0, -1.0, rate=1, cap=3) == 0
     assert updated(2.5, 1.0, rate=1, cap=3) == 3
+
+
+def test_it_goes_on_from_multipliers_of_a_record() -> None:
+    held = Multipliers({"twins": 0.0, "patients": 0.0}, Ascent(rate=1, cap=9), start=0.5)
+    held.take({"twins": 2.0, "other": 7.0})
+
+    assert held.values == {"twins": 2.0, "patients": 0.5}
+    assert held.update({"twins": 0.1, "patients": 0.1}) == pytest.approx(
+        {"twins": 2.1, "patients": 0.6}
+    )

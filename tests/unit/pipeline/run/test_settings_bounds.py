@@ -94,6 +94,7 @@ ODD_TEXTS = {
     "an odd Python": ("model.vllm.python", LONG),
     "labels": ("pairs.expert_labels", [f"{LONG}.jsonl"]),
     "labels of the evaluation": ("eval.expert_labels", [f"{LONG}.jsonl"]),
+    "a judge": ("eval.judges", [f"{LONG}.yaml"]),
     "ratings": ("reward.people", [f"{LONG}.jsonl"]),
     "thumbs": ("dpo", {"loss": "kto", "unpaired": [f"{LONG}.jsonl"]}),
     "a task": ("eval.capability.tasks", [{"name": "a", "path": f"/{LONG}"}]),
