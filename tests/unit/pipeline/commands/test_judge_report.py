@@ -161,7 +161,7 @@ def test_a_scorer_that_is_asked_about_one_side_alone_is_scored_three_times(
                 for row in completions
             ]
             return [
-                Score(id=row.id, completion_id=row.id, scorer="longer", value=size / 4000)
+                Score(id=row.id, completion_id=row.id, scorer="longer", value=size / 1100)
                 for row, size in zip(completions, sizes, strict=True)
             ]
 
