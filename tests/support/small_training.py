@@ -91,6 +91,6 @@ def at_once() -> Stage[Any]:
     return Stage(name="sft", reads=(), work=work)
 
 
-def resumed_from(training: Stage, config: RunConfig) -> str:
+def resumed_from(training: Stage[Any], config: RunConfig) -> str:
     assert run_stage(training, config)
-    return StageDirectory(Path(config.run_dir) / "sft").manifest().summary["from"]
+    return str(StageDirectory(Path(config.run_dir) / "sft").manifest().summary["from"])
