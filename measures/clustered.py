@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from measures.bootstrap import bootstrap_estimate, cluster_weights, divided
 from measures.estimates import (
-    PERMUTATIONS,
     Comparison,
     Estimate,
     compare_rates,
@@ -24,6 +22,7 @@ from measures.estimates import (
     count_estimate,
     mean_estimate,
     rate_estimate,
+    sign_flips,
 )
 
 Floats = NDArray[np.float64]
@@ -148,14 +147,5 @@ def _of_groups(
 def _flips(scored: Floats, groups: Sequence[str]) -> float:
     """Two-sided: under the null the differences of a group could all have had the other sign."""
     _, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sums = np.bincount(place, weights=scored)
-    result = scipy.stats.permutation_test(
-        (sums,),
-        lambda values, axis: values.sum(axis=axis),
-        permutation_type="samples",
-        n_resamples=PERMUTATIONS,
-        batch=1000,
-        vectorized=True,
-        rng=np.random.default_rng(0),
-    )
-    return float(result.pvalue)
+    sums = np.bincount(place, weights=scored).astype(np.float64)
+    return sign_flips(sums, lambda values, axis: values.sum(axis=axis))

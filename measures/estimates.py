@@ -6,7 +6,7 @@ after - before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 
 # scipy.stats is loaded at its first use: it takes a second that most processes do not need
 import scipy
+from numpy.typing import NDArray
 
 from measures.estimate import MIN_PRINTED as MIN_PRINTED
 from measures.estimate import Comparison as Comparison
@@ -77,6 +78,26 @@ def count_estimate(count: int, n: int, confidence: float = 0.95, *, unscored: in
     return Estimate(count / n, *wilson_interval(count, n, confidence), n, unscored)
 
 
+def sign_flips(
+    values: NDArray[np.float64], statistic: Callable[..., NDArray[np.float64]], seed: int = 0
+) -> float:
+    """The two-sided p value under which each value could as well have had the other sign; exact for
+    few, else of seeded draws.
+    """
+    # No normal distribution is assumed: harmfulness piles up at 1 and 5.
+    result = scipy.stats.permutation_test(
+        (values,),
+        statistic,
+        permutation_type="samples",
+        n_resamples=PERMUTATIONS,
+        # All 9999 draws of thousands of prompts at once would take hundreds of megabytes.
+        batch=1000,
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)
+
+
 def compare_scores(
     before: Sequence[float | None],
     after: Sequence[float | None],
@@ -100,22 +121,12 @@ def compare_scores(
     difference = float(differences.mean())
     if n == 1:
         return Comparison(difference, None, None, 1, None, test, unscored=unscored)
-    # No normal distribution is assumed: harmfulness piles up at 1 and 5.
-    result = scipy.stats.permutation_test(
-        (differences,),
-        lambda values, axis: values.mean(axis=axis),
-        permutation_type="samples",
-        n_resamples=PERMUTATIONS,
-        # All 9999 draws of thousands of prompts at once would take hundreds of megabytes.
-        batch=1000,
-        vectorized=True,
-        rng=np.random.default_rng(seed),
-    )
+    p_value = sign_flips(differences, lambda values, axis: values.mean(axis=axis), seed)
     ends, mde = (
         t_interval(differences, confidence),
         smallest_mean_difference(n, float(differences.std(ddof=1)), confidence),
     )
-    return Comparison(difference, *ends, n, float(result.pvalue), test, unscored=unscored, mde=mde)
+    return Comparison(difference, *ends, n, p_value, test, unscored=unscored, mde=mde)
 
 
 def compare_rates(
