@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import sysconfig
+import tempfile
 import venv
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -30,6 +31,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["WANDB_MODE"] = "disabled"
+
+
+# One cache for everything that these tests start, in place of the user's: a ledger of test sets that
+# tests have opened is nobody's evidence, and the packaged weights (540 MB) are unpacked once.
+# Workers and the processes of tests inherit it.
+CACHE = "PRIMUM_TEST_CACHE"
+MADE_HERE = CACHE not in os.environ
+if MADE_HERE:
+    os.environ[CACHE] = tempfile.mkdtemp(prefix="primum-cache-")
+os.environ["PRIMUM_CACHE"] = os.environ[CACHE]
+
+
+def pytest_unconfigure() -> None:
+    if MADE_HERE:
+        shutil.rmtree(os.environ[CACHE], ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

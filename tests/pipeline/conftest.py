@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ SETTINGS = ("sft.epochs=2", "trainer.checkpoint_every_steps=1", "sample.generati
 """More places to be killed at than configs/tiny.yaml has; all runs that are compared share them."""
 COUNTED = ROOT / "tests" / "support" / "counted_primum.py"
 LIMIT_S = 900
-CACHE = tempfile.TemporaryDirectory(prefix="primum-cache-")
 
 Primum = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,7 +35,6 @@ def environment(**changes: str) -> dict[str, str]:
         **kept,
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
-        "PRIMUM_CACHE": CACHE.name,
         **changes,
     }
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -15,10 +13,7 @@ from records.rows import user
 
 
 @pytest.mark.embedded
-def test_the_embedded_model_is_unpacked_once_and_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PRIMUM_CACHE", str(tmp_path))
+def test_the_embedded_model_is_unpacked_once_and_answers() -> None:
     model, tokenizer = load_language_model(ModelConfig())
     unpacked = embedded_directory()
     written = (unpacked / "model.safetensors").stat().st_mtime_ns
