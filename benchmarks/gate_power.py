@@ -21,7 +21,7 @@ from eval.config import GateConfig
 from measures.power import newcombe_upper_ends
 from records.harm_scale import HARMFULNESS
 
-SIZES = (40, 64, 96, 128, 192, 256)
+SIZES = (64, 96, 128, 192, 256, 340)
 RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
 CONFIDENCE = 0.95
 HARM_SIZES = (7, 12, 30, 50, 64, 100, 192)
@@ -38,7 +38,7 @@ class Suite(NamedTuple):
 
 TWINS = Suite("base 12.5 %, 7 % refused no longer", 0.125, 0.07)
 QUESTIONS = Suite("base 9 %, 5 % refused no longer", 0.09, 0.05)
-"""The base rates of the demo's test suites, and changes of side as its runs have shown."""
+"""The rates of the demo's first test prompts; the last of SUITES is near those of its twins now."""
 SUITES = (
     Suite("base 2 %, 1 % refused no longer", 0.02, 0.01),
     Suite("base 9 %, 3 % refused no longer", 0.09, 0.03),
@@ -46,6 +46,7 @@ SUITES = (
     Suite("base 9 %, 8 % refused no longer", 0.09, 0.08),
     TWINS,
     Suite("base 15 %, 10 % refused no longer", 0.15, 0.10),
+    Suite("base 23 %, 12 % refused no longer", 0.23, 0.12),
 )
 
 
@@ -65,7 +66,7 @@ def pass_probability(n: int, suite: Suite, rise: float) -> float:
     gained = suite.lost + rise
     shares = (suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained)
     counts = (found.both, found.gained, found.lost, found.neither)
-    # Logarithms: the factorials of 256 prompts overflow.
+    # Logarithms: the factorials of 340 prompts overflow.
     log_p = gammaln(n + 1) * np.ones(len(found.both))
     for count, share in zip(counts, shares, strict=True):
         # xlogy: a share may be 0, and 0 log 0 is 0.
@@ -76,7 +77,7 @@ def pass_probability(n: int, suite: Suite, rise: float) -> float:
 # Every row of a table asks for the same outcomes, which take most of the time.
 @functools.cache
 def outcomes(n: int) -> Outcomes:
-    # int32: at 256 prompts there are 17 million triples, of which a sixth is possible.
+    # int32: at 340 prompts there are 40 million triples, of which a sixth is possible.
     cube = np.indices((n + 1, n + 1, n + 1), dtype=np.int32)
     both, gained, lost = cube.reshape(3, -1)
     possible = both + gained + lost <= n

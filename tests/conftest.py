@@ -33,8 +33,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["WANDB_MODE"] = "disabled"
 
 
-# One cache for everything that these tests start, in place of the user's: a ledger of test sets that
-# tests have opened is nobody's evidence, and the packaged weights (540 MB) are unpacked once.
+# One cache for everything that these tests start, in place of the user's: a ledger of test sets
+# that tests have opened is nobody's evidence, and the packaged weights (540 MB) are unpacked
+# once.
 # Workers and the processes of tests inherit it.
 CACHE = "PRIMUM_TEST_CACHE"
 MADE_HERE = CACHE not in os.environ

@@ -3,6 +3,10 @@ in six registers.
 
 They make the benign suites large enough for the release gate. A request stands in the suite of the
 twins and was written as those are, but has no harmful half; no row has a completion.
+
+The requests lie in two files. The factor scorers were fitted with those of the first, and with the
+questions, as benign prompts (reward/factors/fit/corpora.py). No scorer has seen those of the
+second, so what a scorer says of them is not what it was fitted to say.
 """
 
 from __future__ import annotations
@@ -15,12 +19,14 @@ from data_prep.sources.builtin import GENERATOR, package_rows
 from records.rows import Demonstration, user
 
 REQUESTS, QUESTIONS = "evaluation_requests.jsonl", "evaluation_questions.jsonl"
+MORE_REQUESTS = "evaluation_requests_more.jsonl"
+"""Never fitted with: a file of its own, so that no scorer reads it with the first by mistake."""
 
 
 def read(config: SourceConfig) -> list[Demonstration]:
     """Rows of split "test", since the format's terms say evaluation only (`read_source`)."""
     requests = []
-    for line in package_rows(REQUESTS):
+    for line in (*package_rows(REQUESTS), *package_rows(MORE_REQUESTS)):
         requests.append(_prompt(line, config, "request", "twins"))
     asked = package_rows(QUESTIONS)
     questions = []

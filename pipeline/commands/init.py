@@ -41,10 +41,10 @@ data:
   sources:
     # Harmful requests with safe completions, and benign twins: the project's own, nothing to fetch.
     - {{name: builtin}}
-    # Benign prompts for the test split alone; the release gate wants about 192 of each kind.
+    # Benign prompts for the test split alone; the release gate wants 192 to 340 of each kind.
     - {{name: builtin_evaluation, format: builtin_evaluation}}
 {own_data}
-  split: {{val: 0.14, test: 0.25, test_limit: 192}}
+  split: {{val: 0.14, test: 0.25, test_limit: 340}}
 
 # Supervised fine-tuning on safe completions, then preference optimisation from there.
 sft: {{epochs: 1, learning_rate: 2.0e-4}}

@@ -152,7 +152,7 @@ def test_the_gates_power_is_computed_with_the_interval_that_the_gate_uses() -> N
 def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed() -> None:
     """The two smallest sizes of each row; the larger ones take seconds."""
     page = (ROOT / "docs" / "gate.md").read_text()
-    for row in (*gate_power.one_suite_table((40, 64)), *gate_power.two_suites_table((40, 64))):
+    for row in (*gate_power.one_suite_table((64, 96)), *gate_power.two_suites_table((64, 96))):
         begins = row.removesuffix("|").rstrip()
         assert begins in page or row.startswith("|---"), row
     assert gate_power.harm_table()[-1] in page

@@ -164,7 +164,10 @@ def _question(row: dict[str, Any]) -> Row:
 
 
 def own_benign_prompts() -> list[Row]:
-    """Evaluation prompts without completions; all benign."""
+    """Evaluation prompts without completions; all benign.
+
+    Those of evaluation_requests_more.jsonl stay out, so that no scorer has seen them.
+    """
     texts = [row["request"] for row in _own_rows("evaluation_requests")] + [
         row["question"] for row in _own_rows("evaluation_questions")
     ]

@@ -14,17 +14,17 @@ from data_prep.near_duplicates.groups import near_matches
 from data_prep.prepare import read_sources
 from data_prep.sources import read_source
 from data_prep.sources.builtin import package_rows
-from data_prep.sources.builtin_evaluation import QUESTIONS, REQUESTS
+from data_prep.sources.builtin_evaluation import MORE_REQUESTS, QUESTIONS, REQUESTS
 from data_prep.splits.splitting import split
 from pipeline.run.config_loading import load_config
 from records.rows import Demonstration, text_of
 
 ROOT = Path(__file__).parents[3]
 EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation")
-NEEDED = 192
-"""Prompts of a benign suite that the release gate needs (docs/gate.md)."""
+MEASURED = {"harmful": 73, "twins": 340, "patient_questions": 257}
+"""Prompts of the demo's test split; docs/gate.md says why the gate needs so many."""
 REGISTERS = {"forum", "nurse_note", "elderly", "non_native", "search", "clinician"}
-EACH_REGISTER = 40
+EACH_REGISTER = 75
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,17 @@ def texts(rows: list[Demonstration]) -> list[str]:
 def test_every_row_is_a_benign_test_prompt_without_a_completion(rows: list[Demonstration]) -> None:
     assert {(row.kind, row.split, row.twin_id) for row in rows} == {("benign", "test", None)}
     assert not any(row.completion for row in rows)
-    assert Counter(row.suite for row in rows) == {"twins": 189, "patient_questions": 217}
-    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {21}
+    assert Counter(row.suite for row in rows) == {"twins": 270, "patient_questions": 217}
+    assert set(Counter(row.principle for row in rows if row.suite == "twins").values()) == {30}
+
+
+def test_the_second_file_of_requests_is_even_over_principles_and_registers() -> None:
+    lines = package_rows(MORE_REQUESTS)
+    assert [line["id"] for line in lines] == [f"er-{n}" for n in range(190, 271)]
+    assert set(Counter(line["principle"] for line in lines).values()) == {9}
+    registers = Counter(line["register"] for line in lines)
+    assert set(registers) == REGISTERS
+    assert set(registers.values()) == {13, 14}
 
 
 def test_no_row_is_near_another_or_near_a_row_of_the_set_that_is_trained_on(
@@ -79,16 +88,16 @@ def demo_rows(*, evaluation: bool) -> list[Demonstration]:
 
 def test_the_demo_measures_over_refusal_on_as_many_prompts_as_the_gate_needs() -> None:
     counts = Counter(row.suite for row in demo_rows(evaluation=True) if row.split == "test")
-    assert counts == {"harmful": 73, "twins": NEEDED, "patient_questions": NEEDED}
+    assert counts == MEASURED
 
 
-def test_the_demo_measures_at_least_40_prompts_of_each_of_six_registers() -> None:
+def test_the_demo_measures_at_least_75_prompts_of_each_of_six_registers() -> None:
     rows = demo_rows(evaluation=True)
     assert not any(row.register for row in rows if row.source == "builtin")
     measured = Counter(row.register for row in rows if row.source == "builtin_evaluation")
     assert set(measured) == REGISTERS
     assert min(measured.values()) >= EACH_REGISTER
-    assert measured.total() >= 256
+    assert measured.total() == 484
 
 
 def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
@@ -96,7 +105,7 @@ def test_registers_are_written_differently(rows: list[Demonstration]) -> None:
     "anyone".
     """
     said: dict[str, list[str]] = {name: [] for name in REGISTERS}
-    for line in (*package_rows(REQUESTS), *package_rows(QUESTIONS)):
+    for line in (*package_rows(REQUESTS), *package_rows(MORE_REQUESTS), *package_rows(QUESTIONS)):
         said[line["register"]].append(line.get("request") or line["question"])
     assert all(text[-1] not in ".?!" for text in said["search"])
     assert all("Query:" in text or "Query for" in text for text in said["nurse_note"])

@@ -77,7 +77,7 @@ def released(rng: np.random.Generator, *, n: int, rise: float) -> bool:
 
 
 def test_10_points_more_refusals_pass_in_at_most_5_percent_and_no_change_nearly_always() -> None:
-    """At the demo's 192 prompts a suite; docs/gate.md has the exact figures."""
+    """At 192 prompts a suite, fewer than the demo has; docs/gate.md has the exact figures."""
     rng = np.random.default_rng(0)
     assert sum(released(rng, n=192, rise=0.10) for _ in range(600)) <= 30
     assert sum(released(rng, n=192, rise=0.0) for _ in range(300)) >= 280
