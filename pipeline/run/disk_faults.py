@@ -37,13 +37,22 @@ def disk_fault(error: OSError, run_dir: Path) -> str:
     where = (
         Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else run_dir
     )
-    written = {"run_dir": run_dir, "PRIMUM_CACHE": cache_directory()}
-    holders = []
-    for name, folder in written.items():
-        if where.absolute().is_relative_to(folder.absolute()):
-            holders.append(name)
-    other = f"set {holders[0]} elsewhere" if holders else "name another file or folder"
+    name = _setting_of(where.absolute(), run_dir)
+    other = f"set {name} elsewhere" if name else "name another file or folder"
     return (
         f"{where}: {error.strerror}; {REMEDIES[error.errno]}, or {other}; run the command again to "
         "go on"
     )
+
+
+def _setting_of(where: Path, run_dir: Path) -> str:
+    """The setting or variable that the place follows from; empty for a place of the user's."""
+    written = {"run_dir": run_dir.absolute(), "PRIMUM_CACHE": cache_directory().absolute()}
+    holders, above = [], []
+    for name, folder in written.items():
+        if where.is_relative_to(folder):
+            holders.append(name)
+        elif folder.is_relative_to(where):
+            above.append(name)
+    # Of a folder above both, which of them was to be made cannot be told.
+    return holders[0] if holders else above[0] if len(above) == 1 else ""

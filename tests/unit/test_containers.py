@@ -82,3 +82,15 @@ def test_only_named_files_lie_in_an_image(path: Path) -> None:
 def test_what_a_read_only_image_runs_is_compiled_when_it_is_built() -> None:
     for path in (DOCKER, APPTAINER):
         assert "python -m compileall -q /opt/primum" in path.read_text(encoding="utf-8")
+
+
+def test_who_has_no_account_in_the_image_has_a_home_that_takes_files() -> None:
+    """`docker run --user 1000:1000`: without a home of its own it is `/`, and every command that
+    keeps something fails.
+    """
+    text = DOCKER.read_text(encoding="utf-8")
+    (settings,) = re.findall(r"(?m)^ENV (HOME=.*)$", text)
+    assert {"HOME", "USER"} <= {word.partition("=")[0] for word in settings.split()}
+    (made,) = re.findall(r"mkdir --mode=1777 (.*)$", text, re.M)
+    assert {"runs", '"$HOME"', '"$HOME/.cache"'} <= set(made.split())
+    assert text.index(settings) < text.index(made), "the variable must be set where it is read"

@@ -164,7 +164,11 @@ def test_a_disk_that_refuses_is_one_line(
     [
         ("/somewhere/source.jsonl", "grant access, or name another file or folder"),
         ("runs/a/dpo/policy/model.safetensors", "grant access, or set run_dir elsewhere"),
-        ("cache/hashes/a", "grant access, or set PRIMUM_CACHE elsewhere"),
+        ("home/cache/hashes/a", "grant access, or set PRIMUM_CACHE elsewhere"),
+        # Folders above, which were to be made on the way.
+        ("home", "grant access, or set PRIMUM_CACHE elsewhere"),
+        ("runs", "grant access, or set run_dir elsewhere"),
+        (".", "grant access, or name another file or folder"),
         (None, "grant access, or set run_dir elsewhere"),
     ],
 )
@@ -175,7 +179,7 @@ def test_what_to_do_about_a_file_depends_on_whose_it_is(
     file: str | None,
     remedy: str,
 ) -> None:
-    monkeypatch.setenv("PRIMUM_CACHE", "cache")
+    monkeypatch.setenv("PRIMUM_CACHE", "home/cache")
 
     def fail(options: argparse.Namespace) -> None:
         options.run_dir = "runs/a"
