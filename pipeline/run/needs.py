@@ -35,6 +35,7 @@ from records.errors import first_line
 from records.rows import Demonstration
 from train.config import loads_sharded
 
+MB = 1e6
 GPU_SPEED = 330e12
 """Operations a second of an H100 in bfloat16, as training reaches them."""
 PROMPT_TOKENS = 128
@@ -84,7 +85,7 @@ def room_faults(
         )
     return faults, [
         *lines,
-        f"host memory about {host / GB:.1f} GB a node, disk about {disk / GB:.1f} GB",
+        f"host memory about {_size(host)} a node, disk about {_size(disk)}",
     ]
 
 
@@ -108,21 +109,18 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
         with_copy = parts | drawing_bytes(config, shape)
         peak = max(peak, peak_bytes(with_copy))
         online = [
-            f"about {peak_bytes(with_copy) / GB:.1f} GB on each rank in rlhf, which draws and "
+            f"about {_size(peak_bytes(with_copy))} on each rank in rlhf, which draws and "
             f"scores completions ({_split(with_copy)})"
         ]
     return peak, [
         *online,
+        f"{_count(shape.parameters)} parameters, {_count(shape.trained)} trained",
         (
-            f"{shape.parameters / 1e9:.2f} billion parameters, {shape.trained / 1e6:.1f} million "
-            "trained"
-        ),
-        (
-            f"about {peak_bytes(parts) / GB:.1f} GB on each of {trainer.world_size} ranks while "
+            f"about {_size(peak_bytes(parts))} on each of {trainer.world_size} ranks while "
             f"training ({_split(parts)})"
         ),
         (
-            f"about {peak_bytes(held) / GB:.1f} GB on {where} while it measures the policy "
+            f"about {_size(peak_bytes(held))} on {where} while it measures the policy "
             f"({_split(held)})"
         ),
     ]
@@ -131,9 +129,9 @@ def _memory(config: RunConfig, shape: Shape) -> tuple[float, list[str]]:
 def _generating(config: RunConfig, shape: Shape) -> list[str]:
     held = _measuring(config, shape, whole_copy=True)
     return [
-        f"{shape.parameters / 1e9:.2f} billion parameters",
+        f"{_count(shape.parameters)} parameters",
         (
-            f"about {peak_bytes(held) / GB:.1f} GB on the GPUs of a task where a policy generates "
+            f"about {_size(peak_bytes(held))} on the GPUs of a task where a policy generates "
             f"({_split(held)})"
         ),
     ]
@@ -198,7 +196,22 @@ def _online_duration(config: RunConfig, shape: Shape, tokens: float) -> str:
 
 
 def _split(parts: dict[str, float]) -> str:
-    return ", ".join(f"{name} {size / GB:.1f}" for name, size in parts.items())
+    # One unit for all parts, so that they can be compared.
+    unit, name = (GB, "GB") if peak_bytes(parts) >= GB else (MB, "MB")
+    sizes = ", ".join(f"{part} {size / unit:.1f}" for part, size in parts.items())
+    return f"in {name}: {sizes}"
+
+
+def _size(size: float) -> str:
+    """Bytes for people: a small model's memory is not 0.0 GB."""
+    return f"{size / GB:.1f} GB" if size >= GB else f"{size / MB:.1f} MB"
+
+
+def _count(parameters: int) -> str:
+    for unit, name in ((1e9, "billion"), (1e6, "million")):
+        if parameters >= unit:
+            return f"{parameters / unit:.2f} {name}"
+    return f"{parameters:,}"
 
 
 def _disk_bytes(config: RunConfig, shape: Shape) -> float:

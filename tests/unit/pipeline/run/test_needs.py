@@ -112,8 +112,13 @@ def test_sharded_ranks_do_not_each_read_the_whole_model(config: RunConfig) -> No
             80.0,
         )[1][-1]
 
-    assert f"host memory about {8 * whole / 1e9:.1f} GB" in host(strategy="ddp")
-    assert f"host memory about {whole / 1e9:.1f} GB" in host(strategy="deepspeed", zero_stage=3)
+    assert f"host memory about {8 * whole / 1e6:.1f} MB" in host(strategy="ddp")
+    assert f"host memory about {whole / 1e6:.1f} MB" in host(strategy="deepspeed", zero_stage=3)
+
+
+def test_what_a_small_model_takes_is_not_nothing(config: RunConfig) -> None:
+    _, lines = room_faults(config, None, 80.0)
+    assert not [line for line in lines if "about 0.0" in line or "0.00 " in line], lines
 
 
 @pytest.mark.parametrize(
