@@ -81,6 +81,10 @@ def results_file(given: Path) -> Path:
             "folder, or a results.json"
         )
     if not given.is_dir():
+        if given.suffix in (".yaml", ".yml"):
+            raise ArtifactError(
+                f"{given}: a config and no results; name its run, the folder that its run_dir says"
+            )
         return given
     # A run's folder, an eval stage's folder or a measurement's, and a release's.
     places = (

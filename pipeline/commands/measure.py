@@ -121,10 +121,11 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
     answer.
     """
     if not subjects.files:
-        suites = suites_of(request.suites, request.limit)
+        suites = suites_of(request.suites, request.limit, request.kind)
         prompts = []
         for rows in suites.values():
             prompts.extend(rows)
+        same_kind_fault(prompts)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
     # Only prompts that all files answer: a paired comparison needs both sides.

@@ -9,27 +9,20 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from data_prep.sources.columns import is_given, text
-from data_prep.sources.tables import placed_rows
+from data_prep.sources.columns import text
 from eval.measure import completion_id
 from pipeline.measuring.log_rows import asked_and_said
+from pipeline.measuring.prompt_rows import prompt_of, rows_of
 from pipeline.measuring.prompts import own_by_text
 from records.errors import ConfigError, RecordError
-from records.excerpts import excerpt
 from records.roles import role_fault
 from records.rows import (
     Completion,
     Kind,
-    Message,
     SuitePrompt,
     read_records,
     shorten,
-    stable_id,
-    text_of,
 )
-
-SUITE_OF_KIND: dict[Kind, str] = {"harmful": "harmful", "benign": "benign"}
-"""Where a row names no suite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +40,7 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's
     own. Raises RecordError.
     """
-    rows = _rows_of(file)
+    rows = rows_of(file, "a prompt and a completion")
     own = {field.name for field in fields(Completion)}
     read = (
         _own_rows(file)
@@ -76,22 +69,6 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     return {policy: _once(rows) for policy, rows in found.items()}
 
 
-def _rows_of(file: Path) -> list[tuple[str, dict[str, Any]]]:
-    rows = list(placed_rows(file))
-    if not rows:
-        raise RecordError(f"{file}: holds no row; wanted rows with a prompt and a completion")
-    faults = []
-    for place, row in rows:
-        if not isinstance(row, dict):
-            faults.append(
-                f"{place}: is {excerpt(row)}, wanted an object with a prompt and a completion; "
-                "write each row as one"
-            )
-    if faults:
-        raise RecordError(shorten(faults))
-    return rows
-
-
 def _once(rows: list[Answered]) -> list[Answered]:
     """The first completion to each prompt: samples beyond it say nothing of other prompts."""
     # Reversed, so that of several samples the first stays.
@@ -112,7 +89,7 @@ def _own_rows(file: Path) -> Reader:
         completion = Completion.from_json(row)
         prompt = known.get((completion.suite, completion.prompt_id))
         if prompt is None:
-            found = _prompt(completion.prompt, row, kind)
+            found = prompt_of(completion.prompt, row, kind, own_by_text())
             # The row's own ids stand, so that completions of one prompt are found together.
             prompt = replace(found, id=completion.prompt_id, suite=completion.suite or found.suite)
         return Answered(prompt=prompt, completion=completion)
@@ -122,7 +99,7 @@ def _own_rows(file: Path) -> Reader:
 
 def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
     asked, completion = asked_and_said(row)
-    prompt = _prompt(asked, row, kind)
+    prompt = prompt_of(asked, row, kind, own_by_text())
     fault = role_fault(prompt.prompt, completion)
     if fault:
         raise ValueError(fault)
@@ -141,39 +118,6 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
         suite=prompt.suite,
     )
     return Answered(prompt=prompt, completion=made)
-
-
-def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> SuitePrompt:
-    """One of the project's own, or a new one that is of the kind that its row or the user says."""
-    known = own_by_text().get(text_of(messages))
-    said = _kind_of(row) or (known.kind if known else kind)
-    if said is None:
-        raise ValueError(
-            "nothing says whether its prompt is harmful; give the row a field kind (harmful or "
-            "benign), or say --kind for all such rows"
-        )
-    # The project's own prompts keep their suite, so that figures stay comparable.
-    if known and known.kind == said:
-        return replace(known, split="test")
-    suite = text(row, "suite") or SUITE_OF_KIND[said]
-    return SuitePrompt(
-        id=text(row, "prompt_id") or stable_id(text_of(messages)),
-        prompt=messages,
-        kind=said,
-        suite=suite,
-        source="file",
-        licence="unknown",
-        split="test",
-    )
-
-
-def _kind_of(row: dict[str, Any]) -> Kind | None:
-    value = row.get("kind")
-    if value in ("harmful", "benign"):
-        return value  # type: ignore[no-any-return]
-    if is_given(value):
-        raise ValueError(f"kind is {value!r}; wanted harmful or benign")
-    return None
 
 
 def same_kind_fault(prompts: list[SuitePrompt]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from data_prep.sources.cells import structured
@@ -14,6 +14,8 @@ from records.excerpts import column_names
 from records.rows import Message, assistant, user
 
 PROMPTS = ("prompt", "question", "query", "request")
+OTHERS = ("instruction", "input")
+"""Alpaca's, which belong together where both are there."""
 COMPLETIONS = ("completion", "response", "answer", "output", "reply")
 LEAVE_ONE = "leave one of them in"
 Row = Mapping[str, Any]
@@ -35,16 +37,38 @@ def asked_and_said(row: Row) -> tuple[list[Message], list[Message]]:
                 f"{dialogue!r} ends with one completion and {column!r} is another; {LEAVE_ONE}"
             )
         said = ended or said
-    if asked is None or said is None:
-        lacking = " and ".join(
-            name for name, part in (("prompt", asked), ("completion", said)) if part is None
-        )
+    if asked is None and said is None:
         raise ValueError(
-            f"holds no {lacking}; wanted one of {', '.join((*PROMPTS, 'instruction', 'input'))} "
-            f"and one of {', '.join(COMPLETIONS)}, or {', '.join(DIALOGUES)}; it has "
+            f"holds no prompt and completion; wanted one of {', '.join((*PROMPTS, *OTHERS))} and "
+            f"one of {', '.join(COMPLETIONS)}, or {', '.join(DIALOGUES)}; it has "
             f"{column_names(sorted(map(str, row)))}; rename the columns that hold them"
         )
+    if asked is None:
+        raise ValueError(_lacking("prompt", (*PROMPTS, *OTHERS), row))
+    if said is None:
+        raise ValueError(
+            f"{_lacking('completion', COMPLETIONS, row)}; a file of prompts alone is named behind "
+            "a model, as in `primum measure MODEL FILE`"
+        )
     return with_earlier(asked, row), said
+
+
+def asked_of(row: Row) -> list[Message]:
+    """The prompt alone, whatever completion the row has beside it. Raises ValueError as above."""
+    dialogue = only_one(row, DIALOGUES, "conversation", LEAVE_ONE)
+    asked = _asked(row)
+    if asked is None and dialogue:
+        asked = at_last_request(messages_of(row[dialogue], dialogue))[0]
+    if asked is None:
+        raise ValueError(_lacking("prompt", (*PROMPTS, *OTHERS), row))
+    return with_earlier(asked, row)
+
+
+def _lacking(what: str, names: Sequence[str], row: Row) -> str:
+    return (
+        f"holds no {what}; wanted one of {', '.join(names)}, or {', '.join(DIALOGUES)}; it has "
+        f"{column_names(sorted(map(str, row)))}; rename the column that holds it"
+    )
 
 
 def _asked(row: Row) -> list[Message] | None:
@@ -57,6 +81,11 @@ def _asked(row: Row) -> list[Message] | None:
     context = only_one(row, CONTEXTS, "instruction's input", LEAVE_ONE)
     if column is None:
         return None
+    if context and column not in (context, "instruction") and row[column] != row[context]:
+        raise ValueError(
+            f"{context!r} may be a part of the prompt beside {column!r}; write it into the prompt, "
+            f"or leave it out"
+        )
     if column != "instruction" or context is None:
         return _messages(row[column], column, user)
     # Without its input an instruction asks something else.

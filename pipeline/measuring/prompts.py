@@ -13,8 +13,9 @@ from eval.config import SuiteConfig
 from eval.suites import registry
 from eval.suites.loading import held_out_suites
 from pipeline.checks.dealing import deal
+from pipeline.measuring.prompt_rows import read_prompts
 from records.errors import ConfigError, RecordError
-from records.rows import Prompt, SuitePrompt, read_records, text_of
+from records.rows import Kind, Prompt, SuitePrompt, text_of
 from records.run_files import LEARNED_FROM, MEASURED_PROMPTS, PROMPTS
 from records.stage_folder import StageDirectory
 
@@ -25,17 +26,20 @@ measured on prompts of its training."""
 OWN_SOURCES = (SourceConfig(), SourceConfig(name="builtin_evaluation", format="builtin_evaluation"))
 
 
-def suites_of(words: Sequence[str], limit: int | None = None) -> dict[str, list[SuitePrompt]]:
+def suites_of(
+    words: Sequence[str], limit: int | None = None, kind: Kind | None = None
+) -> dict[str, list[SuitePrompt]]:
     """The prompts by suite. Raises ConfigError for words that name none.
 
     Without words the project's own suites; a word names one of these, a run, or a file of prompts
-    as runs write them. `limit`: at most so many prompts a suite, at even distances.
+    as runs write them or as rows of the user's. `limit`: at most so many prompts a suite, at even
+    distances. `kind`: of a file's prompts about which nothing else says it.
     """
     own = [word for word in words if word in OWN_SUITES]
     read = []
     for word in words:
         if word not in OWN_SUITES:
-            read.extend(_named_prompts(word))
+            read.extend(_named_prompts(word, kind))
     if own or not words:
         for prompt in own_prompts():
             if prompt.suite in (own or OWN_SUITES):
@@ -97,7 +101,7 @@ def described_suites(words: Sequence[str]) -> list[SuiteConfig]:
     return [SuiteConfig(suite=name, path=path) for name, _, path in named]
 
 
-def _named_prompts(word: str) -> list[SuitePrompt]:
+def _named_prompts(word: str, kind: Kind | None) -> list[SuitePrompt]:
     path = Path(word).expanduser()
     if is_suite(word):
         name, _, where = word.partition("=")
@@ -106,11 +110,11 @@ def _named_prompts(word: str) -> list[SuitePrompt]:
     if path.is_dir():
         return _prompts_of_run(path)
     if path.is_file():
-        return read_records(path, SuitePrompt)
+        return read_prompts(path, kind, own_by_text)
     raise ConfigError(
         f"suite {word!r}: there is none of this name; wanted {', '.join(OWN_SUITES)}, one of "
         f"{', '.join(registry.names())} (NAME=PATH where its files are yours), a run's directory, "
-        "or a JSON Lines file of prompts as RUN/eval/prompts.jsonl"
+        "or a file of prompts, as RUN/eval/prompts.jsonl or rows with a prompt and its kind"
     )
 
 

@@ -132,7 +132,10 @@ def _text(path: Path) -> str:
         )
         raise ConfigError(f"{path}: no such file{hint}") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name a YAML file") from error
+        # A run's folder is what other commands take, and it holds the config that the run had.
+        inside = path / "config.yaml"
+        name = inside if path.is_dir() and inside.is_file() else "a YAML file"
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name {name}") from error
     if len(content) > 4 * MOST_CHARACTERS:
         raise ConfigError(
             f"{path}: more than {MOST_CHARACTERS} characters; is this a file of settings? Name a "

@@ -139,6 +139,10 @@ def test_a_name_of_nothing_says_what_to_name(
     assert gate(tmp_path / "nope") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "nope: no such file or directory; name a run whose eval is done" in line
+    (tmp_path / "run.yaml").write_text("run_dir: runs/a\n")
+    assert gate(tmp_path / "run.yaml") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "run.yaml: a config and no results; name its run" in line
 
 
 def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(

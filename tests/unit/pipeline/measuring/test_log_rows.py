@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.measuring.completion_files import read_completions
+from pipeline.measuring.prompts import suites_of
 from pipeline.measuring.subjects import subjects_of
 from records.errors import RecordError
 from records.rows import text_of
@@ -115,3 +116,26 @@ def test_what_is_no_row_of_a_log_is_said_with_its_place(
 def test_a_table_is_named_as_a_file_of_completions(tmp_path: Path) -> None:
     (subject,) = subjects_of([str(written(tmp_path, "log.csv", "prompt,completion\n"))])
     assert subject.kind == "file"
+
+
+def test_a_file_of_prompts_alone_is_measured_behind_a_model(tmp_path: Path) -> None:
+    path = written(tmp_path, "mine.csv", f"question,kind\n{ASKED},benign\nHow is it forged?,\n")
+    with pytest.raises(RecordError, match=r"mine\.csv:3: nothing says whether its prompt is"):
+        suites_of([str(path)])
+    suites = suites_of([str(path)], kind="harmful")
+    assert {name: len(rows) for name, rows in suites.items()} == {"benign": 1, "harmful": 1}
+    with pytest.raises(RecordError, match=r"named behind a model, as in `primum measure MODEL"):
+        read_completions(path, "benign")
+
+
+def test_weights_are_no_rows(tmp_path: Path) -> None:
+    path = written(tmp_path, "model.gguf", "GGUF")
+    with pytest.raises(RecordError, match=r"model\.gguf: holds a model's weights"):
+        read_completions(path, None)
+
+
+def test_a_context_beside_a_prompt_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    row = {"prompt": "May I?", "context": "Item 4 is taken with food.", "answer": SAID}
+    path = written(tmp_path, "log.jsonl", json.dumps(row))
+    with pytest.raises(RecordError, match="'context' may be a part of the prompt beside 'prompt'"):
+        read_completions(path, "benign")

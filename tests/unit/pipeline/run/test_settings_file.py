@@ -109,3 +109,9 @@ def test_the_last_of_two_overrides_counts_and_that_is_said(
 
 def test_the_same_override_twice_is_nothing_to_say() -> None:
     assert replaced(["seed=1", "dpo.beta=1", "seed=1", "data.sources=[{name: a}]"]) == []
+
+
+def test_a_run_in_the_place_of_its_config_says_where_that_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(ConfigError, match=rf"a folder.*; name {tmp_path}/config\.yaml"):
+        load_config(tmp_path)
