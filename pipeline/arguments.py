@@ -32,6 +32,12 @@ _SEEDS_OPTION = (
 )
 _COMPLETION = "a script by which the shell completes commands, options and settings"
 _EPILOG = """
+to start:
+  primum measure org/model                          how harmful and how over-cautious is it? no config, no training
+  primum chat org/model                             talk to it, with the scorers' verdict
+  primum run configs/tiny.yaml                      all stages on a nonsense model: does the set-up work?
+  primum init mine.yaml && primum check mine.yaml   a commented config of your own, and what would fail
+
 examples:
   primum run configs/demo.yaml                      all stages, from where it stands
   primum run configs/demo.yaml run_dir=runs/b dpo.beta=0.2

@@ -26,7 +26,7 @@ def _add_init(commands: Any) -> None:
         type=Path,
         nargs="?",
         default=Path("run.yaml"),
-        help="a new file (default: run.yaml)",
+        help="a new file (default: run.yaml), or - for standard output",
     )
     starting.add_argument(
         "--model",

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from models.loading.footprint import shape_of
+from models.loading.load import model_location
 from pipeline.checks.installation import offload_faults
 from pipeline.checks.preflight import Findings, preflight
 from pipeline.checks.rendering import length_faults
@@ -19,6 +21,7 @@ from pipeline.run.job_script_faults import script_faults
 from pipeline.run.needs import duration, room_faults
 from records.errors import PrimumError
 from records.licences import restrictions_of, sentences
+from records.regular_files import odd_files
 from records.rows import Demonstration
 from train.config import TrainerConfig
 
@@ -78,8 +81,14 @@ def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: flo
     """What the run takes of GPUs, host and disk, and how long it trains; what is more than there is
     goes to the faults.
     """
-    if found.network is None:
-        return []
+    # Where weights are missing or cut off, the config still tells the shape.
+    if found.network is None and not _shape_is_known(config):
+        return [
+            "memory and disk are not estimated: they follow from the model's shape, which the "
+            f"config.json of {config.model.base.path} tells, and that cannot be used here; mend "
+            "what is said of it: `primum fetch` brings a hub id's, and it needs no weights beside "
+            "it"
+        ]
     faults, lines = room_faults(config, job, gpu_gb)
     found.add(faults)
     trains = config.trainer.accelerator == "gpu" and (job is None or job.trains)
@@ -87,6 +96,18 @@ def _room(config: RunConfig, found: Findings, job: JobScript | None, gpu_gb: flo
     if trains and not faults and found.tried and found.tried.rows:
         lines.append(duration(config, found.rows, [len(row.input_ids) for row in found.tried.rows]))
     return lines
+
+
+def _shape_is_known(config: RunConfig) -> bool:
+    try:
+        folder = Path(model_location(config.model.base))
+        # A FIFO in the place of config.json would hang its reader.
+        if folder.is_dir() and odd_files(folder):
+            return False
+        shape_of(config.model.base, config.model.adapter)
+    except Exception:  # transformers and remote code raise anything; the faults say what
+        return False
+    return True
 
 
 def _tried(config: RunConfig, found: Findings) -> list[str]:

@@ -1,11 +1,13 @@
-"""`primum init FILE`: a commented config to start from."""
+"""`primum init FILE`: a commented config to start from, or on standard output for `-`."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from models.config import EMBEDDED
 from pipeline.commands.config import schema_text
 from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
@@ -13,8 +15,11 @@ from records.errors import ArtifactError, ConfigError
 from records.escaping import yaml_text
 from records.stage_folder import write_text
 
+STDOUT = Path("-")
+SAVED = Path("run.yaml")
+"""What a starter on standard output takes for its name: where most will send it."""
 STARTER = """\
-# yaml-language-server: $schema={schema}
+{schema}
 # A run of Primum. `primum check {file}` says what would fail, `primum run {file}` does all of it.
 # Every setting has a default: what is not here is not needed. `primum config --explain KEY` tells of one.
 
@@ -72,27 +77,21 @@ def init(
     file: Path, *, model: str | None, data: str | None, ask: Callable[[str], str] = input
 ) -> None:
     """Write the starter; on a terminal the model is asked for where it is not named, on a pipe
-    never.
+    never. For `-` it is printed, and neither is anything asked nor a schema written.
 
     Raises ArtifactError where the file is there already, and ConfigError where the completions make
     no run.
     """
+    if file == STDOUT:
+        print(_printed(model, data), end="")
+        return
     # Before anything is asked: nobody should answer questions for a file that is not written.
     if file.exists():
         raise ArtifactError(f"{file}: is there already, wanted a new file; name another")
-    default = "smollm2-135m-instruct"
     if model is None and sys.stdin.isatty():
-        model = ask(f"model, as a directory or a hub id [{default}]: ").strip() or None
-    stem = file.stem or "run"
-    text = STARTER.format(
-        schema=f"{file.stem}.schema.json",
-        file=file,
-        run_dir=yaml_text(f"runs/{stem}"),
-        model=yaml_text(model or default),
-        name=yaml_text(stem),
-        own_data=OWN_DATA.format(path=yaml_text(data)) if data else NO_DATA,
-    )
+        model = ask(f"model, as a directory or a hub id [{EMBEDDED}]: ").strip() or None
     schema = file.with_name(f"{file.stem}.schema.json")
+    text = _starter(file, f"# yaml-language-server: $schema={schema.name}", model, data)
     try:
         # Written first, since load_config reads a file; it goes again where the answers make no
         # run.
@@ -111,3 +110,27 @@ def init(
     write_text(schema, schema_text())
     say("init", f"{file}: a run to start from; {schema.name} lets an editor complete and check it")
     say("init", f"next: primum check {file}, then primum run {file}")
+
+
+def _starter(file: Path, schema: str, model: str | None, data: str | None) -> str:
+    """The text of the config `file`; `schema` is the line that tells an editor of its schema."""
+    stem = file.stem or "run"
+    return STARTER.format(
+        schema=schema,
+        file=file,
+        run_dir=yaml_text(f"runs/{stem}"),
+        model=yaml_text(model or EMBEDDED),
+        name=yaml_text(stem),
+        own_data=OWN_DATA.format(path=yaml_text(data)) if data else NO_DATA,
+    )
+
+
+def _printed(model: str | None, data: str | None) -> str:
+    """The starter for standard output, known to be a run."""
+    schema = "# For an editor: `primum config --schema` prints the schema of these settings."
+    text = _starter(SAVED, schema, model, data)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, SAVED)
+        file.write_text(text, encoding="utf-8")
+        load_config(file)
+    return text

@@ -38,7 +38,9 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     measuring.add_argument(
-        "model", metavar="MODEL_OR_FILE", help=f"{_MODEL}, or a JSON Lines file of completions"
+        "model",
+        metavar="MODEL_OR_FILE",
+        help=f"{_MODEL}, or a file of completions (JSON Lines, JSON, CSV, Parquet)",
     )
     measuring.add_argument(
         "words",
@@ -46,8 +48,8 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         nargs="*",
         default=[],
         help=(
-            "harmful, twins, patient_questions (default: all three), a run or a file of prompts; "
-            "settings as in eval.confidence=0.9"
+            "harmful, twins, patient_questions (default: all three), a suite of eval/suites (NAME "
+            "or NAME=PATH), a run or a file of prompts; settings as in eval.confidence=0.9"
         ),
     )
     measuring.add_argument(
@@ -56,7 +58,7 @@ def add_measuring(commands: Any, whole_number: Callable[[str], int]) -> None:
         action="extend",
         default=[],
         metavar="MODEL_OR_FILE",
-        help="held against the first",
+        help="further models or files, compared with the first, which is the baseline",
     )
     measuring.add_argument(
         "--scorer",
@@ -87,12 +89,15 @@ def _add_prompts(measuring: argparse.ArgumentParser, whole_number: Callable[[str
         help="exit with 3 where a model does not pass the release gate",
     )
     measuring.add_argument(
-        "--limit", type=whole_number, metavar="N", help="prompts of a suite, at even distances"
+        "--limit",
+        type=whole_number,
+        metavar="N",
+        help="at most so many prompts of a suite, at even distances (default: all)",
     )
     measuring.add_argument(
         "--kind",
         choices=("harmful", "benign"),
-        help="of a file's prompts that do not say it themselves",
+        help="what the prompts of a file are where it does not say so itself",
     )
     measuring.add_argument(
         "--api-key-env",

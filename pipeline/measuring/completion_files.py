@@ -1,5 +1,5 @@
 """Completions that are there already: Primum's own completions.jsonl, or rows of a prompt and a
-completion.
+completion in any kind of file that data sources may have.
 """
 
 from __future__ import annotations
@@ -9,27 +9,25 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from data_prep.sources.columns import is_given, text
+from data_prep.sources.tables import placed_rows
 from eval.measure import completion_id
+from pipeline.measuring.log_rows import asked_and_said
 from pipeline.measuring.prompts import own_by_text
 from records.errors import ConfigError, RecordError
-from records.excerpts import column_names
+from records.excerpts import excerpt
 from records.roles import role_fault
 from records.rows import (
     Completion,
     Kind,
     Message,
     SuitePrompt,
-    assistant,
-    read_json_lines,
     read_records,
     shorten,
     stable_id,
     text_of,
-    user,
 )
 
-PROMPT_FIELDS = ("prompt", "question", "instruction", "input", "request")
-COMPLETION_FIELDS = ("completion", "response", "answer", "output", "reply")
 SUITE_OF_KIND: dict[Kind, str] = {"harmful": "harmful", "benign": "benign"}
 """Where a row names no suite."""
 
@@ -49,11 +47,7 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     A row says itself whether its prompt is harmful (`kind`), or its prompt is one of the project's
     own. Raises RecordError.
     """
-    rows = list(read_json_lines(file))
-    if not rows:
-        raise RecordError(
-            f"{file}: holds no row; wanted a JSON object a line, with a prompt and a completion"
-        )
+    rows = _rows_of(file)
     own = {field.name for field in fields(Completion)}
     read = (
         _own_rows(file)
@@ -63,11 +57,11 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
     )
     found: dict[str, list[Answered]] = {}
     faults = []
-    for number, row in rows:
+    for place, row in rows:
         try:
             answered = read(row, kind)
         except ValueError as error:
-            faults.append(f"{file}:{number}: {error}")
+            faults.append(f"{place}: {error}")
             continue
         # A suite's figure is of its prompts as they stand.
         if not answered.completion.condition:
@@ -80,6 +74,22 @@ def read_completions(file: Path, kind: Kind | None) -> dict[str, list[Answered]]
             "as they stand too"
         )
     return {policy: _once(rows) for policy, rows in found.items()}
+
+
+def _rows_of(file: Path) -> list[tuple[str, dict[str, Any]]]:
+    rows = list(placed_rows(file))
+    if not rows:
+        raise RecordError(f"{file}: holds no row; wanted rows with a prompt and a completion")
+    faults = []
+    for place, row in rows:
+        if not isinstance(row, dict):
+            faults.append(
+                f"{place}: is {excerpt(row)}, wanted an object with a prompt and a completion; "
+                "write each row as one"
+            )
+    if faults:
+        raise RecordError(shorten(faults))
+    return rows
 
 
 def _once(rows: list[Answered]) -> list[Answered]:
@@ -111,22 +121,12 @@ def _own_rows(file: Path) -> Reader:
 
 
 def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
-    asked, said = _value(row, PROMPT_FIELDS), _value(row, COMPLETION_FIELDS)
-    # OpenAI's logs hold the whole conversation, whose last message is the completion.
-    if asked is None and isinstance(row.get("messages"), list) and row["messages"]:
-        *asked, last = row["messages"]
-        said = [last]
-    if asked is None or said is None:
-        raise ValueError(
-            f"holds no prompt and completion; wanted one of {', '.join(PROMPT_FIELDS)} and one of "
-            f"{', '.join(COMPLETION_FIELDS)}, or messages; it has {column_names(sorted(row))}"
-        )
-    prompt = _prompt(_messages(asked, user), row, kind)
-    completion = _messages(said, assistant)
+    asked, completion = asked_and_said(row)
+    prompt = _prompt(asked, row, kind)
     fault = role_fault(prompt.prompt, completion)
     if fault:
         raise ValueError(fault)
-    policy = str(row.get("policy") or row.get("model") or "")
+    policy = text(row, "policy") or text(row, "model")
     made = Completion(
         id=completion_id(prompt, policy),
         prompt_id=prompt.id,
@@ -143,25 +143,6 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
     return Answered(prompt=prompt, completion=made)
 
 
-def _value(row: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((row[name] for name in names if row.get(name) is not None), None)
-
-
-def _messages(value: Any, spoken: Callable[[str], list[Message]]) -> list[Message]:
-    if isinstance(value, str):
-        return spoken(value)
-    known = isinstance(value, list) and all(
-        isinstance(part, dict) and {"role", "content"} <= part.keys() for part in value
-    )
-    if not known or not all(
-        isinstance(part["role"], str) and isinstance(part["content"], str) for part in value
-    ):
-        raise ValueError(
-            "prompt and completion are texts, or lists of messages with role and content"
-        )
-    return [Message(role=part["role"], content=part["content"]) for part in value]
-
-
 def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> SuitePrompt:
     """One of the project's own, or a new one that is of the kind that its row or the user says."""
     known = own_by_text().get(text_of(messages))
@@ -174,10 +155,9 @@ def _prompt(messages: list[Message], row: dict[str, Any], kind: Kind | None) -> 
     # The project's own prompts keep their suite, so that figures stay comparable.
     if known and known.kind == said:
         return replace(known, split="test")
-    text = text_of(messages)
-    suite = str(row.get("suite") or SUITE_OF_KIND[said])
+    suite = text(row, "suite") or SUITE_OF_KIND[said]
     return SuitePrompt(
-        id=str(row.get("prompt_id") or stable_id(text)),
+        id=text(row, "prompt_id") or stable_id(text_of(messages)),
         prompt=messages,
         kind=said,
         suite=suite,
@@ -191,7 +171,7 @@ def _kind_of(row: dict[str, Any]) -> Kind | None:
     value = row.get("kind")
     if value in ("harmful", "benign"):
         return value  # type: ignore[no-any-return]
-    if value is not None:
+    if is_given(value):
         raise ValueError(f"kind is {value!r}; wanted harmful or benign")
     return None
 

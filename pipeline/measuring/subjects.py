@@ -17,7 +17,7 @@ from records.errors import ConfigError
 
 WANTED = (
     "wanted a model's directory, a Hugging Face hub id (org/name or org/name@revision), a server "
-    "(http://HOST:PORT/v1 or MODEL@http://HOST:PORT/v1), a JSON Lines file of completions, "
+    "(http://HOST:PORT/v1 or MODEL@http://HOST:PORT/v1), a file of completions, "
     f"{EMBEDDED!r} or {TINY!r}"
 )
 _HUB_ID = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")

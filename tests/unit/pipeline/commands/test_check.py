@@ -4,6 +4,7 @@ code 2; a sound one passes.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -70,6 +71,41 @@ def test_memory_and_disk_are_told_beside_faults(
     for words in ("million trained", "on each of 2 ranks", "disk about"):
         assert words in told.out
     assert "nothing that would fail" not in told.out
+
+
+@pytest.mark.parametrize("name", ["weights cut off in download", "no weights"])
+def test_memory_and_disk_need_no_weights(
+    name: str, set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A download that is not whole: the model's config.json tells its shape."""
+    BROKEN[name][0](set_up)
+    assert run(set_up) == 2
+    told = capsys.readouterr().out
+    for words in ("million trained", "on each of 2 ranks", "disk about"):
+        assert words in told
+
+
+@pytest.mark.parametrize("path", ["org/not-fetched", "/nowhere/model"])
+def test_where_the_shape_is_unknown_check_says_what_makes_it_known(
+    path: str, set_up: SetUp, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    set_up.overrides = [f"model.base.path={path}"]
+    assert run(set_up) == 2
+    told = capsys.readouterr()
+    (line,) = [line for line in told.out.splitlines() if "memory and disk" in line]
+    assert path in line
+    assert "`primum fetch`" in line
+    assert len(told.err.splitlines()) == 1, "the model is missing, and nothing else"
+
+
+def test_a_fifo_for_the_models_config_does_not_hang_the_estimate(
+    set_up: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (set_up.model / "config.json").unlink()
+    os.mkfifo(set_up.model / "config.json")
+    assert run(set_up) == 2
+    assert "memory and disk are not estimated" in capsys.readouterr().out
 
 
 def test_a_library_that_the_linter_lacks_is_named(

@@ -110,6 +110,31 @@ def test_init_asks_nothing_on_a_pipe_and_what_it_writes_is_a_run(
     assert "is there already" in capsys.readouterr().err
 
 
+def test_init_prints_the_starter_for_a_dash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in `primum init - > run.yaml`: nothing but the config, no file, and no question."""
+    monkeypatch.setattr("builtins.input", lambda prompt: pytest.fail("asked"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["init", "-", "--model", "org/base"]) == 0
+    printed = capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+    assert "schema.json" not in printed, "an editor would look for a file that is not there"
+    (tmp_path / "run.yaml").write_text(printed)
+    config = load_config(tmp_path / "run.yaml")
+    assert (config.run_dir, config.model.base.path) == ("runs/run", "org/base")
+
+
+def test_init_prints_nothing_where_the_starter_is_no_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["init", "-", "--data", "$NOT_SET_ANYWHERE/rows.jsonl"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "NOT_SET_ANYWHERE" in told.err
+
+
 def test_on_a_terminal_the_model_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
