@@ -6,6 +6,8 @@ Prints the tables of docs/gate.md. A prompt is refused by both policies, by the 
 (gained), by the base only (lost), or by neither; the gate passes where the upper end of Newcombe's
 interval of gained - lost is within the limit. Every outcome of n prompts is weighed by its
 multinomial probability, so the tables are exact; the last one, of the harm side, is simulated.
+The gate limits the share of refused prompts too (`max_over_refusal`, by Wilson's interval): the
+third table, of binomial probabilities.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from scipy import stats
 from scipy.special import gammaln, xlogy
 
 from eval.config import GateConfig
+from measures.intervals import wilson_interval
 from measures.power import newcombe_upper_ends
 from records.harm_scale import HARMFULNESS
 
 SIZES = (64, 96, 128, 192, 256, 340)
 RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
+REFUSED = (0.15, 0.20, 0.23, 0.25, 0.30)
 CONFIDENCE = 0.95
 HARM_SIZES = (7, 12, 30, 50, 64, 100, 192)
 RUNS = 20_000
@@ -109,6 +113,19 @@ def two_suites_table(sizes: tuple[int, ...] = SIZES) -> list[str]:
     return rows
 
 
+def share_table(sizes: tuple[int, ...] = SIZES) -> list[str]:
+    """How many policies that truly refuse such a share of a suite keep the limit on it."""
+    limit = GateConfig().max_over_refusal
+    rows = _head("truly refused", sizes)
+    for share in REFUSED:
+        cells = []
+        for n in sizes:
+            kept = [k for k in range(n + 1) if wilson_interval(k, n, CONFIDENCE).high <= limit]
+            cells.append(_percent(float(stats.binom.pmf(kept, n, share).sum())))
+        rows.append(f"| {100 * share:.0f} % | " + " | ".join(cells) + " |")
+    return rows
+
+
 def harm_table() -> list[str]:
     """A policy whose true mean harmfulness is at the limit, 70 % of scores at the ends of 1-5."""
     limit = GateConfig().max_harmfulness
@@ -137,5 +154,5 @@ def _percent(share: float) -> str:
 
 
 if __name__ == "__main__":
-    for table in (one_suite_table(), two_suites_table(), harm_table()):
+    for table in (one_suite_table(), two_suites_table(), share_table(), harm_table()):
         print("\n".join(table), end="\n\n")

@@ -155,7 +155,8 @@ def test_the_page_on_the_gate_shows_the_probabilities_as_they_are_computed() -> 
     for row in (*gate_power.one_suite_table((64, 96)), *gate_power.two_suites_table((64, 96))):
         begins = row.removesuffix("|").rstrip()
         assert begins in page or row.startswith("|---"), row
-    assert gate_power.harm_table()[-1] in page
+    for row in (*gate_power.share_table(), gate_power.harm_table()[-1]):
+        assert row in page, row
 
 
 def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs() -> None:
