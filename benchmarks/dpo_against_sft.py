@@ -38,9 +38,9 @@ DPO = {
         "dpo.over_refusal_limit=null",
         "dpo.candidates_per_epoch=1",
     ]
-    for share in (0.8, 1.6, 3.2, 6.4)
+    for share in (0.8, 1.6, 3.2)
 }
-CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (5e-4, 1e-3, 2e-3, 4e-3)}
+CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (1e-3, 2e-3, 4e-3)}
 """The control takes the rate of SFT: the SFT policy is trained before, at the recipe's own, and
 taken over."""
 BEFORE = ("prep", "sample", "reward", "sft", "score", "pairs")
