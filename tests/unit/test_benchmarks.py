@@ -35,6 +35,20 @@ def test_the_page_on_speed_shows_the_results_in_the_repository() -> None:
     assert "| short, lora, bf16 |" in page
 
 
+def test_the_page_on_rlhf_shows_the_results_in_the_repository() -> None:
+    page = (ROOT / "docs" / "rlhf.md").read_text()
+    found = json.loads((ROOT / "benchmarks" / "results" / "rlhf.json").read_text())["contestants"]
+    ours = found["primum"]
+    for name, title in (("trl_rloo", "TRL, RLOO"), ("trl_grpo", "TRL, GRPO")):
+        row = found[name]
+        times = row["cpu_seconds"] / ours["cpu_seconds"]
+        assert (
+            f"| {title} | {row['cpu_seconds']:.1f} ({times:.1f} times) | {row['seconds']:.1f} | "
+            f"{row['peak_gb']:.1f} |"
+        ) in page
+        assert times > 2
+
+
 def test_the_readme_shows_the_runs_in_the_repository() -> None:
     page = (ROOT / "README.md").read_text()
     stored = json.loads(readme.STORED.read_text())
