@@ -159,7 +159,8 @@ def _changes(
         # Both policies on the same prompts, or the pairing would not cancel anything.
         shared = [name for name in sides[1] if name in sides[0]]
         found[family] = compare_clustered_rates(
-            *([side[name] for name in shared] for side in sides),
+            [sides[0][name] for name in shared],
+            [sides[1][name] for name in shared],
             [groups[name] for name in shared],
             confidence,
         )
