@@ -15,7 +15,7 @@ class TamperConfig(Ranged):
 
     enabled: bool = False
     """Measure the released policy again after each attack: a stage of its own, `tamper`, before
-    eval."""
+    eval. Without a run, the last model of a measurement."""
     steps: int = ranged(50, at_least=1, at_most=100_000)
     """Optimiser steps of LoRA fine-tuning on benign questions and their completions."""
     learning_rate: float = ranged(5e-4, above=0, at_most=1)
@@ -25,7 +25,7 @@ class TamperConfig(Ranged):
     """Of the LoRA update; its alpha is twice as much."""
     medquad_path: str | None = None
     """A folder of MedQuAD's XML files to fine-tune on; null takes the run's own benign training
-    rows."""
+    rows, and without a run the project's."""
     direction_prompts: int = ranged(64, at_least=2, at_most=MANY)
     """Harmful, and as many benign, training prompts whose hidden states give the refusal
     direction."""

@@ -119,13 +119,22 @@ def layers_of(model: Any) -> list[nn.Module]:
 
 
 def writers(model: Any) -> list[nn.Module]:
-    """Matrices of the layers that write to the residual stream, known by their names."""
+    """Matrices of the layers that write to the residual stream, known by their names.
+
+    Raises ModelError where it has none of them.
+    """
     named = (entry for layer in layers_of(model) for entry in layer.named_modules())
     made: list[nn.Module] = []
     for name, module in named:
         # By the last part of the name, as blocks are nested differently in each architecture.
         if name.rsplit(".", 1)[-1] in WRITERS:
             made.append(module)
+    if not made:
+        raise ModelError(
+            f"{type(unwrapped(model)).__name__}: no matrix of its layers is called "
+            f"{', '.join(WRITERS)}, so that no direction can be ablated; set "
+            "eval.tamper.enabled=false for it"
+        )
     return made
 
 

@@ -38,6 +38,7 @@ from pipeline.measuring.provenance import provenance
 from pipeline.measuring.request import Filed, Request, Subjects
 from pipeline.measuring.scorers import Judges, judges_of
 from pipeline.measuring.subjects import Subject, plain_name
+from pipeline.measuring.tamper import require_weights, tamper_of
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.run.console import say
@@ -71,6 +72,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
     prompts = _prompts(request, subjects)
     # All models are looked at before the first one writes for hours.
     require_subjects(subjects.asked, config, request.api_key_env)
+    require_weights(subjects.order, config)
     folder = request.output or _folder(request)
     named = user_judges(judges.files, folder / REPLIES)
     # Only once everything is known to be sound: a folder that is begun takes no other request.
@@ -89,6 +91,7 @@ def measure(request: Request, config: RunConfig | None = None) -> Results:
             results,
             suites_described=suite_facts(suites, [prompt.suite for prompt in prompts]),
             capability=capability_of(models_of(subjects.order, config), config, _learned(subjects)),
+            tamper=tamper_of(subjects.order, prompts, judges, config, folder),
             judges=judge_results(
                 measured, named, compared(_policies(asked)), config.eval.confidence
             ),

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from data_prep.config import DataConfig
-from data_prep.sources import read_source
 from eval.capability.answers import Answer, answer
 from eval.capability.items import Item, read_tasks
 from eval.capability.perplexity import TextLikelihood, held_out_texts, likelihoods
@@ -16,8 +14,7 @@ from eval.results.capability import Capability
 from models.config import ModelConfig
 from models.loading.load import load_tokenizer
 from models.memory.prepare import prepared_layout
-from pipeline.checks.dealing import deal
-from pipeline.measuring.prompts import OWN_SOURCES, OWN_SPLIT
+from pipeline.measuring.prompts import own_demonstrations
 from pipeline.policies import generating
 from pipeline.run.config import RunConfig
 from pipeline.run.console import say
@@ -54,7 +51,9 @@ def capability_of(
     items = []
     for rows in tasks.values():
         items.extend(rows)
-    texts = held_out_texts(never_learned(_own_texts(), learned), wanted.held_out_texts)
+    texts = held_out_texts(
+        never_learned(own_demonstrations("test"), learned), wanted.held_out_texts
+    )
     for task in absent:
         say("measure", str(task))
     found = {}
@@ -125,15 +124,3 @@ def never_learned(texts: Sequence[Demonstration], learned: Set[str]) -> list[Dem
             "models on their prompts",
         )
     return kept
-
-
-def _own_texts() -> list[Demonstration]:
-    config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
-    rows = []
-    for source in OWN_SOURCES:
-        rows.extend(read_source(source, seed=0))
-    made: list[Demonstration] = []
-    for row in deal(rows, config, seed=0).rows:
-        if row.split == "test":
-            made.append(row)
-    return made

@@ -12,10 +12,10 @@ from data_prep.sources import read_source
 from eval.config import SuiteConfig
 from eval.suites import registry
 from eval.suites.loading import held_out_suites
-from pipeline.checks.dealing import deal
+from pipeline.checks.dealing import Dealt, deal
 from pipeline.measuring.prompt_rows import read_prompts
 from records.errors import ConfigError, RecordError
-from records.rows import Kind, Prompt, SuitePrompt, text_of
+from records.rows import Demonstration, Kind, Prompt, Split, SuitePrompt, text_of
 from records.run_files import LEARNED_FROM, MEASURED_PROMPTS, PROMPTS
 from records.stage_folder import StageDirectory
 
@@ -62,13 +62,21 @@ def suites_of(
 @cache
 def own_prompts() -> tuple[SuitePrompt, ...]:
     """The project's own test prompts."""
+    return tuple(suite_prompt(row) for row in own_demonstrations("test"))
+
+
+def own_demonstrations(split: Split) -> tuple[Demonstration, ...]:
+    """The project's own prompts of a split, with their reference completions."""
+    return tuple(_own_dealt().of(split))
+
+
+@cache
+def _own_dealt() -> Dealt:
     config = DataConfig(sources=list(OWN_SOURCES), split=OWN_SPLIT)
     rows = []
     for source in OWN_SOURCES:
         rows.extend(read_source(source, seed=0))
-    return tuple(
-        suite_prompt(row) for row in deal(rows, config, seed=0).rows if row.split == "test"
-    )
+    return deal(rows, config, seed=0)
 
 
 @cache

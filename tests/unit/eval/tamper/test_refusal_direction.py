@@ -82,11 +82,18 @@ def test_each_layer_writes_by_two_matrices(tiny_model: Any) -> None:
     assert len(writers(tiny_model)) == 2 * len(layers_of(tiny_model))
 
 
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        ("nothing", "no matrix of its layers is called nothing"),
+        ("o_proj", "stays along the ablated direction"),
+    ],
+)
 def test_a_network_that_writes_by_other_names_is_refused(
-    tiny_model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    tiny_model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, known: str, why: str
 ) -> None:
-    monkeypatch.setattr("eval.tamper.refusal_direction.WRITERS", ("nothing",))
-    with pytest.raises(ModelError, match="stays along the ablated direction"):
+    monkeypatch.setattr("eval.tamper.refusal_direction.WRITERS", (known,))
+    with pytest.raises(ModelError, match=why):
         refusal_direction(tiny_model, tokenizer, HARMFUL, BENIGN, declines(tokenizer))
 
 

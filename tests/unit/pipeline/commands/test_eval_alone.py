@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.cli import main
 from pipeline.commands.eval_alone import suite_words
+from pipeline.measuring.prompts import OWN_SUITES, own_demonstrations, suite_prompt
+from pipeline.measuring.tamper import unmeasured
 from pipeline.run.config_loading import load_config
 from records.errors import ConfigError
 from records.stage_folder import read_json
@@ -53,8 +57,11 @@ eval:
   prompts_per_suite: 3
   generation: {{max_new_tokens: 3, dtype: float32}}
   capability: {{held_out_texts: 6}}
+  tamper:
+    {{enabled: true, steps: 2, batch_size: 2, rank: 2, direction_prompts: 3, prompts_per_suite: 2}}
 """
     )
+    before = {path: path.read_bytes() for path in tied_directory.iterdir()}
     assert main(["eval", str(config)]) == 0
     results = read_json(tmp_path / "run/measured/results.json")
     assert len(results["policies"]) == 2
@@ -63,3 +70,35 @@ eval:
     }
     assert (tmp_path / "run/measured/report.html").is_file()
     assert "held-out texts" in capsys.readouterr().out
+    require_tampered_with(tmp_path / "run/measured", results)
+    assert before == {path: path.read_bytes() for path in tied_directory.iterdir()}
+
+
+def require_tampered_with(folder: Path, results: dict[str, Any]) -> None:
+    """The last policy was attacked in memory, and measured on the suites of the measurement."""
+    found = results["tamper"]
+    assert found["policy"] == list(results["policies"])[-1] != "base"
+    assert found["attacks"]["fine_tuned"]["about"]["source"] == "the project's own"
+    for attack in found["attacks"].values():
+        measured = {name: suite["n"] for name, suite in attack["suites"].items()}
+        assert measured == dict.fromkeys(OWN_SUITES, 2)
+    assert "After tampering with the weights" in (folder / "report.html").read_text()
+    written = {path.name for path in (folder / "tamper").iterdir()}
+    assert written == {"completions.jsonl", "scores.jsonl"}
+
+
+def test_what_has_no_weights_here_cannot_be_tampered_with(
+    tmp_path: Path, tiny_directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "log.jsonl"
+    rows.write_text('{"prompt": "Is it safe?", "completion": "Yes.", "kind": "benign"}\n')
+    said = ["measure", str(tiny_directory), "eval.tamper.enabled=true", "--against", str(rows)]
+    assert main(said) == 2
+    told = capsys.readouterr().err
+    assert "log is a file of completions, whose weights are not here" in told
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_attack_is_made_of_no_measured_prompt() -> None:
+    (row, *others) = own_demonstrations("train")[:3]
+    assert unmeasured([row, *others], [replace(suite_prompt(row), split="test")]) == others
