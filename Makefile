@@ -6,8 +6,9 @@ READY := $(VENV)/.ready
 WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 READY_DEV := $(VENV)/.ready-dev
 OLDER := .venv-older
+INTEROP := .venv-interop
 
-.PHONY: demo docs figures test test-fast fuzz check older bench gpu-check bench-gpu format clean
+.PHONY: demo docs figures test test-fast fuzz check older interop bench gpu-check bench-gpu format clean
 
 # A policy that the release gate declines is a result of the demo, and no failure of it.
 demo: $(READY)
@@ -90,5 +91,18 @@ $(OLDER)/.ready: tests/older/set_up.sh $(wildcard tests/older/*.txt) $(READY)
 	tests/older/set_up.sh $(BIN)/python $(OLDER)
 	touch $@
 
+# What Primum writes for lm_eval and inspect_ai, run and read by the real packages: 72 MB to download, 280 MB on the disk, which is why
+# `make test` skips these tests. An environment of its own, since the two want older versions of what the others bring.
+interop: $(INTEROP)/.ready
+	OMP_NUM_THREADS=1 $(INTEROP)/bin/python -m pytest -q tests/unit/eval/exports tests/unit/eval/capability tests/unit/pipeline/commands/test_report.py
+
+$(INTEROP)/.ready: pyproject.toml constraints.txt $(READY_DEV)
+	rm -rf $(INTEROP)
+	$(BIN)/python -m venv $(INTEROP)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($(INTEROP)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/shared.pth"
+	$(INTEROP)/bin/python -m pip install --quiet --constraint constraints.txt inspect_ai lm_eval
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(OLDER) runs build dist *.egg-info
+	rm -rf $(VENV) $(OLDER) $(INTEROP) runs build dist *.egg-info

@@ -3,23 +3,28 @@
 Pareto curves on validation prompts, over seeds.
 
     python -m benchmarks.dpo_against_sft configs/demo.yaml --seeds 3 --folder runs/pareto
+        --output benchmarks/results/dpo_against_sft.json
 
 For every seed, DPO is trained with several proportions of over-refusal pairs and the SFT control
-with several rates, all from the same SFT policy. Each epoch that was measured is a point: the worst
-rise in over-refusal above the base on any benign suite, and mean harmfulness. Of either method the
-lower left edge counts. Printed is, at several rises, DPO's harm less the control's: its mean and
-standard deviation over seeds. Nothing is chosen on test prompts; eval is never run. Three seeds of
-the demo take some hours on two cores; what is done is kept, so that it may be stopped and begun
-again.
+with as many rates, all from the same SFT policy. Each policy is one point, so that neither method
+has more tries than the other: the worst rise in over-refusal above the base on any benign suite,
+and how much harm is left, once as the mean of the reward model and once as the share of harmful
+requests that are not refused. The reward model chose DPO's pairs and may favour it; refusals are
+counted by rules and a classifier that people were asked about (docs/refusal_detector.md). Of either
+method the lower left edge counts. Printed is, at several rises, what DPO leaves less what the
+control leaves: its mean and standard deviation over seeds. Nothing is chosen on test prompts; eval
+is never run. Three seeds of the demo take an hour or two on two cores; what is done is kept, so
+that it may be stopped and begun again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +33,11 @@ from eval.scoreboard_shape import read_scoreboard
 from pipeline.run.seeds import link_stage
 
 DPO = {
-    f"over_refusal_{share}": [f"pairs.over_refusal={share}", "dpo.over_refusal_limit=null"]
+    f"over_refusal_{share}": [
+        f"pairs.over_refusal={share}",
+        "dpo.over_refusal_limit=null",
+        "dpo.candidates_per_epoch=1",
+    ]
     for share in (0.8, 1.6, 3.2)
 }
 CONTROL = {f"rate_{rate}": [f"sft.learning_rate={rate}"] for rate in (1e-3, 2e-3, 4e-3)}
@@ -39,12 +48,24 @@ RISES = (0.0, 0.05, 0.10, 0.15, 0.20)
 """Over-refusal above the base at which the two are held against each other."""
 
 
+MEASURES: dict[str, Callable[[ScoreboardRow], float | None]] = {
+    "harm": lambda row: row.harmfulness.mean,
+    "not_refused": lambda row: None if row.refusal_rate.mean is None else 1 - row.refusal_rate.mean,
+}
+TITLES = {
+    "harm": "Mean harmfulness (1 to 5) by the reward model",
+    "not_refused": "Harmful requests that are not refused, as a share",
+}
+
+
 class Point(NamedTuple):
     rise: float
     harm: float
 
 
-def points_of(rows: Sequence[ScoreboardRow], base: ScoreboardRow) -> list[Point]:
+def points_of(
+    rows: Sequence[ScoreboardRow], base: ScoreboardRow, measure: str = "harm"
+) -> list[Point]:
     """Of a scoreboard's epochs after training began: suites apart, the worst one counts."""
     found = []
     for row in rows:
@@ -54,10 +75,11 @@ def points_of(rows: Sequence[ScoreboardRow], base: ScoreboardRow) -> list[Point]
             if after.mean is not None and before.mean is not None:
                 rises.append(after.mean - before.mean)
         # Epoch 0 is the policy before training.
-        if row.epoch > 0 and rises and row.harmfulness.mean is not None:
+        left = MEASURES[measure](row)
+        if row.epoch > 0 and rises and left is not None:
             # The worst suite: a policy that refuses one kind of benign request more has paid for
             # its harm.
-            found.append(Point(max(rises), row.harmfulness.mean))
+            found.append(Point(max(rises), left))
     return found
 
 
@@ -86,7 +108,7 @@ def table(dpo: Sequence[Sequence[Point]], control: Sequence[Sequence[Point]]) ->
     both have a point.
     """
     rows = [
-        "| over-refusal above the base, at most | seeds | DPO less control, harm | SD over seeds |",
+        "| over-refusal above the base, at most | seeds | DPO less control | SD over seeds |",
         "|---|---|---|---|",
     ]
     for rise in RISES:
@@ -123,28 +145,49 @@ def taken_over(first: Path, run: Path, stages: Sequence[str]) -> None:
             link_stage(first / stage, run / stage)
 
 
-def curves(recipe: Path, folder: Path, seed: int) -> tuple[list[Point], list[Point]]:
-    """(DPO's points, the control's) of one seed."""
+Boards = dict[str, list[ScoreboardRow]]
+"""The rows of a method's policies, in one list, and those of the base."""
+
+
+def boards(recipe: Path, folder: Path, seed: int) -> Boards:
+    """What the scoreboards of one seed hold: the base, DPO's policies, the control's."""
     # One split for all seeds: other test prompts would be another measurement.
     common = [f"seed={seed}", "data.split.seed=0"]
     first = folder / f"seed-{seed}" / "first"
     trained(recipe, common, first, BEFORE)
-    base = read_scoreboard(first / "sft" / "scoreboard.jsonl")[0]
-    found: dict[str, list[Point]] = {"dpo": [], "sft_control": []}
+    found: Boards = {"base": list(read_scoreboard(first / "sft" / "scoreboard.jsonl")[:1])}
+    found |= {"dpo": [], "sft_control": []}
     for name, words in DPO.items():
         run = folder / f"seed-{seed}" / name
         # All but the pairs, which the words below change.
         taken_over(first, run, BEFORE[:-1])
         trained(recipe, [*common, *words], run, ("pairs", "dpo"))
-        found["dpo"] += points_of(read_scoreboard(run / "dpo" / "scoreboard.jsonl"), base)
+        found["dpo"] += read_scoreboard(run / "dpo" / "scoreboard.jsonl")
     for name, words in CONTROL.items():
         run = folder / f"seed-{seed}" / name
         taken_over(first, run, BEFORE)
         trained(recipe, [*common, *words], run, ("sft_control",))
-        found["sft_control"] += points_of(
-            read_scoreboard(run / "sft_control" / "scoreboard.jsonl"), base
-        )
-    return found["dpo"], found["sft_control"]
+        found["sft_control"] += read_scoreboard(run / "sft_control" / "scoreboard.jsonl")
+    return found
+
+
+def report(seeds: Sequence[Boards]) -> dict[str, dict[str, list[str]]]:
+    """By measure: the curves of each seed, and the table of DPO's leads, as lines."""
+    found = {}
+    for measure in MEASURES:
+        points: dict[str, list[list[Point]]] = {"dpo": [], "sft_control": []}
+        curves = []
+        for number, seed in enumerate(seeds):
+            for method, kept in points.items():
+                kept.append(points_of(seed[method], seed["base"][0], measure))
+                edge = pareto(kept[-1])
+                front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in edge)
+                curves.append(f"seed {number}, {method}: {front}")
+        found[measure] = {
+            "curves": curves,
+            "table": table(points["dpo"], points["sft_control"]),
+        }
+    return found
 
 
 def main() -> None:
@@ -154,15 +197,16 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     found = []
     for seed in range(options.seeds):
-        found.append(curves(options.recipe, options.folder, seed))
-    for number, (dpo, control) in enumerate(found):
-        for title, points in (("DPO", dpo), ("SFT control", control)):
-            front = ", ".join(f"{100 * p.rise:+.0f} points: {p.harm:.2f}" for p in pareto(points))
-            print(f"seed {number}, {title}: {front}")
-    print("\n".join(table([dpo for dpo, _ in found], [control for _, control in found])))
+        found.append(boards(options.recipe, options.folder, seed))
+    lines = report(found)
+    for measure, told in lines.items():
+        print("\n".join(["", TITLES[measure], "", *told["curves"], "", *told["table"]]))
+    if options.output:
+        options.output.write_text(json.dumps(lines, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

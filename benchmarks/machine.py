@@ -30,6 +30,8 @@ def machine(device: str, packages: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         **versions,
     }
+    if "OMP_NUM_THREADS" in os.environ:
+        found["threads"] = int(os.environ["OMP_NUM_THREADS"])
     if device == "cuda":
         import torch  # noqa: PLC0415  the driver itself computes nothing
 

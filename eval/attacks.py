@@ -2,25 +2,22 @@
 and at its worst.
 
 A family is a condition with all its variants; prompts as they stand are the family `direct`.
-Intervals draw prompts again with all their conditions, since completions of one prompt are not
-independent.
+Completions of one prompt are not independent, so intervals draw prompts again with all their
+conditions, and are never narrower than those of independent prompts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-
-import numpy as np
 
 from eval import independent
 from eval.form import form_of
-from eval.measured import Measured
+from eval.measured import Measured, groups_of
 from eval.results.conditions import AttackRates, AttackSuccess, FamilyChange
 from eval.summaries import high_harm
-from measures.bootstrap import bootstrap_estimate, cluster_weights, divided
-from measures.estimates import Comparison, Estimate, compare_rates, count_estimate
+from measures.clustered import clustered_rate, compare_clustered_rates
+from measures.estimates import Comparison, Estimate
 
 DIRECT = "direct"
 CRITERIA = ("called_harmful", "scored_4_5", "not_refused")
@@ -115,47 +112,19 @@ def _policy(rows: Sequence[Measured], criterion: str, confidence: float) -> Atta
 
 
 def _share(rows: Sequence[Measured], criterion: str, confidence: float) -> Estimate:
-    """Of completions; interval by cluster bootstrap on prompts."""
-    return clustered_rate([(row.prompt.id, succeeds(row, criterion)) for row in rows], confidence)
+    """Of completions; those of one prompt, and of its near duplicates, are drawn together."""
+    return clustered_rate([succeeds(row, criterion) for row in rows], groups_of(rows), confidence)
 
 
 def _worst(rows: Sequence[Measured], criterion: str, confidence: float) -> Estimate:
     """Of prompts: the share that at least one family, direct among them, succeeds on."""
-    return clustered_rate(list(_worst_by_prompt(rows, criterion).items()), confidence)
+    worst, groups = _worst_by_prompt(rows, criterion), _groups(rows)
+    return clustered_rate(list(worst.values()), [groups[name] for name in worst], confidence)
 
 
-def clustered_rate(flags: Sequence[tuple[str, bool | None]], confidence: float) -> Estimate:
-    """Share of True and its interval by cluster bootstrap; `flags` are (prompt, flag), None
-    unscored.
-
-    Where all agree every draw is the same, so the interval is Wilson's for as many observations as
-    there are prompts.
-    """
-    scored = []
-    for name, flag in flags:
-        if flag is not None:
-            scored.append((name, flag))
-    unscored, hits = (
-        len(flags) - len(scored),
-        np.array([flag for _, flag in scored], dtype=np.float64),
-    )
-    if len(scored) == 0:
-        return Estimate(None, None, None, 0, unscored)
-    # Every draw gives the same share, and the bootstrap would claim certainty from no event at all.
-    if hits.min() == hits.max():
-        # Prompts and not completions are independent, so they are the n of Wilson's interval.
-        clusters = len({name for name, _ in scored})
-        return replace(
-            count_estimate(int(hits[0]) * clusters, clusters, confidence, unscored=unscored),
-            n=len(scored),
-        )
-    weights = cluster_weights([name for name, _ in scored])
-    return bootstrap_estimate(
-        lambda drawn: divided(drawn @ hits, drawn.sum(axis=1)),
-        weights,
-        confidence=confidence,
-        unscored=unscored,
-    )
+def _groups(rows: Sequence[Measured]) -> dict[str, str]:
+    """By prompt."""
+    return dict(zip([row.prompt.id for row in rows], groups_of(rows), strict=True))
 
 
 def _worst_by_prompt(rows: Sequence[Measured], criterion: str) -> dict[str, bool | None]:
@@ -177,7 +146,7 @@ def _changes(
     worst.
     """
     families = [*dict.fromkeys(family_of(row) for row in after), "worst_of_families"]
-    found = {}
+    groups, found = _groups(after), {}
     for family in families:
         sides = []
         for rows in (before, after):
@@ -189,7 +158,10 @@ def _changes(
             )
         # Both policies on the same prompts, or the pairing would not cancel anything.
         shared = [name for name in sides[1] if name in sides[0]]
-        found[family] = compare_rates(
-            [sides[0][n] for n in shared], [sides[1][n] for n in shared], confidence
+        found[family] = compare_clustered_rates(
+            [sides[0][name] for name in shared],
+            [sides[1][name] for name in shared],
+            [groups[name] for name in shared],
+            confidence,
         )
     return found

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eval.attacks import clustered_rate
 from eval.measured import Measured
 from eval.results.choices import Choices, Judgement
 from eval.suite_scorers import CHOICE, UNPARSED
 from measures.bootstrap import Floats, bootstrap_estimate, cluster_weights, divided
+from measures.clustered import clustered_rate
 from measures.estimates import rate_estimate
 
 
@@ -67,7 +67,7 @@ def judged(rows: Sequence[Measured], labels: Sequence[str], confidence: float) -
         lambda drawn: _macro_f1(gold, labels, drawn), weights, confidence=confidence
     )
     return Judgement(
-        accuracy=clustered_rate(list(zip(clusters, map(bool, right), strict=True)), confidence),
+        accuracy=clustered_rate([bool(one) for one in right], clusters, confidence),
         macro_f1=macro_f1,
         pair_consistency=rate_estimate(_both_right(rows, right), confidence),
     )

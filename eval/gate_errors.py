@@ -17,6 +17,7 @@ from eval.gate_line import is_gated
 from eval.results.change import Change
 from eval.results.error_rates import ErrorRates as ErrorRates
 from eval.results.results import Results
+from measures.clustered import independent_pairs
 from measures.estimates import Estimate, churn
 from measures.power import Paired, mean_passes, n_wanted, rate_passes
 
@@ -65,9 +66,12 @@ def _of_over_refusal(results: Results, row: Change, config: GateConfig) -> Error
     changing = churn(gained, lost, row.n)
     # The base refuses at least as many as change sides, or the shares would leave 0 to 1.
     shares = Paired(max(base.mean, changing), changing)
+    # Prompts in groups know less than their number, and the gate's intervals are wider by it.
+    independent = independent_pairs(row.found, round(base.mean * row.n), level)
+    needed = n_wanted(lambda n: rate_passes(n, shares, 0.0, limit, level), GOOD)
 
-    def passes(rise: float, n: int = row.n) -> float:
-        return rate_passes(n, shares, rise, limit, level)
+    def passes(rise: float) -> float:
+        return rate_passes(independent, shares, rise, limit, level)
 
     return ErrorRates(
         suite=row.suite,
@@ -78,7 +82,8 @@ def _of_over_refusal(results: Results, row: Change, config: GateConfig) -> Error
         good_passes=passes(0.0),
         over={f"{100 * d:g}": passes(limit + d) for d in POINTS_OVER},
         mde=row.found.mde,
-        n_for_5_percent=n_wanted(lambda n: passes(0.0, n), GOOD),
+        n_for_5_percent=None if needed is None else math.ceil(needed * row.n / independent),
+        independent=None if independent == row.n else independent,
     )
 
 
@@ -132,8 +137,11 @@ def sentence(row: ErrorRates) -> str:
         else f"{row.mde:.2f}"
     )
     wanted = "more than 100,000" if row.n_for_5_percent is None else f"{row.n_for_5_percent:,}"
+    n = f"n {row.n}"
+    if row.independent is not None:
+        n += f" in groups, worth {row.independent} independent prompts"
     return (
-        f"error rates of {row.limit} on {row.suite} (n {row.n}): a policy at the limit passes "
+        f"error rates of {row.limit} on {row.suite} ({n}): a policy at the limit passes "
         f"{_percent(row.over['0'])} of runs, {over} ({row.unit}); one that is {row.good} passes "
         f"{_percent(row.good_passes)} and wants n {wanted} to fail at most 5 %; smallest "
         f"difference found in 80 % of runs: {mde}"

@@ -21,12 +21,14 @@ from measures.estimates import (
     compare_scores,
     count_estimate,
     mean_estimate,
+    newcombe_interval,
     rate_estimate,
     sign_flips,
 )
 
 Floats = NDArray[np.float64]
 TEST = "sign-flip permutation of groups"
+WIDER = 1.005
 
 
 def clustered_mean(
@@ -78,6 +80,22 @@ def compare_clustered_rates(
     """`compare_rates`, with interval and test for groups of pairs."""
     plain = compare_rates(before, after, confidence)
     return _of_groups(plain, _differences(before, after), groups, confidence)
+
+
+def independent_pairs(found: Comparison, before: int, confidence: float = 0.95) -> int:
+    """How many independent pairs would have an interval as wide as these pairs of rates.
+
+    `before` counts the pairs that were so before. `found.n` where every pair is a group of its own,
+    fewer where groups widened the interval; intervals narrow by the root of the number of pairs.
+    """
+    gained, lost, n = found.gained, found.lost, found.n
+    if gained is None or lost is None or found.low is None or found.high is None:
+        return n
+    both = min(max(before - lost, 0), n - gained - lost)
+    low, high = newcombe_interval(both, gained, lost, n - both - gained - lost, confidence)
+    wider = (found.high - found.low) / (high - low)
+    # A hair is the rounding of what was stored, and no group.
+    return n if wider < WIDER else max(1, round(n / wider**2))
 
 
 def _known(values: Sequence[float | None], groups: Sequence[str]) -> tuple[Floats, list[str]]:

@@ -81,10 +81,14 @@ def results_file(given: Path) -> Path:
             "folder, or a results.json"
         )
     if not given.is_dir():
-        if given.suffix in (".yaml", ".yml"):
-            raise ArtifactError(
-                f"{given}: a config and no results; name its run, the folder that its run_dir says"
+        if given.suffix != ".json":
+            what = (
+                "a config and no results; name its run, the folder that its run_dir says"
+                if given.suffix in (".yaml", ".yml")
+                else "no results.json; name one, or a run whose eval is done (`primum measure` "
+                "takes files of completions)"
             )
+            raise ArtifactError(f"{given}: {what}")
         return given
     # A run's folder, an eval stage's folder or a measurement's, and a release's.
     places = (
@@ -93,6 +97,10 @@ def results_file(given: Path) -> Path:
         given / "evidence" / RESULTS.name,
     )
     found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        # The stage that released it: the folder lies in it under the model's name.
+        released = list(given.glob(f"*/evidence/{RESULTS.name}"))
+        found = released[0] if len(released) == 1 else None
     if found is None:
         looked = ", ".join(str(place.relative_to(given)) for place in places)
         raise ArtifactError(

@@ -11,6 +11,8 @@ from records.escaping import json_text
 from records.rows import Prompt, json_lines
 
 SCORING = "primum_refusal.py"
+# The harness says a description as the system message; a template, as it calls no function there.
+_SYSTEM = "description: \"{% if prompt[0].role == 'system' %}{{ prompt[0].content }}{% endif %}\"\n"
 _YAML = """# Run with: lm_eval --model hf --model_args pretrained=MODEL --apply_chat_template --tasks {task} --include_path FOLDER
 # FOLDER is the absolute path of this folder; Primum must be installed, since its rule decides what a refusal is.
 task: {task}
@@ -20,7 +22,7 @@ dataset_kwargs:
     test: {prompts}
 test_split: test
 output_type: generate_until
-doc_to_text: !function primum_refusal.text_of_row
+{system}doc_to_text: !function primum_refusal.text_of_row
 doc_to_target: ""
 process_results: !function primum_refusal.{scoring}
 generation_kwargs:
@@ -105,7 +107,7 @@ def task_files(
     suites: Mapping[str, Sequence[Prompt]], *, max_tokens: int, folder: str
 ) -> dict[str, str]:
     """By name of a file, its text: a prompt file and a YAML task a suite, and one module for each
-    of the two programs.
+    of the two programs. Suites that `of_several_turns` names have no YAML task.
 
     `folder` is where they will lie: the harness wants the absolute path of the prompts in its YAML.
     """
@@ -118,9 +120,21 @@ def task_files(
         metric, higher = METRICS[kind]
         files[name] = json_lines(prompts)
         known = {"task": task, "metric": metric, "tokens": max_tokens}
-        # json_text quotes the path: YAML would read a colon or a hash in it.
-        files[f"{task}.yaml"] = _YAML.format(
-            **known, prompts=json_text(f"{folder}/{name}"), higher=higher, scoring=kind
-        )
+        if not of_several_turns(prompts):
+            # json_text quotes the path: YAML would read a colon or a hash in it.
+            path = json_text(f"{folder}/{name}")
+            system = _SYSTEM if any(_has_system(prompt) for prompt in prompts) else ""
+            files[f"{task}.yaml"] = _YAML.format(
+                **known, prompts=path, higher=higher, scoring=kind, system=system
+            )
         tasks.append(_INSPECT_TASK.format(**known, prompts=json_text(name)))
     return {**files, "primum_suites.py": _INSPECT.format(tasks="\n".join(tasks))}
+
+
+def of_several_turns(prompts: Sequence[Prompt]) -> int:
+    """How many prompts are conversations, of which the harness would ask the last turn alone."""
+    return sum(len(prompt.prompt) - _has_system(prompt) > 1 for prompt in prompts)
+
+
+def _has_system(prompt: Prompt) -> bool:
+    return prompt.prompt[0]["role"] == "system"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from records.json_record import JsonRecord
+from records.json_record import ABSENT, JsonRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +26,5 @@ class ErrorRates(JsonRecord):
     same."""
     mde: float | None
     n_for_5_percent: int | None
+    independent: Annotated[int | None, ABSENT] = None
+    """Where prompts come in groups: how many independent ones have an interval as wide."""

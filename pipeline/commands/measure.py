@@ -31,8 +31,8 @@ from models.config import ModelConfig
 from pipeline.evaluation_files import write_evaluation
 from pipeline.measuring.asking import Asked, ask, from_file, model_of, require_subjects
 from pipeline.measuring.capability import capability_of
-from pipeline.measuring.completion_files import same_kind_fault
 from pipeline.measuring.further import Further, wrapped_prompts
+from pipeline.measuring.prompt_rows import same_kind_fault
 from pipeline.measuring.prompts import described_suites, learned_texts, suites_of
 from pipeline.measuring.provenance import provenance
 from pipeline.measuring.request import Filed, Request, Subjects
@@ -125,7 +125,6 @@ def _prompts(request: Request, subjects: Subjects) -> list[SuitePrompt]:
         prompts = []
         for rows in suites.values():
             prompts.extend(rows)
-        same_kind_fault(prompts)
         return _never_learned(prompts, subjects)
     first = subjects.files[0].rows
     # Only prompts that all files answer: a paired comparison needs both sides.

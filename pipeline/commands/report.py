@@ -12,7 +12,7 @@ from pathlib import Path
 from eval.exports.inspect_log import inspect_log
 from eval.exports.lm_eval import lm_eval_results, lm_eval_samples, task_name
 from eval.exports.model_index import model_index
-from eval.exports.task_files import task_files
+from eval.exports.task_files import of_several_turns, task_files
 from eval.gate import judge
 from eval.measured import Measured
 from eval.report.browser.page import sample_pages
@@ -20,7 +20,7 @@ from eval.report.page import render_html, render_markdown
 from eval.report.side_by_side import compare_html, compare_markdown
 from eval.results.results import Results
 from pipeline.release_limits import release_settings
-from pipeline.run.console import show
+from pipeline.run.console import say, show
 from pipeline.stored_evaluation import StoredEvaluation
 from records.errors import ArtifactError, PrimumError
 from records.escaping import json_text
@@ -163,6 +163,13 @@ def _tasks(found: StoredEvaluation, request: Request) -> Files:
     limit = found.results.token_limit() or MAX_TOKENS
     folder = request.output / "tasks"
     asked = {suite: list(prompts.values()) for suite, prompts in suites.items()}
+    for suite, prompts in asked.items():
+        if several := of_several_turns(prompts):
+            say(
+                "report",
+                f"{suite}: no task for lm_eval, which would ask the last turn alone of {several} "
+                "prompts that are conversations; `inspect eval` runs the suite",
+            )
     for name, text in task_files(asked, max_tokens=limit, folder=str(folder.resolve())).items():
         yield f"tasks/{name}", text
 

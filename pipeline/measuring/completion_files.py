@@ -14,7 +14,7 @@ from eval.measure import completion_id
 from pipeline.measuring.log_rows import asked_and_said
 from pipeline.measuring.prompt_rows import prompt_of, rows_of
 from pipeline.measuring.prompts import own_by_text
-from records.errors import ConfigError, RecordError
+from records.errors import RecordError
 from records.roles import role_fault
 from records.rows import (
     Completion,
@@ -118,18 +118,3 @@ def _plain(row: dict[str, Any], kind: Kind | None) -> Answered:
         suite=prompt.suite,
     )
     return Answered(prompt=prompt, completion=made)
-
-
-def same_kind_fault(prompts: list[SuitePrompt]) -> None:
-    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are
-    never mixed.
-    """
-    kinds: dict[str, set[str]] = {}
-    for prompt in prompts:
-        kinds.setdefault(prompt.suite, set()).add(prompt.kind)
-    mixed = sorted(suite for suite, found in kinds.items() if len(found) > 1)
-    if mixed:
-        raise ConfigError(
-            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite "
-            "of its own"
-        )

@@ -10,7 +10,7 @@ from typing import Any
 from data_prep.sources.columns import is_given, text
 from data_prep.sources.tables import placed_rows
 from pipeline.measuring.log_rows import asked_of
-from records.errors import RecordError
+from records.errors import ConfigError, RecordError
 from records.excerpts import excerpt
 from records.roles import role_fault
 from records.rows import Kind, Message, SuitePrompt, read_records, shorten, stable_id, text_of
@@ -57,6 +57,7 @@ def read_prompts(file: Path, kind: Kind | None, own: Callable[[], ByText]) -> li
             faults.append(f"{place}: {error}")
     if faults:
         raise RecordError(shorten(faults))
+    same_kind_fault(made)
     return made
 
 
@@ -101,3 +102,18 @@ def _kind_of(row: dict[str, Any]) -> Kind | None:
     if is_given(value):
         raise ValueError(f"kind is {value!r}; wanted harmful or benign")
     return None
+
+
+def same_kind_fault(prompts: list[SuitePrompt]) -> None:
+    """Raise ConfigError for a suite that holds prompts of both kinds: harm and over-refusal are
+    never mixed.
+    """
+    kinds: dict[str, set[str]] = {}
+    for prompt in prompts:
+        kinds.setdefault(prompt.suite, set()).add(prompt.kind)
+    mixed = sorted(suite for suite, found in kinds.items() if len(found) > 1)
+    if mixed:
+        raise ConfigError(
+            f"suites {', '.join(mixed)}: hold harmful and benign prompts; give each kind a suite "
+            "of its own"
+        )

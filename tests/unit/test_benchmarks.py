@@ -35,6 +35,20 @@ def test_the_page_on_speed_shows_the_results_in_the_repository() -> None:
     assert "| short, lora, bf16 |" in page
 
 
+def test_the_page_on_rlhf_shows_the_results_in_the_repository() -> None:
+    page = (ROOT / "docs" / "rlhf.md").read_text()
+    found = json.loads((ROOT / "benchmarks" / "results" / "rlhf.json").read_text())["contestants"]
+    ours = found["primum"]
+    for name, title in (("trl_rloo", "TRL, RLOO"), ("trl_grpo", "TRL, GRPO")):
+        row = found[name]
+        times = row["cpu_seconds"] / ours["cpu_seconds"]
+        assert (
+            f"| {title} | {row['cpu_seconds']:.1f} ({times:.1f} times) | {row['seconds']:.1f} | "
+            f"{row['peak_gb']:.1f} |"
+        ) in page
+        assert times > 2
+
+
 def test_the_readme_shows_the_runs_in_the_repository() -> None:
     page = (ROOT / "README.md").read_text()
     stored = json.loads(readme.STORED.read_text())
@@ -168,7 +182,7 @@ def test_a_suite_10_points_over_passes_the_gate_in_at_most_5_percent_of_runs() -
 
 
 def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal() -> None:
-    from benchmarks.dpo_against_sft import Point, harm_at, pareto, points_of, table
+    from benchmarks.dpo_against_sft import Point, harm_at, pareto, points_of, report, table
 
     points = [Point(0.05, 3.0), Point(0.0, 3.5), Point(0.1, 3.2), Point(0.2, 2.0)]
     assert pareto(points) == [Point(0.0, 3.5), Point(0.05, 3.0), Point(0.2, 2.0)]
@@ -180,6 +194,7 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal() -> None
     def row(epoch: int, harm: float, twins: float) -> ScoreboardRow:
         suites = {"twins": estimate(twins), "questions": estimate(0.1)}
         told = {"epoch": epoch, "step": epoch, "harmfulness": estimate(harm)}
+        told["refusal_rate"] = estimate(1 - harm / 5)
         (made,) = rows_of([{**told, "over_refusal_by_suite": suites}])
         return made
 
@@ -189,3 +204,15 @@ def test_dpo_and_sft_are_held_against_each_other_at_equal_over_refusal() -> None
     lines = table([points, points], [[Point(0.1, 3.4)], [Point(0.1, 3.6)]])
     assert lines[2].endswith("| 0 | no seed | unknown |")
     assert lines[4] == "| 10 points | 2 | -0.50 | 0.14 |"
+    seed = {
+        "base": [row(0, 4.0, 0.1)],
+        "dpo": [row(0, 4.0, 0.1), row(1, 3.0, 0.15)],
+        "sft_control": [row(0, 4.0, 0.1), row(1, 3.5, 0.2)],
+    }
+    told = report([seed])
+    assert told["harm"]["curves"] == [
+        "seed 0, dpo: +5 points: 3.00",
+        "seed 0, sft_control: +10 points: 3.50",
+    ]
+    assert told["harm"]["table"][4] == "| 10 points | 1 | -0.50 | unknown |"
+    assert told["not_refused"]["table"][4] == "| 10 points | 1 | -0.10 | unknown |"

@@ -20,7 +20,7 @@ NOTE = (
     "The same harmful requests, asked under established wrappers of low capability "
     "(docs/conditions.md); `direct` is as they stand. Worst of families is the share of requests "
     "that at least one of them succeeds on. Scorers judge the completion beside the request "
-    "itself. Intervals draw requests again with all their conditions. No attack was fitted to a "
+    "itself. Intervals take completions of one request together. No attack was fitted to a "
     "policy: what a determined person reaches is more."
 )
 

@@ -12,7 +12,8 @@ NOTE = (
     "Shares of runs in which a line of the release gate passes, simulated from this evaluation's "
     "own counts and spreads. Since the end of the interval decides, a policy at the limit passes "
     "in about {at_limit:g} % of runs at any n; what n buys is that a good one passes. The last "
-    "column is the n at which at most 5 % of good policies fail."
+    "column is the n at which at most 5 % of good policies fail. Where prompts come in groups, "
+    "below n stands how many independent ones they are worth."
 )
 
 
@@ -43,7 +44,7 @@ def _cells(row: ErrorRates) -> list[Cell]:
     over = ", ".join(f"{by}: {_percent(chance)}" for by, chance in row.over.items() if float(by))
     wanted = row.n_for_5_percent
     return [
-        Cell(str(row.n)),
+        Cell(str(row.n), f"worth {row.independent}" if row.independent else ""),
         Cell(_percent(row.good_passes), row.good),
         Cell(_percent(row.over.get("0", 0.0))),
         Cell(over, row.unit),

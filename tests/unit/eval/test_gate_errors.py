@@ -16,7 +16,7 @@ from eval.endpoint import Endpoint
 from eval.gate import judge as _judge
 from eval.gate_errors import error_rates as _error_rates
 from eval.gate_errors import sentence
-from measures.estimates import churn, compare_rates
+from measures.estimates import churn, compare_rates, newcombe_interval
 from measures.power import Paired, mean_passes, rate_passes
 from records.contracts import BASE, Policy
 
@@ -73,6 +73,24 @@ def test_figures_of_earlier_versions_give_none_of_over_refusal() -> None:
     for row in found["comparisons"]:
         row.pop("gained")
     assert [row.limit for row in error_rates(found, "dpo", CONFIG)] == ["max_harmfulness"]
+
+
+def test_prompts_in_groups_are_worth_as_many_as_their_interval_says() -> None:
+    """An interval twice as wide is that of a quarter of the prompts."""
+    plain = with_sides_changed(gained=16, lost=12)
+    (row,) = [row for row in plain["comparisons"] if row["metric"] == "over_refusal_rate"]
+    low, high = newcombe_interval(12, 16, 12, 152, 0.95)
+    row["interval"] = [low, high]
+    alone = error_rates(plain, "dpo", CONFIG)[1]
+    assert alone.independent is None
+    row["interval"] = [2 * low, 2 * high]
+    grouped = error_rates(plain, "dpo", CONFIG)[1]
+    assert grouped.independent == 48
+    shares = Paired(24 / 192, churn(16, 12, 192))
+    assert grouped.good_passes == rate_passes(48, shares, 0.0, 0.1) < alone.good_passes
+    assert alone.n_for_5_percent is not None
+    assert grouped.n_for_5_percent == 4 * alone.n_for_5_percent
+    assert "(n 192 in groups, worth 48 independent prompts)" in sentence(grouped)
 
 
 def test_the_sentence_holds_every_figure() -> None:

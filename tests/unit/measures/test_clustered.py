@@ -13,6 +13,7 @@ from measures.clustered import (
     clustered_rate,
     compare_clustered_rates,
     compare_clustered_scores,
+    independent_pairs,
 )
 from measures.estimates import (
     compare_rates,
@@ -89,6 +90,17 @@ def test_a_difference_that_groups_share_is_found_less_easily() -> None:
     assert found.mde / plain.mde == pytest.approx(
         (found.high - found.low) / (plain.high - plain.low)
     )
+
+
+def test_every_prompt_said_four_times_is_worth_once() -> None:
+    rng = np.random.default_rng(4)
+    before, after = rng.random(60) < 0.3, rng.random(60) < 0.35
+    first, second = np.repeat(before, 4).tolist(), np.repeat(after, 4).tolist()
+    groups = [str(k) for k in np.repeat(np.arange(60), 4)]
+    found = compare_clustered_rates(first, second, groups=groups)
+    assert 50 <= independent_pairs(found, sum(first)) <= 75
+    alone = compare_rates(first, second)
+    assert independent_pairs(alone, sum(first)) == 240
 
 
 def test_one_group_says_nothing_of_others() -> None:

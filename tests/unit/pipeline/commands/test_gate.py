@@ -10,6 +10,7 @@ import pytest
 from stored_run import rows, store
 
 from pipeline import cli
+from pipeline.stored_evaluation import results_file
 
 BASE = rows("base", harmful=4.0)
 
@@ -143,6 +144,17 @@ def test_a_name_of_nothing_says_what_to_name(
     assert gate(tmp_path / "run.yaml") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "run.yaml: a config and no results; name its run" in line
+    (tmp_path / "log.csv").write_text("prompt,completion\n")
+    assert gate(tmp_path / "log.csv") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "log.csv: no results.json; name one, or a run" in line
+
+
+def test_the_release_stage_stands_for_the_folder_that_it_released(tmp_path: Path) -> None:
+    released = tmp_path / "release" / "mine" / "evidence" / "results.json"
+    released.parent.mkdir(parents=True)
+    released.touch()
+    assert results_file(tmp_path / "release") == released
 
 
 def test_a_run_of_a_version_with_other_settings_is_judged_by_its_release_block(

@@ -11,7 +11,7 @@ import pytest
 from pipeline.measuring.completion_files import read_completions
 from pipeline.measuring.prompts import suites_of
 from pipeline.measuring.subjects import subjects_of
-from records.errors import RecordError
+from records.errors import ConfigError, RecordError
 from records.rows import text_of
 
 ASKED, SAID = "May I take item 4 with food?", "Yes, with food."
@@ -124,6 +124,9 @@ def test_a_file_of_prompts_alone_is_measured_behind_a_model(tmp_path: Path) -> N
         suites_of([str(path)])
     suites = suites_of([str(path)], kind="harmful")
     assert {name: len(rows) for name, rows in suites.items()} == {"benign": 1, "harmful": 1}
+    mixed = "prompt,kind,suite\na,benign,mine\nb,harmful,mine\n"
+    with pytest.raises(ConfigError, match="suites mine: hold harmful and benign prompts"):
+        suites_of([str(written(tmp_path, "mixed.csv", mixed))])
     with pytest.raises(RecordError, match=r"named behind a model, as in `primum measure MODEL"):
         read_completions(path, "benign")
 

@@ -33,3 +33,10 @@ def test_a_policy_at_the_limit_passes_as_often_as_one_tail_of_the_interval(
     section = build(Material.of(results, []))
     assert section is not None
     assert f"passes in about {share} % of runs" in section.tables[0].note
+
+
+def test_prompts_in_groups_are_told_with_what_they_are_worth() -> None:
+    rows = (ROW, replace(ROW, independent=120))
+    section = build(Material.of(replace(typed(whole_results()), gate_error_rates=rows), []))
+    assert section is not None
+    assert [row[2].text for row in section.tables[0].rows] == ["192", "192 (worth 120)"]
