@@ -19,11 +19,13 @@ LOSS = {"32-true": 1e-3, "bf16-mixed": 3e-2, "16-mixed": 3e-2}
 """Share of a loss by which it may be off."""
 
 
-def resumed(job: str, kind: str, *where: Any, **settings: Any) -> Trained:
+def resumed(
+    job: str, kind: str, start: ModelConfig, tokenizer: Any, work: Path, **settings: Any
+) -> Trained:
     """Killed after two steps, and run again."""
     with pytest.raises(Killed):
-        train(job, kind, *where, dies_at=2, **settings)
-    return train(job, kind, *where, **settings)
+        train(job, kind, start, tokenizer, work, dies_at=2, **settings)
+    return train(job, kind, start, tokenizer, work, **settings)
 
 
 def assert_alike(found: Trained, right: Trained, precision: str) -> None:
@@ -48,8 +50,8 @@ def test_a_killed_training_ends_as_one_that_was_not(
     """In float16 the loss scaler goes on too."""
     if precision == "16-mixed" and device.type == "cpu":
         pytest.skip("tests/unit/train/test_float16.py has it on a CPU, with Lightning's plugin")
-    where = (start, tokenizer, tmp_path)
-    found = resumed("dpo", kind, *where, accelerator=accelerator, precision=precision)
+    settings = {"accelerator": accelerator, "precision": precision}
+    found = resumed("dpo", kind, start, tokenizer, tmp_path, **settings)
     assert_alike(found, wanted("dpo", kind), precision)
 
 
