@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from device_training import Trained, train
 
 from models.config import ModelConfig
 from models.tokens import TokenRow
@@ -83,3 +84,30 @@ def drawn_rows() -> Callable[[int, int], list[TokenRow]]:
         return [TokenRow([*begin, *tail], [0] * shared + [1] * len(tail), False) for tail in tails]
 
     return drawn
+
+
+@pytest.fixture(scope="session")
+def wanted(
+    start: ModelConfig, tokenizer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Trained]:
+    """What a training ends with on a CPU in float32, trained when first asked for."""
+    known: dict[tuple[str, str], Trained] = {}
+
+    def trained(job: str, kind: str) -> Trained:
+        if (job, kind) not in known:
+            known[job, kind] = train(
+                job,
+                kind,
+                start,
+                tokenizer,
+                tmp_path_factory.mktemp(f"{job}-{kind}"),
+                accelerator="cpu",
+            )
+        return known[job, kind]
+
+    return trained
+
+
+@pytest.fixture
+def accelerator(device: torch.device) -> str:
+    return {"cuda": "gpu", "cpu": "cpu"}[device.type]

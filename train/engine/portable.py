@@ -60,12 +60,13 @@ class PortableIO(CheckpointIO):
         optimiser numbers them.
         """
         states = checkpoint["optimizer_states"][0]
+        # Empty before the first step: in float16 a loss scaler leaves out the steps whose gradients
+        # overflow, often the first ones. What AdamW begins with is zeros.
+        moved = states["state"]
         tensors: Tensors = {}
         for number, (name, weight) in enumerate(checkpoint["state_dict"].items()):
-            tensors[name] = {
-                "weight": weight,
-                **{moment: states["state"][number][moment] for moment in MOMENTS},
-            }
+            state = moved.get(number) or {moment: torch.zeros_like(weight) for moment in MOMENTS}
+            tensors[name] = {"weight": weight, **{moment: state[moment] for moment in MOMENTS}}
         trainer = {}
         for key, value in checkpoint.items():
             if key not in ("state_dict", "optimizer_states"):
@@ -80,7 +81,10 @@ class PortableIO(CheckpointIO):
             {
                 **trainer,
                 # One step for all: every trained parameter has a gradient at every step.
-                "optimizer": {"step": float(states["state"][0]["step"]), "settings": settings[0]},
+                "optimizer": {
+                    "step": float(moved[0]["step"]) if moved else 0.0,
+                    "settings": settings[0],
+                },
             },
         )
 
