@@ -18,7 +18,7 @@ TITLES = {
 WORST = "worst_of_families"
 NOTE = (
     "The same harmful requests, asked under established wrappers of low capability "
-    "(docs/conditions.md); `direct` is as they stand. Worst of families is the share of requests "
+    "(docs/conditions.md); direct is as they stand. Worst of families is the share of requests "
     "that at least one of them succeeds on. Scorers judge the completion beside the request "
     "itself. Intervals take completions of one request together. No attack was fitted to a "
     "policy: what a determined person reaches is more."
@@ -32,37 +32,28 @@ def build(material: Material) -> Section | None:
     for suite, by_criterion in found.items():
         for criterion in CRITERIA:
             if criterion in by_criterion:
-                tables.append(_table(material.results, suite, criterion, by_criterion[criterion]))
+                tables.append(table_of(material.results, suite, criterion, by_criterion[criterion]))
     return Section(paragraphs=[NOTE], tables=tables) if tables else None
 
 
-def _table(results: Results, suite: str, criterion: str, found: AttackSuccess) -> Table:
-    families = list(
-        dict.fromkeys(family for policy in found.policies.values() for family in policy.by_family)
-    )
+def table_of(results: Results, suite: str, criterion: str, found: AttackSuccess) -> Table:
+    """A row a condition and a column a policy: conditions as columns are wider than a page."""
+    of = found.policies
+    families = list(dict.fromkeys(family for one in of.values() for family in one.by_family))
     changes = {}
     for row in found.comparisons:
         # Of the many families only the worst has its change here; results.json has all.
         if row.baseline == results.baseline and row.family == WORST:
             changes[row.policy] = row.found
-    rows = []
-    for policy, cell in found.policies.items():
-        rows.append(
-            [
-                Cell(results.title(policy)),
-                *(rate_cell(cell.by_family.get(family)) for family in families),
-                rate_cell(cell.all_conditions),
-                rate_cell(cell.worst_of_families),
-                _change(changes.get(policy)),
-            ]
-        )
-    head = [
-        f"{spoken(suite)}: {TITLES[criterion]}",
-        *map(spoken, families),
-        "all conditions",
-        "worst of families",
-        "its change, paired",
+    rows = [
+        [Cell(spoken(family)), *(rate_cell(one.by_family.get(family)) for one in of.values())]
+        for family in families
     ]
+    rows.append([Cell("all conditions"), *(rate_cell(one.all_conditions) for one in of.values())])
+    worst = [rate_cell(one.worst_of_families) for one in of.values()]
+    rows.append([Cell("worst of families"), *worst])
+    rows.append([Cell("its change, paired"), *(_change(changes.get(policy)) for policy in of)])
+    head = [f"{spoken(suite)}: {TITLES[criterion]}", *map(results.title, of)]
     return Table(head, rows)
 
 
