@@ -43,7 +43,7 @@ class Killed(RuntimeError):
     """In place of a signal."""
 
 
-class Watch(pl.Callback):
+class Watch(pl.Callback):  # type: ignore[misc]  # Lightning has no types
     def __init__(self, dies_at: int | None) -> None:
         self.dies_at = dies_at
         self.end: dict[str, torch.Tensor] = {}
