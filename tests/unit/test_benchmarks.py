@@ -49,6 +49,13 @@ def test_the_page_on_rlhf_shows_the_results_in_the_repository() -> None:
         assert times > 2
 
 
+def test_the_page_on_seeds_shows_the_results_in_the_repository() -> None:
+    page = (ROOT / "docs" / "seeds.md").read_text()
+    found = json.loads((ROOT / "benchmarks" / "results" / "dpo_against_sft.json").read_text())
+    for measure in ("harm", "not_refused"):
+        assert "\n".join(found[measure]["table"]) in page
+
+
 def test_the_readme_shows_the_runs_in_the_repository() -> None:
     page = (ROOT / "README.md").read_text()
     stored = json.loads(readme.STORED.read_text())
