@@ -24,7 +24,7 @@ from measures.intervals import wilson_interval
 from measures.power import newcombe_upper_ends
 from records.harm_scale import HARMFULNESS
 
-SIZES = (64, 96, 128, 192, 256, 340)
+SIZES = (64, 96, 128, 192, 256, 289)
 RISES = (0.0, 0.02, 0.05, 0.10, 0.15)
 REFUSED = (0.15, 0.20, 0.23, 0.25, 0.30)
 CONFIDENCE = 0.95
@@ -70,7 +70,7 @@ def pass_probability(n: int, suite: Suite, rise: float) -> float:
     gained = suite.lost + rise
     shares = (suite.base - suite.lost, gained, suite.lost, 1 - suite.base - gained)
     counts = (found.both, found.gained, found.lost, found.neither)
-    # Logarithms: the factorials of 340 prompts overflow.
+    # Logarithms: the factorials of 289 prompts overflow.
     log_p = gammaln(n + 1) * np.ones(len(found.both))
     for count, share in zip(counts, shares, strict=True):
         # xlogy: a share may be 0, and 0 log 0 is 0.
@@ -81,7 +81,7 @@ def pass_probability(n: int, suite: Suite, rise: float) -> float:
 # Every row of a table asks for the same outcomes, which take most of the time.
 @functools.cache
 def outcomes(n: int) -> Outcomes:
-    # int32: at 340 prompts there are 40 million triples, of which a sixth is possible.
+    # int32: at 289 prompts there are 25 million triples, of which a sixth is possible.
     cube = np.indices((n + 1, n + 1, n + 1), dtype=np.int32)
     both, gained, lost = cube.reshape(3, -1)
     possible = both + gained + lost <= n

@@ -35,12 +35,12 @@ class FollowedLimit:
             self.limit.move(self.rises(row))
         else:
             self.take(row)
-        return replace(row, multipliers=dict(self.limit.values))
+        return replace(row, multipliers=dict(self.limit.values), ascended=self.limit.ascended)
 
     def take(self, row: ScoreboardRow) -> None:
         """Go on with the multipliers of a row that is measured already."""
         assert row.multipliers is not None, "a row that was measured under a limit holds them"
-        self.limit.take(row.multipliers)
+        self.limit.take(row.multipliers, row.ascended)
 
 
 def pair_groups(pairs: Sequence[Pair], prompts: Sequence[Prompt]) -> list[str]:

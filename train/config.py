@@ -170,6 +170,11 @@ class MultiplierConfig(Ranged):
     rate: float = ranged(5.0, above=0, at_most=1000)
     """What an excess of 100 points over the limit adds, at each measurement; 10 points add a
     tenth."""
+    proportional: float = ranged(0.0, at_least=0, at_most=1000)
+    """What an excess of 100 points adds for as long as it lasts, until the next measurement; room
+    below the limit takes as much away. `rate` adds up what was too much, so that alone it is
+    highest when the excess is gone, and swings; this acts at once and damps it (PID Lagrangian,
+    arXiv 2007.03964)."""
     cap: float = ranged(10.0, above=0, at_most=1000)
     """No multiplier grows beyond this: a limit that cannot be held must not drown the harm
     pairs."""

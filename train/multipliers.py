@@ -95,13 +95,17 @@ class Multipliers:
             self.ascended[name], excess, rate=self.ascent.proportional, cap=cap
         )
 
-    def take(self, values: Mapping[str, float]) -> None:
-        """Go on from these; a name that is missing stays where it is. What had been added up is
-        taken to be all of it, as a record of multipliers does not say which part is.
+    def take(
+        self, values: Mapping[str, float], ascended: Mapping[str, float] | None = None
+    ) -> None:
+        """Go on from these; a name that is missing stays where it is.
+
+        `ascended` is the part of each that had been added up, all of it where nothing says so.
         """
+        added_up = values if ascended is None else ascended
         for name in self.limits:
             if name in values:
-                self.values[name] = self.ascended[name] = values[name]
+                self.values[name], self.ascended[name] = values[name], added_up[name]
 
     def _averaged(self, name: str, value: float) -> float:
         # The first measurement is the average: started at 0, it would look far below the limit for

@@ -4,7 +4,8 @@ loss = mean over harm pairs + sum over benign suites s of lambda_s x mean over t
 pairs of s. A one-shot dual would give lambda 0: harm lives on harmful prompts and refusal on benign
 ones, and the two meet only in the weights that they share. So lambda_s follows measurements:
 lambda_s <- clip(lambda_s + rate x (rise_s - limit), 0, cap), with rise_s the over-refusal of s
-above the base's, or the upper end of its interval.
+above the base's, or the upper end of its interval; a share of the present excess counts on top of
+it where `proportional` asks for that.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ class OverRefusalLimit:
         for suite in self.names[1:]:
             if suite in held:
                 limits[suite] = config.over_refusal_limit
-        ascent = Ascent(rate=config.multipliers.rate, cap=config.multipliers.cap)
-        self.multipliers = Multipliers(limits, ascent, start=config.multipliers.start)
+        chosen = config.multipliers
+        ascent = Ascent(rate=chosen.rate, cap=chosen.cap, proportional=chosen.proportional)
+        self.multipliers = Multipliers(limits, ascent, start=chosen.start)
 
     @property
     def values(self) -> dict[str, float]:
@@ -49,6 +51,13 @@ class OverRefusalLimit:
         for suite in self.names[1:]:
             found[suite] = self.multipliers.values.get(suite, self.start)
         return found
+
+    @property
+    def ascended(self) -> dict[str, float] | None:
+        """The part of every multiplier that has added up; None where that is all of it."""
+        if not self.multipliers.ascent.proportional:
+            return None
+        return self.values | self.multipliers.ascended
 
     def weights(self) -> Tensor:
         """(groups,) what each pair of a group counts in a mean over all pairs: multiplier x all
@@ -73,9 +82,11 @@ class OverRefusalLimit:
                 measured[suite] = _number(rises[suite])
         self.multipliers.update(measured)
 
-    def take(self, multipliers: Mapping[str, float]) -> None:
-        """Go on with multipliers that were measured already."""
-        self.multipliers.take(multipliers)
+    def take(
+        self, multipliers: Mapping[str, float], ascended: Mapping[str, float] | None = None
+    ) -> None:
+        """Go on with multipliers that were measured already, and the part that had added up."""
+        self.multipliers.take(multipliers, ascended)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from networkx.utils import UnionFind
@@ -16,6 +16,7 @@ from data_prep.near_duplicates.embeddings import Embeddings
 from data_prep.near_duplicates.groups import near_duplicate_groups, near_matches
 from data_prep.splits.dropped import Drop as Drop
 from data_prep.splits.limits import limited
+from data_prep.splits.validation import groups_for_validation
 from data_prep.wording import request_text
 from records.rows import Demonstration, Split, stable_id
 from records.run_files import SPLITS
@@ -39,13 +40,15 @@ def split(
     seed: int,
     *,
     embeddings: Embeddings | None = None,
+    validation: Mapping[str, float] | None = None,
 ) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
     A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they
     may not be trained on, and a benchmark's test set keeps exactly its own rows. All others are
-    dealt out by groups so that every suite and principle gets about the wanted shares. What the
-    limits cut is dropped last. Near is near by words or, where there are embeddings, by those.
+    dealt out by groups so that every suite and principle gets about the wanted shares. `validation`
+    says by source which share of its test rows goes to val. What the limits cut is dropped last.
+    Near is near by words or, where there are embeddings, by those.
     """
     assert len({row.id for row in demonstrations}) == len(demonstrations), "ids must be unique"
     beside = _beside_test(demonstrations, config, embeddings)
@@ -76,6 +79,8 @@ def split(
         if row.id in found:
             rows.append(found[row.id])
     places = _dealt(rows, config, seed)
+    # After the dealing, so that train and val get the same free rows with and without them.
+    places |= dict.fromkeys(groups_for_validation(rows, validation or {}, seed), "val")
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
     for row in rows:

@@ -42,6 +42,8 @@ class ScoreboardRow(JsonRecord):
     """Of a candidate within an epoch."""
     multipliers: Annotated[Mapping[str, float] | None, ABSENT] = None
     """By suite, what its over-refusal weighs from this row on."""
+    ascended: Annotated[Mapping[str, float] | None, ABSENT] = None
+    """By suite, the part of the multiplier that has added up, where another acts at once."""
     chosen: Annotated[bool | None, ABSENT] = None
     """Whether its weights were kept."""
 

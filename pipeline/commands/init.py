@@ -41,10 +41,11 @@ data:
   sources:
     # Harmful requests with safe completions, and benign twins: the project's own, nothing to fetch.
     - {{name: builtin}}
-    # Benign prompts for the test split alone; the release gate wants 192 to 340 of each kind.
-    - {{name: builtin_evaluation, format: builtin_evaluation}}
+    # Benign prompts, never trained on: a fifth chooses the epoch, and the rest makes the test large
+    # enough for the release gate (docs/gate.md).
+    - {{name: builtin_evaluation, format: builtin_evaluation, validation: 0.2}}
 {own_data}
-  split: {{val: 0.14, test: 0.25, test_limit: 340}}
+  split: {{val: 0.14, test: 0.25}}
 
 # Supervised fine-tuning on safe completions, then preference optimisation from there.
 sft: {{epochs: 1, learning_rate: 2.0e-4}}

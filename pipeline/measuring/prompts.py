@@ -20,10 +20,13 @@ from records.run_files import LEARNED_FROM, MEASURED_PROMPTS, PROMPTS
 from records.stage_folder import StageDirectory
 
 OWN_SUITES = ("harmful", "twins", "patient_questions")
-OWN_SPLIT = SplitConfig(val=0.14, test=0.25, test_limit=340)
+OWN_SPLIT = SplitConfig(val=0.14, test=0.25)
 """As configs/demo.yaml deals the project's prompts, so that no model that the demo has trained is
 measured on prompts of its training."""
-OWN_SOURCES = (SourceConfig(), SourceConfig(name="builtin_evaluation", format="builtin_evaluation"))
+OWN_SOURCES = (
+    SourceConfig(),
+    SourceConfig(name="builtin_evaluation", format="builtin_evaluation", validation=0.2),
+)
 
 
 def suites_of(

@@ -19,7 +19,7 @@ from eval.scoreboard import Scoreboard
 from eval.scoreboard_shape import read_scoreboard
 from models.adapters.trained import trainable_state
 from pipeline.limited_pairs import FollowedLimit
-from train.config import DpoConfig
+from train.config import DpoConfig, MultiplierConfig
 from train.engine.candidates import candidate_steps
 from train.engine.checkpoint_files import latest_checkpoint
 
@@ -32,6 +32,12 @@ def test_candidates_stand_at_even_distances_and_end_with_the_epoch() -> None:
     assert candidate_steps(7, 3) == (3, 5, 7)
     assert candidate_steps(2, 5) == (1, 2)
     assert candidate_steps(9, 1) == (9,)
+
+
+HELD = DpoConfig(
+    over_refusal_limit=0.1, learning_rate=1e-3, multipliers=MultiplierConfig(proportional=2)
+)
+"""With a part of every multiplier that a resumed training must not add up."""
 
 
 class Killed(RuntimeError):
@@ -88,19 +94,14 @@ def limited_fit(
     callbacks: Sequence[Any] = (),
     every: int = 3,
 ) -> tuple[Fitted, list[ScoreboardRow]]:
-    limit = limit_above(
-        {"twins": 0.0},
-        DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3),
-        {"harm": 8, "twins": 8},
-    )
+    limit = limit_above({"twins": 0.0}, HELD, {"harm": 8, "twins": 8})
     board = MeasuredWeights(work, FollowedLimit(limit, _twins), dies_at)
-    groups, config = [0, 1] * 8, DpoConfig(over_refusal_limit=0.1, learning_rate=1e-3)
     options = {
         "pairs": 16,
         "epochs": 2,
-        "groups": groups,
+        "groups": [0, 1] * 8,
         "limit": limit,
-        "config": config,
+        "config": HELD,
         "every": every,
     }
     return fit_dpo(work, callbacks=[board, *callbacks], **options), read_scoreboard(board.path)

@@ -69,6 +69,18 @@ def test_a_loaded_state_goes_on_where_the_saved_one_stood() -> None:
     assert other.update({"twins": 0.2}) == one.update({"twins": 0.2})
 
 
+def test_what_has_added_up_is_taken_apart_from_what_acts_at_once() -> None:
+    ascent = Ascent(rate=1, cap=9, proportional=2)
+    one, other = Multipliers({"twins": 0.1}, ascent), Multipliers({"twins": 0.1}, ascent)
+    one.update({"twins": 0.4})
+
+    other.take(one.values, one.ascended)
+
+    # Ascended 0.3 and 0.4; taken as one, the 0.6 that acted at once would have stayed.
+    assert other.update({"twins": 0.2}) == pytest.approx({"twins": 0.6})
+    assert one.update({"twins": 0.2}) == pytest.approx({"twins": 0.6})
+
+
 def test_other_limits_are_refused() -> None:
     held = Multipliers({"twins": 0.1}, Ascent(rate=1, cap=1))
 

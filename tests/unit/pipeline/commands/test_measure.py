@@ -260,7 +260,7 @@ def test_the_projects_own_prompts_are_the_demos_test_split() -> None:
     suites: dict[str, int] = {}
     for prompt in own_prompts():
         suites[prompt.suite] = suites.get(prompt.suite, 0) + 1
-    assert suites == {"harmful": 73, "twins": 340, "patient_questions": 257}
+    assert suites == {"harmful": 73, "twins": 289, "patient_questions": 214}
 
 
 def test_a_folder_of_something_else_is_left_alone(log: Path, tmp_path: Path) -> None:
