@@ -238,7 +238,7 @@ class GateConfig(Ranged):
     ends of its scale is too narrow."""
     min_benign_prompts: int = ranged(100, at_least=2, at_most=MANY, why="one alone has no interval")
     """Paired prompts of every benign suite. With 100 an unchanged policy keeps
-    max_over_refusal_increase in 52 to 81 % of runs, with 192 in 80 to 98 %, with 340 in 96 % or
+    max_over_refusal_increase in 52 to 81 % of runs, with 192 in 80 to 98 %, with 289 in 93 % or
     more: by how many prompts change sides."""
     accept_unheld_selection: list[str] = field(default_factory=list)
     """Stages (`dpo`, `dpo_2`, `sft`, ...) whose policy may be released although no epoch kept
