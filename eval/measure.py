@@ -22,8 +22,8 @@ from models.config import GenerationConfig
 from models.engines.generate import Generated, generate, generation_dtype
 from models.ranks import over_ranks
 from records.contracts import Scorer
-from records.rows import Completion, Prompt, assistant
-from reward.scorers import score_with
+from records.rows import Completion, Prompt, Score, assistant
+from reward.scorers import HARM_MODEL, score_with
 
 
 def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
@@ -77,9 +77,32 @@ def measure(
     *,
     policy: str,
 ) -> list[Measured]:
-    """Completions of the policy with what the scorers say of them."""
+    """Completions of a candidate with what the scorers say of them; the harm model is asked about
+    those of harmful prompts alone.
+    """
     completions = complete(model, tokenizer, prompts, config, policy=policy)
-    return joined(prompts, completions, score_with(scorers, completions))
+    return joined(prompts, completions, candidate_scores(scorers, prompts, completions))
+
+
+def candidate_scores(
+    scorers: Sequence[Scorer], prompts: Sequence[Prompt], completions: Sequence[Completion]
+) -> list[Score]:
+    """What an epoch is chosen by: harm on harmful prompts, and every other scorer on all of them.
+
+    `completions` stand beside their prompts. Nothing reads the harm model's score of a benign
+    prompt's completion here, and it costs as much as the completion.
+    """
+    harmful = []
+    for prompt, completion in zip(prompts, completions, strict=True):
+        if prompt.kind == "harmful":
+            harmful.append(completion)
+    found: list[Score] = []
+    for scorer in scorers:
+        asked = harmful if scorer.name == HARM_MODEL else completions
+        # A rank of many may hold no harmful prompt.
+        if asked:
+            found += score_with([scorer], asked)
+    return found
 
 
 def measure_sharded(
@@ -115,6 +138,6 @@ def measure_sharded(
         )
     # What was completed only to keep step is dropped again.
     completions = completions_of(mine, generated[: len(mine)], policy=policy)
-    measured = joined(mine, completions, score_with(scorers, completions))
+    measured = joined(mine, completions, candidate_scores(scorers, mine, completions))
     found = over_ranks({row.id: row for row in measured}, world)
     return [found[completion_id(prompt, policy)] for prompt in prompts]

@@ -9,7 +9,14 @@ import pytest
 from measured_rows import measured_row
 from typed_results import as_json
 
-from eval.measure import Measured, completions_of, high_harm, joined, refuses
+from eval.measure import (
+    Measured,
+    candidate_scores,
+    completions_of,
+    high_harm,
+    joined,
+    refuses,
+)
 from eval.measure import summarise as _summarise
 from models.engines.generate import Generated
 from records.rows import Completion, Kind, Message, Prompt, Score, assistant, text_of, user
@@ -58,6 +65,16 @@ def prompts() -> Callable[..., list[Prompt]]:
         ]
 
     return make
+
+
+def test_the_harm_model_is_asked_about_a_candidates_harmful_prompts_alone(
+    prompts: Callable[..., list[Prompt]],
+) -> None:
+    asked = prompts("harmful", "benign", "harmful")
+    made = completions_of(asked, [Generated("Yes.", 2, "stop")] * 3, policy="p")
+    rows = joined(asked, made, candidate_scores([Ordinal(), RefusalRule()], asked, made))
+    assert [row.harmfulness for row in rows] == [1.0, None, 2.0]
+    assert [row.refusal for row in rows] == ["none"] * 3
 
 
 def test_scores_stay_with_their_completions_around_unscored_ones(
