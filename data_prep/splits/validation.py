@@ -40,9 +40,7 @@ def groups_for_validation(
     return frozenset(taken)
 
 
-def _of_these_sources(
-    rows: Sequence[Demonstration], shares: Mapping[str, float]
-) -> frozenset[str]:
+def _of_these_sources(rows: Sequence[Demonstration], shares: Mapping[str, float]) -> frozenset[str]:
     held, others = set(), set()
     for row in rows:
         chosen = row.split == "test" and shares.get(row.source, 0) > 0

@@ -74,5 +74,5 @@ def test_other_rows_stand_where_they_stood() -> None:
 
 
 def test_a_source_that_may_be_trained_on_has_no_such_share() -> None:
-    with pytest.raises(ValueError, match=r"not for evaluation only; leave it out: data\.split\.val"):
+    with pytest.raises(ValueError, match=r"leave it out: data\.split\.val deals them"):
         SourceConfig(validation=0.2)
