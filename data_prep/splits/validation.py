@@ -41,7 +41,8 @@ def groups_for_validation(
 
 
 def _of_these_sources(rows: Sequence[Demonstration], shares: Mapping[str, float]) -> frozenset[str]:
-    held, others = set(), set()
+    held: set[str] = set()
+    others: set[str] = set()
     for row in rows:
         chosen = row.split == "test" and shares.get(row.source, 0) > 0
         (held if chosen else others).add(row.group)
