@@ -41,10 +41,6 @@ class SourceConfig(Ranged):
     evaluation_only: bool | None = None
     """True sends every row to the test split, so that no stage can train on it; null does so where
     the set's own terms demand it."""
-    validation: float = ranged(0.0, at_least=0, below=1)
-    """Of a source for evaluation only: the share of its prompts, suite by suite, on which epochs
-    and multipliers are chosen (val) instead of being measured on (test). A published figure of such
-    a set is then one of the rest of it."""
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     """Names of the columns in jsonl and hub sources; a row without a completion is a prompt
@@ -82,11 +78,6 @@ class SourceConfig(Ranged):
         wrong = licence_fault(self.licence)
         # The broken name comes first: whether it fits the known terms cannot be said of it.
         faults = [wrong] if wrong else self._broken_terms()
-        if self.validation and not self.is_for_evaluation:
-            faults.append(
-                f"validation is {self.validation}, and its rows are not for evaluation only; leave "
-                "it out: data.split.val deals them, or set evaluation_only: true"
-            )
         if faults:
             raise ValueError("; ".join(f"source {self.name!r}: {fault}" for fault in faults))
 
@@ -177,6 +168,12 @@ class SplitConfig(Ranged):
     val_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     test_limit: int | None = ranged(None, at_least=0, at_most=MANY)
     """At most this many prompts per suite in val and in test."""
+    val_of: dict[str, float] = field(
+        metadata=limits(at_least=0, below=1), default_factory=dict[str, float]
+    )
+    """By name of a source for evaluation only, the share of its prompts, suite by suite, on which
+    epochs and multipliers are chosen (val) instead of being measured on (test). A published figure
+    of such a set is then one of the rest of it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -289,8 +286,10 @@ class DataConfig:
         # Reports, limits and restrictions name sources; two of one name could not be told apart.
         if len(set(names)) < len(names):
             raise ValueError(f"data.sources: names must differ, got {names}")
-
-    @property
-    def validation_shares(self) -> dict[str, float]:
-        """By source, the share of its rows for evaluation only that validation takes."""
-        return {source.name: source.validation for source in self.sources}
+        held = {source.name for source in self.sources if source.is_for_evaluation}
+        wrong = sorted(set(self.split.val_of) - held)
+        if wrong:
+            raise ValueError(
+                f"data.split.val_of: got {wrong}, wanted names of sources for evaluation only, "
+                f"which are {sorted(held)}; data.split.val deals the rows of the others"
+            )

@@ -125,13 +125,7 @@ def _divided(
     dropped += [Drop(rows[place], fault.kind, fault.detail) for place, fault in whole.why.items()]
     unique = prompt_rows(distinct)
     embeddings = _embedded(config, unique, evaluation_texts, embed)
-    result = split(
-        unique,
-        config.split,
-        seed,
-        embeddings=embeddings,
-        validation=config.validation_shares,
-    )
+    result = split(unique, config.split, seed, embeddings=embeddings)
     # After the split: only train and val rows are compared, as test rows are measured on
     # themselves.
     clean = decontaminate(

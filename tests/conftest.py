@@ -145,17 +145,26 @@ def vllm_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
+EXCUSED = (
+    "needs a CPU with bfloat16",
+    "PRIMUM_TEST_DATA",
+    "PRIMUM_VLLM_PYTHON",
+    "lm_eval",
+    "inspect_ai",
+)
+"""In the reasons of skips for want of what no installation brings."""
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where every tool is installed (PRIMUM_REQUIRE_TOOLS), a test that skips for want of one
-    fails; GPUs, the user's data, vLLM, lm_eval and inspect_ai are no tools.
+    fails; GPUs, the processor, the user's data, vLLM, lm_eval and inspect_ai are no tools.
     """
     report = yield
     excused = item.get_closest_marker("gpu") or any(
-        name in str(report.longrepr)
-        for name in ("PRIMUM_TEST_DATA", "PRIMUM_VLLM_PYTHON", "lm_eval", "inspect_ai")
+        name in str(report.longrepr) for name in EXCUSED
     )
     if (
         report.skipped

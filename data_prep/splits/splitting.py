@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from networkx.utils import UnionFind
@@ -40,13 +40,12 @@ def split(
     seed: int,
     *,
     embeddings: Embeddings | None = None,
-    validation: Mapping[str, float] | None = None,
 ) -> SplitResult:
     """Set `group` and `split` of every row; ids must be unique.
 
     A row that comes with split "test" stays there. Rows near it, and its twin, are dropped: they
     may not be trained on, and a benchmark's test set keeps exactly its own rows. All others are
-    dealt out by groups so that every suite and principle gets about the wanted shares. `validation`
+    dealt out by groups so that every suite and principle gets about the wanted shares. `val_of`
     says by source which share of its test rows goes to val. What the limits cut is dropped last.
     Near is near by words or, where there are embeddings, by those.
     """
@@ -80,7 +79,7 @@ def split(
             rows.append(found[row.id])
     places = _dealt(rows, config, seed)
     # After the dealing, so that train and val get the same free rows with and without them.
-    places |= dict.fromkeys(groups_for_validation(rows, validation or {}, seed), "val")
+    places |= dict.fromkeys(groups_for_validation(rows, config.val_of, seed), "val")
     rows = [dataclasses.replace(row, split=places.get(row.group, "test")) for row in rows]
     cut = limited(rows, config, seed)
     for row in rows:

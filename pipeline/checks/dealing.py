@@ -62,8 +62,7 @@ def deal(rows: Sequence[Demonstration], config: DataConfig, seed: int) -> Dealt:
     # The same steps as prep's, so that what is counted here is what prep will deal.
     distinct, _ = drop_duplicates(usable(rows).rows)
     some, weights = _some(prompt_rows(distinct))
-    dealt = split(some, config.split, seed, validation=config.validation_shares)
-    return Dealt(dealt.kept, weights, config.split)
+    return Dealt(split(some, config.split, seed).kept, weights, config.split)
 
 
 def _some(rows: Sequence[Demonstration]) -> tuple[list[Demonstration], dict[Stratum, float]]:

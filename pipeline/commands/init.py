@@ -43,9 +43,9 @@ data:
     - {{name: builtin}}
     # Benign prompts, never trained on: a fifth chooses the epoch, and the rest makes the test large
     # enough for the release gate (docs/gate.md).
-    - {{name: builtin_evaluation, format: builtin_evaluation, validation: 0.2}}
+    - {{name: builtin_evaluation, format: builtin_evaluation}}
 {own_data}
-  split: {{val: 0.14, test: 0.25}}
+  split: {{val: 0.14, test: 0.25, val_of: {{builtin_evaluation: 0.2}}}}
 
 # Supervised fine-tuning on safe completions, then preference optimisation from there.
 sft: {{epochs: 1, learning_rate: 2.0e-4}}

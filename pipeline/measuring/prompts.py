@@ -20,13 +20,10 @@ from records.run_files import LEARNED_FROM, MEASURED_PROMPTS, PROMPTS
 from records.stage_folder import StageDirectory
 
 OWN_SUITES = ("harmful", "twins", "patient_questions")
-OWN_SPLIT = SplitConfig(val=0.14, test=0.25)
+OWN_SPLIT = SplitConfig(val=0.14, test=0.25, val_of={"builtin_evaluation": 0.2})
 """As configs/demo.yaml deals the project's prompts, so that no model that the demo has trained is
 measured on prompts of its training."""
-OWN_SOURCES = (
-    SourceConfig(),
-    SourceConfig(name="builtin_evaluation", format="builtin_evaluation", validation=0.2),
-)
+OWN_SOURCES = (SourceConfig(), SourceConfig(name="builtin_evaluation", format="builtin_evaluation"))
 
 
 def suites_of(

@@ -23,7 +23,7 @@ from records.rows import FAULTS_SHOWN
 from records.setting_ranges import not_a_number, range_faults
 from train.rlhf.config import RlhfConfig
 
-FREE = ("data.lint.fail_above.",)
+FREE = ("data.lint.fail_above.", "data.split.val_of.")
 """Blocks whose keys are the user's own words."""
 
 

@@ -85,8 +85,7 @@ def demo_rows(*, evaluation: bool) -> list[Demonstration]:
     config = load_config(ROOT / "configs" / "demo.yaml", [])
     data: DataConfig = config.data
     sources = [s for s in data.sources if evaluation or s.format != "builtin_evaluation"]
-    rows = read_sources(sources, config.seed)
-    return split(rows, data.split, config.seed, validation=data.validation_shares).kept
+    return split(read_sources(sources, config.seed), data.split, config.seed).kept
 
 
 def test_the_demo_measures_over_refusal_on_as_many_prompts_as_the_gate_needs() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from data_prep.config import SourceConfig, SplitConfig
+from data_prep.config import DataConfig, SourceConfig, SplitConfig
 from data_prep.sources import read_source
 from data_prep.splits.splitting import split
 from data_prep.splits.validation import groups_for_validation
 from records.rows import Demonstration, user
 
-EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation", validation=0.2)
+EVALUATION = SourceConfig(name="builtin_evaluation", format="builtin_evaluation")
 
 
 def row(name: str, **facts: Any) -> Demonstration:
@@ -64,15 +64,15 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 def test_other_rows_stand_where_they_stood() -> None:
     rows = [*read_source(SourceConfig(), seed=0), *read_source(EVALUATION, seed=0)]
-    config = SplitConfig(val=0.14, test=0.25)
-    without = {row.id: row.split for row in split(rows, config, 0).kept}
-    shares = {EVALUATION.name: EVALUATION.validation}
-    dealt = split(rows, config, 0, validation=shares).kept
+    without = {row.id: row.split for row in split(rows, SplitConfig(val=0.14, test=0.25), 0).kept}
+    config = SplitConfig(val=0.14, test=0.25, val_of={EVALUATION.name: 0.2})
+    dealt = split(rows, config, 0).kept
     moved = [row for row in dealt if without[row.id] != row.split]
     assert {(row.source, row.split) for row in moved} == {("builtin_evaluation", "val")}
     assert Counter(row.suite for row in moved) == {"twins": 54, "patient_questions": 43}
 
 
-def test_a_source_that_may_be_trained_on_has_no_such_share() -> None:
-    with pytest.raises(ValueError, match=r"leave it out: data\.split\.val deals them"):
-        SourceConfig(validation=0.2)
+@pytest.mark.parametrize("name", ["builtin", "nobody"])
+def test_a_name_that_is_no_source_for_evaluation_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"val_of: got \['{name}'\].*\['builtin_evaluation'\]"):
+        DataConfig(sources=[SourceConfig(), EVALUATION], split=SplitConfig(val_of={name: 0.2}))

@@ -35,6 +35,9 @@ ENTRIES = {
     "eval.suites.*.limit": "eval.suites=[{name: a, path: a.csv, limit: %s}]",
     "eval.capability.tasks.*.limit": "eval.capability.tasks=[{name: a, path: a.csv, limit: %s}]",
     "data.lint.fail_above.*": "data.lint.fail_above={roles: %s}",
+    "data.split.val_of.*": (
+        "data={sources: [{name: roles, evaluation_only: true}], split: {val_of: {roles: %s}}}"
+    ),
 }
 """How a setting inside a list, or by a name of the user's, is written."""
 
