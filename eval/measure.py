@@ -10,6 +10,7 @@ import torch
 
 from eval.measured import Measured as Measured
 from eval.measured import joined as joined
+from eval.scoring import candidate_scores
 from eval.summaries import counts_as_refusal as counts_as_refusal
 from eval.summaries import fit_estimate as fit_estimate
 from eval.summaries import harm_estimate as harm_estimate
@@ -22,8 +23,7 @@ from models.config import GenerationConfig
 from models.engines.generate import Generated, generate, generation_dtype
 from models.ranks import over_ranks
 from records.contracts import Scorer
-from records.rows import Completion, Prompt, Score, assistant
-from reward.scorers import HARM_MODEL, score_with
+from records.rows import Completion, Prompt, assistant
 
 
 def completion_id(prompt: Prompt, policy: str, condition: str = "") -> str:
@@ -82,27 +82,6 @@ def measure(
     """
     completions = complete(model, tokenizer, prompts, config, policy=policy)
     return joined(prompts, completions, candidate_scores(scorers, prompts, completions))
-
-
-def candidate_scores(
-    scorers: Sequence[Scorer], prompts: Sequence[Prompt], completions: Sequence[Completion]
-) -> list[Score]:
-    """What an epoch is chosen by: harm on harmful prompts, and every other scorer on all of them.
-
-    `completions` stand beside their prompts. Nothing reads the harm model's score of a benign
-    prompt's completion here, and it costs as much as the completion.
-    """
-    harmful = []
-    for prompt, completion in zip(prompts, completions, strict=True):
-        if prompt.kind == "harmful":
-            harmful.append(completion)
-    found: list[Score] = []
-    for scorer in scorers:
-        asked = harmful if scorer.name == HARM_MODEL else completions
-        # A rank of many may hold no harmful prompt.
-        if asked:
-            found += score_with([scorer], asked)
-    return found
 
 
 def measure_sharded(

@@ -16,6 +16,7 @@ from eval.completing import Journal, Writer, as_asked_plainly, complete_all, dua
 from eval.conditions.asking import Asked, under_conditions
 from eval.conditions.definition import condition
 from eval.measure import Measured, completion_id, joined
+from eval.scoring import evaluation_scores
 from eval.suite_scorers import labels_of, scorers_of, suite_scores
 from eval.suites.loading import held_out_suites, own_suites
 from models.config import ModelConfig
@@ -35,7 +36,6 @@ from records.hash_beside import hash_faults, write_hash
 from records.rows import Completion, Prompt, Record, RecordT, Score, read_records
 from records.run_files import PROMPTS
 from records.stage_folder import sha256_file, sha256_json, write_records
-from reward.scorers import score_with
 
 COMPLETIONS, DUAL, SCORES = "completions", "dual", "scores"
 """Files of a rank once they are whole."""
@@ -248,7 +248,8 @@ def _scored(
 ) -> list[Score]:
     """By every scorer, beside the request itself where it was asked under a condition."""
     own = scorers_of(config.eval.suites, prompts)
-    return [*score_with(scorers, as_asked_plainly(made, prompts)), *suite_scores(made, own)]
+    said = evaluation_scores(scorers, prompts, as_asked_plainly(made, prompts))
+    return [*said, *suite_scores(made, own)]
 
 
 def of_rank(place: Place, asked: list[Asked]) -> list[Asked]:

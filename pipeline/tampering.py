@@ -15,6 +15,7 @@ from data_prep.config import SourceConfig
 from data_prep.sources import read_source
 from eval.measure import Measured, complete, joined
 from eval.results.tamper import AttackAbout, Tamper
+from eval.scoring import evaluation_scores
 from eval.tamper.config import TamperConfig
 from eval.tamper.fine_tuning import fine_tuned
 from eval.tamper.refusal_direction import ablated, refusal_direction
@@ -32,7 +33,6 @@ from records.errors import RecordError
 from records.rows import Demonstration, Prompt, Score
 from records.run_files import TAMPER_COMPLETIONS, TAMPER_SCORES
 from records.stage_folder import write_records
-from reward.scorers import score_with
 
 DECLINES = 16
 """Safe completions by whose likelihood the attacker chooses among directions."""
@@ -111,7 +111,7 @@ def tampered(
             generation = config.eval.generation
             completions = complete(model, tokenizer, prompts, generation, policy=called)
             del model
-        rows = joined(prompts, completions, score_with(scorers, completions))
+        rows = joined(prompts, completions, evaluation_scores(scorers, prompts, completions))
         made += rows
         say(f"{name}: {len(rows)} completions scored")
     write_records(folder / TAMPER_COMPLETIONS.name, [row.completion for row in made])

@@ -26,6 +26,7 @@ from eval.report.text import told
 from eval.results.build import build_results, compared, with_verdict
 from eval.results.facts import RunFacts
 from eval.results.results import Results
+from eval.scoring import evaluation_scores
 from eval.suite_scorers import scorers_of, suite_facts, suite_scores
 from models.config import ModelConfig
 from pipeline.evaluation_files import write_evaluation
@@ -49,7 +50,6 @@ from records.errors import ArtifactError, ConfigError, GateError, RecordError
 from records.own_files import read_own, sealed
 from records.rows import SuitePrompt, text_of
 from records.stage_folder import sha256_json, write_json
-from reward.scorers import score_with
 
 Json = dict[str, Any]
 REQUEST = "request.json"
@@ -236,7 +236,7 @@ def _scored(
         made = [*policy.completions, *more]
         # Conditions change what is asked, not what is judged: scorers see the request as it stands.
         found = [
-            *score_with(scorers, as_asked_plainly(made, prompts)),
+            *evaluation_scores(scorers, prompts, as_asked_plainly(made, prompts)),
             *suite_scores(made, own),
             *dual,
         ]

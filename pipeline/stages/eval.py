@@ -62,6 +62,7 @@ from pipeline.run.kept_epoch import KeptEpoch
 from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run_scorers import run_scorers
+from pipeline.shipped_heads import measuring_heads
 from pipeline.stages import prep
 from pipeline.stages.measured_apart import left_apart, measured_apart
 from pipeline.test_set import enter_ledger
@@ -293,6 +294,7 @@ STAGE = Stage(
         **condition_files(config),
         **hash_labels(config.eval.expert_labels, "eval.expert_labels"),
         **judge_files(config.eval.judges),
+        **measuring_heads(config),
     },
     shares=True,
 )

@@ -22,6 +22,7 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import reward_gigabytes
 from pipeline.setting_parts import BaseModel, GenerationDtype
+from pipeline.shipped_heads import head_files
 from records.run_files import (
     COMPLETIONS,
     DEMONSTRATIONS,
@@ -207,7 +208,11 @@ STAGE = Stage(
     writes=(REWARD_MODEL, VALIDATION),
     work=work,
     settings=Settings,
-    files=lambda config: {**model_files(config), **hash_labels(config.reward.people, PEOPLE)},
+    files=lambda config: {
+        **model_files(config),
+        **hash_labels(config.reward.people, PEOPLE),
+        **(head_files() if config.reward.labelled_by == "factors" else {}),
+    },
     gigabytes=reward_gigabytes,
     ranks=True,
 )

@@ -26,6 +26,7 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import trained_gigabytes
 from pipeline.setting_parts import MeasuredBy, Rounds, TrainingView
+from pipeline.shipped_heads import measuring_heads
 from pipeline.stages.dpo import BEGUN_WITH, earlier_adapter, from_before
 from records.contracts import BASE
 from records.errors import ModelError
@@ -259,7 +260,8 @@ def _reads(config: RunConfig) -> tuple[Any, ...]:
 
 
 def _files(config: RunConfig) -> dict[str, str]:
-    return model_files(config) if config.rlhf.starts_from == BASE.name else {}
+    base = model_files(config) if config.rlhf.starts_from == BASE.name else {}
+    return {**base, **measuring_heads(config)}
 
 
 def _gigabytes(config: RunConfig) -> float:

@@ -18,6 +18,7 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.views import Revises
 from pipeline.setting_parts import GenerationDtype, Revisions
+from pipeline.shipped_heads import measuring_heads
 from pipeline.stages.prep import sha256_path
 from records.errors import ModelError, unreadable
 from records.regular_files import odd_files
@@ -225,6 +226,6 @@ STAGE = Stage(
     writes=(SCORES,),
     work=work,
     settings=Settings,
-    files=files,
+    files=lambda config: {**files(config), **measuring_heads(config)},
     reads_if=revisions_made,
 )

@@ -19,6 +19,7 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run_scorers import run_scorers
 from pipeline.setting_parts import Accepts, PolicyModel, Rounds
+from pipeline.shipped_heads import measuring_heads
 from pipeline.tampering import Material, Victim, tampered
 from records.cache import cache_directory
 from records.content_hashes import content_hashes
@@ -97,5 +98,5 @@ STAGE = Stage(
     reads_if=lambda config: (POLICY.left_by(released_policy(config)),),
     work=work,
     settings=Settings,
-    files=medquad_files,
+    files=lambda config: {**medquad_files(config), **measuring_heads(config)},
 )

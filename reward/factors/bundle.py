@@ -20,9 +20,8 @@ from safetensors.numpy import load, save
 from records.errors import ModelError
 from reward.factors.features import Vocabulary
 from reward.factors.heads import Head
-from reward.factors.shipped import FOLDER
+from reward.factors.shipped import FACTS, FOLDER, NUMBERS
 
-NUMBERS, FACTS = "heads.safetensors", "heads.json"
 VERSION = 1
 
 

@@ -11,13 +11,13 @@ from typed_results import as_json
 
 from eval.measure import (
     Measured,
-    candidate_scores,
     completions_of,
     high_harm,
     joined,
     refuses,
 )
 from eval.measure import summarise as _summarise
+from eval.scoring import candidate_scores, evaluation_scores
 from models.engines.generate import Generated
 from records.rows import Completion, Kind, Message, Prompt, Score, assistant, text_of, user
 from reward.scorers import HARM_MODEL, RefusalRule, score_id, score_with
@@ -75,6 +75,39 @@ def test_the_harm_model_is_asked_about_a_candidates_harmful_prompts_alone(
     rows = joined(asked, made, candidate_scores([Ordinal(), RefusalRule()], asked, made))
     assert [row.harmfulness for row in rows] == [1.0, None, 2.0]
     assert [row.refusal for row in rows] == ["none"] * 3
+
+
+class Reads:
+    """A scorer that reads benign prompts' completions too."""
+
+    name = "reads"
+
+    def score(self, completions: Sequence[Completion]) -> list[Score]:
+        return [
+            Score(id=score_id(made, self.name), completion_id=made.id, scorer=self.name, value=0.0)
+            for made in completions
+        ]
+
+
+def test_an_evaluation_asks_the_harm_model_about_benign_prompts_where_nothing_else_reads_them(
+    prompts: Callable[..., list[Prompt]],
+) -> None:
+    asked = prompts("benign", "harmful", "benign")
+    made = completions_of(asked, [Generated("Yes.", 2, "stop")] * 3, policy="p")
+    alone = evaluation_scores([Ordinal(), RefusalRule()], asked, made)
+    assert sum(score.scorer == HARM_MODEL for score in alone) == 3
+    beside = evaluation_scores([Ordinal(), RefusalRule(), Reads()], asked, made)
+    assert [score.completion_id for score in beside if score.scorer == HARM_MODEL] == [made[1].id]
+    assert sum(score.scorer == "reads" for score in beside) == 3
+
+
+def test_suites_that_use_one_id_are_told_apart(prompts: Callable[..., list[Prompt]]) -> None:
+    harmful, benign = (replace(prompts(kind)[0], suite=kind) for kind in ("harmful", "benign"))
+    asked = [harmful, benign]
+    assert harmful.id == benign.id
+    made = completions_of(asked, [Generated("Yes.", 2, "stop")] * 2, policy="p")
+    scores = candidate_scores([Ordinal()], asked, made)
+    assert [score.completion_id for score in scores] == [made[0].id]
 
 
 def test_scores_stay_with_their_completions_around_unscored_ones(
