@@ -4,10 +4,10 @@ rows.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Set
 
 from data_prep.config import SplitConfig
+from data_prep.splits.turns import in_turn
 from records.rows import Demonstration, stable_id
 
 
@@ -74,11 +74,6 @@ def _first(
             row.id,
         )
 
-    turns: Counter[int | None] = Counter()
-    places = {}
-    # Each principle counts its own turns, so that a small limit still holds all of them.
-    for row in sorted(rows, key=drawn):
-        turns[row.principle] += 1
-        alone, *place = drawn(row)
-        places[row.id] = (alone, turns[row.principle], *place)
-    return set(sorted(places, key=lambda row_id: places[row_id])[:limit])
+    # Partners first in this order too: the others go on where their principles' turns have got to.
+    order = in_turn(sorted(rows, key=drawn), behind=lambda row: row.twin_id not in partners)
+    return {row.id for row in order[:limit]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from data_prep.splits.turns import in_turn
 from records.rows import Demonstration, stable_id
 
 
@@ -31,7 +32,7 @@ def groups_for_validation(
         sizes = Counter(row.group for row in members)
         wanted = round(shares[source] * len(members))
         count = sum(size for group, size in sizes.items() if group in taken)
-        for row in _by_principle_in_turn(members, seed):
+        for row in _drawn(members, seed):
             if count >= wanted:
                 break
             if row.group not in taken:
@@ -49,12 +50,5 @@ def _of_these_sources(rows: Sequence[Demonstration], shares: Mapping[str, float]
     return frozenset(held - others)
 
 
-def _by_principle_in_turn(rows: Sequence[Demonstration], seed: int) -> list[Demonstration]:
-    """In an order drawn with the seed, in which all principles have as many of the first rows."""
-    turns: Counter[int | None] = Counter()
-    placed = []
-    for row in sorted(rows, key=lambda row: stable_id(str(seed), "validation", row.id)):
-        turns[row.principle] += 1
-        placed.append((turns[row.principle], row))
-    # Stable: within a turn the drawn order holds.
-    return [row for _, row in sorted(placed, key=lambda each: each[0])]
+def _drawn(rows: Sequence[Demonstration], seed: int) -> list[Demonstration]:
+    return in_turn(sorted(rows, key=lambda row: stable_id(str(seed), "validation", row.id)))
