@@ -21,7 +21,7 @@ from reward.scorers import FACTORS
 
 HARMFUL = "harmful"
 ABSTAINS_ABOVE = 0.55
-"""Entropy of the verdict on harm, in nats, above which the scorers abstain: they then speak on 90 %
+"""Entropy of the verdict on harm, in nats, above which the scorers abstain: they then speak on 89 %
 of what people labelled and they had not seen (XSTest's unsafe prompts and completions of the demo's
 own policies, each half of the weight; docs/scorers.md)."""
 AT_LEAST, AT_MOST = "called_harmful_at_least", "called_harmful_at_most"

@@ -137,7 +137,7 @@ def _refusal_part(rows: list[Row], said: Sequence[Sequence[str]]) -> Figures:
 
 def known_figures(corpus: Corpus, tried: Mapping[str, LeftOut], names: Sequence[str]) -> Figures:
     """Where the request is known to be harmful, on XSTest and on readings apart: factors left out,
-    but for the rule's three numbers.
+    but for the rule's two numbers.
     """
     rows = known_rows(corpus, tried, names)
     line = fit_known_rule(rows)

@@ -84,7 +84,7 @@ def bundle(room: FeatureRoom, words: Vocabulary) -> Bundle:
             intercept=0.0 if classes else -0.1,
             **numbers,
         )
-    known = {"complies": 0.8, "coherent": 0.2, "intercept": -1.0}
+    known = {"slope": 0.8, "intercept": -1.0}
     facts = {
         "harm": {"slope": 0.8, "intercept": -1.0},
         "known_harm": known,
