@@ -22,7 +22,7 @@ from reward.factors.features import Vocabulary
 from reward.factors.heads import Head
 from reward.factors.shipped import FACTS, FOLDER, NUMBERS
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
