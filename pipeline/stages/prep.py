@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.resources import files as _package
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from data_prep.wording import request_text
 from eval.config import GateConfig, SuiteConfig
 from eval.gate import too_few_prompts
 from eval.suite_scorers import suite_facts
+from eval.suites.definition import TABLE
 from eval.suites.loading import held_out_suites, own_suites
 from eval.suites.registry import definition
 from models.config import ModelConfig
@@ -211,6 +213,9 @@ def files(config: RunConfig) -> dict[str, str]:
                 found[source.path] = f"hub:{source.path}"
             else:
                 faults.append(f"data.sources {source.name!r}: {path}: no such file or directory")
+        else:
+            # An update of Primum may bring other rows under the same names.
+            found[f"rows of {source.format}"] = _packaged("data_prep")
     for suite in config.eval.suites:
         if suite.suite:
             faults += _described(suite, found)
@@ -229,10 +234,19 @@ def _described(suite: SuiteConfig, found: dict[str, str]) -> list[str]:
     depend on it.
     """
     try:
-        found[f"suite {suite.suite}"] = sha256_json(asdict(definition(suite.suite)))
+        described = definition(suite.suite)
+        found[f"suite {suite.suite}"] = sha256_json(asdict(described))
+        if not suite.path:
+            package = "eval" if described.format == TABLE else "data_prep"
+            found[f"prompts of {suite.suite}"] = _packaged(package)
     except RecordError as error:
         return [f"eval.suites {suite.called!r}: {fault}" for fault in error.faults]
     return []
+
+
+def _packaged(package: str) -> str:
+    """One hash of all rows that ship with it."""
+    return sha256_path(Path(str(_package(package).joinpath("package_data"))))
 
 
 def _hashed(setting: str, path: str, found: dict[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pipeline.run.fingerprint import fingerprint
 from pipeline.run.inputs import UndeclaredFile
 from pipeline.run.stage import Stage
 from pipeline.run.stage_run import run_stage
-from pipeline.stages import STAGES, load_stage
+from pipeline.stages import STAGES, load_stage, prep
 from records.run_files import PROMPTS, SCORES
 from records.stage_folder import StageDirectory
 from reward.model.harmfulness_model import CALIBRATION
@@ -191,6 +192,30 @@ def _require_another(stage: Stage[Any], config: RunConfig, file: Path, change: s
     file.unlink()
     with pytest.raises(Exception, match="no such file"):
         stage.files(config)
+
+
+@pytest.mark.parametrize("package", ["data_prep", "eval"])
+def test_other_rows_that_ship_with_primum_make_prep_and_eval_run_again(
+    tmp_path: Path, tiny_directory: Path, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the project's own source, and of a suite that needs no path."""
+    path = tmp_path / "own.yaml"
+    path.write_text(
+        f"run_dir: {tmp_path / 'run'}\nmodel: {{base: {{path: {tiny_directory}}}}}\n"
+        "data: {sources: [{name: builtin, format: builtin}]}\n"
+        "eval: {suites: [{suite: red_flags}]}\n"
+    )
+    config, root = load_config(path), Path(__file__).parents[4]
+    for name in ("data_prep", "eval"):
+        shutil.copytree(root / name / "package_data", tmp_path / name / "package_data")
+    monkeypatch.setattr(prep, "_package", tmp_path.joinpath)
+    stages = [load_stage(name) for name in ("prep", "eval")]
+    before = [stage.files(config) for stage in stages]
+    assert before == [stage.files(config) for stage in stages]
+    changed = sorted((tmp_path / package / "package_data").iterdir())[0]
+    changed.write_text(changed.read_text() + "\n")
+    after = [stage.files(config) for stage in stages]
+    assert all(one != other for one, other in zip(before, after, strict=True))
 
 
 def test_a_stage_whose_work_reads_more_than_it_declares_stops(config: RunConfig) -> None:
