@@ -41,7 +41,10 @@ def unheld(results: Results) -> list[str]:
     for policy in results.policies.values():
         if policy.selection and not policy.selection.held:
             line = _line(policy.title, policy.selection)
-            found.append(f"Over-refusal is out of bounds on validation prompts. {line}")
+            # By name: read as a word on what is released, it would be wrong of every other policy.
+            found.append(
+                f"Over-refusal of {policy.title} is out of bounds on validation prompts. {line}"
+            )
     return found
 
 

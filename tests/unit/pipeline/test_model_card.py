@@ -96,7 +96,7 @@ def test_the_card_shows_an_accepted_gate_with_the_reason_by_suite_and_what_was_c
         "cut off at the limit of 48 tokens (each policy's worst suite): base 100% (harmful), DPO "
         "100% (harmful)" in card
     )
-    assert "Over-refusal is out of bounds on validation prompts. DPO, epoch 1 kept" in card
+    assert "Over-refusal of DPO is out of bounds on validation prompts. DPO, epoch 1 kept" in card
 
 
 def test_the_hubs_own_reader_finds_the_facts_and_every_safety_number_with_its_interval() -> None:
