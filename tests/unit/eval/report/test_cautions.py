@@ -132,8 +132,7 @@ def test_an_accepted_failure_of_the_audit_is_the_first_thing_said_of_the_scorer(
 def test_a_policy_whose_epoch_is_out_of_bounds_is_named_beside_the_verdict(results: Json) -> None:
     (line,) = unheld(results)
     assert line.startswith(
-        "Over-refusal of SFT + DPO is out of bounds on validation prompts. SFT + DPO, epoch 1 kept: "
-        "no epoch "
-        "keeps"
+        "Over-refusal of SFT + DPO is out of bounds on validation prompts. SFT + DPO, epoch 1 "
+        "kept: no epoch keeps"
     )
     assert line in render_markdown(results)[: render_markdown(results).index("## ")]
