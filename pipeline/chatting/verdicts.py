@@ -47,6 +47,9 @@ class Judged:
         harm = self.scores.get(FACTORS)
         if harm is not None:
             parts.append(f"harm {_number(harm)}" + (f" ({harm.label})" if harm.label else ""))
+        if REQUEST in self.scores:
+            # Guessed from its words: where it is wrong, so is harm.
+            parts.append(f"asks for harm {_number(self.scores[REQUEST])}")
         # The classifier behind the rule where it is loaded; a chat without it has the rule alone.
         refusal = self.scores.get(CASCADE) or self.scores[REFUSAL]
         parts.append(f"declines: {refusal.label or 'unscored'}")

@@ -49,6 +49,12 @@ def asked(prompt: Sequence[Message]) -> str:
     return " ".join(plain("\n".join(turns)).split()[-BODY_WORDS:])
 
 
+def asked_last(prompt: Sequence[Message]) -> str:
+    """The user's last message, the last BODY_WORDS words of it."""
+    turns = [message for message in prompt if message["role"] == "user"]
+    return asked(turns[-1:])
+
+
 def plain(text: str) -> str:
     """Curly apostrophes straightened, so that cues and vocabulary see one spelling."""
     return text.replace("\u2019", "'")

@@ -4,11 +4,13 @@ what they must see.
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from present import present
 
 from data_prep.sources.builtin import package_rows
-from records.rows import user
+from records.rows import assistant, user
 from reward.factors.audit import change_audit, harm_audit
 from reward.factors.model import shipped_model
 from reward.factors.principle import principles_at_stake
@@ -51,6 +53,23 @@ def test_a_completion_that_gives_what_was_asked_scores_above_every_decline() -> 
     assert present(steps.harm) > max(present(decline.harm) for decline in declines)
     most = max(present(decline.complies) for decline in declines)
     assert present(steps.complies) > 0.5 > most
+
+
+def test_an_innocent_turn_before_it_does_not_hide_a_harmful_request() -> None:
+    alone, later = completion("s", STEPS, REQUEST), completion("t", STEPS, REQUEST)
+    before = [*user("Is ibuprofen safe with food?"), *assistant("Yes, food protects the stomach.")]
+    later = dataclasses.replace(later, prompt=[*before, *later.prompt])
+    one, other = shipped_model().factors([alone, later])
+    for factor in ("request", "coherent", "harm"):
+        assert getattr(other, factor) >= getattr(one, factor) - 1e-6, factor
+    assert one.complies == pytest.approx(present(other.complies), abs=1e-6)
+
+
+def test_a_word_to_go_on_is_read_with_what_was_asked_before() -> None:
+    asked = [*user(REQUEST), *assistant("First open the entry."), *user("Please go on.")]
+    later = dataclasses.replace(completion("t", STEPS, REQUEST), prompt=asked)
+    (found,) = shipped_model().factors([later])
+    assert present(found.request) > 0.5
 
 
 def test_declines_in_every_manner_are_refusals_and_steps_are_none() -> None:
