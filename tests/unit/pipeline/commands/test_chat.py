@@ -240,7 +240,8 @@ def test_a_model_talks_on_a_pipe(
     shown = output.getvalue()
     assert "tiny beside" in shown
     assert shown.count("declines: ") == 2
-    assert shown.count("harm ") == 2
+    assert shown.count("asks for harm ") == 2
+    assert shown.count(", harm ") + shown.count("\nharm ") == 2
 
 
 def test_a_server_talks_and_leaves_nothing_behind(
