@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from reward.factors.bundle import FACTS
-from reward.factors.shipped import FIGURES, FOLDER
+from reward.factors.shipped import FACTS, FIGURES, FOLDER
 
 Json = dict[str, Any]
 WRITERS = ("all", "gpt4", "llama2new", "llama2orig", "mistralguard", "mistralinstruct")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from records.errors import ModelError
-from reward.factors.bundle import FACTS, NUMBERS, Bundle, read_bundle, write_bundle
-from reward.factors.shipped import FOLDER
+from reward.factors.bundle import Bundle, read_bundle, write_bundle
+from reward.factors.shipped import FACTS, FOLDER, NUMBERS
 
 
 def test_what_is_read_is_what_was_written(bundle: Bundle, tmp_path: Path) -> None:
