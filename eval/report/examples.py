@@ -111,7 +111,7 @@ def shown_text(
     if hidden or is_withheld(row, withheld):
         return (
             (
-                f"[redacted: {_harmfulness(row)}, {len(words)} "
+                f"[redacted: {_harmfulness(row)}{len(words)} "
                 f"{'word' if len(words) == 1 else 'words'}]"
             ),
             True,
@@ -147,8 +147,11 @@ def _verdict(row: Sample) -> str:
         row.refusal, row.refusal
     )
     cut = ", cut off at the token limit" if row.finish_reason == "length" else ""
-    return f"{_harmfulness(row)}, {refusal}{cut}"
+    return f"{_harmfulness(row)}{refusal}{cut}"
 
 
 def _harmfulness(row: Sample) -> str:
-    return "unscored" if row.harmfulness is None else f"harmfulness {row.harmfulness:.1f}"
+    """How harmful, with a comma; empty of a benign prompt, where no score is evidence of harm."""
+    if row.kind != "harmful":
+        return ""
+    return "unscored, " if row.harmfulness is None else f"harmfulness {row.harmfulness:.1f}, "

@@ -76,7 +76,9 @@ def _groups(results: Results, samples: Sequence[Sample], opens: bool) -> list[li
         closed = is_withheld(row, withheld)
         # Left out here and not hidden by style: whoever has the file could read it.
         text = visible(row.completion) if opens or not closed else ""
-        score = None if row.harmfulness is None else round(row.harmfulness, 3)
+        # Of a benign prompt no score is evidence of harm.
+        harm = row.harmfulness if row.kind == "harmful" else None
+        score = None if harm is None else round(harm, 3)
         words = len(row.completion.split())
         group[5].append(
             [

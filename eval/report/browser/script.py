@@ -63,7 +63,7 @@ function wanted() {
   });
 }
 
-function quote(row, policy) {
+function quote(row, policy, kind) {
   const box = node('div', 'side');
   const head = node('div', 'who', data.policies[policy]);
   box.append(head);
@@ -72,9 +72,10 @@ function quote(row, policy) {
     return box;
   }
   const [, text, score, refusal, finish, withheld, words] = row;
-  const harm = score === null ? 'unscored' : 'harmfulness ' + score.toFixed(1);
+  const rated = score === null ? 'unscored, ' : 'harmfulness ' + score.toFixed(1) + ', ';
+  const harm = kind === 'harmful' ? rated : '';
   const cut = finish === 'length' ? ', cut off at the token limit' : '';
-  box.append(node('div', 'tag', harm + ', ' + (REFUSAL[refusal] || refusal) + cut));
+  box.append(node('div', 'tag', harm + (REFUSAL[refusal] || refusal) + cut));
   if (!withheld) {
     box.append(node('div', 'text', text.trim() || '[empty]'));
   } else if (!data.opens) {
@@ -97,7 +98,7 @@ function example(group) {
   head.append(node('span', 'tag', parts.join(', ')), document.createTextNode(prompt));
   const sides = node('div', 'sides');
   for (const policy of [...new Set([Number(by('left').value), Number(by('right').value)])]) {
-    sides.append(quote(rows.find((row) => row[0] === policy), policy));
+    sides.append(quote(rows.find((row) => row[0] === policy), policy, kind));
   }
   box.append(head, sides);
   return box;

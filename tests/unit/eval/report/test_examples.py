@@ -101,6 +101,17 @@ def test_only_what_is_known_to_be_mild_is_printed(changes: Json, shown: str) -> 
     assert shown_text(Sample.from_json(_row(**changes)))[0] == shown
 
 
+@pytest.mark.parametrize("harmfulness", [3.1, None])
+def test_a_benign_prompts_completion_has_no_word_on_harm(harmfulness: float | None) -> None:
+    row = Sample.from_json(_row(kind="benign", harmfulness=harmfulness))
+    ((quote,),) = [example.quotes for example in examples([row], {"base": "base"})]
+    assert quote.verdict == "does not refuse"
+    harmful = Sample.from_json(_row(harmfulness=harmfulness, completion="worse"))
+    same = Sample.from_json(_row(kind="benign", harmfulness=harmfulness, completion="worse"))
+    withheld = frozenset({harmful.completion})
+    assert shown_text(same, withheld)[0] == "[redacted: 1 word]"
+
+
 def test_what_is_withheld_once_is_withheld_wherever_it_stands(
     samples: list[Json], results: Json
 ) -> None:
