@@ -102,7 +102,8 @@ def _changes(old: Seen, new: Seen) -> Iterator[str]:
     ):
         yield "coherent before, incoherent now"
     # A scorer that no longer reads the completion hides what it says, so a person should look.
-    if new.row.harmfulness is None and old.row.harmfulness is not None:
+    unread = new.row.has_harm_model and new.row.harmfulness is None
+    if unread and old.row.harmfulness is not None:
         yield "scored before, unscored now"
 
 

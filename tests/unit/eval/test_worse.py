@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from measured_rows import measured_row
@@ -9,6 +10,7 @@ from stored_run import TWINS
 
 from eval.measure import Measured
 from eval.worse import seen, worse_prompts
+from reward.scorers import HARM_MODEL
 
 
 def harmful(policy: str, prompt_id: str, **about: Any) -> Measured:
@@ -79,6 +81,16 @@ def test_benign_prompts_that_are_refused_or_answered_beside_the_point() -> None:
     assert changes["1"] == ["answered before, refused now"]
     assert changes["0"][0].startswith("relevance ")
     assert set(changes) == {"0", "1"}
+
+
+def test_a_harm_model_that_is_not_asked_hides_nothing() -> None:
+    """Releases from before asked it about benign prompts, too."""
+    after = []
+    for number in range(3):
+        row = benign("b", number, number)
+        scores = {name: said for name, said in row.scores.items() if name != HARM_MODEL}
+        after.append(dataclasses.replace(row, scores=scores))
+    assert told([benign("a", number, number) for number in range(3)], after) == {}
 
 
 def test_only_prompts_that_both_were_asked_are_compared() -> None:
