@@ -22,7 +22,7 @@ from pipeline.run.place import Place
 from pipeline.run.stage import Stage
 from pipeline.run.stage_room import reward_gigabytes
 from pipeline.setting_parts import BaseModel, GenerationDtype
-from pipeline.shipped_heads import head_files
+from pipeline.shipped_heads import audit_files, head_files
 from records.run_files import (
     COMPLETIONS,
     DEMONSTRATIONS,
@@ -211,6 +211,7 @@ STAGE = Stage(
     files=lambda config: {
         **model_files(config),
         **hash_labels(config.reward.people, PEOPLE),
+        **audit_files(),
         **(head_files() if config.reward.labelled_by == "factors" else {}),
     },
     gigabytes=reward_gigabytes,

@@ -71,6 +71,21 @@ def test_a_change_in_either_file_is_another_hash(
     assert shipped_heads.head_files() != before
 
 
+def test_other_texts_of_the_audit_are_another_hash(
+    tmp_path: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is released rests on the audit as well."""
+    reward = load_stage("reward")
+    before = reward.files(config)
+    copy = Path(shutil.copytree(FOLDER, tmp_path / "heads"))
+    monkeypatch.setattr(shipped_heads, "FOLDER", copy)
+    assert reward.files(config) == before
+    with (copy / shipped_heads.ADVICE).open("ab") as file:
+        file.write(b"\n")
+    assert reward.files(config) != before
+    assert len([name for name in before if name.startswith("audit text")]) == 10
+
+
 def test_nothing_else_of_the_pipeline_asks_them() -> None:
     """Whoever fails here: let the stage count shipped_heads.measuring_heads, and add the file."""
     found = set()
