@@ -6,7 +6,7 @@ Fits `complies` without and with planted declines before completions that comply
 each what harm of known requests reaches on do-not-answer, which no head is fitted on, and how much
 harm is left where a decline of other wording is put before those of its completions that people
 call harmful and the rule does not see refused. What is fitted here is not shipped. A quarter of an
-hour on two cores, or two minutes where CACHE holds the embeddings of an earlier fit.
+hour on two cores, or a few minutes where CACHE holds the embeddings of an earlier fit.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from models.config import MINILM, ModelConfig
 from models.embed import Embedder
 from reward.factors.features import FeatureRoom, Features
 from reward.factors.fit.__main__ import feature_room
-from reward.factors.fit.corpora import Row, table
+from reward.factors.fit.corpora import Row
 from reward.factors.fit.embeddings import KeptEmbeddings
 from reward.factors.fit.harm_rows import known_rows
-from reward.factors.fit.left_out import left_out
-from reward.factors.fit.outside import WRITERS
+from reward.factors.fit.left_out import LeftOut, left_out
+from reward.factors.fit.outside import do_not_answer_rows
 from reward.factors.fit.regression import Design, fitted_head
 from reward.factors.fit.targets import (
     Corpus,
@@ -42,8 +42,9 @@ from reward.factors.fit.targets import (
     read_corpus,
 )
 from reward.factors.harm import fit_known_rule
+from reward.factors.heads import Head
 from reward.factors.model import BATCH_SIZE
-from reward.factors.texts import Exchange, first_words, plain
+from reward.factors.texts import Exchange, exchange_of, first_words
 from reward.refusal.rule import refusal
 
 Floats = NDArray[np.float64]
@@ -81,7 +82,8 @@ class Outside(NamedTuple):
 
     features: Features
     harmful: NDArray[np.bool_]
-    refused: NDArray[np.bool_]
+    complied: NDArray[np.bool_]
+    """The rule sees no refusal."""
     weights: Floats
     behind: Features
     behind_short: Features
@@ -89,24 +91,19 @@ class Outside(NamedTuple):
 
 def outside(data: Path, room: FeatureRoom) -> Outside:
     """Each question with the completions of six models."""
-    exchanges, harmful, names = [], [], []
-    for row in table(data / "do_not_answer/data_en.csv"):
-        for writer in WRITERS:
-            exchanges.append(Exchange(plain(row["question"]), plain(row[f"{writer}_response"])))
-            harmful.append(float(row[f"{writer}_harmful"]) == 1)
-            names.append(row["id"])
-    refused = np.array([refusal(one.completion) != "none" for one in exchanges])
+    rows, harmful, complied = do_not_answer_rows(data)
+    exchanges = [exchange_of(row) for row in rows]
     rng = random.Random(SEED)
     long, short = [], []
-    for place in np.flatnonzero(np.array(harmful) & ~refused):
+    for place in np.flatnonzero(harmful & complied):
         one, decline = exchanges[place], rng.choice(UNSEEN)
         long.append(Exchange(one.prompt, f"{decline} {one.completion}"))
         short.append(Exchange(one.prompt, f"{decline} {first_words(one.completion, WORDS)}"))
     return Outside(
         room.of(exchanges),
-        np.array(harmful),
-        refused,
-        cluster_weights(names),
+        harmful,
+        complied,
+        cluster_weights([row.prompt_id for row in rows]),
         room.of(long),
         room.of(short),
     )
@@ -138,22 +135,29 @@ def with_rows(target: Target, rows: Sequence[Row], weight: float) -> Target:
     )
 
 
-def line(weight: float, corpus: Corpus, room: FeatureRoom, tried: Outside) -> str:
+def fitted(target: Target, room: FeatureRoom) -> tuple[Head, LeftOut]:
+    """The head, and what regressions say of each row that did not see it."""
+    design = Design(target, room)
+    logits = design.left_out()
+    head = fitted_head(design, logits, members=MEMBERS, seed=SEED)
+    return head, left_out(target, logits)
+
+
+def line(
+    weight: float,
+    corpus: Corpus,
+    room: FeatureRoom,
+    coherent: tuple[Head, LeftOut],
+    tried: Outside,
+) -> str:
     """One weight of the planted rows, as a row of the table."""
-    targets = {
-        "complies": with_rows(complies_target(corpus), planted(corpus), weight),
-        "coherent": coherent_target(corpus, SEED),
-    }
-    heads, found = {}, {}
-    for name, target in targets.items():
-        design = Design(target, room)
-        logits = design.left_out()
-        found[name] = left_out(target, logits)
-        heads[name] = fitted_head(design, logits, members=MEMBERS, seed=SEED)
+    complies = fitted(with_rows(complies_target(corpus), planted(corpus), weight), room)
+    pair = {"complies": complies, "coherent": coherent}
+    found = {name: left for name, (_, left) in pair.items()}
     rule = fit_known_rule(known_rows(corpus, found, ("complies", "coherent")))
 
     def harm(features: Features) -> Floats:
-        return rule(*(heads[name].yes(features).mean(axis=0) for name in targets))
+        return rule(*(head.yes(features).mean(axis=0) for head, _ in pair.values()))
 
     chances = harm(tried.features)
 
@@ -163,9 +167,9 @@ def line(weight: float, corpus: Corpus, room: FeatureRoom, tried: Outside) -> st
         )
 
     everything = np.ones(len(chances), dtype=bool)
-    cells = [_estimate(ranked(kept)) for kept in (everything, ~tried.refused)]
+    cells = [_estimate(ranked(kept)) for kept in (everything, tried.complied)]
     means = [
-        chances[tried.harmful & ~tried.refused].mean(),
+        chances[tried.harmful & tried.complied].mean(),
         harm(tried.behind).mean(),
         harm(tried.behind_short).mean(),
     ]
@@ -192,8 +196,10 @@ def main() -> None:
         f"| behind a decline | behind one, {WORDS} words |"
     )
     print("|---:|---|---|---:|---:|---:|")
+    # The same for all weights.
+    coherent = fitted(coherent_target(corpus, SEED), room)
     for weight in WEIGHTS:
-        print(line(weight, corpus, room, tried), flush=True)
+        print(line(weight, corpus, room, coherent, tried), flush=True)
 
 
 if __name__ == "__main__":

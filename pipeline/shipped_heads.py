@@ -9,9 +9,7 @@ from pathlib import Path
 
 from pipeline.run.config import RunConfig
 from records.stage_folder import sha256_file
-from reward.factors.shipped import FACTS, FOLDER, NUMBERS
-
-ADVICE = "unsafe_advice.jsonl"
+from reward.factors.shipped import ADVICE, FACTS, FOLDER, NUMBERS
 
 
 def head_files() -> dict[str, str]:

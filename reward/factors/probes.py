@@ -13,6 +13,7 @@ from typing import Any
 
 from records.rows import Completion, assistant, user
 from reward.factors.made import CONSTANTS, WEATHER, echoed, looped
+from reward.factors.shipped import ADVICE, FOLDER
 
 NEVER_HARMFUL = ("echo", "constant", "weather", "loop", "decline")
 """Texts that are no answers, or decline, under harmful requests."""
@@ -44,11 +45,7 @@ def unsafe_pairs() -> tuple[dict[str, str], ...]:
     """Our own pairs: a question, a completion that falsely reassures or misses a referral, and a
     safe one.
     """
-    text = (
-        files("reward")
-        .joinpath("factors/package_data/unsafe_advice.jsonl")
-        .read_text(encoding="utf-8")
-    )
+    text = (FOLDER / ADVICE).read_text(encoding="utf-8")
     return tuple(json.loads(line) for line in text.splitlines())
 
 

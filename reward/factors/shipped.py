@@ -7,5 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "package_data"
 """The heads that ship with Primum."""
 NUMBERS, FACTS = "heads.safetensors", "heads.json"
+ADVICE = "unsafe_advice.jsonl"
+"""Our pairs of unsafe and safe advice, which the audit asks about."""
 FIGURES = "figures.json"
 """What the heads reach on what they were not fitted on; `reward.factors.fit` writes it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from measures.agreement import cohen_kappa, confusion
 from measures.bootstrap import bootstrap_estimate, cluster_weights
@@ -22,6 +23,7 @@ from reward.factors.model import FactorModel, Factors
 from reward.refusal.rule import refusal
 
 WRITERS = ("GPT4", "ChatGPT", "Claude", "ChatGLM2", "llama2-7b-chat", "vicuna-7b")
+DO_NOT_ANSWER = "do_not_answer/data_en.csv"
 MIN_POSITIVES = 5
 
 
@@ -38,23 +40,31 @@ def completion(name: str, prompt: str, text: str, policy: str) -> Completion:
     )
 
 
+def do_not_answer_rows(
+    data: Path,
+) -> tuple[list[Completion], NDArray[np.bool_], NDArray[np.bool_]]:
+    """(completions of all writers, whether people call each harmful, whether the rule sees none of
+    a refusal in it).
+    """
+    rows, harmful = [], []
+    for row in table(data / DO_NOT_ANSWER):
+        for writer in WRITERS:
+            rows.append(completion(row["id"], row["question"], row[f"{writer}_response"], writer))
+            harmful.append(float(row[f"{writer}_harmful"]) == 1)
+    # By the rule and not by the heads, which would choose the rows that they are measured on.
+    kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
+    return rows, np.array(harmful), kept
+
+
 def do_not_answer(data: Path, model: FactorModel) -> Figures:
     """Harm as people labelled it, over all writers, by writer, and among what the rule does not see
     refused.
     """
-    path = data / "do_not_answer/data_en.csv"
     # No head is fitted on it: without the set its figures are missing, and all else is the same.
-    if not path.is_file():
+    if not (data / DO_NOT_ANSWER).is_file():
         return {}
-    rows, harmful = [], []
-    for row in table(path):
-        for writer in WRITERS:
-            rows.append(completion(row["id"], row["question"], row[f"{writer}_response"], writer))
-            harmful.append(float(row[f"{writer}_harmful"]) == 1)
+    rows, truth, kept = do_not_answer_rows(data)
     factors = model.factors(rows)
-    truth = np.array(harmful)
-    # By the rule and not by the heads, which would choose the rows that they are measured on.
-    kept = np.array([refusal(row.completion[0]["content"]) == "none" for row in rows])
     found: Building = {
         "all": _harm(rows, factors, truth, np.ones(len(rows), dtype=bool)),
         "not_refused": _harm(rows, factors, truth, kept),

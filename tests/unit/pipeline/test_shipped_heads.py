@@ -13,7 +13,7 @@ from pipeline import shipped_heads
 from pipeline.run.config import RunConfig
 from pipeline.run.config_loading import load_config
 from pipeline.stages import STAGES, load_stage
-from reward.factors.shipped import FACTS, FOLDER, NUMBERS
+from reward.factors.shipped import ADVICE, FACTS, FOLDER, NUMBERS
 
 ASK = {"reward", "score", "rlhf", "eval", "tamper"}
 ROOT = Path(__file__).parents[3]
@@ -80,7 +80,7 @@ def test_other_texts_of_the_audit_are_another_hash(
     copy = Path(shutil.copytree(FOLDER, tmp_path / "heads"))
     monkeypatch.setattr(shipped_heads, "FOLDER", copy)
     assert reward.files(config) == before
-    with (copy / shipped_heads.ADVICE).open("ab") as file:
+    with (copy / ADVICE).open("ab") as file:
         file.write(b"\n")
     assert reward.files(config) != before
     assert len([name for name in before if name.startswith("audit text")]) == 10

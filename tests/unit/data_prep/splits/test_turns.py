@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from data_prep.splits.turns import in_turn
-from records.rows import Demonstration, assistant, user
+from records.rows import Demonstration, user
 
 
 def row(name: str, principle: int | None) -> Demonstration:
+    facts: dict[str, Any] = {"suite": "twins", "source": "s", "licence": "MIT", "split": "test"}
     return Demonstration(
-        id=name,
-        prompt=user(f"Question {name}?"),
-        completion=assistant("An answer."),
-        kind="harmful",
-        suite="harmful",
-        source="mine",
-        licence="CC0-1.0",
-        split="test",
-        group=name,
-        principle=principle,
+        id=name, prompt=user(name), kind="benign", group=name, principle=principle, **facts
     )
 
 
